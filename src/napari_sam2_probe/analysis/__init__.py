@@ -1,0 +1,1 @@
+"""What is computed from tables and masks: pointers, region and boundary metrics."""

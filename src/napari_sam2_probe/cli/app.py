@@ -1,0 +1,73 @@
+"""Parse, dispatch, and turn errors into one line and an exit code.
+
+Exit codes: 0 done, 2 bad input, 130 interrupted (SPEC 9).
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+from typing import TYPE_CHECKING, NoReturn
+
+from napari_sam2_probe import __version__
+from napari_sam2_probe.common.errors import ProbeError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+# A command is a module of this folder with ``add_arguments(parser)`` and ``run(arguments)``. Both keep heavy
+# imports inside ``run``, so that help answers at once.
+COMMANDS: dict[str, str] = {
+    "demo": "make two transformed clips, track and probe them, and show the figures",
+    "transform": "make a data set of transformed clips from a DAVIS folder",
+    "run": "track objects through a video and record what SAM 2 sees",
+    "evaluate": "score predicted masks as the official DAVIS evaluation does",
+    "view": "open a run or a folder of runs in napari",
+    "checkpoints": "list, download and verify SAM 2 checkpoints",
+    "doctor": "say what this machine has and what to do about each problem",
+}
+
+
+class _Parser(argparse.ArgumentParser):
+    """An argument parser that reports a mistake in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message} (see '{self.prog} --help')\n")
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of all commands."""
+    parser = _Parser(prog="sam2-probe", description="Look inside SAM 2 while it tracks.")
+    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name, summary in COMMANDS.items():
+        module = importlib.import_module(f"napari_sam2_probe.cli.{name}")
+        command = commands.add_parser(name, help=summary, description=summary[0].upper() + summary[1:] + ".")
+        module.add_arguments(command)
+        command.set_defaults(run=module.run)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code.
+
+    Parameters
+    ----------
+    argv
+        The arguments after the program's name; those of the process if None.
+    """
+    arguments = build_parser().parse_args(argv)
+    try:
+        arguments.run(arguments)
+    except ProbeError as error:
+        print(f"sam2-probe: {error}", file=sys.stderr)  # noqa: T201
+        return 2
+    except KeyboardInterrupt:
+        print("sam2-probe: interrupted; what was finished is kept.", file=sys.stderr)  # noqa: T201
+        return 130
+    except BrokenPipeError:
+        # The reader of our output (``| head``) is gone; there is nobody left to tell.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0

@@ -1,0 +1,1 @@
+"""Whole jobs: the demo and its report."""

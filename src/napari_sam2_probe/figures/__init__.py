@@ -1,0 +1,1 @@
+"""Matplotlib functions that draw on an Axes, shared by reports and panels."""

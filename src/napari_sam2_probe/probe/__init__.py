@@ -1,0 +1,1 @@
+"""What is observed inside SAM 2: positions, channel statistics, features over time."""

@@ -1,0 +1,87 @@
+"""What a finished (or interrupted) probe run holds, as NumPy arrays and tables. Format: SPEC 8."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import numpy as np
+    import pandas as pd
+    from numpy.typing import NDArray
+
+Statistic = Literal["mean", "variance"]
+STATISTICS: tuple[Statistic, Statistic] = ("mean", "variance")
+
+
+@dataclass(frozen=True)
+class ProbeRun:
+    """One clip or video that went through SAM 2, with everything recorded.
+
+    Sizes: O objects, T frames, H x W the video, C pointer channels. Arrays that may be long are zarr arrays:
+    index them to read (``run.maps("image_embedding", "mean")[0, 5]``).
+
+    Attributes
+    ----------
+    path
+        The run's folder.
+    info
+        The contents of ``run.json``.
+    object_ids
+        (O,) int64.
+    object_pointers, object_pointers_raw
+        (O, T, C) float32, NaN where nothing ran.
+    object_scores
+        (O, T) float32 logits, NaN where nothing ran.
+    predicted_iou
+        (O, T) float32, NaN on mask prompts and where nothing ran.
+    prompted, tracked, object_present
+        (O, T) bool.
+    features
+        The table of ``features.csv``: object_id, position, frame, short_term_l2, long_term_l2, short_term_ratio.
+        ``position`` is a string column.
+    """
+
+    path: Path
+    info: dict[str, Any]
+    object_ids: NDArray[np.int64]
+    object_pointers: NDArray[np.float32]
+    object_pointers_raw: NDArray[np.float32]
+    object_scores: NDArray[np.float32]
+    predicted_iou: NDArray[np.float32]
+    prompted: NDArray[np.bool_]
+    tracked: NDArray[np.bool_]
+    object_present: NDArray[np.bool_]
+    features: pd.DataFrame
+    _store: Any
+
+    @property
+    def finished(self) -> bool:
+        """Whether the run came to its end; a run that was stopped keeps its finished frames."""
+        return bool(self.info["finished"])
+
+    @property
+    def num_frames(self) -> int:
+        """Number of frames of the video, T."""
+        return int(self.tracked.shape[1])
+
+    @property
+    def masks(self) -> Any:
+        """(T, H, W) uint16 zarr array of object ids; overlaps go to the object with the higher logit."""
+        return self._store["masks"]
+
+    @property
+    def masks_per_object(self) -> Any:
+        """(O, T, H, W) bool zarr array."""
+        return self._store["masks_per_object"]
+
+    def maps(self, key: str, statistic: Statistic) -> Any:
+        """(O, T, h, w) float32 zarr array of channel `statistic` at the position with this `key`."""
+        return self._store[f"maps/{key}/{statistic}"]
+
+    def status(self, key: str) -> NDArray[np.uint8]:
+        """(O, T) uint8 status codes of the position with this `key`; see ``napari_sam2_probe.probe.status``."""
+        status: NDArray[np.uint8] = self._store[f"status/{key}"][:]
+        return status
