@@ -1,0 +1,157 @@
+"""One map of a channel statistic over the area of the frame it belongs to (SPEC 4)."""
+
+from __future__ import annotations
+
+import math
+import textwrap
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from napari_sam2_probe.figures.overlays import bare, video_extent
+from napari_sam2_probe.figures.style import NEUTRAL
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from matplotlib.axes import Axes
+    from matplotlib.image import AxesImage
+    from numpy.typing import ArrayLike, NDArray
+
+Statistic = Literal["mean", "variance"]
+COLOUR_MAPS: dict[Statistic, str] = {"mean": "viridis", "variance": "magma"}
+
+SHOWN_PERCENTILES = (0.5, 99.5)
+"""What the display limits of a map leave out: a few extreme pixels would else flatten all others."""
+
+
+def display_limits(values: Iterable[ArrayLike]) -> tuple[float, float] | None:
+    """Choose the limits between which maps are shown together.
+
+    Parameters
+    ----------
+    values
+        Maps of any shapes, float; NaN left out.
+
+    Returns
+    -------
+    (float, float) or None
+        The `SHOWN_PERCENTILES` of all finite values, or their extremes where these percentiles are equal;
+        None where there is no finite value.
+    """
+    arrays = [np.asarray(v, dtype=np.float64).ravel() for v in values]
+    together = np.concatenate(arrays) if arrays else np.empty(0)
+    finite = together[np.isfinite(together)]
+    if not finite.size:
+        return None
+    low, high = np.percentile(finite, SHOWN_PERCENTILES)
+    if low == high:
+        low, high = finite.min(), finite.max()
+    return float(low), float(high)
+
+
+def draw_map(
+    axes: Axes,
+    values: NDArray[np.floating],
+    video_size: tuple[int, int],
+    *,
+    statistic: Statistic,
+    limits: tuple[float, float] | None = None,
+    smooth: bool = False,
+    status: str = "",
+) -> AxesImage | None:
+    """Draw one map over the whole frame's area, in video pixels, with a small colour bar below.
+
+    Parameters
+    ----------
+    axes
+        Where to draw.
+    values
+        (h, w) float. It covers the model's square input and so, stretched, exactly the video.
+    video_size
+        (H, W) of the video in pixels.
+    statistic
+        Chooses the colours.
+    limits
+        (low, high) of the colours; None: the map's own (`display_limits`).
+    smooth
+        Interpolate between map pixels; by default each is a plain rectangle.
+    status
+        Shown instead of a map that is all NaN.
+
+    Returns
+    -------
+    matplotlib.image.AxesImage or None
+        The image; None where there was nothing to show.
+    """
+    own = display_limits([values])
+    if own is None:
+        _say_why_empty(axes, video_size, status)
+        return None
+    low, high = limits or own
+    image = axes.imshow(
+        values,
+        cmap=COLOUR_MAPS[statistic],
+        vmin=low,
+        vmax=high,
+        extent=video_extent(*video_size),
+        aspect="equal",
+        interpolation="bilinear" if smooth else "nearest",
+    )
+    bare(axes)
+    _add_small_bar(axes, image, video_size, values)
+    return image
+
+
+def _say_why_empty(axes: Axes, video_size: tuple[int, int], status: str) -> None:
+    """Fill a panel without data with the sentence that says why."""
+    left, right, bottom, top = video_extent(*video_size)
+    axes.set(xlim=(left, right), ylim=(bottom, top), aspect="equal")
+    bare(axes)
+    axes.patch.set(facecolor=NEUTRAL, alpha=0.15)
+    reason = textwrap.fill(status, 20, max_lines=4, placeholder=" …")
+    axes.text(
+        0.5,
+        0.5,
+        "did not run" + (f":\n{reason}" if reason else ""),
+        transform=axes.transAxes,
+        ha="center",
+        va="center",
+        fontsize=6,
+    )
+
+
+def _add_small_bar(axes: Axes, image: AxesImage, video_size: tuple[int, int], values: NDArray[np.floating]) -> None:
+    """Put a thin colour bar under a panel, its two limits written at its ends.
+
+    Triangles at the ends say that some pixels lie beyond the limits.
+    """
+    low, high = image.get_clim()
+    shape = video_size[1] / video_size[0]
+    thickness, gap = 0.04 * shape, 0.045 * shape
+    bar = axes.inset_axes((0.3, -gap - thickness, 0.4, thickness))
+    text: dict[str, Any] = {"fontsize": 5.5, "va": "center_baseline", "transform": bar.transAxes}
+    if not low < high:
+        bar.set_axis_off()
+        bar.text(0.5, 0.5, f"constant {low:.2g}".replace("-", "−"), ha="center", **text)
+        return
+    beyond_low, beyond_high = np.nanmin(values) < low, np.nanmax(values) > high
+    extend = {(0, 0): "neither", (1, 0): "min", (0, 1): "max", (1, 1): "both"}[int(beyond_low), int(beyond_high)]
+    colour_bar = axes.figure.colorbar(
+        image, cax=bar, orientation="horizontal", ticks=[], extend=extend, extendfrac=0.08
+    )
+    colour_bar.outline.set_linewidth(0.3)
+    left = -0.14 if beyond_low else -0.06
+    right = 1.14 if beyond_high else 1.06
+    for x, limit, side in ((left, low, "right"), (right, high, "left")):
+        bar.text(x, 0.5, format_limit(limit, high - low), ha=side, **text)
+
+
+def format_limit(limit: float, span: float) -> str:
+    """Write a display limit to two figures of the span between the limits, with a true minus."""
+    digit = math.floor(math.log10(span)) - 1
+    rounded = round(limit / 10.0**digit) * 10.0**digit
+    if rounded == 0:
+        return "0"
+    text = f"{rounded:.{max(-digit, 0)}f}" if -5 <= digit <= 3 else f"{rounded:.1e}"
+    return text.replace("-", "−")

@@ -1,0 +1,191 @@
+"""Object pointers in two dimensions (the paper's figures 9 and 13; SPEC 5)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_sam2_probe.figures.style import (
+    SINGLE_COLUMN,
+    new_axes,
+    new_figure,
+    publication_style,
+    series_colours,
+)
+from napari_sam2_probe.figures.timeline import mark_size
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class PointerPath:
+    """The object pointers of one run, projected.
+
+    Attributes
+    ----------
+    label
+        The run's name in the legend.
+    kind
+        The kind of data set (SPEC 3), which chooses the colour.
+    coordinates
+        (T, 2) float, in frame order; NaN rows where there is no pointer.
+    object_present
+        (T,) bool; absent frames are drawn hollow. None: present in all.
+    """
+
+    label: str
+    kind: str
+    coordinates: NDArray[np.floating]
+    object_present: NDArray[np.bool_] | None = None
+
+
+class PathMarkers:
+    """A ring on the current frame of each path, moved without drawing anything else again.
+
+    Attributes
+    ----------
+    rings
+        The artists, one a path. A dock that blits sets them animated.
+    """
+
+    def __init__(self, axes: Axes, paths: Sequence[PointerPath], frame: int) -> None:
+        self._paths = tuple(paths)
+        colours = series_colours([p.kind for p in paths])
+        self.rings: tuple[Line2D, ...] = tuple(
+            axes.plot(
+                [],
+                [],
+                linestyle="none",
+                marker="o",
+                markersize=8,
+                markerfacecolor="none",
+                markeredgecolor=colour,
+                markeredgewidth=1.4,
+                zorder=5,
+                label="_current",
+            )[0]
+            for colour in colours
+        )
+        self.move_to(frame)
+
+    def move_to(self, frame: int) -> None:
+        """Put each ring on `frame`; a path without a pointer there shows none. The caller redraws."""
+        for path, ring in zip(self._paths, self.rings, strict=True):
+            here = path.coordinates[frame : frame + 1]
+            ring.set_data(here[:, 0], here[:, 1])
+
+
+def draw_pointer_paths(
+    axes: Axes, paths: Sequence[PointerPath], explained_variance: Sequence[float]
+) -> list[Line2D]:
+    """Draw pointer paths in time order with a star on each first frame.
+
+    Parameters
+    ----------
+    axes
+        Where to draw.
+    paths
+        The runs, projected on the same two components.
+    explained_variance
+        The share of variance of the first and of the second component, in [0, 1].
+
+    Returns
+    -------
+    list of matplotlib.lines.Line2D
+        The line of each path, in the order given.
+    """
+    lines = [
+        _draw_path(axes, path, colour)
+        for path, colour in zip(paths, series_colours([p.kind for p in paths]), strict=True)
+    ]
+    first, second = explained_variance
+    axes.set_xlabel(f"First component ({first:.0%} of variance)")
+    axes.set_ylabel(f"Second component ({second:.0%} of variance)")
+    axes.margins(0.07)
+    return lines
+
+
+def make_pointer_paths(
+    paths: Sequence[PointerPath],
+    explained_variance: Sequence[float],
+    *,
+    width: float = SINGLE_COLUMN,
+) -> Figure:
+    """Make the figure of `draw_pointer_paths` with its legend, `width` inches wide."""
+    from matplotlib.lines import Line2D
+
+    with publication_style():
+        figure = new_figure(width, 0.85 * width)
+        axes = new_axes(figure)[0, 0]
+        lines = draw_pointer_paths(axes, paths, explained_variance)
+        handles = [
+            *lines,
+            Line2D([], [], linestyle="none", marker="*", markersize=7, color="0.35", label="first frame"),
+        ]
+        if any(_absent(p).any() for p in paths):
+            handles.append(
+                Line2D(
+                    [], [], linestyle="none", marker="o", color="0.35", markerfacecolor="white", label="object absent"
+                )
+            )
+        figure.legend(handles=handles, loc="outside upper center", ncols=min(len(handles), 4))
+    return figure
+
+
+def _absent(path: PointerPath) -> NDArray[np.bool_]:
+    if path.object_present is None:
+        return np.zeros(len(path.coordinates), dtype=bool)
+    absent: NDArray[np.bool_] = ~path.object_present
+    return absent
+
+
+def _draw_path(axes: Axes, path: PointerPath, colour: str) -> Line2D:
+    """Draw one path: the line with its frames, hollow where the object is absent, and the star."""
+    xy = np.asarray(path.coordinates, dtype=np.float64)
+    size = mark_size(len(xy))
+    absent = _absent(path)
+    (line,) = axes.plot(
+        xy[:, 0],
+        xy[:, 1],
+        color=colour,
+        linewidth=0.7,
+        marker="o",
+        markersize=size,
+        markeredgewidth=0,
+        markevery=np.flatnonzero(~absent).tolist(),
+        label=path.label,
+        zorder=2,
+    )
+    axes.plot(
+        xy[absent, 0],
+        xy[absent, 1],
+        linestyle="none",
+        marker="o",
+        markersize=size,
+        markerfacecolor=axes.get_facecolor(),
+        markeredgecolor=colour,
+        label="_absent",
+        zorder=3,
+    )
+    known = np.flatnonzero(np.isfinite(xy).all(axis=1))
+    if known.size:
+        axes.plot(
+            *xy[known[:1]].T,
+            linestyle="none",
+            marker="*",
+            markersize=9,
+            color=colour,
+            markeredgecolor=axes.get_facecolor(),
+            markeredgewidth=0.5,
+            label="_first",
+            zorder=4,
+        )
+    return line

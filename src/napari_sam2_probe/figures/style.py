@@ -1,0 +1,242 @@
+"""One place for how figures look, and the one way they are saved.
+
+Nothing here touches matplotlib's global state: a figure is made inside `publication_style`, carries its own
+fonts and sizes, and is a bare `matplotlib.figure.Figure`, so it needs no backend and no screen.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari_sam2_probe.common.errors import InputError
+from napari_sam2_probe.common.files import atomic_path
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from numpy.typing import NDArray
+
+SINGLE_COLUMN = 3.5
+"""Width in inches of a figure that fills one column of a two-column page."""
+
+DOUBLE_COLUMN = 7.2
+"""Width in inches of a figure that spans both columns."""
+
+KIND_LABELS: dict[str, str] = {
+    "clean": "Clean",
+    "interjection": "Interjection",
+    "object-removal": "Object removal",
+    "context-removal": "Context removal",
+    "obscuration": "Obscuration",
+    "three-object": "Three-object",
+}
+"""What a reader sees for each kind of data set (SPEC 3)."""
+
+KIND_COLOURS: dict[str, str] = {
+    "clean": "#0072B2",
+    "interjection": "#D55E00",
+    "object-removal": "#E69F00",
+    "context-removal": "#009E73",
+    "obscuration": "#CC79A7",
+    "three-object": "#56B4E9",
+}
+"""Okabe and Ito's colours, told apart under every common colour blindness; hues as in the paper's figure 16."""
+
+OTHER_COLOURS: tuple[str, ...] = ("#882255", "#332288", "#999933", "#666666")
+"""For lines beyond the known kinds: from Tol's muted scheme, apart from `KIND_COLOURS`."""
+
+POSITION_COLOURS: dict[str, str] = {
+    "1": "#332288",
+    "2": "#88CCEE",
+    "3": "#117733",
+    "4": "#CC6677",
+    "4r": "#EBC4CB",
+    "5": "#999933",
+    "5r": "#D6D6A8",
+    "5u": "#EBEBD3",
+}
+"""Tol's muted scheme by position number; an ungated position is a tint of the gated one."""
+
+OBJECT_COLOURS: tuple[str, ...] = ("#EE7733", "#33BBEE", "#EE3377", "#009988", "#0077BB", "#CC3311")
+"""Tol's vibrant scheme, strong enough to lie half transparent on a photograph."""
+
+NEUTRAL = "#808080"
+"""Marks that belong to no series; readable on light paper and on a dark dock alike."""
+
+INTERJECTION_COLOUR = "#009E73"
+"""The shade of interjected frames, green as in the paper's figures 16 to 28."""
+
+_STYLE: dict[str, Any] = {
+    # The one font that comes with matplotlib itself: figures are the same on every machine.
+    "font.family": ["DejaVu Sans"],
+    "mathtext.fontset": "dejavusans",
+    "font.size": 7.0,
+    "axes.titlesize": 7.0,
+    "axes.labelsize": 7.0,
+    "xtick.labelsize": 6.0,
+    "ytick.labelsize": 6.0,
+    "legend.fontsize": 6.5,
+    "legend.frameon": False,
+    "legend.handlelength": 1.8,
+    "legend.columnspacing": 1.4,
+    "axes.linewidth": 0.6,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.titlepad": 4.0,
+    "axes.labelpad": 2.5,
+    "xtick.major.size": 2.5,
+    "ytick.major.size": 2.5,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "xtick.minor.size": 1.4,
+    "ytick.minor.size": 1.4,
+    "xtick.minor.width": 0.4,
+    "ytick.minor.width": 0.4,
+    "xtick.major.pad": 2.0,
+    "ytick.major.pad": 2.0,
+    "lines.linewidth": 1.0,
+    "lines.markersize": 3.0,
+    "lines.markeredgewidth": 0.7,
+    "figure.facecolor": "white",
+    "axes.facecolor": "white",
+    "savefig.facecolor": "white",
+    "pdf.fonttype": 42,
+    "svg.hashsalt": "napari-sam2-probe",
+}
+
+_METADATA: dict[str, dict[str, None]] = {
+    ".png": {"Software": None},
+    ".svg": {"Date": None, "Creator": None},
+    ".pdf": {"CreationDate": None, "Creator": None, "Producer": None},
+}
+
+
+@contextmanager
+def publication_style() -> Iterator[None]:
+    """Apply the publication style to what is made or drawn inside the block, and to nothing after it."""
+    from matplotlib import style
+
+    # From matplotlib's own defaults, so that nobody's matplotlibrc changes a figure.
+    with style.context(["default", _STYLE]):
+        yield
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """Make an empty figure of `width` x `height` inches whose layout keeps every label inside and apart."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained")
+    engine = figure.get_layout_engine()
+    if engine is not None:
+        engine.set(w_pad=0.03, h_pad=0.03, wspace=0.02, hspace=0.02)  # type: ignore[call-arg]
+    return figure
+
+
+def new_axes(figure: Figure, rows: int = 1, columns: int = 1, **options: Any) -> NDArray[Any]:
+    """Add a grid of axes to `figure` whose ticks keep the style wherever the figure is drawn.
+
+    Parameters
+    ----------
+    figure
+        The figure, made inside `publication_style`.
+    rows, columns
+        Size of the grid.
+    **options
+        Passed to `matplotlib.figure.Figure.subplots`.
+
+    Returns
+    -------
+    numpy.ndarray
+        (rows, columns) axes.
+    """
+    grid: NDArray[Any] = figure.subplots(rows, columns, squeeze=False, **options)
+    for axes in grid.flat:
+        keep_tick_style(axes)
+    return grid
+
+
+def keep_tick_style(axes: Axes) -> None:
+    """Fix tick sizes on `axes` now; matplotlib makes ticks while it draws, from the style of that moment."""
+    for axis in ("x", "y"):
+        for which in ("major", "minor"):
+            axes.tick_params(
+                axis=axis,
+                which=which,
+                length=_STYLE[f"{axis}tick.{which}.size"],
+                width=_STYLE[f"{axis}tick.{which}.width"],
+                labelsize=_STYLE[f"{axis}tick.labelsize"],
+                labelfontfamily=_STYLE["font.family"][0],
+                pad=_STYLE[f"{axis}tick.major.pad"],
+            )
+
+
+def series_colours(kinds: Sequence[str]) -> list[str]:
+    """Choose one colour a series, all different while colours last.
+
+    Parameters
+    ----------
+    kinds
+        The kind of data set of each series (the names of SPEC 3); other words are allowed.
+
+    Returns
+    -------
+    list of str
+        A known kind has its own colour the first time; repeats and other words take what is free, then
+        begin again.
+    """
+    chosen: list[str] = []
+    claimed = [KIND_COLOURS[kind] for kind in dict.fromkeys(kinds) if kind in KIND_COLOURS]
+    spare = [c for c in (*OTHER_COLOURS, *KIND_COLOURS.values()) if c not in claimed] or list(OTHER_COLOURS)
+    taken = 0
+    for kind in kinds:
+        own = KIND_COLOURS.get(kind)
+        if own is not None and own not in chosen:
+            chosen.append(own)
+        else:
+            chosen.append(spare[taken % len(spare)])
+            taken += 1
+    return chosen
+
+
+def object_colour(object_id: int) -> str:
+    """Give the colour in which the object with this id (1 and up) is drawn in every figure."""
+    return OBJECT_COLOURS[(object_id - 1) % len(OBJECT_COLOURS)]
+
+
+def save_figure(figure: Figure, path: Path | str, dpi: float = 300) -> Path:
+    """Write `figure` to `path` as PNG, SVG or PDF, whole or not at all.
+
+    The same figure gives the same bytes: no dates, no program names, fixed ids.
+
+    Parameters
+    ----------
+    figure
+        The figure, at its publication size.
+    path
+        Where to write; the suffix chooses the format.
+    dpi
+        Pixels per inch of a PNG, and of the images inside an SVG or PDF.
+
+    Returns
+    -------
+    pathlib.Path
+        `path`.
+
+    Raises
+    ------
+    InputError
+        If the suffix is none of ``.png``, ``.svg``, ``.pdf``.
+    ResourceError
+        If the disk is full.
+    """
+    path = Path(path)
+    suffix = path.suffix.lower()
+    if suffix not in _METADATA:
+        raise InputError(f"A figure can't be written to {path}: give a name that ends in .png, .svg or .pdf.")
+    with publication_style(), atomic_path(path) as temporary:
+        figure.savefig(temporary, format=suffix[1:], dpi=dpi, metadata=_METADATA[suffix])
+    return path
