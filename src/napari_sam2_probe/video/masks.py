@@ -1,0 +1,163 @@
+"""Mask files: label images as the DAVIS data sets keep them.
+
+A label image is (H, W): 0 is background, k is object k, 255 is void, which evaluation leaves out. A file that holds
+only 0 and 255 is the DAVIS 2016 form of one object and is read as 0 and 1 (SPEC 2).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PIL import Image
+
+from napari_sam2_probe.common.errors import InputError
+from napari_sam2_probe.common.files import atomic_path
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from napari_sam2_probe.video.source import FrameSource
+
+    Labels = NDArray[np.uint8] | NDArray[np.uint16]
+
+VOID = 255
+"""The label of pixels that evaluation leaves out."""
+
+# Fixed, so that the same labels give the same bytes.
+_COMPRESS_LEVEL = 6
+
+
+def davis_palette() -> NDArray[np.uint8]:
+    """Return the palette of DAVIS and PASCAL VOC masks, (256, 3) uint8 RGB.
+
+    Bits 0, 3, 6 of an id are the high bits of red, bits 1, 4, 7 of green, bits 2, 5 of blue, lowest bit highest.
+    """
+    ids = np.arange(256)
+    palette = np.zeros((256, 3), dtype=np.uint8)
+    for bit in range(8):
+        palette[:, bit % 3] |= (((ids >> bit) & 1) << (7 - bit // 3)).astype(np.uint8)
+    return palette
+
+
+def read_mask(path: Path | str) -> Labels:
+    """Return a mask file as a label image.
+
+    Palette files give their palette indices, gray ones their values, 1-bit ones 0 and 1. Colours are looked up in
+    the DAVIS palette; an alpha channel is left out.
+
+    Returns
+    -------
+    labels
+        (H, W), uint16 for 16-bit files, else uint8. `VOID` is kept; see `object_ids` and `is_void`.
+
+    Raises
+    ------
+    InputError
+        If the file isn't there, isn't an image, is a JPEG, or holds fractions or colours that are no ids.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"There is no mask file {path}: give the path of a PNG with object ids.")
+    try:
+        with Image.open(path) as image:
+            if image.format == "JPEG":
+                raise InputError(f"The mask {path} is a JPEG, which changes object ids: save masks as PNG.")
+            labels = _labels_of(image, path)
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise InputError(f"The mask {path} can't be read as an image: give a PNG with object ids.") from error
+    is_one_object = labels.max(initial=0) == VOID and not ((labels != 0) & (labels != VOID)).any()
+    return (labels == VOID).astype(labels.dtype) if is_one_object else labels
+
+
+def write_mask(path: Path | str, labels: NDArray[Any]) -> None:
+    """Write a label image: a palette PNG (DAVIS palette) for ids up to 255, else a 16-bit gray PNG.
+
+    The file is whole or not there, and the same labels give the same bytes.
+
+    Parameters
+    ----------
+    path
+        The PNG to write; its folder is made.
+    labels
+        (H, W) bool or integers in [0, 65535].
+
+    Raises
+    ------
+    InputError
+        If the labels are not such an image, or hold nothing but background and void: read again, void would be an
+        object.
+    ResourceError
+        If the disk is full.
+    """
+    if labels.ndim != 2 or labels.dtype.kind not in "bui" or labels.size == 0:
+        raise InputError(
+            f"The mask for {path} can't be written: it has the shape {labels.shape} and dtype {labels.dtype} "
+            "instead of (H, W) object ids."
+        )
+    lowest, highest = int(labels.min()), int(labels.max())
+    if lowest < 0 or highest > np.iinfo(np.uint16).max:
+        raise InputError(f"The mask for {path} can't be written: its ids {lowest} to {highest} are not in 0 to 65535.")
+    if highest == VOID and not object_ids(labels):
+        raise InputError(f"The mask for {path} can't be written: it holds only void (255), which reads as an object.")
+    if highest > 255:
+        image = Image.fromarray(np.ascontiguousarray(labels, dtype=np.uint16))
+    else:
+        image = Image.fromarray(np.ascontiguousarray(labels, dtype=np.uint8)).convert("P")
+        image.putpalette(davis_palette().tobytes())
+    with atomic_path(path) as temporary:
+        image.save(temporary, format="PNG", compress_level=_COMPRESS_LEVEL)
+
+
+def object_ids(labels: NDArray[Any]) -> list[int]:
+    """Return the ids of the objects in a label image in rising order; background and void are none."""
+    return [int(label) for label in np.unique(labels) if label not in (0, VOID)]
+
+
+def is_void(labels: NDArray[Any]) -> NDArray[np.bool_]:
+    """Return where a label image is void, (H, W) bool: pixels that evaluation leaves out."""
+    void: NDArray[np.bool_] = labels == VOID
+    return void
+
+
+def check_mask_size(labels: NDArray[Any], source: FrameSource, *, where: Path | str = "") -> None:
+    """Raise an InputError if a mask is not as large as the video; `where` names the mask's file."""
+    height, width = labels.shape
+    if (height, width) != (source.height, source.width):
+        raise InputError(
+            f"The mask {f'{where} ' if where else ''}is {width}x{height} but the video is "
+            f"{source.width}x{source.height}: give a mask of the video's size."
+        )
+
+
+def _labels_of(image: Image.Image, path: Path) -> Labels:
+    if image.mode in ("P", "L", "1"):
+        return np.array(image).astype(np.uint8)
+    if image.mode == "LA":
+        return np.array(image.getchannel("L"))
+    if image.mode in ("RGB", "RGBA"):
+        return _labels_of_colours(np.array(image.convert("RGB")), path)
+    if image.mode == "I" or image.mode.startswith("I;16"):
+        values = np.array(image)
+        if values.min(initial=0) >= 0 and values.max(initial=0) <= np.iinfo(np.uint16).max:
+            return values.astype(np.uint16)
+        raise InputError(f"The mask {path} holds ids outside 0 to 65535: give a PNG with object ids.")
+    raise InputError(f"The mask {path} has the image mode {image.mode}, which holds no ids: save it as a palette PNG.")
+
+
+def _labels_of_colours(colours: NDArray[np.uint8], path: Path) -> NDArray[np.uint8]:
+    weights = np.array([1 << 16, 1 << 8, 1])
+    codes = colours.astype(np.int64) @ weights
+    palette_codes = davis_palette().astype(np.int64) @ weights
+    order = np.argsort(palette_codes)
+    nearest = order[np.searchsorted(palette_codes, codes, sorter=order).clip(max=255)]
+    unknown = palette_codes[nearest] != codes
+    if unknown.any():
+        red, green, blue = colours[unknown][0]
+        raise InputError(
+            f"The mask {path} holds the colour ({red}, {green}, {blue}), which is no id of the DAVIS palette: save it "
+            "as a palette or gray PNG with object ids."
+        )
+    labels: NDArray[np.uint8] = nearest.astype(np.uint8)
+    return labels
