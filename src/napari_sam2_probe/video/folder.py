@@ -115,6 +115,8 @@ def list_frames(folder: Path) -> list[Path]:
         raise InputError(f"There is no folder {folder}: give the path of a folder of images.")
     files = [entry for entry in folder.iterdir() if is_image_file(entry.name) and entry.is_file()]
     if not files:
+        if (folder / "JPEGImages").is_dir():
+            raise InputError(f"{folder} is the root of a data set, not a video: give {folder}/SEQUENCE.")
         raise InputError(f"The folder {folder} holds no images: give one with jpg, png, tif, bmp or webp files.")
     files.sort(key=lambda file: file.name)
     if all(file.stem.isdecimal() for file in files):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
+from PIL.TiffImagePlugin import TiffImageFile
 
 from napari_sam2_probe.common.errors import InputError
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp"})
 """The endings of image files, in lower case."""
 
-_TIFF_SUFFIXES = frozenset({".tif", ".tiff"})
+_BITS_PER_SAMPLE = 258  # TIFF tag
 
 # What Pillow and tifffile raise on files that are damaged or not images.
 _READ_ERRORS = (
@@ -69,10 +70,10 @@ def read_header(path: Path) -> ImageHeader:
             return ImageHeader(image.width, image.height, _is_deep(image))
     except _READ_ERRORS as error:
         # Pillow knows no floating-point colour; tifffile does.
-        if path.suffix.lower() in _TIFF_SUFFIXES and isinstance(error, UnidentifiedImageError):
-            height, width = _read_tiff(path).shape[:2]
-            return ImageHeader(width, height, True)
-        raise _unreadable(path, error) from error
+        pixels = _read_tiff(path) if isinstance(error, UnidentifiedImageError) and _is_tiff(path) else None
+        if pixels is None:
+            raise _unreadable(path, error) from error
+        return ImageHeader(pixels.shape[1], pixels.shape[0], True)
 
 
 def read_rgb(path: Path) -> NDArray[np.uint8]:
@@ -96,39 +97,50 @@ def read_intensities(path: Path) -> NDArray[Any]:
     Raises
     ------
     InputError
-        If the file can't be decoded.
+        If the file can't be decoded, or holds neither gray nor RGB.
     """
+    pixels = _read_tiff(path) if _is_tiff(path) else None
+    if pixels is not None:
+        return pixels
     try:
         with Image.open(path) as image:
-            if image.mode in ("F", "I") or image.mode.startswith("I;16"):
+            if _has_deep_mode(image):
                 return np.array(image)
-    except UnidentifiedImageError:
-        pass
     except _READ_ERRORS as error:
         raise _unreadable(path, error) from error
-    return _read_tiff(path) if path.suffix.lower() in _TIFF_SUFFIXES else _read_deep_colour(path)
+    return _read_deep_colour(path)
+
+
+def _is_tiff(path: Path) -> bool:
+    return path.suffix.lower() in (".tif", ".tiff")
+
+
+def _has_deep_mode(image: ImageFile) -> bool:
+    return image.mode in ("F", "I") or image.mode.startswith("I;16")
 
 
 def _is_deep(image: ImageFile) -> bool:
-    if image.mode in ("F", "I") or image.mode.startswith("I;16"):
-        return True
-    # Pillow calls 16-bit colour "RGB" and would keep the high bytes only; the raw mode of its decoder tells.
-    arguments = image.tile[0][3] if image.tile else ""
-    raw_mode = arguments[0] if isinstance(arguments, tuple) and arguments else arguments
-    return isinstance(raw_mode, str) and ";16" in raw_mode and not raw_mode.startswith("BGR")
+    # Pillow calls 16-bit colour "RGB" and would keep the high bytes only.
+    if isinstance(image, TiffImageFile):
+        return bool(max(image.tag_v2.get(_BITS_PER_SAMPLE, (1,))) > 8)
+    is_deep_colour_png = image.format == "PNG" and ";16" in str(image.tile[0][3])
+    return _has_deep_mode(image) or is_deep_colour_png
 
 
-def _read_tiff(path: Path) -> NDArray[Any]:
+def _read_tiff(path: Path) -> NDArray[Any] | None:
+    """Return the first page, or None where tifffile can't decode it: others may know the compression."""
     import tifffile
 
     try:
         image: NDArray[Any] = tifffile.imread(path, key=0)
-    except _READ_ERRORS as error:
-        raise _unreadable(path, error) from error
+    except _READ_ERRORS:
+        return None
+    if image.ndim == 3 and image.shape[0] in (3, 4) and image.shape[2] not in (3, 4):
+        image = np.moveaxis(image, 0, 2)
     if image.ndim == 3 and image.shape[2] in (3, 4):
         return image[..., :3]
     if image.ndim != 2:
-        raise InputError(f"{path} has the shape {image.shape}: a frame is one gray or RGB image.")
+        raise InputError(f"{path} has the shape {image.shape}: give frames that are one gray or RGB image each.")
     return image
 
 

@@ -39,19 +39,14 @@ def open_video(video: Path | str | Any, *, name: str | None = None) -> FrameSour
             return VideoFileSource(path, name=name)
         endings = ", ".join(sorted(suffix[1:] for suffix in VIDEO_SUFFIXES))
         raise InputError(f"{path} is not a video file: give one of {endings}, or a folder of images.")
-    if not path.is_dir():
-        sequence = _sequence_folder(path)
-        if sequence is None:
-            raise InputError(
-                f"There is no video {path}: give a folder of images, a video file, or DAVIS_ROOT/SEQUENCE."
-            )
-        return FolderSource(sequence, name=name)
-    return FolderSource(path, name=name)
+    return FolderSource(path if path.is_dir() else _sequence_folder(path), name=name)
 
 
-def _sequence_folder(path: Path) -> Path | None:
+def _sequence_folder(path: Path) -> Path:
     try:
         folder = find_layout(path.parent, None, "480p").frames / path.name
     except InputError:
-        return None
-    return folder if folder.is_dir() else None
+        folder = path
+    if folder.is_dir():
+        return folder
+    raise InputError(f"There is no video {path}: give a folder of images, a video file, or DAVIS_ROOT/SEQUENCE.")
