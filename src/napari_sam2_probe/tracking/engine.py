@@ -1,0 +1,311 @@
+"""One frame and one object through SAM 2: everything that touches the model's tensors.
+
+Shapes follow ``sam2``: B = 1, ``low`` is a quarter of the model input's side, (H, W) is the video's size.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from napari_sam2_probe.tracking.frames import FeatureCache, FrameReader, ImageFeatures
+from napari_sam2_probe.tracking.outputs import Bank, FrameOutput
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from torch import Tensor
+
+    from napari_sam2_probe.tracking.config import PredictorFlags
+    from napari_sam2_probe.tracking.model import ObservedSAM2
+    from napari_sam2_probe.tracking.prompts import Prompt
+    from napari_sam2_probe.video.source import FrameSource
+
+NO_OBJ_SCORE = -1024.0
+"""The logit that SAM 2 puts where there is no object."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """The masks that SAM 2 considered for an ambiguous prompt.
+
+    Attributes
+    ----------
+    low_res_masks
+        (M, low, low) float32 logits.
+    predicted_iou
+        (M,) float32.
+    sam_tokens
+        (M, C) the mask tokens, from which pointers are made; (1, C) where the model keeps one token for all.
+    """
+
+    low_res_masks: Tensor
+    predicted_iou: Tensor
+    sam_tokens: Tensor
+
+
+class Memories:
+    """The outputs of one object, in the shape in which ``SAM2Base`` reads them.
+
+    It notes which outputs were read, so that a pass can be repeated with just these.
+
+    Parameters
+    ----------
+    conditioning
+        Outputs of conditioning frames, in the order in which they were added (attention concatenates in it).
+    tracked
+        Returns a tracked frame's output, or None.
+    """
+
+    def __init__(
+        self,
+        conditioning: dict[int, FrameOutput],
+        tracked: Callable[[int], FrameOutput | None],
+        pos_enc: list[Tensor],
+    ) -> None:
+        self._conditioning = conditioning
+        self._tracked = tracked
+        self._pos_enc = pos_enc
+        self._read: dict[int, int] = {}
+
+    def as_output_dict(self) -> dict[str, Any]:
+        """Return the two mappings that ``track_step`` wants."""
+        return {
+            "cond_frame_outputs": {t: self._entry(out) for t, out in self._conditioning.items()},
+            "non_cond_frame_outputs": self,
+        }
+
+    def get(self, frame_idx: int, default: Any = None) -> Any:
+        """Return a tracked frame's entry, as ``dict.get``."""
+        output = self._tracked(frame_idx)
+        if output is None:
+            return default
+        self._read[frame_idx] = output.serial
+        return self._entry(output)
+
+    def bank(self) -> Bank:
+        """Return what was there to be seen and was read."""
+        return Bank({t: out.serial for t, out in self._conditioning.items()}, dict(self._read))
+
+    def _entry(self, output: FrameOutput) -> dict[str, Any]:
+        assert output.maskmem_features is not None
+        return {
+            # Memories are stored as bfloat16 and joined with pointers, which lifts them to the pointers' type. Where
+            # there is no pointer (frames before an object's first prompt) nothing would lift them, and SAM 2 in
+            # float32 fails; lifting them here changes no number.
+            "maskmem_features": output.maskmem_features.to(output.obj_ptr.dtype),
+            "maskmem_pos_enc": self._pos_enc,
+            "obj_ptr": output.obj_ptr,
+        }
+
+
+class FrameEngine:
+    """Runs SAM 2 on single frames of one video.
+
+    Parameters
+    ----------
+    model
+        The model, in eval mode on its device.
+    source
+        The video.
+    dtype
+        The type of automatic mixed precision; float32 for none.
+    flags
+        What is done to mask logits afterwards.
+    feature_budget
+        Bytes of image features kept for frames that are visited again.
+    """
+
+    def __init__(
+        self,
+        model: ObservedSAM2,
+        source: FrameSource,
+        *,
+        dtype: torch.dtype,
+        flags: PredictorFlags,
+        feature_budget: int,
+    ) -> None:
+        self.model = model
+        self.source = source
+        self.device = model.device
+        self.dtype = dtype
+        self._flags = flags
+        self._reader = FrameReader(source, model.image_size)
+        self._features = FeatureCache(feature_budget)
+        self._vision_pos_enc: list[Tensor] | None = None
+        self.maskmem_pos_enc: list[Tensor] = []
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Inference mode and mixed precision, for one step; both belong to a thread and must not outlive it."""
+        autocast = torch.autocast(self.device.type, dtype=self.dtype, enabled=self.dtype != torch.float32)
+        with torch.inference_mode(), autocast:
+            yield
+
+    def prompted(
+        self,
+        prompt_inputs: dict[str, Any],
+        frame_idx: int,
+        memories: Memories,
+        *,
+        is_initial: bool,
+        reverse: bool,
+        previous_logits: Tensor | None,
+    ) -> dict[str, Any]:
+        """Run a prompted frame without encoding its memory; see ``SAM2Base.track_step`` for what comes back."""
+        if previous_logits is not None:
+            # The stock predictor clamps "to avoid rare numerical issues".
+            previous_logits = previous_logits.to(self.device).clamp(-32.0, 32.0)
+        return self._step(
+            frame_idx,
+            memories,
+            is_init_cond_frame=is_initial,
+            track_in_reverse=reverse,
+            run_mem_encoder=False,
+            prev_sam_mask_logits=previous_logits,
+            **prompt_inputs,
+        )
+
+    def tracked(self, frame_idx: int, memories: Memories, *, reverse: bool) -> dict[str, Any]:
+        """Track a frame from memory and encode its own."""
+        return self._step(
+            frame_idx,
+            memories,
+            is_init_cond_frame=False,
+            point_inputs=None,
+            mask_inputs=None,
+            track_in_reverse=reverse,
+            run_mem_encoder=True,
+        )
+
+    def encode_prompted_memory(self, frame_idx: int, pred_masks: Tensor, object_score_logits: Tensor) -> Tensor:
+        """Encode the memory of a prompted frame from its low-resolution logits, as the stock preflight does."""
+        vision_feats, _, feat_sizes = self._encode_image(frame_idx, step=0)
+        size = self.model.image_size
+        high_res = torch.nn.functional.interpolate(
+            pred_masks.to(self.device), size=(size, size), mode="bilinear", align_corners=False
+        )
+        features, pos_enc = self.model._encode_new_memory(
+            current_vision_feats=vision_feats,
+            feat_sizes=feat_sizes,
+            pred_masks_high_res=high_res,
+            object_score_logits=object_score_logits,
+            is_mask_from_pts=True,
+        )
+        self._keep_pos_enc(pos_enc)
+        stored: Tensor = features.to(torch.bfloat16)
+        return stored
+
+    def filled(self, pred_masks: Tensor) -> Tensor:
+        """Fill small holes in low-resolution logits where the options ask for it."""
+        if self._flags.fill_hole_area <= 0 or not can_fill_holes():
+            return pred_masks
+        from sam2.utils.misc import fill_holes_in_mask_scores
+
+        result: Tensor = fill_holes_in_mask_scores(pred_masks, self._flags.fill_hole_area)
+        return result
+
+    def at_video_size(self, pred_masks: Tensor) -> Tensor:
+        """Scale logits (O, 1, h, w) to the video (O, 1, H, W)."""
+        size = (self.source.height, self.source.width)
+        masks = pred_masks.to(self.device)
+        if masks.shape[-2:] != size:
+            masks = torch.nn.functional.interpolate(masks, size=size, mode="bilinear", align_corners=False)
+        return masks
+
+    def without_overlap(self, masks: Tensor) -> Tensor:
+        """Let each pixel of (O, 1, H, W) logits belong to one object, where the options ask for it."""
+        if self._flags.non_overlap_masks:
+            masks = self.model._apply_non_overlapping_constraints(masks)
+        return masks
+
+    def prompt_inputs(self, prompt: Prompt) -> dict[str, Any]:
+        """Turn a prompt into the ``point_inputs`` and ``mask_inputs`` of ``track_step``."""
+        if prompt.mask is not None:
+            return {"point_inputs": None, "mask_inputs": self._mask_input(torch.from_numpy(prompt.mask))}
+        points, labels = torch.from_numpy(prompt.points), torch.from_numpy(prompt.labels)
+        if prompt.box is not None:
+            # A box is two points with labels 2 and 3, before all others, as in training.
+            points = torch.cat([torch.from_numpy(prompt.box).reshape(2, 2), points])
+            labels = torch.cat([torch.tensor([2, 3], dtype=torch.int32), labels])
+        points = points[None] / torch.tensor([self.source.width, self.source.height]) * self.model.image_size
+        return {
+            "point_inputs": {
+                "point_coords": points.to(self.device),
+                "point_labels": labels[None].to(self.device),
+            },
+            "mask_inputs": None,
+        }
+
+    def close(self) -> None:
+        """Stop reading ahead and let features go."""
+        self._reader.close()
+        self._features.clear()
+
+    def _mask_input(self, mask: Tensor) -> Tensor:
+        size = (self.model.image_size, self.model.image_size)
+        inputs = mask[None, None].float().to(self.device)
+        if inputs.shape[-2:] != size:
+            inputs = torch.nn.functional.interpolate(
+                inputs, size=size, mode="bilinear", align_corners=False, antialias=True
+            )
+            inputs = (inputs >= 0.5).float()
+        return inputs
+
+    def _step(self, frame_idx: int, memories: Memories, **inputs: Any) -> dict[str, Any]:
+        step = 0
+        if inputs["run_mem_encoder"]:
+            step = -1 if inputs["track_in_reverse"] else 1
+        vision_feats, vision_pos_embeds, feat_sizes = self._encode_image(frame_idx, step)
+        out: dict[str, Any] = self.model.track_step(
+            frame_idx=frame_idx,
+            current_vision_feats=vision_feats,
+            current_vision_pos_embeds=vision_pos_embeds,
+            feat_sizes=feat_sizes,
+            output_dict=memories.as_output_dict(),
+            num_frames=self.source.num_frames,
+            **inputs,
+        )
+        if out["maskmem_features"] is not None:
+            out["maskmem_features"] = out["maskmem_features"].to(torch.bfloat16)
+            self._keep_pos_enc(out["maskmem_pos_enc"])
+        out["pred_masks"] = self.filled(out["pred_masks"])
+        return out
+
+    def _encode_image(self, frame_idx: int, step: int) -> tuple[list[Tensor], list[Tensor], list[tuple[int, int]]]:
+        features = self._features.get(frame_idx)
+        if features is None:
+            image = self._reader.read(frame_idx, step).to(self.device).unsqueeze(0)
+            backbone_out = self.model.forward_image(image)
+            levels = self.model.num_feature_levels
+            features = ImageFeatures(tuple(backbone_out["backbone_fpn"][-levels:]))
+            if self._vision_pos_enc is None:
+                self._vision_pos_enc = _slim(backbone_out["vision_pos_enc"][-levels:])
+            self._features.put(frame_idx, features)
+        _, vision_feats, vision_pos_embeds, feat_sizes = self.model._prepare_backbone_features(
+            {"backbone_fpn": list(features.maps), "vision_pos_enc": self._vision_pos_enc}
+        )
+        return vision_feats, vision_pos_embeds, feat_sizes
+
+    def _keep_pos_enc(self, pos_enc: list[Tensor]) -> None:
+        if not self.maskmem_pos_enc:
+            self.maskmem_pos_enc.extend(x[0:1].clone() for x in pos_enc)
+
+
+@functools.cache
+def can_fill_holes() -> bool:
+    """Say whether ``sam2`` was built with the extension that fills holes; without it SAM 2 leaves masks as they are."""
+    return importlib.util.find_spec("sam2._C") is not None
+
+
+def _slim(pos_enc: list[Tensor]) -> list[Tensor]:
+    """Keep the coarsest encoding and, of the finer ones, whose values SAM 2 never reads, only the shape.
+
+    Encodings are the same for every frame, and the finer ones four times as large as the features themselves.
+    """
+    return [x[:, :1].clone() for x in pos_enc[:-1]] + [pos_enc[-1].clone()]

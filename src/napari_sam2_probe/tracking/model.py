@@ -1,0 +1,163 @@
+"""SAM 2 with taps: the same computation, with named tensors shown on the way."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import torch
+from sam2.modeling.sam2_base import SAM2Base
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from torch import Tensor, nn
+
+    Tap = Callable[[str, Tensor], None]
+
+
+class ObservedSAM2(SAM2Base):  # type: ignore[misc]
+    """``SAM2Base`` whose inner tensors can be seen while it runs.
+
+    Nothing is recomputed and nothing is changed: a tap is called with tensors that arise anyway. Positions and
+    where they arise (SPEC 4): ``image_embedding``, the stride-4 feature after ``conv_s0``; ``memory_attention``,
+    what enters the SAM heads; ``prompt_attention``, the image side of the decoder's two-way transformer;
+    ``object_pointer`` and ``object_pointer_raw``, after and before no-object mixing; ``memory_features`` and
+    ``memory_features_raw``, after and before the no-object embedding is added;
+    ``memory_features_unblanked``, on request, the memory of the mask as it was before SAM 2 blanked it.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._tap: Tap | None = None
+        self._unblanked = False
+        self._decoder_output: tuple[Tensor, Tensor, Tensor, Tensor] | None = None
+        self._raw_memory: Tensor | None = None
+
+    @contextmanager
+    def tapped(self, tap: Tap | None, *, unblanked: bool = False) -> Iterator[None]:
+        """Call ``tap(key, tensor)`` for every position while the block runs.
+
+        The hooks that a tap needs exist only inside the block.
+
+        Parameters
+        ----------
+        tap
+            The receiver; None observes nothing and costs nothing.
+        unblanked
+            Whether to compute ``memory_features_unblanked`` too, at the cost of a second memory encoding on
+            frames where the object is believed gone. It is never fed back.
+        """
+        if tap is None:
+            yield
+            return
+        handles = [
+            self.sam_mask_decoder.transformer.register_forward_hook(self._show_prompt_attention),
+            self.obj_ptr_proj.register_forward_hook(self._show_raw_pointer),
+            self.memory_encoder.register_forward_hook(self._show_raw_memory),
+        ]
+        self._tap, self._unblanked = tap, unblanked
+        try:
+            yield
+        finally:
+            self._tap, self._unblanked = None, False
+            self._decoder_output = self._raw_memory = None
+            for handle in handles:
+                handle.remove()
+
+    def _forward_sam_heads(self, *args: Any, **kwargs: Any) -> Any:
+        # The heads hand on neither the tokens of the other candidates nor the unblanked masks.
+        def keep(_module: nn.Module, _inputs: Any, output: Any) -> None:
+            self._decoder_output = output
+
+        handle = self.sam_mask_decoder.register_forward_hook(keep)
+        try:
+            return super()._forward_sam_heads(*args, **kwargs)
+        finally:
+            handle.remove()
+
+    def _track_step(self, *args: Any, **kwargs: Any) -> Any:
+        self._decoder_output = None
+        current_out, sam_outputs, high_res_features, pix_feat = super()._track_step(*args, **kwargs)
+        low_res_multimasks, _, ious, _, _, obj_ptr, _ = sam_outputs
+        current_out["ious"] = ious
+        current_out["low_res_multimasks"] = low_res_multimasks
+        current_out["sam_tokens"] = None if self._decoder_output is None else self._decoder_output[2]
+        if self._tap is not None:
+            if high_res_features is not None:
+                self._tap("image_embedding", high_res_features[0])
+            self._tap("memory_attention", pix_feat)
+            self._tap("object_pointer", obj_ptr)
+        return current_out, sam_outputs, high_res_features, pix_feat
+
+    def _encode_new_memory(
+        self,
+        current_vision_feats: list[Tensor],
+        feat_sizes: list[tuple[int, int]],
+        pred_masks_high_res: Tensor,
+        object_score_logits: Tensor,
+        is_mask_from_pts: bool,
+    ) -> Any:
+        features, pos_enc = super()._encode_new_memory(
+            current_vision_feats, feat_sizes, pred_masks_high_res, object_score_logits, is_mask_from_pts
+        )
+        if self._tap is not None:
+            self._tap("memory_features", features)
+            if self._unblanked and self._decoder_output is not None and not is_mask_from_pts:
+                self._show_unblanked_memory(current_vision_feats, feat_sizes, object_score_logits)
+        return features, pos_enc
+
+    def pointer_of_token(self, token: Tensor, object_score_logits: Tensor) -> Tensor:
+        """Return the pointer (B, C) that a mask token (B, C) would have given, with the no-object gate applied.
+
+        Used when the user prefers another candidate mask than the one with the highest predicted IoU.
+        """
+        pointer: Tensor = self.obj_ptr_proj(token)
+        if self.pred_obj_scores:
+            appearing = object_score_logits.sigmoid() if self.soft_no_obj_ptr else (object_score_logits > 0).float()
+            if self.fixed_no_obj_ptr:
+                pointer = appearing * pointer
+            pointer = pointer + (1 - appearing) * self.no_obj_ptr
+        return pointer
+
+    def _show_prompt_attention(self, _module: nn.Module, _inputs: Any, output: tuple[Tensor, Tensor]) -> None:
+        tokens = output[1]  # (B, h*w, C)
+        size = self.sam_image_embedding_size
+        self._show("prompt_attention", tokens.transpose(1, 2).reshape(len(tokens), -1, size, size))
+
+    def _show_raw_pointer(self, _module: nn.Module, _inputs: Any, output: Tensor) -> None:
+        self._show("object_pointer_raw", output)
+
+    def _show_raw_memory(self, _module: nn.Module, _inputs: Any, output: dict[str, Tensor]) -> None:
+        # SAM 2 adds the no-object embedding to this very tensor afterwards.
+        self._raw_memory = output["vision_features"].clone()
+        self._show("memory_features_raw", self._raw_memory)
+
+    def _show_unblanked_memory(
+        self,
+        current_vision_feats: list[Tensor],
+        feat_sizes: list[tuple[int, int]],
+        object_score_logits: Tensor,
+    ) -> None:
+        if bool((object_score_logits > 0).all()):
+            # Nothing was blanked, so nothing new would come out.
+            self._show("memory_features_unblanked", self._raw_memory)
+            return
+        assert self._decoder_output is not None
+        masks, ious, _, _ = self._decoder_output
+        best = torch.argmax(ious, dim=-1)
+        chosen = masks[torch.arange(len(masks), device=masks.device), best].unsqueeze(1).float()
+        high_res = torch.nn.functional.interpolate(
+            chosen, size=(self.image_size, self.image_size), mode="bilinear", align_corners=False
+        )
+        tap, self._tap = self._tap, None
+        try:
+            present = torch.ones_like(object_score_logits)
+            features, _ = super()._encode_new_memory(current_vision_feats, feat_sizes, high_res, present, False)
+        finally:
+            self._tap = tap
+        self._show("memory_features_unblanked", features)
+
+    def _show(self, key: str, tensor: Tensor | None) -> None:
+        if self._tap is not None and tensor is not None:
+            self._tap(key, tensor)

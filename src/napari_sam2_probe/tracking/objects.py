@@ -1,0 +1,160 @@
+"""What a session knows of one object, and how a change to it is taken back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from napari_sam2_probe.tracking.observer import PassKind
+
+if TYPE_CHECKING:
+    from napari_sam2_probe.tracking.engine import Candidates
+    from napari_sam2_probe.tracking.outputs import FrameOutput, OutputStore
+    from napari_sam2_probe.tracking.prompts import Prompt
+
+
+@dataclass(frozen=True, slots=True)
+class FrameState:
+    """All that an object holds on one frame; putting it back undoes whatever was done since."""
+
+    prompt: Prompt | None
+    candidates: Candidates | None
+    pending_conditioning: FrameOutput | None
+    pending_correction: FrameOutput | None
+    conditioning: FrameOutput | None
+    tracked: FrameOutput | None
+    visited_reverse: bool | None
+
+
+@dataclass
+class TrackedObject:
+    """One object of a session.
+
+    Attributes
+    ----------
+    obj_id
+        As the user numbers it.
+    tracked
+        Outputs of frames tracked from memory.
+    prompts
+        The user's words by frame.
+    candidates
+        The masks considered on prompted frames where the prompt was ambiguous.
+    conditioning
+        Outputs of conditioning frames, in the order in which they were added.
+    pending_conditioning, pending_correction
+        Outputs of prompted frames whose memory isn't encoded yet: it is when tracking starts. Corrections are
+        those that don't become conditioning frames (``add_all_frames_to_correct_as_cond=False``).
+    visited
+        Frames that a propagation has passed, and whether it went backward.
+    """
+
+    obj_id: int
+    tracked: OutputStore
+    prompts: dict[int, Prompt] = field(default_factory=dict)
+    candidates: dict[int, Candidates] = field(default_factory=dict)
+    conditioning: dict[int, FrameOutput] = field(default_factory=dict)
+    pending_conditioning: dict[int, FrameOutput] = field(default_factory=dict)
+    pending_correction: dict[int, FrameOutput] = field(default_factory=dict)
+    visited: dict[int, bool] = field(default_factory=dict)
+
+    def output(self, frame_idx: int) -> FrameOutput | None:
+        """Return the newest output of a frame, pending ones first."""
+        for outputs in (self.pending_conditioning, self.pending_correction, self.conditioning, self.tracked):
+            if frame_idx in outputs:
+                return outputs[frame_idx]
+        return None
+
+    def previous_output(self, frame_idx: int, *, conditioning: bool) -> FrameOutput | None:
+        """Return the output whose logits are fed back with new clicks, looked up as the stock predictor does."""
+        pending = self.pending_conditioning if conditioning else self.pending_correction
+        for outputs in (pending, self.conditioning, self.tracked):
+            if frame_idx in outputs:
+                return outputs[frame_idx]
+        return None
+
+    def kind(self, frame_idx: int) -> PassKind:
+        """Return the kind of pass behind a frame's newest output."""
+        output = self.output(frame_idx)
+        return PassKind.NOT_RUN if output is None else output.kind
+
+    def state(self, frame_idx: int) -> FrameState:
+        """Return all that is held on a frame."""
+        return FrameState(
+            self.prompts.get(frame_idx),
+            self.candidates.get(frame_idx),
+            self.pending_conditioning.get(frame_idx),
+            self.pending_correction.get(frame_idx),
+            self.conditioning.get(frame_idx),
+            self.tracked.get(frame_idx),
+            self.visited.get(frame_idx),
+        )
+
+    def restore(self, frame_idx: int, state: FrameState) -> None:
+        """Put a frame back into an earlier state."""
+        _put(self.prompts, frame_idx, state.prompt)
+        _put(self.candidates, frame_idx, state.candidates)
+        _put(self.pending_conditioning, frame_idx, state.pending_conditioning)
+        _put(self.pending_correction, frame_idx, state.pending_correction)
+        _put(self.conditioning, frame_idx, state.conditioning)
+        _put(self.tracked, frame_idx, state.tracked)
+        _put(self.visited, frame_idx, state.visited_reverse)
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """One step of the user's, as the states before and after it.
+
+    Attributes
+    ----------
+    obj_id, frame_idx
+        What was changed.
+    before, after
+        The states; None where the object was not there.
+    """
+
+    obj_id: int
+    frame_idx: int
+    before: FrameState | None
+    after: FrameState
+
+
+class History:
+    """Steps that can be taken back and done again, the last `depth` of them."""
+
+    def __init__(self, depth: int = 100) -> None:
+        self._depth = depth
+        self._done: list[Edit] = []
+        self._undone: list[Edit] = []
+
+    def add(self, edit: Edit) -> None:
+        """Note a step; what was taken back before can't be done again after it."""
+        self._done.append(edit)
+        del self._done[: -self._depth]
+        self._undone.clear()
+
+    def undo(self) -> Edit | None:
+        """Return the step to take back, if there is one."""
+        if self._done:
+            self._undone.append(self._done.pop())
+            return self._undone[-1]
+        return None
+
+    def redo(self) -> Edit | None:
+        """Return the step to do again, if there is one."""
+        if self._undone:
+            self._done.append(self._undone.pop())
+            return self._done[-1]
+        return None
+
+    def forget(self, obj_id: int) -> None:
+        """Drop the steps of an object that is gone."""
+        self._done = [e for e in self._done if e.obj_id != obj_id]
+        self._undone = [e for e in self._undone if e.obj_id != obj_id]
+
+
+def _put(mapping: object, frame_idx: int, value: object) -> None:
+    if value is None:
+        mapping.pop(frame_idx, None)  # type: ignore[attr-defined]
+    elif mapping.get(frame_idx) is not value:  # type: ignore[attr-defined]
+        mapping[frame_idx] = value  # type: ignore[index]

@@ -1,0 +1,95 @@
+"""How `tracking` shows what happens inside SAM 2; who looks is none of its business."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from torch import Tensor
+
+
+class PassKind(IntEnum):
+    """What kind of pass gave a frame its values. The numbers are those of ``status/<key>`` in a run.
+
+    Attributes
+    ----------
+    NOT_RUN
+        Nothing ran yet.
+    TRACKED
+        The frame was tracked from memory.
+    POINT_PROMPT
+        Points or a box on an initial conditioning frame: memory attention does not run
+        (``directly_add_no_mem_embed``).
+    CORRECTION
+        Points or a box on a frame that had been tracked: memory attention runs, the earlier mask is fed back.
+    MASK_PROMPT
+        The mask itself is the output; the decoder runs only to make the pointer, memory attention does not run.
+    """
+
+    NOT_RUN = 0
+    TRACKED = 1
+    POINT_PROMPT = 2
+    CORRECTION = 3
+    MASK_PROMPT = 4
+
+
+PROMPTED_KINDS = frozenset({PassKind.POINT_PROMPT, PassKind.CORRECTION, PassKind.MASK_PROMPT})
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """One pass of one frame and one object through SAM 2.
+
+    Attributes
+    ----------
+    frame_idx, obj_id
+        The frame, and the object as the user numbers it.
+    kind
+        What kind of pass it is.
+    serial
+        The number of the output that the pass makes; two passes of one frame differ in it.
+    """
+
+    frame_idx: int
+    obj_id: int
+    kind: PassKind
+    serial: int
+
+
+class Observer(Protocol):
+    """Somebody who is shown named tensors as they arise.
+
+    All calls come from the thread that runs the session, inside ``torch.inference_mode``. Tensors are not edited
+    afterwards, so they may be kept, but keeping them keeps their memory.
+    """
+
+    def observe(self, at: Pass, key: str, tensor: Tensor) -> None:
+        """Take the tensor (batch axis 1) that arose at the position `key`; a later one of the same pass wins."""
+        ...
+
+    def copied(self, source: Pass, target: Pass) -> None:
+        """Learn that `target` starts with all that was shown of `source` (another candidate mask was chosen)."""
+        ...
+
+    def passed(self, at: Pass, object_score: float, *, reverse: bool) -> None:
+        """Learn that the running direction has reached the frame; what the pass showed is now its value.
+
+        A conditioning frame's tensors arose earlier, when its prompt was added.
+        """
+        ...
+
+    def references_wanted(self, obj_id: int, start: int) -> Iterable[int]:
+        """Name, in time order, the frames before `start` that must be shown again before a forward pass from it."""
+        ...
+
+    def reference(self, at: Pass) -> None:
+        """Learn that a wanted frame has been shown again."""
+        ...
+
+    def removed(self, obj_id: int) -> None:
+        """Forget an object."""
+        ...

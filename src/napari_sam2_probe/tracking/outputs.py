@@ -1,0 +1,240 @@
+"""What stays of a frame after tracking, in memory up to a budget and on disk beyond it.
+
+SAM 2 may need the output of any earlier frame again: a backward pass, a second propagation and a click read it.
+Outputs may therefore leave memory but are never lost.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import weakref
+from collections import OrderedDict
+from collections.abc import Iterator, MutableMapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from napari_sam2_probe.common.errors import ResourceError
+from napari_sam2_probe.common.files import disk_error
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from napari_sam2_probe.tracking.observer import PassKind
+
+
+@dataclass(frozen=True, slots=True)
+class Bank:
+    """Which outputs a pass could see: frame index -> serial number of the output at that time."""
+
+    conditioning: dict[int, int]
+    tracked: dict[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class FrameOutput:
+    """One frame's output for one object. It is never edited, so references may be shared.
+
+    Attributes
+    ----------
+    serial
+        Counts up over the session; of two outputs of one frame the later has the higher one.
+    kind
+        The pass that made it.
+    reverse
+        Whether it was made going backward in time.
+    maskmem_features
+        (1, C_mem, h, w) bfloat16, or None until the memory encoder has run.
+    pred_masks
+        (1, 1, 4h, 4w) float32 mask logits.
+    obj_ptr
+        (1, C).
+    object_score_logits
+        (1, 1).
+    predicted_iou
+        SAM 2's own estimate of the mask's IoU; NaN on mask prompts.
+    bank
+        What the pass could see, so that it can be repeated exactly; None for initial prompts.
+    """
+
+    serial: int
+    kind: PassKind
+    reverse: bool
+    maskmem_features: Tensor | None
+    pred_masks: Tensor
+    obj_ptr: Tensor
+    object_score_logits: Tensor
+    predicted_iou: float
+    bank: Bank | None = None
+
+    @property
+    def tensors(self) -> tuple[Tensor, ...]:
+        """The tensors that take memory, in a fixed order."""
+        assert self.maskmem_features is not None
+        return (self.maskmem_features, self.pred_masks, self.obj_ptr, self.object_score_logits)
+
+    @property
+    def num_bytes(self) -> int:
+        """Bytes held by the tensors."""
+        return sum(t.numel() * t.element_size() for t in self.tensors)
+
+
+class OutputStore(MutableMapping[int, FrameOutput]):
+    """Outputs of tracked frames by frame index: recent ones in memory, the rest in a file.
+
+    Every tensor comes back with the bits it left with.
+
+    Parameters
+    ----------
+    budget_bytes
+        Tensors beyond this many bytes leave memory, the least recently used first.
+    folder
+        Where the spill file lies.
+    """
+
+    def __init__(self, budget_bytes: int, folder: SpillFolder) -> None:
+        self._budget = budget_bytes
+        self._folder = folder
+        self._hot: OrderedDict[int, FrameOutput] = OrderedDict()
+        self._hot_bytes = 0
+        self._cold: dict[int, tuple[FrameOutput, int]] = {}
+        self._file: int | None = None
+        self._end = 0
+        self._free: list[int] = []
+
+    def __getitem__(self, frame_idx: int) -> FrameOutput:
+        if frame_idx in self._hot:
+            self._hot.move_to_end(frame_idx)
+            return self._hot[frame_idx]
+        output = self._load(frame_idx)
+        self._insert(frame_idx, output)
+        return output
+
+    def __setitem__(self, frame_idx: int, output: FrameOutput) -> None:
+        self.pop(frame_idx, None)
+        self._insert(frame_idx, output)
+
+    def __delitem__(self, frame_idx: int) -> None:
+        if frame_idx not in self._hot and frame_idx not in self._cold:
+            raise KeyError(frame_idx)
+        hot = self._hot.pop(frame_idx, None)
+        if hot is not None:
+            self._hot_bytes -= hot.num_bytes
+        cold = self._cold.pop(frame_idx, None)
+        if cold is not None:
+            self._free.append(cold[1])
+
+    def pop(self, frame_idx: int, *default: Any) -> Any:
+        """Take an output out without reading it back from disk first, and return it if it is in memory."""
+        if frame_idx not in self:
+            return super().pop(frame_idx, *default)
+        output = self._hot.get(frame_idx)
+        del self[frame_idx]
+        return output
+
+    def __contains__(self, frame_idx: object) -> bool:
+        return frame_idx in self._hot or frame_idx in self._cold
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(sorted(self._hot.keys() | self._cold.keys()))
+
+    def __len__(self) -> int:
+        return len(self._hot.keys() | self._cold.keys())
+
+    def serial(self, frame_idx: int) -> int:
+        """Return the serial number of a frame's output without reading its tensors."""
+        return (self._hot.get(frame_idx) or self._cold[frame_idx][0]).serial
+
+    def close(self) -> None:
+        """Forget everything and close the spill file."""
+        self._hot.clear()
+        self._cold.clear()
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+
+    def _insert(self, frame_idx: int, output: FrameOutput) -> None:
+        self._hot[frame_idx] = output
+        self._hot_bytes += output.num_bytes
+        while self._hot_bytes > self._budget and len(self._hot) > 1:
+            oldest, evicted = self._hot.popitem(last=False)
+            self._hot_bytes -= evicted.num_bytes
+            # An output never changes, so one that came back from disk needs no second writing.
+            if oldest not in self._cold:
+                self._spill(oldest, evicted)
+
+    def _spill(self, frame_idx: int, output: FrameOutput) -> None:
+        record = b"".join(_to_bytes(t) for t in output.tensors)
+        if self._file is None:
+            self._file = self._folder.open_file()
+        offset = self._free.pop() if self._free else self._end
+        try:
+            os.pwrite(self._file, record, offset)
+        except OSError as error:
+            raise disk_error(error, f"the folder for temporary files {self._folder.path}") from error
+        self._end = max(self._end, offset + len(record))
+        # The shell keeps shapes and devices; its tensors are empty so that they hold no memory.
+        shell = _with_tensors(output, {name: _shell(getattr(output, name)) for name in _TENSOR_FIELDS})
+        self._cold[frame_idx] = (shell, offset)
+
+    def _load(self, frame_idx: int) -> FrameOutput:
+        shell, offset = self._cold[frame_idx]
+        assert self._file is not None
+        size = shell.num_bytes
+        record = os.pread(self._file, size, offset)
+        if len(record) != size:
+            raise ResourceError(
+                f"Frame {frame_idx} could not be read back from {self._folder.path}: "
+                "free space for temporary files, then track again."
+            )
+        tensors: dict[str, Tensor] = {}
+        position = 0
+        for name, like in zip(_TENSOR_FIELDS, shell.tensors, strict=True):
+            length = like.numel() * like.element_size()
+            tensors[name] = _from_bytes(record[position : position + length], like)
+            position += length
+        return _with_tensors(shell, tensors)
+
+
+class SpillFolder:
+    """A folder for temporary files that is gone when its owner is."""
+
+    def __init__(self, parent: Path | None = None) -> None:
+        self.path = Path(tempfile.mkdtemp(prefix="sam2-probe-", dir=parent))
+        self._remove = weakref.finalize(self, shutil.rmtree, self.path, ignore_errors=True)
+
+    def open_file(self) -> int:
+        """Return the descriptor of a new file that is already unlinked where the system allows it."""
+        handle, name = tempfile.mkstemp(dir=self.path)
+        if os.name == "posix":
+            Path(name).unlink()
+        return handle
+
+    def close(self) -> None:
+        """Remove the folder."""
+        self._remove()
+
+
+_TENSOR_FIELDS = ("maskmem_features", "pred_masks", "obj_ptr", "object_score_logits")
+
+
+def _shell(tensor: Tensor) -> Tensor:
+    return torch.empty(1, dtype=tensor.dtype, device=tensor.device).expand(tensor.shape)
+
+
+def _to_bytes(tensor: Tensor) -> bytes:
+    return tensor.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes()
+
+
+def _from_bytes(data: bytes, like: Tensor) -> Tensor:
+    flat = torch.frombuffer(bytearray(data), dtype=like.dtype)
+    return flat.reshape(like.shape).to(like.device)
+
+
+def _with_tensors(output: FrameOutput, tensors: dict[str, Tensor]) -> FrameOutput:
+    changes: dict[str, Any] = dict(tensors)
+    return replace(output, **changes)

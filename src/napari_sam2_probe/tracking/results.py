@@ -1,0 +1,88 @@
+"""How a session behaves, and what it gives of each frame."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+import torch
+
+from napari_sam2_probe.tracking.config import ModelFlags, PredictorFlags, predictor_flags
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+    from napari_sam2_probe.tracking.observer import PassKind
+
+Direction = Literal["forward", "backward"]
+
+
+@dataclass(frozen=True, slots=True)
+class SessionOptions:
+    """How a session behaves.
+
+    Attributes
+    ----------
+    flags
+        What the stock predictor is told when it is made.
+    dtype
+        The type of automatic mixed precision; float32 for none.
+    feature_budget, output_budget
+        Bytes of image features (for frames that are visited again) and of each object's outputs kept in memory.
+    spill_parent
+        Where temporary files go; the system's folder for them if None.
+    observe_unblanked
+        Whether position 5u is shown too.
+    """
+
+    flags: PredictorFlags = field(default_factory=lambda: predictor_flags(ModelFlags()))
+    dtype: torch.dtype = torch.float32
+    feature_budget: int = 256 * 2**20
+    output_budget: int = 32 * 2**20
+    spill_parent: Path | None = None
+    observe_unblanked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FrameResult:
+    """What is known of one frame after a step.
+
+    Attributes
+    ----------
+    frame_idx
+        The frame.
+    obj_ids
+        The O objects, in the order of all arrays here.
+    mask_logits
+        (O, 1, H, W) float32 at the video's size, on the session's device.
+    object_scores
+        (O,) float32 logits; above 0 SAM 2 believes the object present. NaN for an object without output here.
+    predicted_iou
+        (O,) float32; NaN on mask prompts.
+    kinds
+        The kind of pass behind each object's values.
+    """
+
+    frame_idx: int
+    obj_ids: tuple[int, ...]
+    mask_logits: Tensor
+    object_scores: NDArray[np.float32]
+    predicted_iou: NDArray[np.float32]
+    kinds: tuple[PassKind, ...]
+
+    def masks(self) -> NDArray[np.bool_]:
+        """Return the masks (O, H, W), which may overlap."""
+        masks: NDArray[np.bool_] = (self.mask_logits[:, 0] > 0).cpu().numpy()
+        return masks
+
+    def labels(self) -> NDArray[np.uint16]:
+        """Return one image (H, W) of object ids, a pixel wanted by several going to the highest logit."""
+        highest, winner = self.mask_logits[:, 0].max(dim=0)
+        ids = torch.tensor(self.obj_ids, device=winner.device)
+        labels = torch.where(highest > 0, ids[winner], 0)
+        result: NDArray[np.uint16] = labels.cpu().numpy().astype(np.uint16)
+        return result

@@ -1,0 +1,516 @@
+"""A video in SAM 2: prompts, corrections, propagation in both directions, undo.
+
+The numbers are those of the stock ``SAM2VideoPredictor`` built with the same flags, to the last bit, but frames
+are read when needed, and outputs leave memory for disk when there are many.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+import numpy as np
+import torch
+
+from napari_sam2_probe.common.errors import InputError
+from napari_sam2_probe.tracking.engine import NO_OBJ_SCORE, Candidates, FrameEngine, Memories
+from napari_sam2_probe.tracking.objects import Edit, History, TrackedObject
+from napari_sam2_probe.tracking.observer import Pass, PassKind
+from napari_sam2_probe.tracking.outputs import FrameOutput, OutputStore, SpillFolder
+from napari_sam2_probe.tracking.results import Direction, FrameResult, SessionOptions
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+    from napari_sam2_probe.tracking.model import ObservedSAM2
+    from napari_sam2_probe.tracking.observer import Observer
+    from napari_sam2_probe.tracking.prompts import Prompt
+    from napari_sam2_probe.video.source import FrameSource
+
+class VideoSession:
+    """One video in SAM 2.
+
+    Not safe for several threads at once: one thread at a time calls it. Use it as a context manager, or call
+    `close`, so that threads and temporary files are given back.
+
+    Parameters
+    ----------
+    model
+        The model, in eval mode on its device.
+    source
+        The video.
+    options
+        How the session behaves.
+    observer
+        Somebody who is shown the tensors of all positions; None costs nothing.
+    """
+
+    def __init__(
+        self,
+        model: ObservedSAM2,
+        source: FrameSource,
+        options: SessionOptions | None = None,
+        observer: Observer | None = None,
+    ) -> None:
+        self.source = source
+        self.options = options or SessionOptions()
+        self.observer = observer
+        self._model = model
+        self._engine = FrameEngine(
+            model,
+            source,
+            dtype=self.options.dtype,
+            flags=self.options.flags,
+            feature_budget=self.options.feature_budget,
+        )
+        self._folder = SpillFolder(self.options.spill_parent)
+        self._objects: dict[int, TrackedObject] = {}
+        self._history = History()
+        self._serial = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def obj_ids(self) -> tuple[int, ...]:
+        """The objects, in the order in which they were added."""
+        return tuple(self._objects)
+
+    def prompts(self, obj_id: int) -> dict[int, Prompt]:
+        """Return the prompts of an object by frame."""
+        return dict(self._object(obj_id).prompts)
+
+    def prompted_frames(self) -> list[int]:
+        """Return every frame with a prompt for any object, in time order."""
+        return sorted({t for o in self._objects.values() for t in o.prompts})
+
+    def visited_frames(self, obj_id: int) -> list[int]:
+        """Return the frames of an object that a propagation has passed, in time order."""
+        return sorted(self._object(obj_id).visited)
+
+    # Prompts
+
+    def add_prompt(self, prompt: Prompt) -> FrameResult:
+        """Say all there is to say about one object on one frame, replacing what was said there before.
+
+        On a frame that was tracked already this is a correction: memory is used and the earlier mask is refined.
+        An object that isn't there yet is added, also after tracking has started.
+
+        Raises
+        ------
+        InputError
+            If the prompt doesn't fit the video.
+        """
+        prompt.check(self.source)
+        known = self._objects.get(prompt.obj_id)
+        obj = known or TrackedObject(prompt.obj_id, OutputStore(self.options.output_budget, self._folder))
+        before = None if known is None else obj.state(prompt.frame_idx)
+        self._run_prompt(obj, prompt)
+        self._objects[prompt.obj_id] = obj
+        self._history.add(Edit(prompt.obj_id, prompt.frame_idx, before, obj.state(prompt.frame_idx)))
+        return self.result(prompt.frame_idx)
+
+    def candidates(self, frame_idx: int, obj_id: int) -> tuple[NDArray[np.bool_], NDArray[np.float32]] | None:
+        """Return the masks SAM 2 considered for an ambiguous prompt, with their predicted IoU.
+
+        Returns
+        -------
+        tuple or None
+            Masks (M, H, W) bool and IoU (M,) float32; None if the prompt there was not ambiguous.
+        """
+        candidates = self._object(obj_id).candidates.get(frame_idx)
+        if candidates is None:
+            return None
+        with self._engine.running():
+            masks = self._engine.at_video_size(candidates.low_res_masks[:, None])[:, 0] > 0
+        return masks.cpu().numpy(), candidates.predicted_iou.float().cpu().numpy()
+
+    def choose_candidate(self, frame_idx: int, obj_id: int, index: int) -> FrameResult:
+        """Take another of the candidate masks as this frame's output.
+
+        Raises
+        ------
+        InputError
+            If there is no such candidate.
+        """
+        obj = self._object(obj_id)
+        candidates = obj.candidates.get(frame_idx)
+        if candidates is None or not 0 <= index < len(candidates.predicted_iou):
+            raise InputError(
+                f"Frame {frame_idx} has no candidate mask {index} for object {obj_id}: "
+                "prompt with a single point to get candidates."
+            )
+        pending = obj.pending_conditioning if frame_idx in obj.pending_conditioning else obj.pending_correction
+        if frame_idx not in pending:
+            raise InputError(
+                f"Object {obj_id} was tracked since its prompt on frame {frame_idx}: prompt there again to choose."
+            )
+        before, old = obj.state(frame_idx), pending[frame_idx]
+        source, target = (
+            self._pass(obj, frame_idx, old),
+            Pass(frame_idx, obj_id, old.kind, self._next_serial()),
+        )
+        if self.observer is not None:
+            self.observer.copied(source, target)
+        token = candidates.sam_tokens[min(index, len(candidates.sam_tokens) - 1)]
+        with self._engine.running(), self._watched(target):
+            obj_ptr = self._model.pointer_of_token(token[None], old.object_score_logits)
+            masks = self._engine.filled(candidates.low_res_masks[None, index : index + 1])
+            if self.observer is not None:
+                self.observer.observe(target, "object_pointer", obj_ptr)
+        iou = float(candidates.predicted_iou[index])
+        pending[frame_idx] = replace(
+            old,
+            serial=target.serial,
+            pred_masks=masks,
+            obj_ptr=obj_ptr,
+            predicted_iou=iou,
+            maskmem_features=None,
+        )
+        self._history.add(Edit(obj_id, frame_idx, before, obj.state(frame_idx)))
+        return self.result(frame_idx)
+
+    def clear_prompt(self, frame_idx: int, obj_id: int) -> FrameResult:
+        """Take back everything said about an object on a frame.
+
+        A conditioning frame becomes an ordinary tracked frame, as in the stock predictor; track again to let the
+        others forget it.
+        """
+        obj = self._object(obj_id)
+        before = obj.state(frame_idx)
+        for mapping in (obj.prompts, obj.candidates, obj.pending_conditioning, obj.pending_correction):
+            mapping.pop(frame_idx, None)
+        downgraded = obj.conditioning.pop(frame_idx, None)
+        if downgraded is not None:
+            obj.tracked[frame_idx] = downgraded
+            obj.visited.pop(frame_idx, None)
+        self._history.add(Edit(obj_id, frame_idx, before, obj.state(frame_idx)))
+        return self.result(frame_idx)
+
+    def undo(self) -> FrameResult | None:
+        """Take back the last prompt, chosen candidate or clearing; None if there is nothing to take back.
+
+        What other frames were tracked to be in the meantime stays until they are tracked again.
+        """
+        edit = self._history.undo()
+        if edit is None:
+            return None
+        if edit.before is None:
+            # The step had brought the object in; only its frame's state goes, so that a redo finds the object.
+            nothing = replace(edit.after, **dict.fromkeys(edit.after.__slots__))
+            self._objects[edit.obj_id].restore(edit.frame_idx, nothing)
+            if not self._objects[edit.obj_id].prompts:
+                self._objects.pop(edit.obj_id).tracked.close()
+        else:
+            self._objects[edit.obj_id].restore(edit.frame_idx, edit.before)
+        return self.result(edit.frame_idx) if self._objects else None
+
+    def redo(self) -> FrameResult | None:
+        """Do again what was taken back last; None if there is nothing."""
+        edit = self._history.redo()
+        if edit is None:
+            return None
+        if edit.obj_id not in self._objects:
+            self._objects[edit.obj_id] = TrackedObject(
+                edit.obj_id, OutputStore(self.options.output_budget, self._folder)
+            )
+        self._objects[edit.obj_id].restore(edit.frame_idx, edit.after)
+        return self.result(edit.frame_idx)
+
+    def remove_object(self, obj_id: int) -> None:
+        """Forget an object and all that was tracked of it. This can't be undone."""
+        self._object(obj_id).tracked.close()
+        del self._objects[obj_id]
+        self._history.forget(obj_id)
+        if self.observer is not None:
+            self.observer.removed(obj_id)
+
+    # Tracking
+
+    def propagate(
+        self, direction: Direction = "forward", start: int | None = None, end: int | None = None
+    ) -> Iterator[FrameResult]:
+        """Track all objects through the video, giving each frame as it is done.
+
+        Parameters
+        ----------
+        direction
+            Forward or backward in time.
+        start
+            The first frame to give; by default the earliest conditioning frame going forward and the latest
+            going backward.
+        end
+            The last frame to give, included; by default the end of the video in that direction.
+
+        Yields
+        ------
+        FrameResult
+            In the order of tracking. Closing the generator stops tracking and keeps what is done.
+
+        Raises
+        ------
+        InputError
+            If an object has no prompt, or a frame is not in the video.
+        """
+        with self._engine.running():
+            self._commit_prompts()
+        reverse = direction == "backward"
+        frames = self._frames(reverse, start, end)
+        if not reverse:
+            self._show_references(frames.start)
+        for frame_idx in frames:
+            with self._engine.running():
+                result = self._propagate_frame(frame_idx, reverse)
+            yield result
+
+    def sweep(self) -> Iterator[int]:
+        """Show every frame's tensors again in time order, so that an observer can compare frames with earlier ones.
+
+        Needed after a backward pass. Each pass is repeated with just what it could see when it ran, so its
+        tensors are the same; where that is gone (a later pass has replaced it) the sweep of the object ends, and
+        the rest must be tracked again. Masks and memory are left as they are.
+
+        Yields
+        ------
+        int
+            How many frames have been shown.
+        """
+        count = 0
+        for obj in self._objects.values():
+            for frame_idx in sorted(obj.visited):
+                output = obj.conditioning.get(frame_idx) or obj.tracked.get(frame_idx)
+                if output is None:
+                    continue
+                with self._engine.running():
+                    if not self._show_again(obj, frame_idx, output):
+                        break
+                    if self.observer is not None:
+                        score = float(output.object_score_logits)
+                        self.observer.passed(self._pass(obj, frame_idx, output), score, reverse=False)
+                count += 1
+                yield count
+
+    def result(self, frame_idx: int) -> FrameResult:
+        """Return what is known of a frame now, pending prompts included."""
+        outputs = [obj.output(frame_idx) for obj in self._objects.values()]
+        with self._engine.running():
+            size = (1, 1, self.source.height, self.source.width)
+            blank = torch.full(size, NO_OBJ_SCORE, device=self._engine.device)
+            masks = [blank if out is None else self._engine.at_video_size(out.pred_masks) for out in outputs]
+            return self._frame_result(frame_idx, outputs, torch.cat(masks))
+
+    def close(self) -> None:
+        """Stop reading ahead and remove temporary files."""
+        self._engine.close()
+        for obj in self._objects.values():
+            obj.tracked.close()
+        self._folder.close()
+
+    # The steps
+
+    def _run_prompt(self, obj: TrackedObject, prompt: Prompt) -> None:
+        t = prompt.frame_idx
+        is_initial = t not in obj.visited
+        reverse = obj.visited.get(t, False)
+        becomes_conditioning = is_initial or self.options.flags.add_all_frames_to_correct_as_cond
+        if prompt.mask is not None:
+            kind, previous = PassKind.MASK_PROMPT, None
+        else:
+            kind = PassKind.POINT_PROMPT if is_initial else PassKind.CORRECTION
+            previous = obj.previous_output(t, conditioning=becomes_conditioning)
+        at = Pass(t, obj.obj_id, kind, self._next_serial())
+        memories = self._memories(obj)
+        with self._engine.running(), self._watched(at):
+            out = self._engine.prompted(
+                self._engine.prompt_inputs(prompt),
+                t,
+                memories,
+                is_initial=is_initial,
+                reverse=reverse,
+                previous_logits=None if previous is None else previous.pred_masks,
+            )
+        obj.prompts[t] = prompt
+        _replace_or_drop(obj.candidates, t, _candidates(out) if prompt.mask is None else None)
+        pending = obj.pending_conditioning if becomes_conditioning else obj.pending_correction
+        pending[t] = self._frame_output(at, out, reverse, memories)
+
+    def _commit_prompts(self) -> None:
+        """Encode the memory of prompted frames and let them condition the others.
+
+        Raises
+        ------
+        InputError
+            If there is no object, or one without a prompt.
+        """
+        if not self._objects:
+            raise InputError("Nothing to track yet: give a point, a box or a mask on a frame first.")
+        for obj in self._objects.values():
+            committed = ((obj.pending_correction, obj.tracked), (obj.pending_conditioning, obj.conditioning))
+            for pending, outputs in committed:
+                for frame_idx, output in pending.items():
+                    outputs[frame_idx] = self._with_memory(obj, frame_idx, output)
+                    self._clear_memory_around(obj, frame_idx)
+                pending.clear()
+            if not obj.conditioning:
+                raise InputError(f"Object {obj.obj_id} has no prompt: give one, or remove the object.")
+            for frame_idx in obj.conditioning:
+                obj.tracked.pop(frame_idx, None)
+
+    def _with_memory(self, obj: TrackedObject, frame_idx: int, output: FrameOutput) -> FrameOutput:
+        if output.maskmem_features is not None:
+            return output
+        with self._watched(self._pass(obj, frame_idx, output)):
+            features = self._engine.encode_prompted_memory(frame_idx, output.pred_masks, output.object_score_logits)
+        return replace(output, maskmem_features=features)
+
+    def _clear_memory_around(self, obj: TrackedObject, frame_idx: int) -> None:
+        if not self.options.flags.clear_non_cond_mem_around_input:
+            return
+        reach = self._model.memory_temporal_stride_for_eval * self._model.num_maskmem
+        for near in range(frame_idx - reach, frame_idx + reach + 1):
+            obj.tracked.pop(near, None)
+
+    def _propagate_frame(self, frame_idx: int, reverse: bool) -> FrameResult:
+        outputs: list[FrameOutput | None] = []
+        for obj in self._objects.values():
+            output = obj.conditioning.get(frame_idx)
+            if output is None:
+                output = self._track(obj, frame_idx, reverse)
+                obj.tracked[frame_idx] = output
+            else:
+                self._clear_memory_around(obj, frame_idx)
+            obj.visited[frame_idx] = reverse
+            outputs.append(output)
+            if self.observer is not None:
+                score = float(output.object_score_logits)
+                self.observer.passed(self._pass(obj, frame_idx, output), score, reverse=reverse)
+        masks = torch.cat([out.pred_masks.to(self._engine.device) for out in outputs if out is not None])
+        return self._frame_result(frame_idx, outputs, self._engine.at_video_size(masks))
+
+    def _track(self, obj: TrackedObject, frame_idx: int, reverse: bool) -> FrameOutput:
+        at = Pass(frame_idx, obj.obj_id, PassKind.TRACKED, self._next_serial())
+        memories = self._memories(obj)
+        with self._watched(at):
+            out = self._engine.tracked(frame_idx, memories, reverse=reverse)
+        return self._frame_output(at, out, reverse, memories)
+
+    def _show_references(self, start: int) -> None:
+        if self.observer is None:
+            return
+        for obj in self._objects.values():
+            for frame_idx in self.observer.references_wanted(obj.obj_id, start):
+                output = obj.conditioning.get(frame_idx) or obj.tracked.get(frame_idx)
+                if output is not None:
+                    with self._engine.running():
+                        if self._show_again(obj, frame_idx, output):
+                            self.observer.reference(self._pass(obj, frame_idx, output))
+
+    def _show_again(self, obj: TrackedObject, frame_idx: int, output: FrameOutput) -> bool:
+        """Repeat a tracked frame's pass with just what it could see; say whether that was still there.
+
+        Observers keep what prompted frames showed, so these need no repeating.
+        """
+        if output.kind is not PassKind.TRACKED:
+            return True
+        assert output.bank is not None
+        conditioning = {
+            t: obj.conditioning[t]
+            for t, serial in output.bank.conditioning.items()
+            if t in obj.conditioning and obj.conditioning[t].serial == serial
+        }
+        seen = output.bank.tracked
+        intact = len(conditioning) == len(output.bank.conditioning) and all(
+            t in obj.tracked and obj.tracked.serial(t) == serial for t, serial in seen.items()
+        )
+        if intact:
+            memories = Memories(
+                conditioning,
+                lambda t: obj.tracked[t] if t in seen else None,
+                self._engine.maskmem_pos_enc,
+            )
+            with self._watched(self._pass(obj, frame_idx, output)):
+                self._engine.tracked(frame_idx, memories, reverse=output.reverse)
+        return intact
+
+    def _frames(self, reverse: bool, start: int | None, end: int | None) -> range:
+        prompted = [t for obj in self._objects.values() for t in obj.conditioning]
+        last = self.source.num_frames - 1
+        if start is None:
+            start = max(prompted) if reverse else min(prompted)
+        if end is None:
+            end = 0 if reverse else last
+        for name, frame in (("start", start), ("end", end)):
+            if not 0 <= frame <= last:
+                raise InputError(f"The {name} frame {frame} is not in the video, whose frames are 0 to {last}.")
+        return range(start, end - 1, -1) if reverse else range(start, end + 1)
+
+    def _memories(self, obj: TrackedObject) -> Memories:
+        return Memories(obj.conditioning, obj.tracked.get, self._engine.maskmem_pos_enc)
+
+    def _watched(self, at: Pass) -> Any:
+        observer = self.observer
+        if observer is None:
+            return self._model.tapped(None)
+        return self._model.tapped(
+            lambda key, tensor: observer.observe(at, key, tensor), unblanked=self.options.observe_unblanked
+        )
+
+    def _frame_output(self, at: Pass, out: dict[str, Any], reverse: bool, memories: Memories) -> FrameOutput:
+        return FrameOutput(
+            serial=at.serial,
+            kind=at.kind,
+            reverse=reverse,
+            maskmem_features=out["maskmem_features"],
+            pred_masks=out["pred_masks"],
+            obj_ptr=out["obj_ptr"],
+            object_score_logits=out["object_score_logits"],
+            predicted_iou=math.nan if at.kind is PassKind.MASK_PROMPT else float(out["ious"].max()),
+            bank=memories.bank(),
+        )
+
+    def _frame_result(self, frame_idx: int, outputs: list[FrameOutput | None], masks: Tensor) -> FrameResult:
+        return FrameResult(
+            frame_idx=frame_idx,
+            obj_ids=self.obj_ids,
+            mask_logits=self._engine.without_overlap(masks),
+            object_scores=np.array(
+                [math.nan if out is None else float(out.object_score_logits) for out in outputs], np.float32
+            ),
+            predicted_iou=np.array([math.nan if out is None else out.predicted_iou for out in outputs], np.float32),
+            kinds=tuple(PassKind.NOT_RUN if out is None else out.kind for out in outputs),
+        )
+
+    @staticmethod
+    def _pass(obj: TrackedObject, frame_idx: int, output: FrameOutput) -> Pass:
+        return Pass(frame_idx, obj.obj_id, output.kind, output.serial)
+
+    def _next_serial(self) -> int:
+        self._serial += 1
+        return self._serial
+
+    def _object(self, obj_id: int) -> TrackedObject:
+        if obj_id not in self._objects:
+            there = ", ".join(map(str, self._objects)) or "none"
+            raise InputError(f"There is no object {obj_id} (objects: {there}): add it with a prompt first.")
+        return self._objects[obj_id]
+
+
+def _candidates(out: dict[str, Any]) -> Candidates | None:
+    if out["ious"].shape[1] < 2:
+        return None
+    return Candidates(out["low_res_multimasks"][0], out["ious"][0], out["sam_tokens"][0])
+
+
+def _replace_or_drop(mapping: dict[int, Any], frame_idx: int, value: Any) -> None:
+    if value is None:
+        mapping.pop(frame_idx, None)
+    else:
+        mapping[frame_idx] = value
