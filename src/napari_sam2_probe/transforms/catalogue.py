@@ -1,0 +1,162 @@
+"""What a data set holds: how large every object is and where, in every frame. Plans are drawn from it."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_sam2_probe.video.masks import VOID
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from napari_sam2_probe.transforms.footage import DataSet, FootageSequence
+
+MINIMUM_VISIBLE_SHARE = 0.002
+"""The visible object of interest must cover this share of a clip's first frame (SPEC 3)."""
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectTrack:
+    """One object of a sequence over time.
+
+    Attributes
+    ----------
+    sequence, object_id
+        Whose it is.
+    height, width
+        Size of the sequence's frames.
+    areas
+        (T,) int64 pixels; 0 where it is absent or the frame is not annotated.
+    boxes
+        (T, 4) int64 ``x0, y0, x1, y1``, ends excluded; zeros where it is absent.
+    """
+
+    sequence: str
+    object_id: int
+    height: int
+    width: int
+    areas: NDArray[np.int64]
+    boxes: NDArray[np.int64]
+
+    def base_starts(self, length: int) -> NDArray[np.int64]:
+        """Return the first frames of windows of `length` frames that can be a base."""
+        starts = self.present_starts(length)
+        return starts[self.areas[starts] >= MINIMUM_VISIBLE_SHARE * self.height * self.width]
+
+    def present_starts(self, length: int) -> NDArray[np.int64]:
+        """Return the first frames of windows of `length` frames in all of which the object is."""
+        return _runs(self.areas > 0, length)
+
+    def whole_starts(self, length: int) -> NDArray[np.int64]:
+        """Return those of `present_starts` in which the object never touches the border of the frame."""
+        x0, y0, x1, y1 = self.boxes.T
+        inside = (x0 > 0) & (y0 > 0) & (x1 < self.width) & (y1 < self.height)
+        return _runs((self.areas > 0) & inside, length)
+
+    def size(self, start: int, length: int) -> float:
+        """Return the square root of the object's mean area in a window, in pixels."""
+        return float(np.sqrt(self.areas[start : start + length].mean()))
+
+
+@dataclass(frozen=True, slots=True)
+class SequenceEntry:
+    """A sequence: its length and its objects."""
+
+    name: str
+    num_frames: int
+    tracks: tuple[ObjectTrack, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """All sequences of a data set, in the order of its list."""
+
+    entries: tuple[SequenceEntry, ...]
+
+    def track(self, sequence: str, object_id: int) -> ObjectTrack:
+        """Return one object of one sequence."""
+        for entry in self.entries:
+            if entry.name == sequence:
+                for track in entry.tracks:
+                    if track.object_id == object_id:
+                        return track
+        raise KeyError((sequence, object_id))
+
+    def unrelated(self, sequence: str) -> tuple[SequenceEntry, ...]:
+        """Return the sequences that have nothing to do with this one; see `are_related`."""
+        return tuple(entry for entry in self.entries if not are_related(entry.name, sequence))
+
+    def fingerprint(self) -> str:
+        """Return a hash (hex SHA-256) that changes with names, lengths, sizes and masks."""
+        digest = hashlib.sha256()
+        for entry in self.entries:
+            digest.update(f"{entry.name}\0{entry.num_frames}\0".encode())
+            for track in entry.tracks:
+                digest.update(f"{track.object_id}\0{track.height}\0{track.width}\0".encode())
+                digest.update(track.areas.astype("<i8").tobytes())
+                digest.update(track.boxes.astype("<i8").tobytes())
+        return digest.hexdigest()
+
+
+def are_related(one: str, other: str) -> bool:
+    """Tell whether two sequence names speak of the same footage or subject.
+
+    In DAVIS, names that share their first word (``bmx-bumps`` and ``bmx-trees``, ``dog`` and ``dogs-jump``) show
+    the same kind of object, often in the same place. A name whose second part is a number (``clip-003``) is
+    one of a numbered list and related to itself only.
+    """
+    return _subject(one) == _subject(other)
+
+
+def measure_sequence(name: str, sequence: FootageSequence) -> SequenceEntry:
+    """Read every mask of a sequence once and note areas and boxes of its objects."""
+    num_frames = sequence.num_frames
+    areas: dict[int, NDArray[np.int64]] = {}
+    boxes: dict[int, NDArray[np.int64]] = {}
+    shape = (0, 0)
+    for frame_idx in range(num_frames):
+        labels = sequence.mask(frame_idx)
+        if labels is None:
+            continue
+        shape = labels.shape
+        counts = np.bincount(labels.ravel())
+        for object_id in (int(label) for label in np.flatnonzero(counts) if label not in (0, VOID)):
+            if object_id not in areas:
+                areas[object_id] = np.zeros(num_frames, np.int64)
+                boxes[object_id] = np.zeros((num_frames, 4), np.int64)
+            areas[object_id][frame_idx] = counts[object_id]
+            boxes[object_id][frame_idx] = bounding_box(labels == object_id)
+    tracks = tuple(
+        ObjectTrack(name, object_id, *shape, areas[object_id], boxes[object_id]) for object_id in sorted(areas)
+    )
+    return SequenceEntry(name, num_frames, tracks)
+
+
+def read_catalogue(dataset: DataSet) -> Catalogue:
+    """Measure every sequence of a data set, one after the other."""
+    return Catalogue(tuple(measure_sequence(name, dataset.sequence(name)) for name in dataset.names))
+
+
+def bounding_box(mask: NDArray[np.bool_]) -> tuple[int, int, int, int]:
+    """Return ``x0, y0, x1, y1`` (ends excluded) of a mask (H, W) that is not empty."""
+    rows = np.flatnonzero(mask.any(1))
+    columns = np.flatnonzero(mask[rows[0] : rows[-1] + 1].any(0))
+    return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
+
+
+def _runs(good: NDArray[np.bool_], length: int) -> NDArray[np.int64]:
+    """Return every index from which `length` values in a row are true."""
+    if len(good) < length:
+        return np.empty(0, np.int64)
+    count = np.concatenate([[0], np.cumsum(good)])
+    return np.flatnonzero(count[length:] - count[:-length] == length)
+
+
+def _subject(name: str) -> str:
+    first, _, rest = name.lower().partition("-")
+    return name.lower() if re.fullmatch(r"\d+", rest) else first.removesuffix("s")

@@ -1,0 +1,157 @@
+"""Cut an object out of a frame, scale it and lay it on another one, with smooth edges and no halo."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
+
+import numpy as np
+from PIL import Image, ImageFilter
+
+from napari_sam2_probe.transforms.catalogue import bounding_box
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from napari_sam2_probe.transforms.footage import Footage
+    from napari_sam2_probe.transforms.recipe import Distractor
+
+
+_Pixel = TypeVar("_Pixel", bound=np.generic)
+
+# An erosion that takes more than this share of an object has met thin parts (legs, poles); they are kept then.
+_EROSION_LIMIT = 0.25
+# Standard deviation in source pixels of the blur that smooths the staircase of a binary mask.
+_EDGE_SIGMA = 0.7
+# How far that blur reaches, in whole pixels.
+_EDGE_REACH = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Patch:
+    """A cut-out, ready to be laid on a frame.
+
+    Attributes
+    ----------
+    left, top
+        Where its first pixel lies in the frame.
+    colour
+        RGB image of size (w, h).
+    alpha
+        Grayscale image of the same size, 255 where the cut-out is opaque.
+    """
+
+    left: int
+    top: int
+    colour: Image.Image
+    alpha: Image.Image
+
+    @property
+    def region(self) -> tuple[slice, slice]:
+        """The part of the frame that it covers."""
+        width, height = self.alpha.size
+        return slice(self.top, self.top + height), slice(self.left, self.left + width)
+
+    @property
+    def opaque(self) -> NDArray[np.bool_]:
+        """(h, w) bool: pixels that show more of the cut-out than of what lies under it."""
+        return np.asarray(self.alpha) >= 128
+
+    def lay_on(self, frame: NDArray[np.uint8]) -> None:
+        """Draw the cut-out on a frame (H, W, 3), in place."""
+        region = self.region
+        canvas = Image.fromarray(frame[region])
+        canvas.paste(self.colour, mask=self.alpha)
+        frame[region] = np.asarray(canvas)
+
+
+def cut_out(
+    footage: Footage,
+    distractor: Distractor,
+    frame_idx: int,
+    shape: tuple[int, int],
+    levels: Sequence[int] | None = None,
+) -> Patch | None:
+    """Cut a distractor's object out for one frame of a clip.
+
+    Parameters
+    ----------
+    footage
+        Where its sequence is.
+    distractor
+        Which object, and where it goes. Needs an object and a placement.
+    frame_idx
+        Frame of the clip; the cut-out comes from frame ``distractor.start + frame_idx`` of its sequence.
+    shape
+        Height and width of the clip's frames.
+    levels
+        What takes the place of each level, 256 for R, then G, then B; None to keep them.
+
+    Returns
+    -------
+    Patch or None
+        None where nothing of it falls into the frame.
+    """
+    if distractor.object_id is None or distractor.placement is None:
+        raise ValueError("only a distractor with an object and a placement can be cut out")
+    placement = distractor.placement
+    source_idx = distractor.start + frame_idx
+    mask = footage.object_mask(distractor.sequence, source_idx, distractor.object_id)
+    if not mask.any():
+        return None
+    x0, y0, x1, y1 = bounding_box(mask)
+    scale = placement.scale
+    offset_x, offset_y = placement.offset(frame_idx)
+    height, width = shape
+    # A margin of one output pixel keeps the soft edge; nothing outside the frame is computed.
+    left = max(math.floor(scale * x0 + offset_x) - 1, 0)
+    top = max(math.floor(scale * y0 + offset_y) - 1, 0)
+    right = min(math.ceil(scale * x1 + offset_x) + 1, width)
+    bottom = min(math.ceil(scale * y1 + offset_y) + 1, height)
+    if right <= left or bottom <= top:
+        return None
+    margin = math.ceil(2 / scale) + _EDGE_REACH
+    crop = (x0 - margin, y0 - margin, x1 + margin, y1 + margin)
+    colour = _padded_crop(footage.frame(distractor.sequence, source_idx), crop)
+    alpha = _soft_alpha(_padded_crop(mask, crop))
+    # Scaling RGBA images weighs colours by opacity, so that nothing of the old background bleeds in.
+    image = Image.fromarray(np.dstack([colour, alpha]))
+    scaled = image.resize(
+        (right - left, bottom - top),
+        Image.Resampling.HAMMING,
+        box=(
+            (left - offset_x) / scale - crop[0],
+            (top - offset_y) / scale - crop[1],
+            (right - offset_x) / scale - crop[0],
+            (bottom - offset_y) / scale - crop[1],
+        ),
+    )
+    flat = scaled.convert("RGB")
+    return Patch(left, top, flat if levels is None else flat.point(levels), scaled.getchannel("A"))
+
+
+def _soft_alpha(mask: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """Return the opacity of a mask: without its outermost pixels, which mix object and background."""
+    inner = mask.copy()
+    inner[1:] &= mask[:-1]
+    inner[:-1] &= mask[1:]
+    inner[:, 1:] &= mask[:, :-1]
+    inner[:, :-1] &= mask[:, 1:]
+    if np.count_nonzero(inner) < (1 - _EROSION_LIMIT) * np.count_nonzero(mask):
+        inner = mask
+    image = Image.fromarray(inner.astype(np.uint8) * np.uint8(255))
+    return np.asarray(image.filter(ImageFilter.GaussianBlur(_EDGE_SIGMA)))
+
+
+def _padded_crop(image: NDArray[_Pixel], box: tuple[int, int, int, int]) -> NDArray[_Pixel]:
+    """Return ``image[y0:y1, x0:x1]`` with zeros where the box leaves the image."""
+    x0, y0, x1, y1 = box
+    height, width = image.shape[:2]
+    crop = np.zeros((y1 - y0, x1 - x0, *image.shape[2:]), image.dtype)
+    inside = image[max(y0, 0) : min(y1, height), max(x0, 0) : min(x1, width)]
+    top, left = max(-y0, 0), max(-x0, 0)
+    crop[top : top + inside.shape[0], left : left + inside.shape[1]] = inside
+    return crop

@@ -1,0 +1,137 @@
+"""Random draws of foreign footage for a clip whose base is given."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
+
+import numpy as np
+
+from napari_sam2_probe.common.errors import InputError
+from napari_sam2_probe.transforms.recipe import Distractor
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from napari_sam2_probe.transforms.catalogue import Catalogue, ObjectTrack
+    from napari_sam2_probe.transforms.footage import Footage
+    from napari_sam2_probe.transforms.recipe import Base, OptionValue
+
+_T = TypeVar("_T")
+
+ATTEMPTS = 200
+"""How often a draw is repeated until it meets its conditions; in DAVIS few need more than ten."""
+
+# Beyond this enlargement a cut-out is visibly softer than what is around it.
+_MAXIMUM_SCALE = 1.5
+# Below this share of its frame an object is too coarse to be a cut-out.
+_MINIMUM_SOURCE_SHARE = 0.005
+
+
+@dataclass(frozen=True, slots=True)
+class Draw:
+    """What a kind draws from.
+
+    Attributes
+    ----------
+    rng
+        The clip's own random stream.
+    catalogue, footage
+        What there is, and its pixels.
+    base
+        The clip's base.
+    lengths
+        Frames of prefix, interjection and suffix.
+    options
+        The kind's options.
+    """
+
+    rng: np.random.Generator
+    catalogue: Catalogue
+    footage: Footage
+    base: Base
+    lengths: tuple[int, int, int]
+    options: Mapping[str, OptionValue]
+
+    @property
+    def num_frames(self) -> int:
+        """Number of frames of the clip."""
+        return sum(self.lengths)
+
+    @property
+    def base_track(self) -> ObjectTrack:
+        """The object of the base."""
+        return self.catalogue.track(self.base.sequence, self.base.object_id)
+
+
+def draw_frames(draw: Draw, num_frames: int) -> Distractor:
+    """Draw consecutive frames of a sequence unrelated to the base.
+
+    Raises
+    ------
+    InputError
+        If no unrelated sequence is long enough.
+    """
+    long_enough = [entry for entry in draw.catalogue.unrelated(draw.base.sequence) if entry.num_frames >= num_frames]
+    if not long_enough:
+        raise _nothing_unrelated(draw, f"has {num_frames} frames")
+    entry = _pick(draw.rng, long_enough)
+    return Distractor(entry.name, int(draw.rng.integers(entry.num_frames - num_frames + 1)))
+
+
+def draw_source(draw: Draw, size: float) -> tuple[ObjectTrack, int]:
+    """Draw an object of an unrelated sequence, and a window over the clip's length, to be cut out.
+
+    Objects that stay clear of the frame's border (else they would have straight edges) and need no strong
+    enlargement are preferred.
+
+    Parameters
+    ----------
+    draw
+        What to draw from.
+    size
+        The square root of the area that the cut-out shall have, in pixels.
+
+    Returns
+    -------
+    tuple
+        The object's track and the window's first frame.
+
+    Raises
+    ------
+    InputError
+        If no unrelated sequence has an object in so many frames in a row.
+    """
+    length = draw.num_frames
+    tracks = [track for entry in draw.catalogue.unrelated(draw.base.sequence) for track in entry.tracks]
+    present = [(track, track.present_starts(length)) for track in tracks]
+    whole = [(track, track.whole_starts(length)) for track in tracks]
+    sharp = [(track, starts[_is_sharp(track, starts, length, size)]) for track, starts in whole]
+    for choices in (sharp, whole, present):
+        choices = [(track, starts) for track, starts in choices if len(starts)]
+        if choices:
+            # First the sequence, then the object: a sequence with many objects counts once.
+            sequence = _pick(draw.rng, sorted({track.sequence for track, _ in choices}))
+            track, starts = _pick(draw.rng, [choice for choice in choices if choice[0].sequence == sequence])
+            return track, int(_pick(draw.rng, starts.tolist()))
+    raise _nothing_unrelated(draw, f"has an object in {length} frames in a row")
+
+
+def _is_sharp(track: ObjectTrack, starts: NDArray[np.int64], length: int, size: float) -> NDArray[np.bool_]:
+    total = np.concatenate([[0], np.cumsum(track.areas)])
+    area = (total[starts + length] - total[starts]) / length
+    large = area >= _MINIMUM_SOURCE_SHARE * track.height * track.width
+    sharp: NDArray[np.bool_] = large & (size <= _MAXIMUM_SCALE * np.sqrt(area))
+    return sharp
+
+
+def _nothing_unrelated(draw: Draw, lack: str) -> InputError:
+    return InputError(
+        f"No sequence unrelated to {draw.base.sequence} {lack}: add sequences of other subjects to the data set."
+    )
+
+
+def _pick(rng: np.random.Generator, items: list[_T]) -> _T:
+    return items[int(rng.integers(len(items)))]

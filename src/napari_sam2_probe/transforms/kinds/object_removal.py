@@ -1,0 +1,114 @@
+"""A moving object, cut out of another sequence, that is gone in the middle (the paper, section 3.1.2).
+
+The pasted object is the object of interest; the base gives the background, and its own objects are part of it.
+With lengths (28, 0, 0) the same recipe never removes the object.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_sam2_probe.common.errors import InputError
+from napari_sam2_probe.transforms.catalogue import MINIMUM_VISIBLE_SHARE
+from napari_sam2_probe.transforms.clip import Clip
+from napari_sam2_probe.transforms.cutout import cut_out
+from napari_sam2_probe.transforms.draw import ATTEMPTS, draw_source
+from napari_sam2_probe.transforms.overlay import base_frames
+from napari_sam2_probe.transforms.paths import line_of_motion, rounded
+from napari_sam2_probe.transforms.recipe import Distractor
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from napari_sam2_probe.transforms.draw import Draw
+    from napari_sam2_probe.transforms.footage import Footage
+    from napari_sam2_probe.transforms.options import Option
+    from napari_sam2_probe.transforms.recipe import Recipe
+
+OPTIONS: Mapping[str, Option] = {}
+
+
+# Side of the cut-out (square root of its area) over that of the base's object, and its limits over the frame's.
+_RELATIVE_SIZE = (0.7, 1.2)
+_FRAME_SHARE = (0.1, 0.35)
+# Drift over the clip and the least way that the object goes in all, in sides of the cut-out.
+_DRIFT = (0.3, 1.2)
+_LEAST_WAY = 0.25
+# An object that still doesn't fit into the frame after so many draws loses its own line of motion.
+_PATIENCE = ATTEMPTS // 4
+
+
+def plan(draw: Draw) -> tuple[Distractor, ...]:
+    """Draw an object and a path on which it moves and stays wholly in the frame.
+
+    Raises
+    ------
+    InputError
+        If no such path is found.
+    """
+    shape = (draw.base_track.height, draw.base_track.width)
+    frame_size = float(np.sqrt(np.prod(shape)))
+    base_size = draw.base_track.size(draw.base.start, draw.num_frames)
+    for attempt in range(ATTEMPTS):
+        size = float(np.clip(base_size * draw.rng.uniform(*_RELATIVE_SIZE), *(frame_size * np.array(_FRAME_SHARE))))
+        distractor = _draw_inside(draw, shape, size * 0.99**attempt, keep_line=attempt < _PATIENCE)
+        if distractor is not None:
+            return (distractor,)
+    raise InputError(
+        f"No object was found that can be pasted on {draw.base.sequence}: add sequences whose object is in "
+        f"{draw.num_frames} frames in a row and small enough to stay in the frame."
+    )
+
+
+def make(recipe: Recipe, footage: Footage) -> Clip:
+    """Return the base with the object pasted in prefix and suffix."""
+    base = recipe.base
+    (pasted,) = recipe.distractors
+    frames = base_frames(footage, base, recipe.num_frames)
+    num_frames, height, width, _ = frames.shape
+    masks = np.zeros((num_frames, height, width), np.uint8)
+    present = np.ones(num_frames, np.bool_)
+    present[recipe.interjection.start : recipe.interjection.stop] = False
+    for t in np.flatnonzero(present).tolist():
+        patch = cut_out(footage, pasted, t, (height, width))
+        if patch is not None:
+            patch.lay_on(frames[t])
+            masks[t][patch.region] = patch.opaque
+    return Clip(
+        frames=frames,
+        masks=masks,
+        object_present=present,
+        context_present=np.ones(num_frames, np.bool_),
+        obscured_fraction=np.where(present, 0.0, np.nan),
+        source_sequence=(base.sequence,) * num_frames,
+        source_frame=base.start + np.arange(num_frames, dtype=np.int64),
+    )
+
+
+def _draw_inside(draw: Draw, shape: tuple[int, int], size: float, *, keep_line: bool) -> Distractor | None:
+    """Draw an object of this size and a path in the frame; None where it doesn't fit or hardly moves."""
+    rng, length = draw.rng, draw.num_frames
+    track, start = draw_source(draw, size)
+    scale = size / track.size(start, length)
+    angle = rng.uniform(0, 2 * np.pi)
+    drift = np.array([np.cos(angle), np.sin(angle)]) * size * rng.uniform(*_DRIFT) / max(length - 1, 1)
+    _, own_velocity = line_of_motion(track, start, length)
+    if not keep_line:
+        drift -= scale * own_velocity
+    moved = np.arange(length)[:, None] * drift
+    boxes = scale * track.boxes[start : start + length] + np.hstack([moved, moved])
+    # The soft edge takes one pixel more than the box.
+    lowest = 1 - boxes[:, :2].min(0)
+    highest = np.array(shape[::-1]) - 1 - boxes[:, 2:].max(0)
+    way = float(np.linalg.norm(drift + scale * own_velocity)) * (length - 1)
+    first_area = scale**2 * track.areas[start]
+    if (
+        (lowest > highest).any()
+        or (way < _LEAST_WAY * size and length > 1)
+        or first_area < 1.5 * MINIMUM_VISIBLE_SHARE * np.prod(shape)
+    ):
+        return None
+    x, y = rng.uniform(lowest, highest)
+    return Distractor(track.sequence, start, track.object_id, rounded(scale, x, y, *drift))

@@ -1,0 +1,47 @@
+"""From a recipe to a clip."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_sam2_probe.transforms.footage import Footage
+from napari_sam2_probe.transforms.registry import load_extra, load_kind
+
+if TYPE_CHECKING:
+    from napari_sam2_probe.transforms.clip import Clip
+    from napari_sam2_probe.transforms.footage import DataSet
+    from napari_sam2_probe.transforms.recipe import Recipe
+
+# Random streams of one clip: the base, the kind's own draws, and one for each extra.
+BASE_STREAM, KIND_STREAM, EXTRA_STREAM = range(3)
+
+
+def make_clip(recipe: Recipe, dataset: DataSet | Footage) -> Clip:
+    """Make the clip of a recipe. The same recipe gives the same pixels.
+
+    Parameters
+    ----------
+    recipe
+        What to make.
+    dataset
+        The data set whose sequences the recipe names (``napari_sam2_probe.video``); as `Footage`, decoded frames
+        are kept for the next clip.
+
+    Returns
+    -------
+    Clip
+        Frames and masks as they are before encoding, of the base's size.
+
+    Raises
+    ------
+    InputError
+        If a sequence or a frame can't be read, or the recipe names a kind or an extra that doesn't exist.
+    """
+    footage = dataset if isinstance(dataset, Footage) else Footage(dataset)
+    clip = load_kind(recipe.kind).make(recipe, footage)
+    for step, extra in enumerate(recipe.then):
+        rng = np.random.default_rng([recipe.seed, recipe.number, EXTRA_STREAM, step])
+        clip = load_extra(extra.name).apply(clip, extra.options, rng)
+    return clip

@@ -1,0 +1,113 @@
+"""Draw the recipes of a data set: clip k of every kind under one seed has the same base."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_sam2_probe.common.errors import InputError
+from napari_sam2_probe.transforms.draw import Draw
+from napari_sam2_probe.transforms.make import BASE_STREAM, KIND_STREAM
+from napari_sam2_probe.transforms.recipe import DEFAULT_LENGTHS, Base, Extra, Recipe
+from napari_sam2_probe.transforms.registry import KINDS, load_kind
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from napari_sam2_probe.transforms.catalogue import Catalogue
+    from napari_sam2_probe.transforms.footage import Footage
+    from napari_sam2_probe.transforms.recipe import OptionValue
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What clips to make; with a data set and a clip's number it decides a recipe.
+
+    Attributes
+    ----------
+    kind
+        A kind from the registry.
+    seed
+        Clip k of every kind under one seed has the same base.
+    lengths
+        Frames of prefix, interjection and suffix.
+    options
+        The kind's options, all of them (`napari_sam2_probe.transforms.options.read_options`).
+    then
+        Extras, applied in this order.
+    """
+
+    kind: str
+    seed: int = 0
+    lengths: tuple[int, int, int] = DEFAULT_LENGTHS
+    options: Mapping[str, OptionValue] = field(default_factory=dict)
+    then: tuple[Extra, ...] = ()
+
+
+def draw_base(catalogue: Catalogue, order: Order, number: int) -> Base:
+    """Draw the base of clip `number`: with replacement, first a sequence, then an object, then a window.
+
+    The object is in all frames of the window, and covers at least 0.2 % of the first.
+
+    Raises
+    ------
+    InputError
+        If no sequence has such a window.
+    """
+    length = sum(order.lengths)
+    tracks = [
+        (track, starts)
+        for entry in catalogue.entries
+        for track in entry.tracks
+        if len(starts := track.base_starts(length))
+    ]
+    if not tracks:
+        raise InputError(
+            f"No sequence of the data set shows an object in {length} frames in a row: choose shorter lengths, or add "
+            "longer sequences."
+        )
+    rng = np.random.default_rng([order.seed, number, BASE_STREAM])
+    names = list(dict.fromkeys(track.sequence for track, _ in tracks))
+    name = names[int(rng.integers(len(names)))]
+    choices = [choice for choice in tracks if choice[0].sequence == name]
+    track, starts = choices[int(rng.integers(len(choices)))]
+    return Base(name, int(starts[int(rng.integers(len(starts)))]), track.object_id)
+
+
+def plan_recipe(catalogue: Catalogue, footage: Footage, order: Order, number: int) -> Recipe:
+    """Draw the recipe of one clip; it depends on nothing but its arguments.
+
+    Parameters
+    ----------
+    catalogue
+        What the data set holds (`napari_sam2_probe.transforms.catalogue`).
+    footage
+        The data set itself: paths over the object of interest are tried out on its masks.
+    order
+        What to make.
+    number
+        The clip's number in the data set.
+
+    Raises
+    ------
+    InputError
+        If the data set has no fitting base, or nothing unrelated to it.
+    """
+    base = draw_base(catalogue, order, number)
+    kind = load_kind(order.kind)
+    # One stream for each kind, by its place in the table; options and lengths don't shift another clip's draws.
+    rng = np.random.default_rng([order.seed, number, KIND_STREAM, list(KINDS).index(order.kind)])
+    options = {name: option.default for name, option in kind.OPTIONS.items()} | dict(order.options)
+    draw = Draw(rng, catalogue, footage, base, order.lengths, options)
+    return Recipe(
+        kind=order.kind,
+        base=base,
+        lengths=order.lengths,
+        seed=order.seed,
+        number=number,
+        distractors=kind.plan(draw),
+        options=options,
+        then=order.then,
+    )
