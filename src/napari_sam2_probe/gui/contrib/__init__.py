@@ -1,0 +1,1 @@
+"""What the manifest offers to napari: readers and sample data."""

@@ -1,0 +1,75 @@
+"""The sample videos in napari's File menu: one function a video, named as its folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+import napari_sam2_probe
+from napari_sam2_probe.gui.layers import AXIS_LABELS
+from napari_sam2_probe.gui.lazy import lazy_video
+
+if TYPE_CHECKING:
+    from napari_sam2_probe.gui.layers import LayerData
+
+SAMPLE_DATA = Path(napari_sam2_probe.__file__).parent / "sample_data"
+
+
+def sample_layers(name: str) -> list[LayerData]:
+    """Return a sample video, read frame by frame as it is looked at, and its masks.
+
+    Raises
+    ------
+    InputError
+        If there is no sample of this name.
+    """
+    from napari_sam2_probe.video import DavisDataset
+
+    sequence = DavisDataset(SAMPLE_DATA).sequence(name)
+    masks = [sequence.mask(frame_idx) for frame_idx in range(sequence.num_frames)]
+    return [
+        (lazy_video(sequence.frames), {"name": name, "rgb": True, "axis_labels": AXIS_LABELS}, "image"),
+        (np.stack(masks), {"name": f"{name} masks", "opacity": 0.5, "axis_labels": AXIS_LABELS}, "labels"),
+    ]
+
+
+def astronaut() -> list[LayerData]:
+    """Portrait before the deep field, behind which a model shuttle passes."""
+    return sample_layers("astronaut")
+
+
+def cameraman() -> list[LayerData]:
+    """A man films his way along a brick wall."""
+    return sample_layers("cameraman")
+
+
+def cat() -> list[LayerData]:
+    """A cat that leans out of the picture and comes back."""
+    return sample_layers("cat")
+
+
+def cells() -> list[LayerData]:
+    """Two cells, one creeping over the other."""
+    return sample_layers("cells")
+
+
+def coffee() -> list[LayerData]:
+    """A cup pushed across a terrace."""
+    return sample_layers("coffee")
+
+
+def coins() -> list[LayerData]:
+    """Three coins that slide, spin and cross."""
+    return sample_layers("coins")
+
+
+def horse() -> list[LayerData]:
+    """A wooden horse that canters over gravel."""
+    return sample_layers("horse")
+
+
+def rocket() -> list[LayerData]:
+    """A rocket that leaves its pad."""
+    return sample_layers("rocket")

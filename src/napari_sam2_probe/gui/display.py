@@ -1,0 +1,61 @@
+"""Whether a window can be opened here; asked first, because Qt ends the process where it can't."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from importlib.util import find_spec
+
+from napari_sam2_probe.common.errors import InputError
+
+QT_BINDINGS = ("PyQt6", "PySide6", "PyQt5", "PySide2")
+_SCREENLESS_PLATFORMS = ("offscreen", "minimal", "vnc", "eglfs", "linuxfb")
+_OPEN_APPLICATION = "from qtpy.QtWidgets import QApplication; QApplication([])"
+_TIMEOUT = 60.0
+
+
+def require_display() -> None:
+    """Raise an InputError that says what to do if Qt can't open a window in this process.
+
+    Raises
+    ------
+    InputError
+        If there is no Qt binding, no display, or Qt does not start (a system library it needs is missing).
+    """
+    if not any(find_spec(binding) for binding in QT_BINDINGS):
+        raise InputError("napari needs a Qt binding and none is installed: pip install 'napari-sam2-probe[pyqt6]'.")
+    if not _has_display():
+        raise InputError(
+            "There is no display to open napari's window on: run this on a machine with a screen, or on a virtual "
+            "one with 'xvfb-run -a sam2-probe view RUN --screenshot FILE.png'."
+        )
+    if _application_runs():
+        return
+    try:
+        # A child process, because Qt calls abort() where it can't load its platform plugin.
+        trial = subprocess.run(
+            [sys.executable, "-c", _OPEN_APPLICATION], capture_output=True, text=True, timeout=_TIMEOUT, check=False
+        )
+    except subprocess.TimeoutExpired:
+        raise InputError(f"Qt did not start within {_TIMEOUT:.0f} s on this display: try another display.") from None
+    if trial.returncode != 0:
+        said = [line.strip() for line in trial.stderr.splitlines() if line.strip()] or ["it gave no reason"]
+        raise InputError(f"Qt can't open a window here ({said[0]}): 'sam2-probe doctor' says what is missing.")
+
+
+def _has_display() -> bool:
+    if not sys.platform.startswith("linux"):
+        return True
+    if os.environ.get("QT_QPA_PLATFORM", "").partition(":")[0] in _SCREENLESS_PLATFORMS:
+        return True
+    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+
+
+def _application_runs() -> bool:
+    """Whether this process already has a Qt application (a notebook, a test, napari itself)."""
+    if "qtpy.QtWidgets" not in sys.modules:
+        return False
+    from qtpy.QtWidgets import QApplication
+
+    return QApplication.instance() is not None

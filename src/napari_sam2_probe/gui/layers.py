@@ -1,0 +1,170 @@
+"""A probe run as napari layers: the video, the masks, and every map exactly over the video.
+
+Pure conversion: nothing here needs a viewer or a screen. Layers have the axes (time, y, x); the unit of y and x is
+the pixel of the video.
+"""
+
+from __future__ import annotations
+
+import warnings
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from napari_sam2_probe.common.errors import ProbeError
+from napari_sam2_probe.gui.lazy import lazy_video, lazy_zarr
+from napari_sam2_probe.probe.positions import BY_KEY, MEMORY_ATTENTION, Position
+from napari_sam2_probe.runs.run import STATISTICS, ProbeRun, Statistic
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import dask.array as da
+    from numpy.typing import NDArray
+
+LayerData = tuple[Any, dict[str, Any], Literal["image", "labels"]]
+"""What napari adds as one layer: the array, the layer's arguments, and its type."""
+
+METADATA_KEY = "napari_sam2_probe"
+"""Layer metadata written here and read by the panels.
+
+A dictionary with ``content`` (``"video"``, ``"masks"`` or ``"map"``) and ``run`` (the run's folder); for a map also
+``position`` (its number), ``key``, ``statistic`` and ``obj_id``.
+"""
+
+AXIS_LABELS = ("time", "y", "x")
+COLORMAPS: dict[Statistic, str] = {"mean": "viridis", "variance": "magma"}
+SHOWN_AT_FIRST: tuple[Position, Statistic] = (MEMORY_ATTENTION, "variance")
+MAP_OPACITY = 0.7
+CONTRAST_PERCENTILES = (1.0, 99.0)
+CONTRAST_FRAMES = 24
+
+
+def run_to_layers(run: ProbeRun) -> list[LayerData]:
+    """Return the layers of a probe run, bottom first: video, maps, masks.
+
+    The maps of one object, position and statistic are one image layer; all are hidden but one. Frames where nothing
+    was recorded are NaN, which napari draws transparent.
+
+    Parameters
+    ----------
+    run
+        The run. Its arrays are not read but for a few frames of each map, from which contrast limits are taken.
+
+    Warns
+    -----
+    UserWarning
+        If the video is no longer where the run found it; the other layers are returned without it.
+    """
+    return [*_video_layer(run), *_map_layers(run), _masks_layer(run)]
+
+
+def map_transform(map_shape: tuple[int, int], video_shape: tuple[int, int]) -> dict[str, tuple[float, ...]]:
+    """Return napari's ``scale`` and ``translate`` that lay a (T, h, w) map exactly over a (T, H, W) video.
+
+    SAM 2 squeezes the H x W frame into a square, so the map covers the whole frame and its two axes scale
+    differently. napari puts the *centre* of pixel 0 at `translate`: the centre of the first map pixel, which covers
+    H/h video pixels from -0.5 on, lies at (H/h - 1)/2.
+    """
+    scale = tuple(outer / inner for outer, inner in zip(video_shape, map_shape, strict=True))
+    return {"scale": (1.0, *scale), "translate": (0.0, *((factor - 1) / 2 for factor in scale))}
+
+
+def contrast_limits(maps: da.Array, frames: NDArray[np.intp]) -> tuple[float, float]:
+    """Return limits for a map layer: percentiles of what is finite in up to 24 of `frames`, evenly spread.
+
+    Parameters
+    ----------
+    maps
+        (T, h, w) float32.
+    frames
+        The frames worth looking at. Where none holds a finite value, the limits are 0 and 1.
+    """
+    chosen = frames[np.linspace(0, len(frames) - 1, min(CONTRAST_FRAMES, len(frames))).astype(int)]
+    values = np.asarray(maps[chosen])
+    values = values[np.isfinite(values)]
+    if values.size == 0:
+        return 0.0, 1.0
+    low, high = (float(limit) for limit in np.percentile(values, CONTRAST_PERCENTILES))
+    if high <= low:
+        # A constant map: napari refuses limits that are equal, also once they are float32.
+        half = max(abs(low), 1.0) * 1e-3
+        return low - half, low + half
+    return low, high
+
+
+def _video_layer(run: ProbeRun) -> Iterator[LayerData]:
+    from napari_sam2_probe.video import open_video
+
+    path = run.info.get("video", {}).get("path")
+    if path is None:
+        return
+    try:
+        source = open_video(path)
+    except ProbeError as error:
+        _warn_without_video(run, str(error))
+        return
+    shape = (source.num_frames, source.height, source.width)
+    if shape != run.masks.shape:
+        source.close()
+        _warn_without_video(run, f"{path} is now {_times(shape)} but the run was made on {_times(run.masks.shape)}.")
+        return
+    yield lazy_video(source), {"name": f"video · {_name(run)}", "rgb": True, **_common(run, content="video")}, "image"
+
+
+def _masks_layer(run: ProbeRun) -> LayerData:
+    keywords = {"name": f"masks · {_name(run)}", "opacity": 0.5, **_common(run, content="masks")}
+    return lazy_zarr(run.masks), keywords, "labels"
+
+
+def _map_layers(run: ProbeRun) -> Iterator[LayerData]:
+    for obj_idx, obj_id in enumerate(run.object_ids.tolist()):
+        for position in _recorded_positions(run):
+            for statistic in STATISTICS:
+                yield _map_layer(run, obj_idx, obj_id, position, statistic)
+
+
+def _map_layer(run: ProbeRun, obj_idx: int, obj_id: int, position: Position, statistic: Statistic) -> LayerData:
+    maps = lazy_zarr(run.maps(position.key, statistic))[obj_idx]
+    tracked, prompted = run.tracked[obj_idx], run.prompted[obj_idx]
+    # On a prompted frame memory attention does not run, and its map is of another magnitude than all others.
+    ordinary = np.flatnonzero(tracked & ~prompted)
+    keywords = {
+        "name": f"{position.number} {position.title.lower()}, {statistic} · object {obj_id} · {_name(run)}",
+        "visible": obj_idx == 0 and (position, statistic) == SHOWN_AT_FIRST,
+        "opacity": MAP_OPACITY,
+        "colormap": COLORMAPS[statistic],
+        "interpolation2d": "nearest",
+        "contrast_limits": contrast_limits(maps, ordinary if len(ordinary) else np.flatnonzero(tracked)),
+        **map_transform(maps.shape[1:], run.masks.shape[1:]),
+        **_common(
+            run, content="map", position=position.number, key=position.key, statistic=statistic, obj_id=obj_id
+        ),
+    }
+    return maps, keywords, "image"
+
+
+def _recorded_positions(run: ProbeRun) -> Iterator[Position]:
+    for position in BY_KEY.values():
+        if position.is_map:
+            with suppress(KeyError):
+                run.maps(position.key, "mean")
+                yield position
+
+
+def _common(run: ProbeRun, **content: Any) -> dict[str, Any]:
+    return {"axis_labels": AXIS_LABELS, "metadata": {METADATA_KEY: {"run": str(run.path), **content}}}
+
+
+def _name(run: ProbeRun) -> str:
+    return Path(run.path).resolve().name
+
+
+def _times(shape: tuple[int, ...]) -> str:
+    return f"{shape[0]} frames of {shape[2]} x {shape[1]} pixels"
+
+
+def _warn_without_video(run: ProbeRun, reason: str) -> None:
+    warnings.warn(f"The run {run.path} is shown without its video: {reason}", stacklevel=4)

@@ -1,0 +1,45 @@
+"""Arrays that napari can show without holding them: a frame or a map is read when it is looked at."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import dask.array as da
+    from numpy.typing import NDArray
+
+    from napari_sam2_probe.video.source import FrameSource
+
+
+class _Frames:
+    """The slicing that dask asks for, over a frame source: (T, H, W, 3) uint8."""
+
+    def __init__(self, source: FrameSource) -> None:
+        self._source = source
+        self.shape = (source.num_frames, source.height, source.width, 3)
+        self.dtype = np.dtype(np.uint8)
+        self.ndim = 4
+
+    def __getitem__(self, index: tuple[slice, ...]) -> NDArray[np.uint8]:
+        frames = range(self.shape[0])[index[0]]
+        if len(frames) == 0:
+            return np.zeros((0, *self.shape[1:]), self.dtype)[:, *index[1:]]
+        return np.stack([self._source.read(frame_idx) for frame_idx in frames])[:, *index[1:]]
+
+
+def lazy_video(source: FrameSource) -> da.Array:
+    """Return a video as a dask array of shape (T, H, W, 3), uint8, one frame a chunk, read when computed."""
+    import dask.array as da
+
+    frames = _Frames(source)
+    # Without a name dask would hash the source by pickling it, decoders and all.
+    return da.from_array(frames, chunks=(1, *frames.shape[1:]), name=False, meta=np.empty((0,) * 4, np.uint8))
+
+
+def lazy_zarr(array: Any) -> da.Array:
+    """Return a zarr array as a dask array with the same chunks."""
+    import dask.array as da
+
+    return da.from_array(array, chunks=array.chunks, name=False)
