@@ -39,7 +39,7 @@ def inside(outline: Outline, shape: tuple[int, int]) -> NDArray[np.bool_]:
     points = np.asarray([*outline, outline[0]], dtype=np.float64)
     curve, _ = splprep(points.T, s=0, per=True, k=2)
     x, y = splev(np.linspace(0, 1, 30 * len(points)), curve)
-    return np.asarray(polygon2mask(shape, np.column_stack([y, x])), dtype=bool)
+    return np.asarray(polygon2mask(shape, np.column_stack([y, x])), dtype=np.bool_)
 
 
 def snap_to_edges(image: NDArray[np.float32], rough: NDArray[np.bool_], reach: int) -> NDArray[np.bool_]:
@@ -52,7 +52,7 @@ def snap_to_edges(image: NDArray[np.float32], rough: NDArray[np.bool_], reach: i
     depth = distance_transform_edt(rough) - distance_transform_edt(~rough)
     markers = np.where(depth > reach, 1, np.where(depth < -reach, 2, 0))
     regions = watershed(np.round(edges * 1000).astype(np.int32), markers)
-    return np.asarray(gaussian_filter((regions == 1).astype(np.float32), 1.2) >= 0.5, dtype=bool)
+    return np.asarray(gaussian_filter((regions == 1).astype(np.float32), 1.2) >= 0.5, dtype=np.bool_)
 
 
 def cut(image: NDArray[np.float32], mask: NDArray[np.bool_], height: float, *, mirrored: bool = False) -> Cutout:
@@ -69,12 +69,9 @@ def cut(image: NDArray[np.float32], mask: NDArray[np.bool_], height: float, *, m
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     scale = height / (rows[-1] - rows[0] + 1)
     pad = int(np.ceil(PADDING / scale))
-    colour, alpha = (
-        np.pad(a, ((pad, pad), (pad, pad), (0, 0))[: a.ndim], mode=m)
-        for a, m in ((colour, "edge"), (alpha, "constant"))
-    )
+    premultiplied = np.pad(np.dstack([colour * alpha[..., None], alpha]), ((pad, pad), (pad, pad), (0, 0)))
     window = np.s_[rows[0] : rows[-1] + 1 + 2 * pad, columns[0] : columns[-1] + 1 + 2 * pad]
-    rgba = resize(np.dstack([colour * alpha[..., None], alpha])[window], scale)
+    rgba = resize(premultiplied[window], scale)
     return Cutout(rgba[:, ::-1] if mirrored else rgba)
 
 
@@ -85,7 +82,7 @@ def resize(image: NDArray[np.float32], scale: float) -> NDArray[np.float32]:
         np.asarray(Image.fromarray(np.ascontiguousarray(image[..., c])).resize(size, Image.Resampling.LANCZOS))
         for c in range(image.shape[2])
     ]
-    return np.clip(np.stack(channels, axis=-1), 0, 1).astype(np.float32)
+    return np.asarray(np.clip(np.stack(channels, axis=-1), 0, 1), dtype=np.float32)
 
 
 def tint(
@@ -93,7 +90,7 @@ def tint(
 ) -> NDArray[np.float32]:
     """Colour a grey photograph: black becomes `dark`, white becomes `light`."""
     grey = image.mean(axis=2, keepdims=True)
-    return np.asarray(np.float32(dark) * (1 - grey) + np.float32(light) * grey, dtype=np.float32)
+    return np.asarray(np.array(dark, np.float32) * (1 - grey) + np.array(light, np.float32) * grey, dtype=np.float32)
 
 
 def defocus(image: NDArray[np.float32], sigma: float) -> NDArray[np.float32]:

@@ -87,4 +87,4 @@ def load(name: str) -> NDArray[np.float32]:
 
     path = Path(skimage.data.__file__).parent / PHOTOGRAPHS[name].file
     with Image.open(path) as image:
-        return np.asarray(image.convert("RGB"), dtype=np.float32) / 255
+        return np.asarray(image.convert("RGB"), dtype=np.float32) / np.float32(255)

@@ -109,7 +109,7 @@ def render(scene: Scene, frame_idx: int, size: tuple[int, int]) -> tuple[NDArray
 def _moment(scene: Scene, time: float, size: tuple[int, int]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     height, width = size
     to_frame = _view(scene.camera, time, size)
-    colour = _sample(scene.background, np.linalg.inv(to_frame), np.s_[0:height, 0:width], "mirror")
+    colour = _sample(scene.background, _inverse(to_frame), np.s_[0:height, 0:width], "mirror")
     shares = np.zeros((1 + max((a.object_id for a in scene.actors), default=0), *size))
     shares[0] = 1
     for actor in scene.actors:
@@ -130,7 +130,11 @@ def _view(camera: Path, time: float, size: tuple[int, int]) -> NDArray[np.float6
     pose = camera.at(time)
     look = np.array([[1.0, 0, -pose.x], [0, 1, -pose.y], [0, 0, 1]])
     centre = type(pose)((size[1] - 1) / 2, (size[0] - 1) / 2, pose.scale, pose.angle)
-    return centre.matrix() @ look
+    return np.asarray(centre.matrix() @ look)
+
+
+def _inverse(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.asarray(np.linalg.inv(matrix), dtype=np.float64)
 
 
 def _draw(
@@ -149,7 +153,7 @@ def _draw(
     x0, x1 = np.clip((low[0], high[0]), 0, size[1])
     y0, y1 = np.clip((low[1], high[1]), 0, size[0])
     window = np.s_[y0:y1, x0:x1]
-    return window, _sample(rgba, np.linalg.inv(matrix), window, "constant", actor.wobble, time)
+    return window, _sample(rgba, _inverse(matrix), window, "constant", actor.wobble, time)
 
 
 def _sample(

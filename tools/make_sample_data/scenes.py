@@ -6,7 +6,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
-from tools.make_sample_data import outlines
+from tools.make_sample_data import materials, outlines
 from tools.make_sample_data.cutouts import (
     Cutout,
     cut,
@@ -24,7 +24,6 @@ from tools.make_sample_data.rendering import Actor, Scene, Shadow
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from numpy.typing import NDArray
 
 SIZE = (240, 432)
 NUM_FRAMES = 40
@@ -188,7 +187,7 @@ def coins() -> Scene:
     lying = Shadow(4, 5, 3, 0.6)
     return Scene(
         "coins",
-        defocus(_parquet(1.4), 0.9),
+        defocus(materials.parquet(1.4), 0.9),
         Path(((0, 330, 300, 1, 0), (39, 400, 330, 1.08, -8))),
         (
             Actor(
@@ -217,7 +216,7 @@ def horse() -> Scene:
     """A wooden horse canters over gravel."""
     silhouette = load("horse")
     mask = silhouette.mean(axis=2) < 0.5
-    wood = mirror_tiles(_plank(), 2, 4)[: mask.shape[0], : mask.shape[1]]
+    wood = mirror_tiles(materials.plank(), 2, 4)[: mask.shape[0], : mask.shape[1]]
     ground = tint(resize(load("gravel"), 1.8), (0.1, 0.12, 0.17), (0.72, 0.76, 0.84))
     return Scene(
         "horse",
@@ -225,7 +224,7 @@ def horse() -> Scene:
         Path(((0, 330, 450, 1, 0), (39, 560, 430, 1, 0)), shake=1.5),
         (
             Actor(
-                cut(np.clip(wood * _relief(mask), 0, 1), mask, 150),
+                cut(np.clip(wood * materials.relief(mask), 0, 1), mask, 150),
                 Path(
                     (
                         (0, 250, 465, 0.9, 4),
@@ -261,7 +260,7 @@ def rocket() -> Scene:
     )
     return Scene(
         "rocket",
-        _evening_sky(photo),
+        materials.evening_sky(photo),
         Path(
             (
                 (0, 330, 630, 1, 0),
@@ -273,7 +272,7 @@ def rocket() -> Scene:
             shake=1,
         ),
         (
-            Actor(_flame(), Path(below), object_id=0, wobble=Wobble(1.5, 23, 5), additive=True),
+            Actor(materials.flame(), Path(below), object_id=0, wobble=Wobble(1.5, 23, 5), additive=True),
             Actor(body, Path(way), wobble=Wobble(0.25, 60, 11)),
         ),
         Lighting(0.05, 20, 0.2),
@@ -289,43 +288,3 @@ SCENES: dict[str, Callable[[], Scene]] = {
 def scene(name: str) -> Scene:
     """Return a sample scene by its sequence name; built once."""
     return SCENES[name]()
-
-
-def _plank() -> NDArray[np.float32]:
-    return load("coffee")[5:245, 480:600]
-
-
-def _parquet(scale: float) -> NDArray[np.float32]:
-    dark_oak = 0.62 * (0.55 * _plank() + 0.45 * _plank().mean(axis=2, keepdims=True))
-    return resize(mirror_tiles(dark_oak, 2, 4), scale)
-
-
-def _relief(mask: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """Shade a silhouette as if it were rounded and lit from the upper left."""
-    from scipy.ndimage import distance_transform_edt, gaussian_filter
-
-    dome = gaussian_filter(np.minimum(distance_transform_edt(mask), 30) ** 0.7, 2)
-    slope_y, slope_x = np.gradient(dome)
-    return np.clip(0.95 + 0.5 * (slope_x + slope_y), 0.35, 1.6).astype(np.float32)[..., None]
-
-
-def _evening_sky(photo: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Take the rocket and its tower out of the photograph, and let the sky go on above it, with stars."""
-    pad = photo.copy()
-    left, right = 284, 362
-    share = np.linspace(0, 1, right - left, dtype=np.float32)[None, :, None]
-    edges = (pad[:408, left - 6 : left].mean(axis=1)[:, None], pad[:408, right : right + 6].mean(axis=1)[:, None])
-    pad[:408, left:right] = edges[0] * (1 - share) + edges[1] * share
-    rise = np.linspace(0.35, 1, 360, dtype=np.float32)[:, None, None]
-    above = defocus(pad[:8], 60).mean(axis=0) * rise
-    stars = mirror_tiles(resize(load("hubble"), 0.45), 1, 2)[: above.shape[0], : above.shape[1]]
-    above += np.maximum(stars - 0.3, 0) * (1 - rise) * 1.6
-    return np.concatenate([above, pad]).clip(0, 1)
-
-
-def _flame() -> Cutout:
-    y, x = np.mgrid[0:90, -20:21].astype(np.float32)
-    width = 3 + 5 * np.sin(np.pi * np.minimum(y / 90, 1)) ** 0.7
-    glow = np.exp(-((x / width) ** 2)) * np.clip(1.1 - y / 80, 0, 1) * np.clip(y / 4, 0, 1)
-    rgb = np.stack([1.3 * glow, 0.85 * glow**1.5, 0.45 * glow**2.5], axis=-1)
-    return Cutout(np.dstack([rgb, glow]).astype(np.float32))
