@@ -97,7 +97,8 @@ def frame_variance(frame: NDArray[np.uint8]) -> NDArray[np.float32]:
     # In whole numbers: a grey frame has a variance of exactly 0, not of rounding noise in full contrast.
     rgb = frame.astype(np.int64)
     nine_variances = 3 * (rgb**2).sum(axis=-1) - rgb.sum(axis=-1) ** 2
-    return (nine_variances / (9 * 255**2)).astype(np.float32)
+    variance: NDArray[np.float32] = (nine_variances / (9 * 255**2)).astype(np.float32)
+    return variance
 
 
 def shared_limits(composites: Sequence[Composite]) -> Limits:

@@ -109,11 +109,11 @@ def _say_why_empty(axes: Axes, video_size: tuple[int, int], status: str) -> None
     axes.set(xlim=(left, right), ylim=(bottom, top), aspect="equal")
     bare(axes)
     axes.patch.set(facecolor=NEUTRAL, alpha=0.15)
-    reason = textwrap.fill(status, 20, max_lines=4, placeholder=" …")
+    reason = status if "did not run" in status else f"did not run: {status}".rstrip(": ")
     axes.text(
         0.5,
         0.5,
-        "did not run" + (f":\n{reason}" if reason else ""),
+        textwrap.fill(reason, 20, max_lines=5, placeholder=" …"),
         transform=axes.transAxes,
         ha="center",
         va="center",

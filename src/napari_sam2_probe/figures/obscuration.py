@@ -10,12 +10,15 @@ import numpy as np
 from napari_sam2_probe.figures.style import (
     KIND_COLOURS,
     SINGLE_COLUMN,
+    add_legend,
     new_axes,
     new_figure,
     publication_style,
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from matplotlib.axes import Axes
     from matplotlib.collections import PathCollection
     from matplotlib.figure import Figure
@@ -26,6 +29,9 @@ UNOBSCURED_COLOUR = "#D62728"
 
 MANY_POINTS = 3000
 """Beyond this many frames the points of an SVG or PDF are stored as one picture."""
+
+CROWDED = 40
+"""Beyond this many unobscured frames, which lie on one line, their circles are smaller and finer."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +62,7 @@ def draw_obscuration(
     obscured_fraction: NDArray[np.floating],
     distance: NDArray[np.floating],
     clips: NDArray[np.generic],
-    correlations: tuple[CorrelationText, ...] = (),
+    correlations: Sequence[CorrelationText] = (),
 ) -> PathCollection:
     """Draw pointer distance against obscured fraction, one point a frame.
 
@@ -94,23 +100,25 @@ def draw_obscuration(
         label="frame",
     )
     clear = percent == 0
+    crowded = clear.sum() > CROWDED
     axes.scatter(
         percent[clear],
         distance[clear],
-        s=14 if many else 26,
+        s=12 if crowded else 26,
         facecolor="none",
         edgecolor=UNOBSCURED_COLOUR,
-        linewidth=0.7,
+        linewidth=0.4 if crowded else 0.7,
+        alpha=0.6 if crowded else 1.0,
         rasterized=many,
-        label="0 % obscured",
+        label=f"0 % obscured ({clear.sum()} {_plural('frame', int(clear.sum()))})",
     )
     axes.set_xlabel("Object obscured (%)")
     axes.set_ylabel("Pointer distance to twin (L2)")
     axes.set_xlim(-4, 104)
     if distance.size:
         axes.set_ylim(0, 1.08 * distance.max() or 1)
-    axes.set_title("\n".join(_write(c) for c in correlations), loc="left")
     number, of_clips = len(percent), len(np.unique(np.asarray(clips)[shown]))
+    axes.set_title("\n".join(_write(correlations)), loc="left")
     axes.annotate(
         f"{number} {_plural('frame', number)}, {of_clips} {_plural('clip', of_clips)}",
         (1.0, 0.5),
@@ -129,7 +137,7 @@ def make_obscuration(
     obscured_fraction: NDArray[np.floating],
     distance: NDArray[np.floating],
     clips: NDArray[np.generic],
-    correlations: tuple[CorrelationText, ...] = (),
+    correlations: Sequence[CorrelationText] = (),
     *,
     width: float = SINGLE_COLUMN,
 ) -> Figure:
@@ -138,22 +146,27 @@ def make_obscuration(
         figure = new_figure(width, 0.85 * width)
         axes = new_axes(figure)[0, 0]
         draw_obscuration(axes, obscured_fraction, distance, clips, correlations)
-        figure.legend(loc="outside lower center", ncols=2)
+        add_legend(figure, axes.get_legend_handles_labels()[0])
     return figure
 
 
-def _write(c: CorrelationText) -> str:
-    """Write one coefficient, its interval and its naive p-value in a line."""
-    if not np.isfinite(c.value):
-        return f"{c.name}: not defined"
-    text = f"{c.name} = {c.value:.2f}"
-    if np.isfinite([c.low, c.high]).all():
-        text += f", 95 % CI [{c.low:.2f}, {c.high:.2f}] over clips"
-    else:
-        text += " (one clip: no interval)"
-    if np.isfinite(c.naive_p):
-        text += ", naive p < 0.001" if c.naive_p < 0.001 else f", naive p = {c.naive_p:.3f}"
-    return text.replace("-", "−")
+def _write(correlations: Sequence[CorrelationText]) -> list[str]:
+    """Write each coefficient with its interval and naive p-value in a line, then what the interval is."""
+    lines, with_interval = [], False
+    for c in correlations:
+        if not np.isfinite(c.value):
+            lines.append(f"{c.name} is not defined")
+            continue
+        text = f"{c.name} = {c.value:.2f}"
+        if np.isfinite([c.low, c.high]).all():
+            text += f" [{c.low:.2f}, {c.high:.2f}]"
+            with_interval = True
+        if np.isfinite(c.naive_p):
+            text += ", naive p < 0.001" if c.naive_p < 0.001 else f", naive p = {c.naive_p:.3f}"
+        lines.append(text.replace("-", "−"))
+    if lines:
+        lines.append("[95 % interval, bootstrap over clips]" if with_interval else "no interval: too few clips")
+    return lines
 
 
 def _plural(noun: str, number: int) -> str:

@@ -125,7 +125,7 @@ def outline_mask(axes: Axes, mask: ArrayLike, colour: str, *, linewidth: float =
         capstyle="projecting",
         zorder=3,
     )
-    patch.set_path_effects([patheffects.withStroke(linewidth=linewidth + 0.6, foreground="black", alpha=0.7)])
+    patch.set_path_effects([patheffects.withStroke(linewidth=1.6 * linewidth + 0.1, foreground="black", alpha=0.7)])
     axes.add_patch(patch)
     return patch
 

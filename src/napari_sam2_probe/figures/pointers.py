@@ -9,12 +9,13 @@ import numpy as np
 
 from napari_sam2_probe.figures.style import (
     SINGLE_COLUMN,
+    add_legend,
     new_axes,
     new_figure,
     publication_style,
     series_colours,
+    series_widths,
 )
-from napari_sam2_probe.figures.timeline import mark_size
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -83,9 +84,7 @@ class PathMarkers:
             ring.set_data(here[:, 0], here[:, 1])
 
 
-def draw_pointer_paths(
-    axes: Axes, paths: Sequence[PointerPath], explained_variance: Sequence[float]
-) -> list[Line2D]:
+def draw_pointer_paths(axes: Axes, paths: Sequence[PointerPath], explained_variance: Sequence[float]) -> list[Line2D]:
     """Draw pointer paths in time order with a star on each first frame.
 
     Parameters
@@ -102,13 +101,14 @@ def draw_pointer_paths(
     list of matplotlib.lines.Line2D
         The line of each path, in the order given.
     """
+    colours, widths = series_colours([p.kind for p in paths]), series_widths(len(paths))
     lines = [
-        _draw_path(axes, path, colour)
-        for path, colour in zip(paths, series_colours([p.kind for p in paths]), strict=True)
+        _draw_path(axes, path, colour, linewidth - 0.2)
+        for path, colour, linewidth in zip(paths, colours, widths, strict=True)
     ]
     first, second = explained_variance
-    axes.set_xlabel(f"First component ({first:.0%} of variance)")
-    axes.set_ylabel(f"Second component ({second:.0%} of variance)")
+    axes.set_xlabel(f"First component ({100 * first:.0f} % of variance)")
+    axes.set_ylabel(f"Second component ({100 * second:.0f} % of variance)")
     axes.margins(0.07)
     return lines
 
@@ -136,7 +136,7 @@ def make_pointer_paths(
                     [], [], linestyle="none", marker="o", color="0.35", markerfacecolor="white", label="object absent"
                 )
             )
-        figure.legend(handles=handles, loc="outside upper center", ncols=min(len(handles), 4))
+        add_legend(figure, handles)
     return figure
 
 
@@ -147,16 +147,16 @@ def _absent(path: PointerPath) -> NDArray[np.bool_]:
     return absent
 
 
-def _draw_path(axes: Axes, path: PointerPath, colour: str) -> Line2D:
+def _draw_path(axes: Axes, path: PointerPath, colour: str, linewidth: float) -> Line2D:
     """Draw one path: the line with its frames, hollow where the object is absent, and the star."""
     xy = np.asarray(path.coordinates, dtype=np.float64)
-    size = mark_size(len(xy))
+    size = (1.8 if len(xy) <= 60 else 0.8) + 1.8 * linewidth
     absent = _absent(path)
     (line,) = axes.plot(
         xy[:, 0],
         xy[:, 1],
         color=colour,
-        linewidth=0.7,
+        linewidth=linewidth,
         marker="o",
         markersize=size,
         markeredgewidth=0,

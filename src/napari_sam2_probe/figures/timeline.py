@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from napari_sam2_probe.figures.style import INTERJECTION_COLOUR, NEUTRAL
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
+    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.lines import Line2D
     from matplotlib.patches import Rectangle
-    from numpy.typing import ArrayLike
+    from numpy.typing import ArrayLike, NDArray
+
+
+Mark = Literal["absent", "prompted"]
+_SHAPES: dict[Mark, str] = {"absent": "o", "prompted": "s"}
 
 
 class FrameCursor:
@@ -61,7 +66,7 @@ def runs_of(flags: ArrayLike) -> list[tuple[int, int]]:
     return [(int(start), int(stop) - 1) for start, stop in zip(edges[::2], edges[1::2], strict=True)]
 
 
-def shade_frames(axes: Axes, flags: ArrayLike, *, label: str = "interjection") -> list[Rectangle]:
+def shade_frames(axes: Axes, flags: ArrayLike) -> list[Rectangle]:
     """Shade the frames where `flags` holds, each frame from half a frame before it to half a frame after.
 
     Parameters
@@ -70,8 +75,6 @@ def shade_frames(axes: Axes, flags: ArrayLike, *, label: str = "interjection") -
         Where to draw; its x axis counts frames.
     flags
         (T,) bool.
-    label
-        What the shade means, for a legend.
 
     Returns
     -------
@@ -86,9 +89,9 @@ def shade_frames(axes: Axes, flags: ArrayLike, *, label: str = "interjection") -
             alpha=0.15,
             linewidth=0,
             zorder=0,
-            label=label if k == 0 else "_nolegend_",
+            label="_interjection",
         )
-        for k, (start, stop) in enumerate(runs_of(flags))
+        for start, stop in runs_of(flags)
     ]
 
 
@@ -102,11 +105,69 @@ def frame_axis(axes: Axes, num_frames: int, *, label: bool = True) -> None:
         axes.set_xlabel("Frame")
 
 
-def mark_size(num_frames: int) -> float:
-    """Choose a marker size in points at which neighbouring frames of a clip of this length stay apart."""
-    return float(np.clip(90.0 / max(num_frames, 1), 1.6, 3.2))
+def say_no_values(axes: Axes) -> None:
+    """Say in an empty panel that nothing is defined here, in place of a scale that means nothing."""
+    axes.set_yticks([])
+    axes.text(0.5, 0.5, "no values", transform=axes.transAxes, ha="center", va="center", fontsize="small")
 
 
-def common_length(lengths: Sequence[int]) -> int:
-    """Give the length of the longest of several series, 1 where there is none."""
-    return max(lengths, default=1)
+def mark_frames(axes: Axes, values: NDArray[np.floating], flags: NDArray[np.bool_], colour: str, mark: Mark) -> Line2D:
+    """Mark single frames of a line over time.
+
+    Parameters
+    ----------
+    axes
+        Where the line is drawn.
+    values
+        (T,) the line's values.
+    flags
+        (T,) bool, the frames to mark.
+    colour
+        The line's colour.
+    mark
+        ``"absent"``: a point. ``"prompted"``: a hollow square.
+
+    Returns
+    -------
+    matplotlib.lines.Line2D
+        The marks; kept out of legends (`mark_handles` explains them).
+    """
+    where = np.flatnonzero(flags)
+    (marks,) = axes.plot(
+        where,
+        np.asarray(values)[where],
+        linestyle="none",
+        markersize=float(np.clip(90.0 / max(len(values), 1), 1.6, 3.2)),
+        marker=_SHAPES[mark],
+        color=colour,
+        markerfacecolor=axes.get_facecolor() if mark == "prompted" else colour,
+        label=f"_{mark}",
+        zorder=3,
+    )
+    return marks
+
+
+def mark_handles(*, absent: bool, prompted: str | None, interjected: bool) -> list[Artist]:
+    """Make legend entries for the marks that occur in a figure.
+
+    Parameters
+    ----------
+    absent
+        Whether frames without the object are marked.
+    prompted
+        What a hollow square means, None where there is none.
+    interjected
+        Whether frames are shaded.
+    """
+    from matplotlib.lines import Line2D
+    from matplotlib.patches import Patch
+
+    ink = "0.35"
+    handles: list[Artist] = []
+    if absent:
+        handles.append(Line2D([], [], linestyle="none", marker="o", color=ink, label="object absent"))
+    if prompted is not None:
+        handles.append(Line2D([], [], linestyle="none", marker="s", color=ink, markerfacecolor="white", label=prompted))
+    if interjected:
+        handles.append(Patch(facecolor=INTERJECTION_COLOUR, alpha=0.15, label="interjected frames"))
+    return handles

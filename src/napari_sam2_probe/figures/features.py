@@ -1,0 +1,241 @@
+"""Features over time of one clip, for several positions and runs (as the paper's figure 16; SPEC 6)."""
+
+from __future__ import annotations
+
+import textwrap
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_sam2_probe.figures.style import (
+    DOUBLE_COLUMN,
+    add_legend,
+    new_axes,
+    new_figure,
+    publication_style,
+    series_colours,
+    series_widths,
+)
+from napari_sam2_probe.figures.timeline import (
+    FrameCursor,
+    frame_axis,
+    mark_frames,
+    mark_handles,
+    say_no_values,
+    shade_frames,
+)
+from napari_sam2_probe.probe.positions import BY_NUMBER, POSITIONS
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
+    from numpy.typing import NDArray
+
+FEATURES: dict[str, str] = {
+    "short_term_l2": "Short-term L2",
+    "long_term_l2": "Long-term L2",
+    "short_term_ratio": "Short-term ratio",
+}
+"""Columns of ``features.csv`` and what a reader sees."""
+
+ALL_POSITIONS: tuple[str, ...] = tuple(position.number for position in POSITIONS)
+
+LONG_WINDOW = 5
+"""References in the long-term window (SPEC 6)."""
+
+
+@dataclass(frozen=True)
+class FeatureRun:
+    """The features of one object in one run.
+
+    Attributes
+    ----------
+    label
+        The run's name in the legend.
+    kind
+        The kind of data set (SPEC 3), which chooses the colour.
+    table
+        The rows of one object of ``features.csv``: columns position (string), frame, short_term_l2,
+        long_term_l2, short_term_ratio; NaN where a feature is not defined.
+    object_present
+        (T,) bool; absent frames are marked with points.
+    prompted
+        (T,) bool, the frames prompted by the user.
+    prompted_references
+        Whether prompted frames served as references in this run.
+    """
+
+    label: str
+    kind: str
+    table: pd.DataFrame
+    object_present: NDArray[np.bool_]
+    prompted: NDArray[np.bool_]
+    prompted_references: bool = True
+
+    def values(self, position: str, feature: str) -> NDArray[np.float64]:
+        """Give the (T,) values of one feature at one position, NaN for frames without a row."""
+        rows = self.table[self.table["position"] == position]
+        series = np.full(len(self.object_present), np.nan)
+        series[rows["frame"].to_numpy()] = rows[feature].to_numpy(dtype=np.float64)
+        return series
+
+    def seen_through_prompt(self, feature: str) -> NDArray[np.bool_]:
+        """Tell on which frames a feature's references hold a prompted frame (`prompted_in_references`)."""
+        if not self.prompted_references:
+            return np.zeros(len(self.object_present), dtype=bool)
+        return prompted_in_references(self.object_present, self.prompted)[feature]
+
+
+def prompted_in_references(
+    object_present: NDArray[np.bool_], prompted: NDArray[np.bool_]
+) -> dict[str, NDArray[np.bool_]]:
+    """Find the frames whose features compare with a prompted frame (SPEC 4, "Prompted frames").
+
+    The ratio compares frame i with its last reference j, and j with the reference before it: it is touched
+    where either is prompted.
+
+    Parameters
+    ----------
+    object_present
+        (T,) bool, the frames that serve as references once they are past.
+    prompted
+        (T,) bool.
+
+    Returns
+    -------
+    dict of numpy.ndarray
+        (T,) bool by feature column.
+    """
+    present, prompted = np.asarray(object_present, dtype=bool), np.asarray(prompted, dtype=bool)
+    found = {feature: np.zeros(len(present), dtype=bool) for feature in FEATURES}
+    widths = {"short_term_l2": 1, "long_term_l2": LONG_WINDOW, "short_term_ratio": 2}
+    references: list[int] = []
+    for frame in range(len(present)):
+        for feature, width in widths.items():
+            found[feature][frame] = prompted[references[-width:]].any()
+        if present[frame]:
+            references.append(frame)
+    return found
+
+
+def draw_feature(
+    axes: Axes, run: FeatureRun, position: str, feature: str, *, colour: str, linewidth: float = 1.0
+) -> Line2D:
+    """Draw one feature of one run over time.
+
+    Parameters
+    ----------
+    axes
+        Where to draw.
+    run
+        The run.
+    position
+        The position's number (``"4r"``).
+    feature
+        A column of ``features.csv`` (a key of `FEATURES`).
+    colour
+        A matplotlib colour.
+    linewidth
+        In points.
+
+    Returns
+    -------
+    matplotlib.lines.Line2D
+        The line; beside it absent frames have points and frames whose references hold a prompted one have
+        hollow squares.
+    """
+    values = run.values(position, feature)
+    (line,) = axes.plot(np.arange(len(values)), values, color=colour, linewidth=linewidth, label=run.label, zorder=2)
+    absent = ~np.asarray(run.object_present, dtype=bool)
+    mark_frames(axes, values, absent, colour, "absent")
+    mark_frames(axes, values, run.seen_through_prompt(feature) & ~absent, colour, "prompted")
+    return line
+
+
+def draw_features(
+    grid: NDArray[Any],
+    runs: Sequence[FeatureRun],
+    positions: Sequence[str],
+    *,
+    interjection: NDArray[np.bool_] | None = None,
+    log: Collection[str] = ("long_term_l2",),
+) -> None:
+    """Draw all features of several runs on a grid of axes: a row a position, a column a feature.
+
+    Parameters
+    ----------
+    grid
+        (number of positions, 3) axes.
+    runs
+        Drawn over each other, in colours by kind.
+    positions
+        Position numbers, top to bottom.
+    interjection
+        (T,) bool, the frames to shade; None for none.
+    log
+        The features on a logarithmic axis. The long-term distance is heavy-tailed (SPEC 6).
+    """
+    num_frames = max((len(run.object_present) for run in runs), default=1)
+    looks = list(zip(series_colours([run.kind for run in runs]), series_widths(len(runs)), strict=True))
+    for row, position in zip(grid, positions, strict=True):
+        for axes, feature in zip(row, FEATURES, strict=True):
+            if interjection is not None:
+                shade_frames(axes, interjection)
+            for run, (colour, linewidth) in zip(runs, looks, strict=True):
+                draw_feature(axes, run, position, feature, colour=colour, linewidth=linewidth)
+            _scale(axes, logarithmic=feature in log)
+            frame_axis(axes, num_frames, label=axes in grid[-1])
+        row[0].set_ylabel(f"Position {position}")
+    for axes, title in zip(grid[0], FEATURES.values(), strict=True):
+        axes.set_title(title)
+
+
+def add_frame_cursor(grid: NDArray[Any], frame: int) -> FrameCursor:
+    """Put a cursor for the current frame on every axes of a grid; a dock moves it and draws nothing else."""
+    return FrameCursor(grid.flat, frame)
+
+
+def make_features(
+    runs: Sequence[FeatureRun],
+    positions: Sequence[str] = ALL_POSITIONS,
+    *,
+    interjection: NDArray[np.bool_] | None = None,
+    log: Collection[str] = ("long_term_l2",),
+    width: float = DOUBLE_COLUMN,
+) -> Figure:
+    """Make the figure of `draw_features` with names of positions and a legend, `width` inches wide."""
+    with publication_style():
+        figure = new_figure(width, 0.6 + 0.95 * len(positions))
+        grid = new_axes(figure, len(positions), len(FEATURES), sharex=True)
+        draw_features(grid, runs, positions, interjection=interjection, log=log)
+        for axes, position in zip(grid[:, 0], positions, strict=True):
+            axes.set_ylabel(textwrap.fill(f"{position}: {BY_NUMBER[position].title}", 14))
+        figure.align_ylabels(grid[:, 0])
+        seen = any(run.seen_through_prompt(feature).any() for run in runs for feature in FEATURES)
+        marks = mark_handles(
+            absent=any(not np.all(run.object_present) for run in runs),
+            prompted="a reference is a prompted frame" if seen else None,
+            interjected=interjection is not None and bool(np.any(interjection)),
+        )
+        lines = [line for line in grid[0, 0].get_lines() if not line.get_label().startswith("_")]
+        add_legend(figure, [*lines, *marks])
+    return figure
+
+
+def _scale(axes: Axes, *, logarithmic: bool) -> None:
+    """Set the y axis: logarithmic where asked for and there is anything above 0, else linear."""
+    from matplotlib.ticker import MaxNLocator
+
+    values = np.concatenate([np.asarray(line.get_ydata(), dtype=np.float64) for line in axes.get_lines()])
+    positive = values[np.isfinite(values) & (values > 0)]
+    if logarithmic and positive.size:
+        axes.set_yscale("log", nonpositive="mask")
+    elif not positive.size and not np.isfinite(values).any():
+        say_no_values(axes)
+    else:
+        axes.yaxis.set_major_locator(MaxNLocator(nbins=4))
