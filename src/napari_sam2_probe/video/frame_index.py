@@ -67,11 +67,12 @@ def build_frame_index(open_stream: OpenStream) -> FrameIndex:
         If the file can't be read or decoded.
     """
     with open_stream() as (container, stream):
-        packets = [packet for packet in container.demux(stream) if packet.size]
+        # Only numbers are kept: the packets themselves are the whole file.
+        packets = [(p.pts, p.is_keyframe, p.is_discard) for p in container.demux(stream) if p.size]
         # AVI headers may state thousands of frames too many; the sample table of mp4 is the file's own index.
         if "mp4" in container.format.name and len(packets) < stream.frames:
             raise TruncatedVideoError(f"states {stream.frames} frames but holds {len(packets)}")
-        shown = [(packet.pts, packet.is_keyframe) for packet in packets if not packet.is_discard]
+    shown = [(pts, is_key) for pts, is_key, is_discard in packets if not is_discard]
     index = _index(sorted(shown)) if all(pts is not None for pts, _ in shown) else None
     if index is not None and _both_ends_agree(index, open_stream):
         return index

@@ -1,0 +1,227 @@
+from __future__ import annotations
+
+import errno
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from PIL import Image
+
+from napari_sam2_probe.common.errors import InputError, ResourceError
+from napari_sam2_probe.video.array import ArraySource
+from napari_sam2_probe.video.masks import (
+    VOID,
+    check_mask_size,
+    davis_palette,
+    is_void,
+    object_ids,
+    read_mask,
+    write_mask,
+)
+
+SHAPES = st.tuples(st.integers(1, 12), st.integers(1, 12))
+# Ids near the borders of the formats are more telling than any others.
+IDS = st.sampled_from([0, 1, 2, 3, 15, 16, 127, 128, 254, 255, 256, 257, 1000, 65535])
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(labels=hnp.arrays(np.uint16, SHAPES, elements=IDS))
+def test_any_label_image_is_read_as_it_was_written(tmp_path: Path, labels: np.ndarray) -> None:
+    file = tmp_path / "mask.png"
+    if object_ids(labels) or not is_void(labels).any():
+        write_mask(file, labels)
+        read = read_mask(file)
+        np.testing.assert_array_equal(read, labels)
+        assert read.dtype == (np.uint16 if labels.max() > 255 else np.uint8)
+    else:
+        with pytest.raises(InputError, match="only void"):
+            write_mask(file, labels)
+
+
+@pytest.mark.parametrize("dtype", [bool, np.uint8, np.int64, np.uint32])
+def test_every_integer_dtype_can_be_written(tmp_path: Path, dtype: Any) -> None:
+    labels = np.eye(5, dtype=dtype)
+    write_mask(tmp_path / "new" / "mask.png", labels)
+    np.testing.assert_array_equal(read_mask(tmp_path / "new" / "mask.png"), np.eye(5))
+
+
+def test_the_palette_is_the_one_of_the_data_sets() -> None:
+    palette = davis_palette()
+    assert palette.shape == (256, 3)
+    assert palette.dtype == np.uint8
+    known = {
+        0: (0, 0, 0),
+        1: (128, 0, 0),
+        2: (0, 128, 0),
+        3: (128, 128, 0),
+        4: (0, 0, 128),
+        8: (64, 0, 0),
+        15: (192, 128, 128),
+        20: (0, 64, 128),
+        255: (224, 224, 192),
+    }
+    for label, colour in known.items():
+        assert tuple(palette[label].tolist()) == colour
+    assert len({tuple(colour) for colour in palette.tolist()}) == 256
+
+
+@pytest.mark.davis
+def test_real_masks_keep_indices_and_palette(davis_root: Path, tmp_path: Path) -> None:
+    for folder in sorted((davis_root / "Annotations" / "480p").iterdir()):
+        file = sorted(folder.glob("*.png"))[0]
+        with Image.open(file) as image:
+            indices, palette = np.array(image), image.getpalette()
+        labels = read_mask(file)
+        np.testing.assert_array_equal(labels, indices)
+        assert object_ids(labels) == [1]
+        copy = tmp_path / f"{folder.name}.png"
+        write_mask(copy, labels)
+        with Image.open(copy) as image:
+            assert image.mode == "P"
+            np.testing.assert_array_equal(np.array(image), indices)
+            assert palette is not None
+            assert (image.getpalette() or [])[: len(palette)] == palette
+
+
+def test_the_same_labels_give_the_same_bytes(tmp_path: Path) -> None:
+    labels = np.random.default_rng(0).integers(0, 4, (30, 40), dtype=np.uint8)
+    write_mask(tmp_path / "a.png", labels)
+    write_mask(tmp_path / "b.png", np.asfortranarray(labels.astype(np.int64)))
+    assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+
+
+def test_a_file_of_0_and_255_is_one_object(tmp_path: Path) -> None:
+    mask = np.eye(6, dtype=np.uint8) * 255
+    Image.fromarray(mask).save(tmp_path / "davis2016.png")
+    labels = read_mask(tmp_path / "davis2016.png")
+    np.testing.assert_array_equal(labels, np.eye(6))
+    assert object_ids(labels) == [1]
+    assert not is_void(labels).any()
+
+
+def test_beside_other_ids_255_is_void(tmp_path: Path) -> None:
+    mask = np.array([[0, 1, 255], [2, 255, 0]], dtype=np.uint8)
+    Image.fromarray(mask).save(tmp_path / "davis2017.png")
+    labels = read_mask(tmp_path / "davis2017.png")
+    np.testing.assert_array_equal(labels, mask)
+    assert VOID == 255
+    assert object_ids(labels) == [1, 2]
+    np.testing.assert_array_equal(is_void(labels), mask == 255)
+
+
+def test_an_empty_mask_has_no_object(tmp_path: Path) -> None:
+    write_mask(tmp_path / "mask.png", np.zeros((4, 5), dtype=np.uint8))
+    labels = read_mask(tmp_path / "mask.png")
+    assert not labels.any()
+    assert object_ids(labels) == []
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "RGB", "RGBA"])
+def test_other_forms_of_a_mask(tmp_path: Path, mode: str) -> None:
+    labels = np.random.default_rng(0).integers(0, 2 if mode == "1" else 5, (8, 9), dtype=np.uint8)
+    if mode == "1":
+        image = Image.fromarray(labels.astype(bool))
+    elif mode.startswith("L"):
+        image = Image.fromarray(labels).convert(mode)
+    else:
+        image = Image.fromarray(davis_palette()[labels]).convert(mode)
+    image.save(tmp_path / "mask.png")
+    np.testing.assert_array_equal(read_mask(tmp_path / "mask.png"), labels)
+
+
+@given(st.lists(st.integers(0, 255), min_size=1, max_size=20))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_colours_of_the_palette_are_ids(tmp_path: Path, ids: list[int]) -> None:
+    if set(ids) <= {0, 255}:
+        return
+    labels = np.array([ids], dtype=np.uint8)
+    Image.fromarray(davis_palette()[labels]).save(tmp_path / "mask.png")
+    np.testing.assert_array_equal(read_mask(tmp_path / "mask.png"), labels)
+
+
+def test_a_colour_that_is_no_id(tmp_path: Path) -> None:
+    Image.fromarray(np.full((4, 5, 3), (10, 20, 30), dtype=np.uint8)).save(tmp_path / "mask.png")
+    with pytest.raises(InputError, match=r"mask\.png holds the colour \(10, 20, 30\), which is no id"):
+        read_mask(tmp_path / "mask.png")
+
+
+def test_no_mask_file(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"^There is no mask file .*mask\.png: give the path of a PNG with object ids"):
+        read_mask(tmp_path / "mask.png")
+
+
+def test_a_text_file_is_no_mask(tmp_path: Path) -> None:
+    (tmp_path / "mask.png").write_text("no picture")
+    with pytest.raises(InputError, match=r"^The mask .*mask\.png can't be read as an image: give a PNG"):
+        read_mask(tmp_path / "mask.png")
+
+
+def test_a_mask_that_is_cut_off(tmp_path: Path) -> None:
+    write_mask(tmp_path / "mask.png", np.random.default_rng(0).integers(0, 99, (40, 50)))
+    (tmp_path / "mask.png").write_bytes((tmp_path / "mask.png").read_bytes()[:1500])
+    with pytest.raises(InputError, match=r"mask\.png can't be read"):
+        read_mask(tmp_path / "mask.png")
+
+
+def test_a_jpeg_is_no_mask(tmp_path: Path) -> None:
+    Image.fromarray(np.zeros((4, 5), dtype=np.uint8)).save(tmp_path / "mask.jpg")
+    with pytest.raises(InputError, match="is a JPEG, which changes object ids: save masks as PNG"):
+        read_mask(tmp_path / "mask.jpg")
+
+
+def test_fractions_are_no_ids(tmp_path: Path) -> None:
+    Image.fromarray(np.zeros((4, 5), dtype=np.float32)).save(tmp_path / "mask.tif")
+    with pytest.raises(InputError, match="has the image mode F, which holds no ids: save it as a palette PNG"):
+        read_mask(tmp_path / "mask.tif")
+
+
+def test_ids_beyond_16_bits(tmp_path: Path) -> None:
+    Image.fromarray(np.full((4, 5), 70_000, dtype=np.int32)).save(tmp_path / "mask.tif")
+    with pytest.raises(InputError, match="holds ids outside 0 to 65535"):
+        read_mask(tmp_path / "mask.tif")
+
+
+@pytest.mark.parametrize(
+    ("labels", "sentence"),
+    [
+        (np.zeros((2, 3, 4), dtype=np.uint8), r"shape \(2, 3, 4\) and dtype uint8 instead of \(H, W\) object ids"),
+        (np.zeros((3, 4)), "dtype float64 instead of"),
+        (np.zeros((0, 4), dtype=np.uint8), "instead of"),
+        (np.full((3, 4), -1), "its ids -1 to -1 are not in 0 to 65535"),
+        (np.full((3, 4), 65_536), "its ids 65536 to 65536 are not"),
+        (np.full((3, 4), VOID), r"only void \(255\), which reads as an object"),
+    ],
+)
+def test_what_can_not_be_written_leaves_no_file(tmp_path: Path, labels: np.ndarray, sentence: str) -> None:
+    with pytest.raises(InputError, match=sentence):
+        write_mask(tmp_path / "mask.png", labels)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_disk_keeps_the_old_mask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "mask.png"
+    write_mask(file, np.eye(4, dtype=np.uint8))
+    before = file.read_bytes()
+
+    def fill_up(_image: Image.Image, path: Path, **_: Any) -> None:
+        path.write_bytes(b"half")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Image.Image, "save", fill_up)
+    with pytest.raises(ResourceError, match="disk is full"):
+        write_mask(file, np.zeros((4, 4), dtype=np.uint8))
+    assert file.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_a_mask_of_another_size_than_the_video() -> None:
+    source = ArraySource(np.zeros((2, 6, 8), dtype=np.uint8))
+    check_mask_size(np.zeros((6, 8), dtype=np.uint8), source)
+    with pytest.raises(InputError, match=r"^The mask is 6x8 but the video is 8x6: give a mask of the video's size\.$"):
+        check_mask_size(np.zeros((8, 6), dtype=np.uint8), source)
+    with pytest.raises(InputError, match=r"^The mask a/b\.png is 8x7 but"):
+        check_mask_size(np.zeros((7, 8), dtype=np.uint8), source, where=Path("a/b.png"))

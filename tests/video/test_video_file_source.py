@@ -1,0 +1,289 @@
+from __future__ import annotations
+
+import random
+import socket
+from concurrent.futures import ThreadPoolExecutor
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+import av
+import numpy as np
+import pytest
+
+from napari_sam2_probe.common.errors import InputError
+from napari_sam2_probe.video.file import VideoFileSource
+from napari_sam2_probe.video.source import FrameSource
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+NUM_FRAMES = 70
+WIDTH, HEIGHT = 96, 64
+
+# Every way in which timestamps, keyframes and frame counts have been seen to surprise.
+ENCODINGS: dict[str, dict[str, Any]] = {
+    "b-frames.mp4": {"codec": "libx264", "options": {"g": "20", "bf": "3"}},
+    "open-gop.mp4": {"codec": "libx264", "options": {"x264-params": "open-gop=1:keyint=20"}},
+    "intra-refresh.mp4": {"codec": "libx264", "options": {"x264-params": "intra-refresh=1:keyint=20"}},
+    "one-keyframe.mov": {"codec": "libx264", "options": {"g": "1000"}},
+    "every-keyframe.mov": {"codec": "mjpeg", "pix_fmt": "yuvj420p"},
+    "variable-rate.mkv": {"codec": "libx264", "options": {"g": "20"}, "variable_rate": True},
+    "timestamps-in-decoding-order.avi": {"codec": "libx264", "options": {"g": "20"}},
+    "b-frames.avi": {"codec": "mpeg4", "options": {"g": "20", "bf": "2"}},
+    "timestamps-missing.avi": {"codec": "mpeg4", "options": {"g": "20", "bf": "2"}, "variable_rate": True},
+    "hidden-frames.webm": {
+        "codec": "libvpx-vp9",
+        "options": {"g": "30", "lag-in-frames": "16", "deadline": "realtime"},
+    },
+    "no-count.webm": {"codec": "libvpx", "options": {"g": "30", "deadline": "realtime"}},
+}
+
+
+def pictures(num_frames: int = NUM_FRAMES) -> Iterator[np.ndarray]:
+    """Smooth stripes that move, with a bright bar: no two frames are alike."""
+    y, x = np.mgrid[:HEIGHT, :WIDTH]
+    for i in range(num_frames):
+        picture = np.stack([127 + 100 * np.sin((x * k + y + i * 3) / 9) for k in (1, 2, 3)], axis=-1).astype(np.uint8)
+        picture[:, i : i + 8] = (255, 0, 0)
+        yield picture
+
+
+def encode(
+    file: Path,
+    codec: str = "libx264",
+    *,
+    pix_fmt: str = "yuv420p",
+    options: dict[str, str] | None = None,
+    variable_rate: bool = False,
+    container_options: dict[str, str] | None = None,
+    num_frames: int = NUM_FRAMES,
+) -> Path:
+    with av.open(str(file), "w", options=container_options or {}) as container:
+        stream = container.add_stream(codec, rate=25, options=options or {})
+        stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, pix_fmt
+        if variable_rate:
+            stream.codec_context.time_base = Fraction(1, 1000)
+        timestamp = 0
+        for i, picture in enumerate(pictures(num_frames)):
+            frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
+            if variable_rate:
+                frame.pts, frame.time_base = timestamp, Fraction(1, 1000)
+                timestamp += 40 + i % 3 * 13
+            for packet in stream.encode(frame):
+                container.mux(packet)
+        for packet in stream.encode():
+            container.mux(packet)
+    return file
+
+
+def decode_in_order(file: Path) -> list[np.ndarray]:
+    with av.open(str(file)) as container:
+        return [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return encode(tmp_path_factory.mktemp("video") / "clip.mp4", options={"g": "20", "bf": "3"})
+
+
+@pytest.mark.parametrize("name", ENCODINGS)
+def test_any_frame_at_any_time_is_the_one_that_decoding_in_order_gives(tmp_path: Path, name: str) -> None:
+    file = encode(tmp_path / name, **ENCODINGS[name])
+    expected = decode_in_order(file)
+    assert len(expected) == NUM_FRAMES
+    source = VideoFileSource(file)
+    assert isinstance(source, FrameSource)
+    assert (source.num_frames, source.width, source.height) == (NUM_FRAMES, WIDTH, HEIGHT)
+    assert source.name == name.rsplit(".", 1)[0]
+    jumps = [*range(NUM_FRAMES), *reversed(range(NUM_FRAMES)), *random.Random(0).choices(range(NUM_FRAMES), k=40)]
+    for i in jumps:
+        np.testing.assert_array_equal(source.read(i), expected[i], err_msg=f"frame {i}")
+    source.close()
+
+
+def test_real_clip(real_clip: Path) -> None:
+    expected = {}
+    with av.open(str(real_clip)) as container:
+        for i, frame in enumerate(container.decode(video=0)):
+            if i % 60 == 0 or i >= 287:
+                expected[i] = frame.to_ndarray(format="rgb24")
+    source = VideoFileSource(real_clip)
+    assert (source.num_frames, source.width, source.height) == (289, 1280, 720)
+    assert source.fps == pytest.approx(30000 / 1001)
+    for i in sorted(expected, key=lambda i: (i * 7) % 11):
+        np.testing.assert_array_equal(source.read(i), expected[i])
+    source.close()
+
+
+class CountingContainer:
+    """A real container that notes how often it is sought in and how many frames it gives."""
+
+    counts: dict[str, int]
+
+    def __init__(self, container: Any, counts: dict[str, int]) -> None:
+        self._container, self.counts = container, counts
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._container, name)
+
+    def seek(self, *args: Any, **kwargs: Any) -> None:
+        self.counts["seeks"] += 1
+        self._container.seek(*args, **kwargs)
+
+    def decode(self, *args: Any) -> Iterator[Any]:
+        for frame in self._container.decode(*args):
+            self.counts["frames"] += 1
+            yield frame
+
+    def __enter__(self) -> CountingContainer:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._container.close()
+
+
+def test_reading_in_order_decodes_each_frame_once(clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    counts = {"seeks": 0, "frames": 0}
+    real_open = av.open
+    monkeypatch.setattr(av, "open", lambda *args, **kwargs: CountingContainer(real_open(*args, **kwargs), counts))
+    source = VideoFileSource(clip)
+    assert counts["frames"] <= 32 + 20 + 1, "both ends are looked at, not the whole video"
+    counts.update(seeks=0, frames=0)
+    for i in range(1, NUM_FRAMES):
+        source.read(i)
+        source.read(i)
+    assert counts == {"seeks": 0, "frames": NUM_FRAMES - 1}
+    source.read(45)
+    assert counts["seeks"] == 1
+    assert counts["frames"] <= NUM_FRAMES - 1 + 6, "a jump begins at the keyframe before"
+    source.close()
+
+
+def test_threads_share_a_source(clip: Path) -> None:
+    expected = decode_in_order(clip)
+    source = VideoFileSource(clip)
+    order = random.Random(0).choices(range(NUM_FRAMES), k=120)
+    with ThreadPoolExecutor(8) as threads:
+        for i, frame in zip(order, threads.map(source.read, order), strict=True):
+            np.testing.assert_array_equal(frame, expected[i])
+    source.close()
+
+
+@pytest.mark.parametrize(("degrees_clockwise", "turns"), [(90, -1), (180, 2), (270, 1)])
+def test_rotation_is_applied(clip: Path, tmp_path: Path, degrees_clockwise: int, turns: int) -> None:
+    # The matrix of the track header, as a camera writes it that was held upright; 16.16 fixed point, last column 2.30.
+    cos, sin = {90: (0, 1), 180: (-1, 0), 270: (0, -1)}[degrees_clockwise]
+    one = 1 << 16
+    matrix = [cos * one, sin * one, 0, -sin * one, cos * one, 0, 0, 0, 1 << 30]
+    content = bytearray(clip.read_bytes())
+    start = content.index(b"tkhd") + 4 + 4 + 4 * 5 + 8 + 8
+    content[start : start + 36] = b"".join(value.to_bytes(4, "big", signed=True) for value in matrix)
+    rotated = tmp_path / "rotated.mp4"
+    rotated.write_bytes(content)
+    source, upright = VideoFileSource(rotated), VideoFileSource(clip)
+    expected = np.rot90(upright.read(30), turns)
+    assert (source.height, source.width) == expected.shape[:2]
+    np.testing.assert_array_equal(source.read(30), expected)
+    assert source.read(30).flags.c_contiguous
+    source.close()
+    upright.close()
+
+
+def test_no_file(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"^There is no video file .*gone\.mp4: give the path of an mp4"):
+        VideoFileSource(tmp_path / "gone.mp4")
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mov", ".avi", ".mkv", ".webm"])
+@pytest.mark.parametrize("content", [b"", b"Dear diary, this is no video.\n" * 200, bytes(range(256)) * 100])
+def test_what_is_no_video(tmp_path: Path, suffix: str, content: bytes) -> None:
+    file = tmp_path / f"clip{suffix}"
+    file.write_bytes(content)
+    with pytest.raises(InputError, match=rf"^The video .*clip{suffix} can't be decoded \(.+\): it may be damaged"):
+        VideoFileSource(file)
+
+
+def test_corrupted_mp4(clip: Path, tmp_path: Path) -> None:
+    whole = clip.read_bytes()
+    file = tmp_path / "clip.mp4"
+    file.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(InputError, match=r"clip\.mp4 can't be decoded \(Invalid data"):
+        VideoFileSource(file)
+
+
+def test_an_mp4_that_is_cut_off_behind_its_index(tmp_path: Path) -> None:
+    file = encode(tmp_path / "clip.mp4", container_options={"movflags": "faststart"})
+    whole = file.read_bytes()
+    file.write_bytes(whole[: len(whole) * 2 // 3])
+    with pytest.raises(InputError, match=r"is cut off: it states 70 frames but holds \d+; copy or export it again\.$"):
+        VideoFileSource(file)
+
+
+def test_a_damaged_frame_is_named_and_the_others_can_be_read(tmp_path: Path) -> None:
+    file = encode(tmp_path / "clip.mov", "mjpeg", pix_fmt="yuvj420p")
+    with av.open(str(file)) as container:
+        packets = [(packet.pos, packet.size) for packet in container.demux(video=0) if packet.size]
+    expected = decode_in_order(file)
+    content = bytearray(file.read_bytes())
+    start, size = packets[40]
+    content[start : start + size] = bytes(size)
+    file.write_bytes(content)
+    source = VideoFileSource(file)
+    assert source.num_frames == NUM_FRAMES
+    for i in (*range(36, 40), 41, 42):
+        np.testing.assert_array_equal(source.read(i), expected[i])
+    with pytest.raises(InputError, match=r"^Frame 40 of the video .*clip\.mov can't be decoded"):
+        source.read(40)
+    np.testing.assert_array_equal(source.read(41), expected[41])
+    source.close()
+
+
+def test_sound_without_pictures(tmp_path: Path) -> None:
+    file = tmp_path / "song.mp4"
+    with av.open(str(file), "w") as container:
+        stream = container.add_stream("aac", rate=44100)
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, 1024), dtype=np.float32), format="fltp", layout="mono")
+        frame.sample_rate = 44100
+        for packet in [*stream.encode(frame), *stream.encode()]:
+            container.mux(packet)
+    with pytest.raises(InputError, match=r"song\.mp4 holds no pictures, only sound or data"):
+        VideoFileSource(file)
+
+
+def test_a_playlist_dressed_up_as_a_video_opens_no_connection(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.setblocking(False)
+        file = tmp_path / "clip.mp4"
+        url = f"http://127.0.0.1:{server.getsockname()[1]}/secret.ts"
+        file.write_text(f"#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\n{url}\n#EXT-X-ENDLIST\n")
+        with pytest.raises(InputError):
+            VideoFileSource(file)
+        with pytest.raises(BlockingIOError):
+            server.accept()
+
+
+@pytest.mark.parametrize("frame_idx", [-1, NUM_FRAMES])
+def test_no_such_frame(clip: Path, frame_idx: int) -> None:
+    source = VideoFileSource(clip)
+    with pytest.raises(InputError, match=f"Frame {frame_idx} is not in clip: it has the frames 0 to 69"):
+        source.read(frame_idx)
+    source.close()
+
+
+def test_closing_twice_is_harmless_and_a_closed_source_says_so(clip: Path) -> None:
+    source = VideoFileSource(clip)
+    source.read(3)
+    source.close()
+    source.close()
+    with pytest.raises(ValueError, match="is closed"):
+        source.read(3)
+
+
+def test_fingerprint_follows_the_content_not_the_place(clip: Path, tmp_path: Path) -> None:
+    content = clip.read_bytes()
+    copy, changed = tmp_path / "copy.mp4", tmp_path / "changed.mp4"
+    copy.write_bytes(content)
+    changed.write_bytes(content + b"\0")
+    prints = [VideoFileSource(file).fingerprint() for file in (clip, copy, changed)]
+    assert prints[0] == prints[1] != prints[2]
