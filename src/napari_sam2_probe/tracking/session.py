@@ -285,7 +285,10 @@ class VideoSession:
         """
         count = 0
         for obj in self._objects.values():
-            for frame_idx in sorted(obj.visited):
+            frames = sorted(obj.visited)
+            if self.observer is not None and frames:
+                self.observer.references_wanted(obj.obj_id, frames[0])
+            for frame_idx in frames:
                 output = obj.conditioning.get(frame_idx) or obj.tracked.get(frame_idx)
                 if output is None:
                     continue

@@ -1,0 +1,147 @@
+"""Features over time of one object: which frames are references, what is fresh and what is stale (SPEC 6)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from napari_sam2_probe.probe.distance import LONG_WINDOW, FeatureOptions, ReferenceRing
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+FEATURES = ("short_term_l2", "long_term_l2", "short_term_ratio")
+"""The columns, in the order of the last axis of `FeatureSeries.values`."""
+
+_SHORT, _LONG, _RATIO = range(3)
+
+# A frame's features look at five references before it, and its ratio at the reference before the nearest of these.
+_REACH = LONG_WINDOW + 1
+
+
+class FeatureSeries:
+    """The features of one object at several positions, computed as frames pass in time order.
+
+    A feature is only as good as the frames before it. When one of these changes, or frames pass out of order, what
+    depends on it becomes NaN and stale until a pass in time order computes it again.
+
+    Parameters
+    ----------
+    num_frames
+        Frames of the video, T.
+    keys
+        The positions, P.
+    options
+        How distances are computed.
+
+    Attributes
+    ----------
+    values
+        (P, T, 3) float64, the features in the order of `FEATURES`; NaN where there is none.
+    stale
+        (T,) bool: the frame has values at its positions but its features are not known any more.
+    references
+        (T,) bool: the frame counts as a reference for later ones.
+    """
+
+    def __init__(self, num_frames: int, keys: tuple[str, ...], options: FeatureOptions) -> None:
+        self.keys = keys
+        self.values: NDArray[np.float64] = np.full((len(keys), num_frames, 3), np.nan)
+        self.stale: NDArray[np.bool_] = np.zeros(num_frames, bool)
+        self.references: NDArray[np.bool_] = np.zeros(num_frames, bool)
+        self._seen: NDArray[np.bool_] = np.zeros(num_frames, bool)
+        self._rings = {key: ReferenceRing(options) for key in keys}
+        self._last_reference: int | None = None
+        self._wanted = 0
+        self._unknown_for = 0
+        self._waiting: list[tuple[int, int, Tensor]] = []
+
+    def rewind(self, start: int) -> list[int]:
+        """Get ready for a pass in time order from frame `start`.
+
+        Returns
+        -------
+        list of int
+            Earlier reference frames, in time order, that must be given to `add_reference` first.
+        """
+        for ring in self._rings.values():
+            ring.clear()
+        wanted = [int(t) for t in np.flatnonzero(self.references[:start])[-LONG_WINDOW:]]
+        self._last_reference = None
+        self._wanted = len(wanted)
+        self._unknown_for = 0
+        return wanted
+
+    def add_reference(self, frame_idx: int, embeddings: Mapping[str, Tensor]) -> None:
+        """Take the embeddings of an earlier reference frame."""
+        self._push(frame_idx, embeddings)
+        self._wanted -= 1
+
+    def changed(self, frame_idx: int) -> None:
+        """Learn that a frame has new values: the features of later frames that look at it are not known any more."""
+        later = np.flatnonzero(self.references[frame_idx + 1 :])
+        end = len(self._seen) if len(later) < _REACH else frame_idx + 1 + int(later[_REACH - 1]) + 1
+        window = slice(frame_idx + 1, end)
+        self.values[:, window] = np.nan
+        self.stale[window] = self._seen[window]
+
+    def pass_out_of_order(self, frame_idx: int, *, is_reference: bool) -> None:
+        """Learn of a frame that has new values but did not come in time order."""
+        self.settle()
+        self.changed(frame_idx)
+        self._seen[frame_idx] = True
+        self.references[frame_idx] = is_reference
+        self.values[:, frame_idx] = np.nan
+        self.stale[frame_idx] = True
+
+    def pass_in_order(self, frame_idx: int, embeddings: Mapping[str, Tensor], *, is_reference: bool) -> None:
+        """Compute the features of the next frame in time order, and let it be a reference for later ones."""
+        self._seen[frame_idx] = True
+        self.references[frame_idx] = is_reference
+        if self._wanted > 0:
+            # A reference could not be had again, so features are wrong until the window holds only new ones.
+            self._unknown_for, self._wanted = LONG_WINDOW, 0
+        last = self._last_reference
+        self.stale[frame_idx] = self._unknown_for > 0 or (last is not None and self.stale[last])
+        self.values[:, frame_idx] = np.nan
+        if self._unknown_for == 0 and last is not None and embeddings:
+            self._waiting.append((frame_idx, last, self._distances(embeddings)))
+        if is_reference:
+            self._push(frame_idx, embeddings)
+            self._unknown_for = max(0, self._unknown_for - 1)
+
+    def settle(self) -> None:
+        """Bring the distances computed so far from the device into `values`."""
+        if not self._waiting:
+            return
+        distances = torch.stack([d for _, _, d in self._waiting]).double().cpu().numpy()
+        for (frame_idx, reference, _), pairs in zip(self._waiting, distances, strict=True):
+            self.values[:, frame_idx, _SHORT] = pairs[:, 0]
+            self.values[:, frame_idx, _LONG] = pairs[:, 1]
+            before = self.values[:, reference, _SHORT]
+            ratio = np.full(len(self.keys), np.nan)
+            np.divide(pairs[:, 0], before, out=ratio, where=before > 0)
+            self.values[:, frame_idx, _RATIO] = ratio
+        self._waiting.clear()
+
+    def _distances(self, embeddings: Mapping[str, Tensor]) -> Tensor:
+        """Return (P, 2) short-term and long-term distances, NaN where there is none."""
+        unknown = torch.full((), float("nan"), device=next(iter(embeddings.values())).device)
+        rows: list[Tensor] = []
+        for key in self.keys:
+            ring, embedding = self._rings[key], embeddings.get(key)
+            short = None if embedding is None else ring.short_term(embedding)
+            long = None if embedding is None else ring.long_term(embedding)
+            rows.append(torch.stack([unknown if d is None else d for d in (short, long)]))
+        return torch.stack(rows)
+
+    def _push(self, frame_idx: int, embeddings: Mapping[str, Tensor]) -> None:
+        for key in self.keys:
+            if key in embeddings:
+                self._rings[key].push(embeddings[key])
+        self._last_reference = frame_idx

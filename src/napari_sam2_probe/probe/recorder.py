@@ -1,0 +1,237 @@
+"""The observer that records: channel statistics, pointers and features of every frame and object.
+
+Only small arrays leave the device. Embeddings are kept as long as they serve as references; those of prompted
+frames, which arise before a propagation reaches them and may be reached again, wait on disk.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from napari_sam2_probe.probe.distance import FeatureOptions
+from napari_sam2_probe.probe.features import FEATURES, FeatureSeries
+from napari_sam2_probe.probe.positions import BY_KEY, OPTIONAL_POSITIONS, POSITIONS
+from napari_sam2_probe.probe.statistics import channel_statistics
+from napari_sam2_probe.tracking.observer import PROMPTED_KINDS, Pass, PassKind
+from napari_sam2_probe.tracking.outputs import SpillFolder
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+    import pandas as pd
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class FrameRecord:
+    """What was seen of one object on one frame, as small arrays on the CPU.
+
+    Attributes
+    ----------
+    frame_idx, obj_id, kind
+        The frame, the object, and the kind of pass.
+    maps
+        By position key, (2, h, w) float32: channel mean and variance.
+    pointers
+        By position key, (C,) float32.
+    """
+
+    frame_idx: int
+    obj_id: int
+    kind: PassKind
+    maps: Mapping[str, NDArray[np.float32]]
+    pointers: Mapping[str, NDArray[np.float32]]
+
+
+@dataclass
+class _Shown:
+    """What one pass has shown so far."""
+
+    embeddings: dict[str, Tensor] = field(default_factory=dict)
+    maps: dict[str, Tensor] = field(default_factory=dict)
+    parked: dict[str, Path] = field(default_factory=dict)
+
+
+class ProbeRecorder:
+    """Records everything that a session shows; an `Observer`.
+
+    Parameters
+    ----------
+    num_frames
+        Frames of the video.
+    options
+        How features are computed.
+    object_present
+        By object, (T,) bool: whether it is in the frame, where a recipe tells. For other objects SAM 2's own
+        object score decides.
+    unblanked
+        Whether position 5u is recorded too; the session must be asked to show it.
+    """
+
+    def __init__(
+        self,
+        num_frames: int,
+        options: FeatureOptions | None = None,
+        object_present: Mapping[int, NDArray[np.bool_]] | None = None,
+        *,
+        unblanked: bool = False,
+    ) -> None:
+        self.options = options or FeatureOptions()
+        self.positions = POSITIONS + (OPTIONAL_POSITIONS if unblanked else ())
+        self._keys = tuple(p.key for p in self.positions)
+        self._num_frames = num_frames
+        self._known_present = dict(object_present or {})
+        self._folder = SpillFolder()
+        self._shown: dict[tuple[int, int, int], _Shown] = {}
+        self._series: dict[int, FeatureSeries] = {}
+        self._serials: dict[tuple[int, int], int] = {}
+        self._done: list[tuple[Pass, dict[str, Tensor], dict[str, Tensor]]] = []
+
+    # What a session calls.
+
+    def observe(self, at: Pass, key: str, tensor: Tensor) -> None:
+        """Take a tensor; see `Observer.observe`."""
+        if key not in self._keys:
+            return
+        shown = self._shown.setdefault(_key(at), _Shown())
+        # An untouched float32 tensor is kept as it is: SAM 2 doesn't edit what it shows.
+        shown.embeddings[key] = tensor[0].float()
+        if BY_KEY[key].is_map:
+            shown.maps[key] = channel_statistics(tensor)
+        if at.kind in PROMPTED_KINDS:
+            shown.parked[key] = self._park(at, key, shown.embeddings.pop(key))
+
+    def copied(self, source: Pass, target: Pass) -> None:
+        """Let a pass start with what another has shown; see `Observer.copied`."""
+        old = self._shown.get(_key(source), _Shown())
+        self._shown[_key(target)] = _Shown(dict(old.embeddings), dict(old.maps), dict(old.parked))
+
+    def passed(self, at: Pass, object_score: float, *, reverse: bool) -> None:
+        """Take what a pass showed as the frame's value; see `Observer.passed`."""
+        series = self._series_of(at.obj_id)
+        embeddings, maps = self._take_shown(at)
+        is_new = self._serials.get((at.obj_id, at.frame_idx)) != at.serial
+        if is_new:
+            self._serials[at.obj_id, at.frame_idx] = at.serial
+            pointers = {key: embeddings[key] for key in embeddings if not BY_KEY[key].is_map}
+            self._done.append((at, maps, pointers))
+            series.changed(at.frame_idx)
+        is_reference = self.is_present(at.obj_id, at.frame_idx, object_score) and (
+            self.options.prompted_references or at.kind not in PROMPTED_KINDS
+        )
+        if reverse:
+            series.pass_out_of_order(at.frame_idx, is_reference=is_reference)
+        else:
+            series.pass_in_order(at.frame_idx, embeddings, is_reference=is_reference)
+
+    def references_wanted(self, obj_id: int, start: int) -> list[int]:
+        """Name the frames to show again before a pass from `start`; see `Observer.references_wanted`."""
+        return self._series_of(obj_id).rewind(start)
+
+    def reference(self, at: Pass) -> None:
+        """Take a frame shown again as a reference; see `Observer.reference`."""
+        embeddings, _ = self._take_shown(at)
+        self._series_of(at.obj_id).add_reference(at.frame_idx, embeddings)
+
+    def removed(self, obj_id: int) -> None:
+        """Forget an object; see `Observer.removed`."""
+        self._series.pop(obj_id, None)
+        self._shown = {key: shown for key, shown in self._shown.items() if key[0] != obj_id}
+        self._serials = {key: serial for key, serial in self._serials.items() if key[0] != obj_id}
+        self._done = [done for done in self._done if done[0].obj_id != obj_id]
+
+    # What everybody else calls.
+
+    def is_present(self, obj_id: int, frame_idx: int, object_score: float) -> bool:
+        """Say whether an object counts as being in a frame: by the recipe, else by SAM 2's own score."""
+        known = self._known_present.get(obj_id)
+        return object_score > 0 if known is None else bool(known[frame_idx])
+
+    def take(self) -> list[FrameRecord]:
+        """Return the records of frames passed since the last call, in order, moved to the CPU in one go."""
+        done, self._done = self._done, []
+        tensors = [t for _, maps, pointers in done for t in (*maps.values(), *pointers.values())]
+        arrays = iter(_to_numpy(tensors))
+        return [
+            FrameRecord(
+                at.frame_idx,
+                at.obj_id,
+                at.kind,
+                {key: next(arrays) for key in maps},
+                {key: next(arrays) for key in pointers},
+            )
+            for at, maps, pointers in done
+        ]
+
+    def features(self, obj_id: int) -> FeatureSeries:
+        """Return the features of an object, as far as they are known."""
+        series = self._series_of(obj_id)
+        series.settle()
+        return series
+
+    def features_table(self) -> pd.DataFrame:
+        """Return all features as a table, one row for each object, position and frame.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Columns ``object_id, position, frame, short_term_l2, long_term_l2, short_term_ratio``; `position` as in
+            the paper (``"1"`` to ``"5"``, and ``"4r"``, ``"5r"``).
+        """
+        import pandas as pd
+
+        parts = []
+        for obj_id in self._series:
+            series = self.features(obj_id)
+            for index, position in enumerate(self.positions):
+                columns = {"object_id": obj_id, "position": position.number, "frame": np.arange(self._num_frames)}
+                columns |= {name: series.values[index, :, column] for column, name in enumerate(FEATURES)}
+                parts.append(pd.DataFrame(columns))
+        names = ["object_id", "position", "frame", *FEATURES]
+        return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=names)
+
+    def close(self) -> None:
+        """Remove temporary files."""
+        self._folder.close()
+
+    def _series_of(self, obj_id: int) -> FeatureSeries:
+        if obj_id not in self._series:
+            self._series[obj_id] = FeatureSeries(self._num_frames, self._keys, self.options)
+        return self._series[obj_id]
+
+    def _take_shown(self, at: Pass) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        if at.kind not in PROMPTED_KINDS:
+            shown = self._shown.pop(_key(at), _Shown())
+            return shown.embeddings, shown.maps
+        shown = self._shown.get(_key(at), _Shown())
+        embeddings = {}
+        for key, path in shown.parked.items():
+            # Statistics stayed on the device, so they tell where the embeddings belong.
+            device = next(iter(shown.maps.values())).device
+            embeddings[key] = torch.from_numpy(np.load(path, allow_pickle=False)).to(device)
+        return embeddings, shown.maps
+
+    def _park(self, at: Pass, key: str, embedding: Tensor) -> Path:
+        path = self._folder.path / f"{at.obj_id}-{at.frame_idx}-{at.serial}-{key}.npy"
+        np.save(path, embedding.cpu().numpy())
+        return path
+
+
+def _key(at: Pass) -> tuple[int, int, int]:
+    return at.obj_id, at.frame_idx, at.serial
+
+
+def _to_numpy(tensors: Iterable[Tensor]) -> list[NDArray[np.float32]]:
+    """Move tensors to the CPU with a single transfer."""
+    tensors = list(tensors)
+    if not tensors:
+        return []
+    flat = torch.cat([t.float().reshape(-1) for t in tensors]).cpu().numpy()
+    ends = np.cumsum([t.numel() for t in tensors])
+    return [part.reshape(t.shape) for part, t in zip(np.split(flat, ends[:-1]), tensors, strict=True)]

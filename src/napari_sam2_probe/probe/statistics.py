@@ -1,0 +1,27 @@
+"""Channel statistics of a tensor, computed where the tensor is (SPEC 4; the paper, section 4.1)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+def channel_statistics(tensor: Tensor) -> Tensor:
+    """Return the mean and the population variance over channels, in float32.
+
+    Parameters
+    ----------
+    tensor
+        (1, C, h, w), of any floating type.
+
+    Returns
+    -------
+    Tensor
+        (2, h, w) float32 on the same device: mean, then variance.
+    """
+    variance, mean = torch.var_mean(tensor[0].float(), dim=0, correction=0)
+    return torch.stack([mean, variance])

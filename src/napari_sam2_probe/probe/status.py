@@ -1,0 +1,40 @@
+"""What a status code in a run means at each position, in words for titles and tooltips (SPEC 4)."""
+
+from __future__ import annotations
+
+from napari_sam2_probe.tracking.observer import PROMPTED_KINDS, PassKind
+
+__all__ = ["PROMPTED_KINDS", "PassKind", "describe_status"]
+
+_MEMORY_ATTENTION = {
+    PassKind.POINT_PROMPT: "memory attention did not run on this initial prompt: the plain image feature",
+    PassKind.MASK_PROMPT: "memory attention did not run on this mask prompt: the plain image feature",
+}
+_DECODER = {
+    PassKind.MASK_PROMPT: "the prompted mask is the output; the decoder ran only to make the pointer",
+}
+_GENERAL = {
+    PassKind.NOT_RUN: "did not run",
+    PassKind.TRACKED: "tracked from memory",
+    PassKind.POINT_PROMPT: "prompted with points or a box",
+    PassKind.CORRECTION: "corrected with points or a box",
+    PassKind.MASK_PROMPT: "prompted with a mask",
+}
+
+
+def describe_status(key: str, status: int) -> str:
+    """Say what gave a position its value on a frame.
+
+    Parameters
+    ----------
+    key
+        The position's key.
+    status
+        The code stored in ``status/<key>``.
+    """
+    kind = PassKind(status)
+    if key == "memory_attention" and kind in _MEMORY_ATTENTION:
+        return _MEMORY_ATTENTION[kind]
+    if key in ("prompt_attention", "object_pointer", "object_pointer_raw") and kind in _DECODER:
+        return _DECODER[kind]
+    return _GENERAL[kind]

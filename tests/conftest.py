@@ -1,0 +1,48 @@
+"""What several folders of tests share: models, one number of threads, and real data where there is some."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+
+@pytest.fixture
+def one_thread():
+    """The number of threads moves float32 results, so whatever is compared must have the same."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="session")
+def twins():
+    """``twins(gate="open" | "closed" | "changing", **flags)`` -> the stock predictor, ours, predictor flags."""
+    made = {}
+
+    def make(gate="open", **flags):
+        from twins import make_twins
+
+        key = (gate, *sorted(flags.items()))
+        if key not in made:
+            made[key] = make_twins(gate, **flags)
+        return made[key]
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def davis_root():
+    """A folder in DAVIS layout with real sequences; tests that need it are skipped without."""
+    beside = Path(__file__).parents[2] / "shared" / "davis-mini"
+    root = Path(os.environ.get("SAM2_PROBE_DAVIS", beside))
+    if not (root / "JPEGImages").is_dir():
+        pytest.skip("no DAVIS sequences: set SAM2_PROBE_DAVIS to a folder in DAVIS layout")
+    return root
