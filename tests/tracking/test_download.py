@@ -176,7 +176,7 @@ def test_no_server(tmp_path):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{free.getsockname()[1]}"
-    with pytest.raises(ResourceError, match="can't be reached.*check the network"):
+    with pytest.raises(ResourceError, match=r"can't be reached.*check the network"):
         download(checkpoint(), tmp_path, base_url=url)
 
 

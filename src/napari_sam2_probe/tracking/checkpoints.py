@@ -145,7 +145,7 @@ class CheckpointFile:
 def checkpoint_folder() -> Path:
     """Return the folder of downloaded checkpoints; it need not exist yet."""
     named = os.environ.get(FOLDER_VARIABLE)
-    return Path(named) if named else platformdirs.user_cache_path("napari-sam2-probe") / "checkpoints"
+    return Path(named).expanduser() if named else platformdirs.user_cache_path("napari-sam2-probe") / "checkpoints"
 
 
 def official(name: str) -> OfficialCheckpoint:

@@ -31,6 +31,7 @@ _SHOWN = ("torch", "torchvision", "sam2", "napari", "numpy", "zarr", "av", "pand
 _LITTLE_MEMORY = 4e9
 _LITTLE_DISK = 2e9
 _QT_BINDINGS = ("PyQt6", "PySide6", "PyQt5", "PySide2")
+_OFF_SCREEN = ("offscreen", "minimal")
 _OPENGL_TIMEOUT = 60.0
 
 # vispy is what napari draws with, so its own way to the driver is the one that has to work.
@@ -240,6 +241,9 @@ def examine_window(environment: Mapping[str, str], timeout: float = _OPENGL_TIME
     if sys.platform.startswith("linux") and not any(environment.get(name) for name in wants):
         yield Finding("OpenGL", "note", f"there is no screen (DISPLAY is not set); {headless} one")
         return
+    if environment.get("QT_QPA_PLATFORM") in _OFF_SCREEN:
+        yield Finding("OpenGL", "note", "QT_QPA_PLATFORM asks Qt to draw off screen, so no window will be seen")
+        return
     yield _opengl(environment, timeout)
 
 
@@ -262,8 +266,9 @@ def _opengl(environment: Mapping[str, str], timeout: float) -> Finding:
     except subprocess.TimeoutExpired:
         return Finding("OpenGL", "problem", f"the graphics driver didn't answer within {timeout:.0f} s", advice)
     if child.returncode != 0:
-        said = [line for line in child.stderr.splitlines() if line.strip()]
-        why = said[-1].strip() if said else f"exit code {child.returncode}"
+        said = [line.strip() for line in child.stderr.splitlines() if line.strip()] or [f"exit code {child.returncode}"]
+        # Python's last line is the error; Qt says what is wrong first, and aborts after advice of its own.
+        why = said[0] if child.returncode < 0 else said[-1]
         return Finding("OpenGL", "problem", f"napari can't draw here: {why}", advice)
     binding, qt, version, renderer = json.loads(child.stdout.splitlines()[-1])
     return Finding("OpenGL", "ok", f"{version}, drawn by {renderer} (through {binding}, Qt {qt})")
