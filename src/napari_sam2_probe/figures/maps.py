@@ -126,11 +126,13 @@ def _add_small_bar(axes: Axes, image: AxesImage, video_size: tuple[int, int], va
 
     Triangles at the ends say that some pixels lie beyond the limits.
     """
+    from matplotlib.transforms import ScaledTranslation, blended_transform_factory
+
     low, high = image.get_clim()
-    shape = video_size[1] / video_size[0]
-    thickness, gap = 0.04 * shape, 0.045 * shape
-    bar = axes.inset_axes((0.3, -gap - thickness, 0.4, thickness))
-    text: dict[str, Any] = {"fontsize": 5.5, "va": "center_baseline", "transform": bar.transAxes}
+    # Across the panel in its own units, below it in inches: the bar is as thin under a large panel as a small one.
+    below = axes.figure.dpi_scale_trans + ScaledTranslation(0, 0, axes.transAxes)  # type: ignore[arg-type]
+    bar = axes.inset_axes((0.34, -0.105, 0.32, 0.045), transform=blended_transform_factory(axes.transAxes, below))
+    text: dict[str, Any] = {"fontsize": 5.2, "va": "center_baseline", "transform": bar.transAxes}
     if not low < high:
         bar.set_axis_off()
         bar.text(0.5, 0.5, f"constant {low:.2g}".replace("-", "−"), ha="center", **text)
@@ -141,8 +143,8 @@ def _add_small_bar(axes: Axes, image: AxesImage, video_size: tuple[int, int], va
         image, cax=bar, orientation="horizontal", ticks=[], extend=extend, extendfrac=0.08
     )
     colour_bar.outline.set_linewidth(0.3)
-    left = -0.14 if beyond_low else -0.06
-    right = 1.14 if beyond_high else 1.06
+    left = -0.13 if beyond_low else -0.06
+    right = 1.13 if beyond_high else 1.06
     for x, limit, side in ((left, low, "right"), (right, high, "left")):
         bar.text(x, 0.5, format_limit(limit, high - low), ha=side, **text)
 
@@ -153,5 +155,9 @@ def format_limit(limit: float, span: float) -> str:
     rounded = round(limit / 10.0**digit) * 10.0**digit
     if rounded == 0:
         return "0"
-    text = f"{rounded:.{max(-digit, 0)}f}" if -5 <= digit <= 3 else f"{rounded:.1e}"
+    if -4 <= digit <= 3:
+        text = f"{rounded:.{max(-digit, 0)}f}"
+    else:
+        digits, exponent = f"{rounded:.1e}".split("e")
+        text = f"{digits}e{int(exponent)}"
     return text.replace("-", "−")

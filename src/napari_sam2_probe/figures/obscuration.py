@@ -108,7 +108,7 @@ def draw_obscuration(
         facecolor="none",
         edgecolor=UNOBSCURED_COLOUR,
         linewidth=0.4 if crowded else 0.7,
-        alpha=0.6 if crowded else 1.0,
+        alpha=0.15 if many else 0.6 if crowded else 1.0,
         rasterized=many,
         label=f"0 % obscured ({clear.sum()} {_plural('frame', int(clear.sum()))})",
     )

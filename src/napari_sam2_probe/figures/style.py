@@ -230,7 +230,7 @@ def add_legend(figure: Figure, handles: Sequence[Artist], *, loc: LegendPlace = 
     loc
         As matplotlib names it; ``"outside ..."`` needs a constrained layout.
     """
-    room = 72 * figure.get_figwidth() - 10
+    room = 72 * figure.get_figwidth() - 16
     columns = next((n for n in range(len(handles), 1, -1) if _legend_width(handles, n) <= room), 1)
     rows = -(-len(handles) // columns)
     return figure.legend(handles=list(handles), loc=loc, ncols=-(-len(handles) // rows))
@@ -252,7 +252,7 @@ def _legend_width(handles: Sequence[Artist], columns: int) -> float:
     )
     for column in range(columns):
         stop = start + longer + (column < rest)
-        width += max(texts[start:stop])
+        width += 1.03 * max(texts[start:stop])
         start = stop
     return width
 
