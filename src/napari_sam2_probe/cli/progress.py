@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,7 +17,7 @@ def progress_bars() -> Iterator[ProgressCallback]:
     """Show progress events on stderr, one bar for each thing that is done, with the time left."""
     from tqdm import tqdm
 
-    bar: tqdm[None] | None = None
+    bar: tqdm[Any] | None = None
 
     def show(event: Progress) -> None:
         nonlocal bar

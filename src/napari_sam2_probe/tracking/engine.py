@@ -7,17 +7,18 @@ from __future__ import annotations
 
 import functools
 import importlib.util
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
 
+from napari_sam2_probe.tracking.device import computing
 from napari_sam2_probe.tracking.frames import FeatureCache, FrameReader, ImageFeatures
 from napari_sam2_probe.tracking.outputs import Bank, FrameOutput
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
 
     from torch import Tensor
 
@@ -140,12 +141,9 @@ class FrameEngine:
         self._vision_pos_enc: list[Tensor] | None = None
         self.maskmem_pos_enc: list[Tensor] = []
 
-    @contextmanager
-    def running(self) -> Iterator[None]:
+    def running(self) -> AbstractContextManager[None]:
         """Inference mode and mixed precision, for one step; both belong to a thread and must not outlive it."""
-        autocast = torch.autocast(self.device.type, dtype=self.dtype, enabled=self.dtype != torch.float32)
-        with torch.inference_mode(), autocast:
-            yield
+        return computing(self.device, self.dtype)
 
     def prompted(
         self,

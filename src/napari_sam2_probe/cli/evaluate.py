@@ -1,0 +1,62 @@
+"""``sam2-probe evaluate``: score predicted masks as the official DAVIS evaluation does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import argparse
+
+    from napari_sam2_probe.analysis.metrics import DatasetScores
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    parser.add_argument(
+        "--gt",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="ground-truth masks, DIR/<sequence>/%%05d.png, or a DAVIS root",
+    )
+    parser.add_argument(
+        "--pred", type=Path, required=True, metavar="DIR", help="predicted masks, DIR/<sequence>/%%05d.png"
+    )
+    parser.add_argument("--out", type=Path, metavar="CSV", help="also write the scores to this file")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Score, print a table, and write the scores where asked."""
+    from napari_sam2_probe.analysis.metrics import evaluate_folders
+    from napari_sam2_probe.cli.progress import progress_bars
+    from napari_sam2_probe.common.errors import InputError
+
+    out: Path | None = arguments.out
+    if out is not None and out.is_dir():
+        raise InputError(f"--out {out} is a folder: give the name of a CSV file.")
+    with progress_bars() as progress:
+        scores = evaluate_folders(arguments.gt, arguments.pred, progress=progress)
+    print(_table(scores))  # noqa: T201
+    if out is not None:
+        scores.write_csv(out)
+        print(f"\nWrote {out}.")  # noqa: T201
+
+
+def _table(scores: DatasetScores) -> str:
+    rows = scores.rows()
+    header = [name.replace("_", " ") for name in rows[0]]
+    cells = [[_cell(value) for value in row.values()] for row in rows]
+    widths = [max(len(line[column]) for line in (header, *cells)) for column in range(len(header))]
+
+    def line(values: list[str]) -> str:
+        name, *numbers = values
+        padded = [number.rjust(width) for number, width in zip(numbers, widths[1:], strict=True)]
+        return "  ".join([name.ljust(widths[0]), *padded])
+
+    rule = "-" * (sum(widths) + 2 * (len(widths) - 1))
+    return "\n".join([line(header), rule, *map(line, cells[:-1]), rule, line(cells[-1])])
+
+
+def _cell(value: str | int | float) -> str:
+    return f"{value:.4f}" if isinstance(value, float) else str(value)

@@ -1,0 +1,134 @@
+"""``sam2-probe run``: track objects through a video and record what SAM 2 sees."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import argparse
+
+    from napari_sam2_probe.runs.known import KnownFrames
+    from napari_sam2_probe.tracking.prompts import Prompt
+    from napari_sam2_probe.video.source import FrameSource
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of the command."""
+    from napari_sam2_probe.cli.model_options import add_model_options
+
+    parser.add_argument("video", metavar="VIDEO", help="a folder of frames, a video file, or DAVIS_ROOT/sequence")
+    parser.add_argument("--out", required=True, metavar="RUN", help="the folder to make")
+    prompt = parser.add_argument_group("prompt", "one of these says what to track")
+    prompt.add_argument("--mask", metavar="PNG", help="a mask; several ids in it are several objects")
+    prompt.add_argument(
+        "--point",
+        action="extend",
+        nargs="+",
+        metavar="X,Y[,0|1]",
+        help="a point in pixels, on the object (1, the default) or off it (0); can be repeated",
+    )
+    prompt.add_argument("--box", metavar="X0,Y0,X1,Y1", help="a box in pixels")
+    prompt.add_argument("--prompts", metavar="JSON", help="a file of prompts on any frames for any objects")
+    prompt.add_argument("--frame", type=int, default=0, help="the prompted frame (default: %(default)s)")
+    prompt.add_argument(
+        "--object", type=int, metavar="ID", help="the object's id (default: 1, or all objects of the mask)"
+    )
+    parser.add_argument("--frames-csv", metavar="CSV", help="a data set's frames.csv: what is known of the frames")
+    parser.add_argument("--direction", choices=("forward", "backward", "both"), default="forward")
+    parser.add_argument("--start", type=int, metavar="N", help="the first frame to track (default: the prompted one)")
+    parser.add_argument("--end", type=int, metavar="N", help="the last frame to track (default: the video's)")
+    features = parser.add_argument_group("features over time")
+    features.add_argument(
+        "--no-prompted-references", action="store_true", help="leave prompted frames out of the references"
+    )
+    features.add_argument(
+        "--denominator",
+        choices=("variance", "standard-deviation"),
+        default="variance",
+        help="what divides the differences in the long-term distance (default: %(default)s, as in the paper)",
+    )
+    features.add_argument("--epsilon", type=float, default=1e-6, help="added to it (default: %(default)s)")
+    features.add_argument(
+        "--unblanked", action="store_true", help="record position 5u too: memory of the mask before SAM 2 blanks it"
+    )
+    add_model_options(parser)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Run the command."""
+    from napari_sam2_probe.cli.model_options import model_choice
+    from napari_sam2_probe.cli.progress import progress_bars
+    from napari_sam2_probe.probe.distance import FeatureOptions
+    from napari_sam2_probe.runs.record import RunOptions, check_job, record_run
+    from napari_sam2_probe.tracking.loaded import load_model
+    from napari_sam2_probe.video.open import open_video
+
+    source = open_video(arguments.video)
+    prompts = _prompts(arguments, source)
+    options = RunOptions(
+        direction=arguments.direction,
+        start=arguments.start,
+        end=arguments.end,
+        features=FeatureOptions(
+            denominator="variance" if arguments.denominator == "variance" else "standard deviation",
+            epsilon=arguments.epsilon,
+            prompted_references=not arguments.no_prompted_references,
+        ),
+        unblanked=arguments.unblanked,
+    )
+    check_job(source, prompts, arguments.out, options)
+    known = _known(arguments, source)
+    loaded = load_model(model_choice(arguments))
+    with progress_bars() as progress:
+        finished = record_run(source, prompts, arguments.out, loaded, options, known=known, progress=progress)
+    model = finished.info["model"]
+    untrained = "" if model["trained"] else " (UNTRAINED: its masks mean nothing)"
+    print(  # noqa: T201
+        f"Tracked {int(finished.tracked.any(axis=0).sum())} frames and {len(finished.object_ids)} object(s) of "
+        f"{source.name} with {model['checkpoint']}{untrained}. The run is in {arguments.out}; "
+        f"look at it with 'sam2-probe view {arguments.out}'."
+    )
+
+
+def _prompts(arguments: argparse.Namespace, source: FrameSource) -> list[Prompt]:
+    from napari_sam2_probe.common.errors import InputError
+    from napari_sam2_probe.runs.prompts_file import read_prompts
+    from napari_sam2_probe.tracking.prompts import Prompt, prompts_from_labels
+    from napari_sam2_probe.video.masks import check_mask_size, read_mask
+
+    clicked = bool(arguments.point or arguments.box)
+    if sum((bool(arguments.mask), clicked, bool(arguments.prompts))) != 1:
+        raise InputError("Say what to track in one way: --mask, --point and --box, or --prompts.")
+    if arguments.prompts:
+        return read_prompts(arguments.prompts)
+    if arguments.mask:
+        labels = read_mask(arguments.mask)
+        check_mask_size(labels, source, where=arguments.mask)
+        wanted = None if arguments.object is None else [arguments.object]
+        return prompts_from_labels(arguments.frame, labels, wanted)
+    points = [_numbers(text, "--point", (2, 3), "X,Y or X,Y,0") for text in arguments.point or ()]
+    box = _numbers(arguments.box, "--box", (4,), "X0,Y0,X1,Y1") if arguments.box else None
+    labels_of_points = [int(p[2]) if len(p) == 3 else 1 for p in points]
+    return [Prompt.from_points(arguments.frame, arguments.object or 1, [p[:2] for p in points], labels_of_points, box)]
+
+
+def _numbers(text: str, option: str, lengths: tuple[int, ...], form: str) -> list[float]:
+    from napari_sam2_probe.common.errors import InputError
+
+    try:
+        numbers = [float(part) for part in text.split(",")]
+    except ValueError:
+        numbers = []
+    if len(numbers) not in lengths:
+        raise InputError(f"{option} {text}: give numbers as {form}.")
+    return numbers
+
+
+def _known(arguments: argparse.Namespace, source: FrameSource) -> KnownFrames | None:
+    from pathlib import Path
+
+    from napari_sam2_probe.runs.known import read_known_frames
+
+    if arguments.frames_csv is None:
+        return None
+    return read_known_frames(arguments.frames_csv, Path(arguments.video).resolve().name, source.num_frames)
