@@ -134,6 +134,16 @@ def test_a_compressed_tiff_is_read_as_the_plain_one(tmp_path: Path) -> None:
     np.testing.assert_array_equal(FolderSource(tmp_path / "lzw").read(0), FolderSource(tmp_path / "plain").read(0))
 
 
+def test_a_tiff_that_keeps_its_channels_apart(tmp_path: Path) -> None:
+    pixels = np.random.default_rng(0).integers(0, 65536, (16, 24, 3), dtype=np.uint16)
+    for name, planes in (("together", pixels), ("apart", np.moveaxis(pixels, 2, 0))):
+        (tmp_path / name).mkdir()
+        planarconfig = "contig" if name == "together" else "separate"
+        tifffile.imwrite(tmp_path / name / "0.tif", planes, photometric="rgb", planarconfig=planarconfig)
+    expected = FolderSource(tmp_path / "together").read(0)
+    np.testing.assert_array_equal(FolderSource(tmp_path / "apart").read(0), expected)
+
+
 def test_nan_names_the_frame(tmp_path: Path) -> None:
     for i in range(3):
         pixels = np.random.default_rng(i).normal(size=(16, 24)).astype(np.float32)

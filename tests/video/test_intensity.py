@@ -52,8 +52,8 @@ def test_percentile_scaling_of_any_finite_frame(frame: np.ndarray) -> None:
 
 
 def test_formula_is_the_documented_one() -> None:
-    frame = np.array([[90, 100, 151, 200, 300]], dtype=np.uint16)
-    assert apply_scaling(frame, scaling_from_limits((100, 200))).tolist() == [[0, 0, 130, 255, 255]]
+    frame = np.array([[90, 100, 149, 200, 300]], dtype=np.uint16)
+    assert apply_scaling(frame, scaling_from_limits((100, 200))).tolist() == [[0, 0, 125, 255, 255]]
 
 
 def test_percentiles_leave_out_the_outermost_thousandths_and_what_is_not_finite() -> None:

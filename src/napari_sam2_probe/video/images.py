@@ -148,7 +148,7 @@ def _read_deep_colour(path: Path) -> NDArray[Any]:
     import av
 
     try:
-        with av.open(str(path.absolute()), options={"protocol_whitelist": "file"}) as container:
+        with av.open(str(path.absolute())) as container:
             frame = next(container.decode(video=0))
             colours: NDArray[Any] = frame.to_ndarray(format="rgb48le")
     except (av.FFmpegError, StopIteration) as error:
