@@ -38,6 +38,7 @@ AXIS_LABELS = ("time", "y", "x")
 COLORMAPS: dict[Statistic, str] = {"mean": "viridis", "variance": "magma"}
 SHOWN_AT_FIRST: tuple[Position, Statistic] = (MEMORY_ATTENTION, "variance")
 MAP_OPACITY = 0.7
+MASK_OPACITY = 0.4
 CONTRAST_PERCENTILES = (1.0, 99.0)
 CONTRAST_FRAMES = 24
 
@@ -115,7 +116,7 @@ def _video_layer(run: ProbeRun) -> Iterator[LayerData]:
 
 
 def _masks_layer(run: ProbeRun) -> LayerData:
-    keywords = {"name": f"masks · {_name(run)}", "opacity": 0.5, **_common(run, content="masks")}
+    keywords = {"name": f"masks · {_name(run)}", "opacity": MASK_OPACITY, **_common(run, content="masks")}
     return lazy_zarr(run.masks), keywords, "labels"
 
 
@@ -132,16 +133,15 @@ def _map_layer(run: ProbeRun, obj_idx: int, obj_id: int, position: Position, sta
     # On a prompted frame memory attention does not run, and its map is of another magnitude than all others.
     ordinary = np.flatnonzero(tracked & ~prompted)
     keywords = {
-        "name": f"{position.number} {position.title.lower()}, {statistic} · object {obj_id} · {_name(run)}",
+        # The layer list shortens a name in its middle, so what tells layers apart stands at the ends.
+        "name": f"{position.number} {statistic} of {position.title.lower()} · object {obj_id} · {_name(run)}",
         "visible": obj_idx == 0 and (position, statistic) == SHOWN_AT_FIRST,
         "opacity": MAP_OPACITY,
         "colormap": COLORMAPS[statistic],
         "interpolation2d": "nearest",
         "contrast_limits": contrast_limits(maps, ordinary if len(ordinary) else np.flatnonzero(tracked)),
         **map_transform(maps.shape[1:], run.masks.shape[1:]),
-        **_common(
-            run, content="map", position=position.number, key=position.key, statistic=statistic, obj_id=obj_id
-        ),
+        **_common(run, content="map", position=position.number, key=position.key, statistic=statistic, obj_id=obj_id),
     }
     return maps, keywords, "image"
 

@@ -22,11 +22,11 @@ class _Frames:
         self.dtype = np.dtype(np.uint8)
         self.ndim = 4
 
-    def __getitem__(self, index: tuple[slice, ...]) -> NDArray[np.uint8]:
-        frames = range(self.shape[0])[index[0]]
-        if len(frames) == 0:
-            return np.zeros((0, *self.shape[1:]), self.dtype)[:, *index[1:]]
-        return np.stack([self._source.read(frame_idx) for frame_idx in frames])[:, *index[1:]]
+    def __getitem__(self, index: tuple[slice | int, ...]) -> NDArray[np.uint8]:
+        time, *rest = index
+        if not isinstance(time, slice):
+            return self._source.read(int(time))[*rest]
+        return np.stack([self._source.read(frame_idx)[*rest] for frame_idx in range(self.shape[0])[time]])
 
 
 def lazy_video(source: FrameSource) -> da.Array:
@@ -35,11 +35,15 @@ def lazy_video(source: FrameSource) -> da.Array:
 
     frames = _Frames(source)
     # Without a name dask would hash the source by pickling it, decoders and all.
-    return da.from_array(frames, chunks=(1, *frames.shape[1:]), name=False, meta=np.empty((0,) * 4, np.uint8))
+    video: da.Array = da.from_array(  # type: ignore[no-untyped-call]
+        frames, chunks=(1, *frames.shape[1:]), name=False, meta=np.empty((0,) * 4, np.uint8)
+    )
+    return video
 
 
 def lazy_zarr(array: Any) -> da.Array:
     """Return a zarr array as a dask array with the same chunks."""
     import dask.array as da
 
-    return da.from_array(array, chunks=array.chunks, name=False)
+    lazy: da.Array = da.from_array(array, chunks=array.chunks, name=False)  # type: ignore[no-untyped-call]
+    return lazy

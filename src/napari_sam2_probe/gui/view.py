@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.common.files import atomic_path
 from napari_sam2_probe.gui.display import require_display
+from napari_sam2_probe.runs import find_runs, open_run
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,27 +18,19 @@ if TYPE_CHECKING:
     from napari_sam2_probe.gui.layers import LayerData
 
 WINDOW_SIZE = (1500, 940)
-SEARCH_DEPTH = 3
 
 
-def is_run(path: Path | str) -> bool:
-    """Whether `path` is the folder of a probe run; reads nothing."""
-    path = Path(path)
-    return (path / "run.json").is_file() and (path / "probe.zarr").is_dir()
-
-
-def find_runs(path: Path | str) -> list[Path]:
-    """Return the run folder `path`, or the runs in it and up to three folders down, by name.
+def runs_in(path: Path | str) -> list[Path]:
+    """Return the run folder `path`, or the runs below it, by path.
 
     Raises
     ------
     InputError
         If there is no such folder or no run in it.
     """
-    path = Path(path)
-    if not path.exists():
+    if not Path(path).exists():
         raise InputError(f"{path} does not exist: give the folder of a run, or a folder that holds runs.")
-    runs = [path] if is_run(path) else _runs_below(path, SEARCH_DEPTH)
+    runs = find_runs(path)
     if not runs:
         raise InputError(
             f"{path} is not a probe run and holds none (a run is a folder with run.json and probe.zarr, as "
@@ -63,12 +56,11 @@ def open_runs(paths: Sequence[Path | str], *, show: bool = True) -> napari.Viewe
     InputError
         If a path holds no run, a run can't be read, or no window can be opened here; found before one is.
     """
-    folders = [folder for path in paths for folder in find_runs(path)]
+    folders = [folder for path in paths for folder in runs_in(path)]
     require_display()
     import napari
 
     from napari_sam2_probe.gui.layers import run_to_layers
-    from napari_sam2_probe.runs import open_run
 
     groups = [run_to_layers(open_run(folder)) for folder in folders]
     viewer = napari.Viewer(title="napari-sam2-probe", show=show)
@@ -111,16 +103,6 @@ def _add(viewer: napari.Viewer, groups: list[list[LayerData]]) -> None:
         viewer.grid.enabled = True
     # A third in: the object has been tracked for a while, and in a clip the interjection is still to come.
     viewer.dims.set_current_step(0, min(len(layer[0][0]) for layer in groups) // 3)
-
-
-def _runs_below(folder: Path, depth: int) -> list[Path]:
-    if depth == 0 or not folder.is_dir():
-        return []
-    runs: list[Path] = []
-    for child in sorted(folder.iterdir()):
-        if child.is_dir() and child.suffix != ".zarr":
-            runs += [child] if is_run(child) else _runs_below(child, depth - 1)
-    return runs
 
 
 def _settle() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_sam2_probe.gui.view import is_run
+from napari_sam2_probe.runs import is_run, open_run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     Paths = str | Sequence[str]
 
 
-def get_reader(paths: Paths) -> Callable[[Paths], list[LayerData]] | None:
-    """Return a reader if every path is the folder of a probe run or its ``run.json``, else None."""
-    return read_runs if all(is_run(folder) for folder in _folders(paths)) else None
+def get_reader(path: Paths) -> Callable[[Paths], list[LayerData]] | None:
+    """Return a reader if `path`, or each of several, is a probe run's folder or its ``run.json``; else None."""
+    return read_runs if all(is_run(folder) for folder in _folders(path)) else None
 
 
-def read_runs(paths: Paths) -> list[LayerData]:
+def read_runs(path: Paths) -> list[LayerData]:
     """Return the layers of one or several probe runs.
 
     Raises
@@ -29,11 +29,10 @@ def read_runs(paths: Paths) -> list[LayerData]:
         If a run can't be read.
     """
     from napari_sam2_probe.gui.layers import run_to_layers
-    from napari_sam2_probe.runs import open_run
 
-    return [layer for folder in _folders(paths) for layer in run_to_layers(open_run(folder))]
+    return [layer for folder in _folders(path) for layer in run_to_layers(open_run(folder))]
 
 
-def _folders(paths: Paths) -> list[Path]:
-    chosen = [Path(path) for path in ([paths] if isinstance(paths, str) else paths)]
-    return [path.parent if path.name == "run.json" else path for path in chosen]
+def _folders(path: Paths) -> list[Path]:
+    chosen = [Path(one) for one in ([path] if isinstance(path, str) else path)]
+    return [one.parent if one.name == "run.json" else one for one in chosen]

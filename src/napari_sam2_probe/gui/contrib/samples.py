@@ -28,48 +28,48 @@ def sample_layers(name: str) -> list[LayerData]:
     from napari_sam2_probe.video import DavisDataset
 
     sequence = DavisDataset(SAMPLE_DATA).sequence(name)
-    masks = [sequence.mask(frame_idx) for frame_idx in range(sequence.num_frames)]
+    masks = np.stack([np.asarray(sequence.mask(frame_idx)) for frame_idx in range(sequence.num_frames)])
     return [
         (lazy_video(sequence.frames), {"name": name, "rgb": True, "axis_labels": AXIS_LABELS}, "image"),
-        (np.stack(masks), {"name": f"{name} masks", "opacity": 0.5, "axis_labels": AXIS_LABELS}, "labels"),
+        (masks, {"name": f"{name} masks", "opacity": 0.5, "axis_labels": AXIS_LABELS}, "labels"),
     ]
 
 
 def astronaut() -> list[LayerData]:
-    """Portrait before the deep field, behind which a model shuttle passes."""
+    """Open a portrait before the deep field; a model shuttle passes behind her."""
     return sample_layers("astronaut")
 
 
 def cameraman() -> list[LayerData]:
-    """A man films his way along a brick wall."""
+    """Open a film of a man who films his way along a brick wall."""
     return sample_layers("cameraman")
 
 
 def cat() -> list[LayerData]:
-    """A cat that leans out of the picture and comes back."""
+    """Open the film of a cat that leans out of the picture and comes back."""
     return sample_layers("cat")
 
 
 def cells() -> list[LayerData]:
-    """Two cells, one creeping over the other."""
+    """Open the film of two cells, one creeping over the other."""
     return sample_layers("cells")
 
 
 def coffee() -> list[LayerData]:
-    """A cup pushed across a terrace."""
+    """Open the film of a cup pushed across a terrace."""
     return sample_layers("coffee")
 
 
 def coins() -> list[LayerData]:
-    """Three coins that slide, spin and cross."""
+    """Open the film of three coins that slide, spin and cross."""
     return sample_layers("coins")
 
 
 def horse() -> list[LayerData]:
-    """A wooden horse that canters over gravel."""
+    """Open the film of a wooden horse that canters over gravel."""
     return sample_layers("horse")
 
 
 def rocket() -> list[LayerData]:
-    """A rocket that leaves its pad."""
+    """Open the film of a rocket that leaves its pad."""
     return sample_layers("rocket")
