@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,12 +16,11 @@ from napari_sam2_probe.figures.style import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from matplotlib.axes import Axes
     from matplotlib.collections import PathCollection
     from matplotlib.figure import Figure
-    from numpy.typing import NDArray
+
+    from napari_sam2_probe.analysis.pointers import Correlation, ObscurationResponse
 
 UNOBSCURED_COLOUR = "#D62728"
 """Red, as the paper circles these frames."""
@@ -34,60 +32,22 @@ CROWDED = 40
 """Beyond this many unobscured frames, which lie on one line, their circles are smaller and finer."""
 
 
-@dataclass(frozen=True)
-class CorrelationText:
-    """One correlation coefficient as it is written into a figure.
-
-    Attributes
-    ----------
-    name
-        ``"Pearson r"`` or ``"Spearman ρ"``.
-    value
-        The coefficient; NaN where it is not defined (fewer than two frames, or one variable constant).
-    low, high
-        Its 95 % interval by bootstrap over clips; NaN where it can't be had (one clip).
-    naive_p
-        The p-value that takes frames of a clip as independent, which they are not.
-    """
-
-    name: str
-    value: float
-    low: float
-    high: float
-    naive_p: float
-
-
-def draw_obscuration(
-    axes: Axes,
-    obscured_fraction: NDArray[np.floating],
-    distance: NDArray[np.floating],
-    clips: NDArray[np.generic],
-    correlations: Sequence[CorrelationText] = (),
-) -> PathCollection:
-    """Draw pointer distance against obscured fraction, one point a frame.
+def draw_obscuration(axes: Axes, response: ObscurationResponse) -> PathCollection:
+    """Draw pointer distance against obscured fraction, one point a frame, with correlations above.
 
     Parameters
     ----------
     axes
         Where to draw.
-    obscured_fraction
-        (N,) in [0, 1], NaN where the object is absent. Frames at exactly 0 are circled.
-    distance
-        (N,) L2 distance between the object pointers of a clip and of its twin at the same frame. Frames where
-        either is NaN are left out.
-    clips
-        (N,) the clip that each frame belongs to.
-    correlations
-        What is written into the figure.
+    response
+        Distances and fractions of N frames and their correlations. Frames at exactly 0 % are circled.
 
     Returns
     -------
     matplotlib.collections.PathCollection
-        The points that are shown, fraction in percent.
+        The N points, fraction in percent.
     """
-    shown = np.isfinite(obscured_fraction) & np.isfinite(distance)
-    percent = 100 * np.asarray(obscured_fraction, dtype=np.float64)[shown]
-    distance = np.asarray(distance, dtype=np.float64)[shown]
+    percent, distance = 100 * response.obscured_fraction, response.distance
     many = len(percent) > MANY_POINTS
     points = axes.scatter(
         percent,
@@ -117,8 +77,8 @@ def draw_obscuration(
     axes.set_xlim(-4, 104)
     if distance.size:
         axes.set_ylim(0, 1.08 * distance.max() or 1)
-    number, of_clips = len(percent), len(np.unique(np.asarray(clips)[shown]))
-    axes.set_title("\n".join(_write(correlations)), loc="left")
+    number, of_clips = len(percent), len(np.unique(response.clip_index))
+    axes.set_title("\n".join(_write(response.pearson, response.spearman)), loc="left")
     axes.annotate(
         f"{number} {_plural('frame', number)}, {of_clips} {_plural('clip', of_clips)}",
         (1.0, 0.5),
@@ -133,39 +93,37 @@ def draw_obscuration(
     return points
 
 
-def make_obscuration(
-    obscured_fraction: NDArray[np.floating],
-    distance: NDArray[np.floating],
-    clips: NDArray[np.generic],
-    correlations: Sequence[CorrelationText] = (),
-    *,
-    width: float = SINGLE_COLUMN,
-) -> Figure:
+def make_obscuration(response: ObscurationResponse, *, width: float = SINGLE_COLUMN) -> Figure:
     """Make the figure of `draw_obscuration` with its legend, `width` inches wide."""
     with publication_style():
         figure = new_figure(width, 0.85 * width)
         axes = new_axes(figure)[0, 0]
-        draw_obscuration(axes, obscured_fraction, distance, clips, correlations)
-        add_legend(figure, axes.get_legend_handles_labels()[0])
+        draw_obscuration(axes, response)
+        legend = add_legend(figure, axes.get_legend_handles_labels()[0])
+        for handle in legend.legend_handles:
+            if handle is not None:
+                handle.set_alpha(1)
     return figure
 
 
-def _write(correlations: Sequence[CorrelationText]) -> list[str]:
+_SYMBOLS = {"Pearson": "r", "Spearman": "ρ"}
+
+
+def _write(*correlations: Correlation) -> list[str]:
     """Write each coefficient with its interval and naive p-value in a line, then what the interval is."""
-    lines, with_interval = [], False
+    lines = []
     for c in correlations:
-        if not np.isfinite(c.value):
-            lines.append(f"{c.name} is not defined")
+        name = f"{c.name} {_SYMBOLS[c.name]}"
+        if np.isnan(c.coefficient):
+            lines.append(f"{name} is not defined")
             continue
-        text = f"{c.name} = {c.value:.2f}"
-        if np.isfinite([c.low, c.high]).all():
-            text += f" [{c.low:.2f}, {c.high:.2f}]"
-            with_interval = True
-        if np.isfinite(c.naive_p):
-            text += ", naive p < 0.001" if c.naive_p < 0.001 else f", naive p = {c.naive_p:.3f}"
-        lines.append(text.replace("-", "−"))
-    if lines:
-        lines.append("[95 % interval, bootstrap over clips]" if with_interval else "no interval: too few clips")
+        interval = "" if c.interval is None else f" [{c.interval[0]:.2f}, {c.interval[1]:.2f}]"
+        p_value = "< 0.001" if c.naive_p_value < 0.001 else f"= {c.naive_p_value:.3f}"
+        lines.append(f"{name} = {c.coefficient:.2f}{interval}, naive p {p_value}".replace("-", "−"))
+    if any(c.interval is not None for c in correlations):
+        lines.append("[95 % interval, bootstrap over clips]")
+    elif any(np.isfinite(c.coefficient) for c in correlations):
+        lines.append("one clip, so no interval")
     return lines
 
 
