@@ -1,0 +1,112 @@
+"""Scores of one sequence, one frame at a time (SPEC 7)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_sam2_probe.analysis.metrics.boundary import boundary_accuracy_of_crop, tolerance_radius
+from napari_sam2_probe.analysis.metrics.crop import crop_to_masks
+from napari_sam2_probe.analysis.metrics.region import region_similarity
+from napari_sam2_probe.analysis.metrics.summary import Summary, summarize
+from napari_sam2_probe.common.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class ObjectScores:
+    """How well one object was segmented.
+
+    Attributes
+    ----------
+    object_id
+        The object's id in the ground truth.
+    region_per_frame, boundary_per_frame
+        (T,) float64: J and F of every frame that was added, in order.
+    region, boundary
+        Their mean, recall and decay.
+    """
+
+    object_id: int
+    region_per_frame: NDArray[np.float64]
+    boundary_per_frame: NDArray[np.float64]
+    region: Summary
+    boundary: Summary
+
+    @property
+    def jf_mean(self) -> float:
+        """J&F: the mean of the region mean and the boundary mean."""
+        return (self.region.mean + self.boundary.mean) / 2
+
+
+class SequenceEvaluator:
+    """Score the objects of a sequence frame by frame; only the scores are kept.
+
+    Parameters
+    ----------
+    object_ids
+        The objects to score. One that is nowhere to be seen and nowhere predicted scores 1, as DAVIS has it.
+
+    Examples
+    --------
+    >>> evaluator = SequenceEvaluator([1])
+    >>> mask = np.zeros((48, 64), np.uint8)
+    >>> mask[10:20, 10:20] = 1
+    >>> evaluator.add_frame(mask, mask)
+    >>> evaluator.conclude()[0].jf_mean
+    1.0
+    """
+
+    def __init__(self, object_ids: Iterable[int]) -> None:
+        self._scores: dict[int, list[tuple[float, float]]] = {object_id: [] for object_id in object_ids}
+
+    def add_frame(self, ground_truth: NDArray[Any], prediction: NDArray[Any]) -> None:
+        """Score one frame.
+
+        DAVIS leaves out the first and the last frame of a sequence: don't add them for scores to compare with.
+
+        Parameters
+        ----------
+        ground_truth, prediction
+            (H, W) label images. Labels that are not among the objects (void among them) count as background, as in
+            the semi-supervised evaluation of DAVIS 2017.
+
+        Raises
+        ------
+        InputError
+            If the two differ in shape.
+        """
+        if ground_truth.shape != prediction.shape:
+            raise InputError(
+                f"A predicted mask has the shape {prediction.shape} but its ground truth {ground_truth.shape}: "
+                "predict at the size of the ground truth."
+            )
+        for object_id, scores in self._scores.items():
+            scores.append(score_masks(ground_truth == object_id, prediction == object_id))
+
+    def conclude(self) -> tuple[ObjectScores, ...]:
+        """Return the scores of every object over the frames added so far, at least one."""
+        concluded = []
+        for object_id, scores in self._scores.items():
+            region, boundary = np.array(scores, dtype=np.float64).T.copy()
+            concluded.append(ObjectScores(object_id, region, boundary, summarize(region), summarize(boundary)))
+        return tuple(concluded)
+
+
+def score_masks(ground_truth: NDArray[np.bool_], prediction: NDArray[np.bool_]) -> tuple[float, float]:
+    """Return region similarity J and boundary accuracy F of a mask, both (H, W) bool.
+
+    Equal to `region_similarity` and `boundary_accuracy`, which see only the part of the image that matters here.
+    """
+    crop = crop_to_masks(ground_truth, prediction)
+    if crop is None:
+        return 1.0, 1.0
+    true_part, predicted_part = crop.extended(ground_truth), crop.extended(prediction)
+    region = region_similarity(true_part[:-1, :-1], predicted_part[:-1, :-1])
+    return region, boundary_accuracy_of_crop(true_part, predicted_part, tolerance_radius(ground_truth.shape))

@@ -1,0 +1,268 @@
+"""Object pointers: where they go over time, and how far from where they would be (SPEC 5).
+
+The paper, sections 4.1.1 (pointers in two dimensions) and 4.2 (pointers of an obscured object).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_sam2_probe.common.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Sequence
+
+    from numpy.typing import ArrayLike, NDArray
+
+
+@dataclass(frozen=True)
+class PointerProjection:
+    """The pointers of one or of several runs in two dimensions.
+
+    Attributes
+    ----------
+    coordinates
+        A (T, 2) float64 array for each run, in time order; NaN where there is no pointer.
+    components
+        (2, C) float64 principal axes, of length 1; 0 where the pointers don't vary in another direction.
+    mean
+        (C,) float64, the pointer at the origin.
+    explained_variance_ratio
+        (2,) float64, the share of the pointers' variance along each axis; 0 where there is none.
+    """
+
+    coordinates: tuple[NDArray[np.float64], ...]
+    components: NDArray[np.float64]
+    mean: NDArray[np.float64]
+    explained_variance_ratio: NDArray[np.float64]
+
+
+def project_pointers(runs: Sequence[NDArray[np.floating]]) -> PointerProjection:
+    """Project pointers on the two axes along which those of all runs together vary most (PCA).
+
+    The sign of an axis is arbitrary; here the entry of largest magnitude is positive, so that the same pointers
+    always give the same picture.
+
+    Parameters
+    ----------
+    runs
+        A (T, C) array for each run. Rows with NaN are no pointers.
+
+    Raises
+    ------
+    InputError
+        If there is no pointer at all.
+    """
+    arrays = [np.asarray(run, dtype=np.float64) for run in runs]
+    valid = [np.isfinite(array).all(axis=1) for array in arrays]
+    pooled = [array[rows] for array, rows in zip(arrays, valid, strict=True)]
+    if not any(len(rows) for rows in pooled):
+        raise InputError("There is no object pointer to project: track at least one frame first.")
+    pointers = np.concatenate(pooled)
+    mean = pointers.mean(axis=0)
+    _, singular, axes = np.linalg.svd(pointers - mean, full_matrices=False)
+
+    # Equal pointers differ from their mean by rounding, and the axes of rounding errors mean nothing.
+    rounding = np.finfo(np.float64).eps * max(pointers.shape) * float(np.abs(pointers).max()) * len(pointers)
+    singular = np.where(singular > rounding, singular, 0.0)
+    rank = min(2, int(np.count_nonzero(singular)))
+    components = np.zeros((2, pointers.shape[1]))
+    components[:rank] = axes[:rank]
+    largest = np.abs(components).argmax(axis=1)
+    components[components[np.arange(2), largest] < 0] *= -1
+
+    ratio = np.zeros(2)
+    if rank:
+        ratio[:rank] = singular[:rank] ** 2 / (singular**2).sum()
+    coordinates = tuple((array - mean) @ components.T for array in arrays)
+    for projected, rows in zip(coordinates, valid, strict=True):
+        projected[~rows] = np.nan
+    return PointerProjection(coordinates, components, mean, ratio)
+
+
+def twin_distances(
+    pointers: NDArray[np.floating],
+    frames: Sequence[Hashable],
+    twin_pointers: NDArray[np.floating],
+    twin_frames: Sequence[Hashable],
+) -> NDArray[np.float64]:
+    """Return how far each pointer of a clip is from its twin's pointer on the same source frame (L2).
+
+    Parameters
+    ----------
+    pointers, twin_pointers
+        (T, C) and (T', C).
+    frames, twin_frames
+        What says that two frames are the same: the clip's ``source_frame``, or pairs of source sequence and source
+        frame where a clip holds frames of several sequences. A frame that the twin holds twice is matched with its
+        first.
+
+    Returns
+    -------
+    distances
+        (T,) float64; NaN where the twin lacks the frame or either has no pointer.
+    """
+    position: dict[Hashable, int] = {}
+    for index, key in enumerate(twin_frames):
+        position.setdefault(key, index)
+    distances = np.full(len(pointers), np.nan)
+    for index, key in enumerate(frames):
+        if key in position:
+            difference = np.subtract(pointers[index], twin_pointers[position[key]], dtype=np.float64)
+            distances[index] = np.linalg.norm(difference)
+    return distances
+
+
+@dataclass(frozen=True, slots=True)
+class Correlation:
+    """A correlation over the frames of several clips.
+
+    Attributes
+    ----------
+    name
+        ``"Pearson"`` or ``"Spearman"``.
+    coefficient
+        NaN where one of the two quantities doesn't vary or there are fewer than 3 frames.
+    interval
+        95 % by bootstrap over clips; None where there is only one clip to resample, or no coefficient.
+    naive_p_value
+        The textbook p-value. It takes frames as independent, which frames of one clip are not.
+    num_clips, num_frames
+        What it was computed from.
+    """
+
+    name: str
+    coefficient: float
+    interval: tuple[float, float] | None
+    naive_p_value: float
+    num_clips: int
+    num_frames: int
+
+    def __str__(self) -> str:
+        """Return the result in words, with what it rests on."""
+        if np.isnan(self.coefficient):
+            return f"{self.name}: undefined ({self.num_frames} frames, or a quantity that doesn't vary)"
+        value = f"{self.name} {self.coefficient:.2f}"
+        if self.interval is None:
+            return f"{value} (one clip, so no interval; naive p = {self.naive_p_value:.2g}, frames as if independent)"
+        low, high = self.interval
+        return f"{value} [{low:.2f}, {high:.2f}] (95 %, bootstrap over {self.num_clips} clips)"
+
+
+@dataclass(frozen=True)
+class ObscurationResponse:
+    """Pointer distance against obscured fraction, one entry a frame that has both.
+
+    Attributes
+    ----------
+    distance
+        (N,) float64, L2 to the twin's pointer.
+    obscured_fraction
+        (N,) float64 in [0, 1].
+    clip_index
+        (N,) int64, which of the given clips the frame belongs to.
+    frame_index
+        (N,) int64, which frame of that clip it is.
+    pearson, spearman
+        Over all these frames, those at 0 % too.
+    """
+
+    distance: NDArray[np.float64]
+    obscured_fraction: NDArray[np.float64]
+    clip_index: NDArray[np.int64]
+    frame_index: NDArray[np.int64]
+    pearson: Correlation
+    spearman: Correlation
+
+    @property
+    def unobscured(self) -> NDArray[np.bool_]:
+        """(N,) bool: nothing covers the object; what distance there is has another cause (figure 10, circled)."""
+        result: NDArray[np.bool_] = self.obscured_fraction == 0
+        return result
+
+
+def obscuration_response(
+    distances: Sequence[ArrayLike],
+    obscured_fractions: Sequence[ArrayLike],
+    *,
+    num_resamples: int = 2000,
+    seed: int = 0,
+) -> ObscurationResponse:
+    """Correlate pointer distance with obscured fraction over the frames of one or several clips.
+
+    Parameters
+    ----------
+    distances, obscured_fractions
+        A (T,) array for each clip, in the same order; frames where either is NaN are left out.
+    num_resamples
+        Bootstrap resamples. Whole clips are drawn, because frames of a clip are not independent.
+    seed
+        The same seed gives the same intervals.
+    """
+    clips: list[NDArray[np.float64]] = []
+    origin: list[NDArray[np.int64]] = []
+    for index, (distance, fraction) in enumerate(zip(distances, obscured_fractions, strict=True)):
+        both = np.stack([np.asarray(distance, np.float64), np.asarray(fraction, np.float64)])
+        frames = np.flatnonzero(np.isfinite(both).all(axis=0))
+        if frames.size:
+            clips.append(both[:, frames])
+            origin.append(np.stack([np.full(frames.size, index), frames]))
+    pooled = np.concatenate(clips, axis=1) if clips else np.empty((2, 0))
+    places = np.concatenate(origin, axis=1) if origin else np.empty((2, 0), dtype=np.int64)
+    return ObscurationResponse(
+        distance=pooled[0],
+        obscured_fraction=pooled[1],
+        clip_index=places[0],
+        frame_index=places[1],
+        pearson=_correlation("Pearson", clips, pooled, num_resamples, seed),
+        spearman=_correlation("Spearman", clips, pooled, num_resamples, seed),
+    )
+
+
+def _correlation(
+    name: str,
+    clips: list[NDArray[np.float64]],
+    pooled: NDArray[np.float64],
+    num_resamples: int,
+    seed: int,
+) -> Correlation:
+    by_rank = name == "Spearman"
+    coefficient = _coefficient(pooled, by_rank)
+    interval = None
+    if len(clips) > 1 and np.isfinite(coefficient):
+        generator = np.random.default_rng(seed)
+        resampled = np.empty(num_resamples)
+        for index in range(num_resamples):
+            drawn = generator.integers(len(clips), size=len(clips))
+            resampled[index] = _coefficient(np.concatenate([clips[i] for i in drawn], axis=1), by_rank)
+        # A resample of clips that don't vary has no correlation.
+        low, high = np.quantile(resampled[np.isfinite(resampled)], [0.025, 0.975])
+        interval = (float(low), float(high))
+    return Correlation(
+        name, coefficient, interval, _naive_p_value(coefficient, pooled.shape[1]), len(clips), pooled.shape[1]
+    )
+
+
+def _coefficient(pairs: NDArray[np.float64], by_rank: bool) -> float:
+    if pairs.shape[1] < 3 or (np.ptp(pairs, axis=1) == 0).any():
+        return float("nan")
+    if by_rank:
+        from scipy.stats import rankdata
+
+        pairs = rankdata(pairs, axis=1)
+    centred = pairs - pairs.mean(axis=1, keepdims=True)
+    first, second = centred / np.linalg.norm(centred, axis=1, keepdims=True)
+    return float(np.clip(first @ second, -1, 1))
+
+
+def _naive_p_value(coefficient: float, num_frames: int) -> float:
+    if np.isnan(coefficient):
+        return float("nan")
+    from scipy.special import betainc
+
+    # Student's t test of r with n - 2 degrees of freedom, two-sided, in closed form.
+    degrees = num_frames - 2
+    return float(betainc(degrees / 2, 0.5, 1 - coefficient**2))
