@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from npe2 import PluginManager, PluginManifest
 
-from napari_sam2_probe.gui.contrib.samples import SAMPLE_DATA
+from napari_sam2_probe.common.sample_data import sample_data_folder
 from napari_sam2_probe.gui.layers import METADATA_KEY
 
 PLUGIN = "napari-sam2-probe"
-SEQUENCES = sorted(folder.name for folder in (SAMPLE_DATA / "JPEGImages" / "480p").iterdir())
+SEQUENCES = sorted(folder.name for folder in (sample_data_folder() / "JPEGImages" / "480p").iterdir())
 
 
 @pytest.fixture

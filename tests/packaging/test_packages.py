@@ -25,7 +25,7 @@ from npe2 import PluginManager
 manager = PluginManager.instance()
 manager.discover()
 manifest = manager.get_manifest("napari-sam2-probe")
-from napari_sam2_probe.gui.contrib.samples import SAMPLE_DATA, sample_layers
+from napari_sam2_probe.gui.contrib.samples import sample_layers
 print(json.dumps({
     "package": napari_sam2_probe.__file__,
     "version": metadata.version("napari-sam2-probe"),

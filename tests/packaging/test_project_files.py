@@ -18,7 +18,7 @@ import napari_sam2_probe
 
 ROOT = Path(__file__).resolve().parents[2]
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-HEAVY = (
+HEAVY = {
     "torch",
     "torchvision",
     "sam2",
@@ -31,7 +31,7 @@ HEAVY = (
     "scipy",
     "skimage",
     "dask",
-)
+}
 
 
 def pins() -> dict[str, Version]:

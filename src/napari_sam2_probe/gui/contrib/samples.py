@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-import napari_sam2_probe
+from napari_sam2_probe.common.sample_data import sample_data_folder
 from napari_sam2_probe.gui.layers import AXIS_LABELS
 from napari_sam2_probe.gui.lazy import lazy_video
 
 if TYPE_CHECKING:
     from napari_sam2_probe.gui.layers import LayerData
-
-SAMPLE_DATA = Path(napari_sam2_probe.__file__).parent / "sample_data"
 
 
 def sample_layers(name: str) -> list[LayerData]:
@@ -27,7 +24,7 @@ def sample_layers(name: str) -> list[LayerData]:
     """
     from napari_sam2_probe.video import DavisDataset
 
-    sequence = DavisDataset(SAMPLE_DATA).sequence(name)
+    sequence = DavisDataset(sample_data_folder()).sequence(name)
     masks = np.stack([np.asarray(sequence.mask(frame_idx)) for frame_idx in range(sequence.num_frames)])
     return [
         (lazy_video(sequence.frames), {"name": name, "rgb": True, "axis_labels": AXIS_LABELS}, "image"),
