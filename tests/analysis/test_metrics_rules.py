@@ -17,7 +17,7 @@ from napari_sam2_probe.analysis.metrics import (
     score_masks,
     summarize,
 )
-from napari_sam2_probe.analysis.metrics.bitmap import dilate, pack
+from napari_sam2_probe.analysis.metrics.bitmap import dilate, pack, rectangle
 from napari_sam2_probe.common.errors import InputError
 
 MASK_PAIRS = array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=24).flatmap(
@@ -31,7 +31,8 @@ def test_dilation_is_by_a_disk(mask, radius):
     disk = offsets[:, None] ** 2 + offsets[None, :] ** 2 <= radius**2
     expected = ndimage.binary_dilation(mask, disk)
     stride = mask.shape[1] + radius
-    inside = pack(np.ones_like(mask), stride)
+    inside = rectangle(*mask.shape, stride)
+    assert inside == pack(np.ones_like(mask), stride)
     assert dilate(pack(mask, stride), radius, stride) & inside == pack(expected, stride)
 
 

@@ -31,6 +31,16 @@ def pack(mask: NDArray[np.bool_], stride: int) -> int:
     return int.from_bytes(np.packbits(rows.ravel(), bitorder="little").tobytes(), "little")
 
 
+def rectangle(height: int, width: int, stride: int) -> int:
+    """Return a packed image whose pixels are all set, and no bit besides."""
+    rows, filled = (1 << width) - 1, 1
+    while filled < height:
+        added = min(filled, height - filled)
+        rows |= rows << (added * stride)
+        filled += added
+    return rows if height else 0
+
+
 def dilate(bits: int, radius: int, stride: int) -> int:
     """Return a packed image dilated by a disk: every pixel at most `radius` (Euclidean) from one that is set.
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_sam2_probe.analysis.metrics.bitmap import dilate, pack
-from napari_sam2_probe.analysis.metrics.crop import crop_to_masks
+from napari_sam2_probe.analysis.metrics.bitmap import dilate
+from napari_sam2_probe.analysis.metrics.crop import PackedPair, crop_pair
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -33,26 +33,14 @@ def boundary_accuracy(ground_truth: NDArray[np.bool_], prediction: NDArray[np.bo
     Perazzi et al., "A Benchmark Dataset and Evaluation Methodology for Video Object Segmentation", CVPR 2016,
     section 4.1, with the disk of the DAVIS 2017 evaluation in place of bipartite matching.
     """
-    crop = crop_to_masks(ground_truth, prediction)
-    if crop is None:
-        return 1.0
-    radius = tolerance_radius(ground_truth.shape)
-    return boundary_accuracy_of_crop(crop.extended(ground_truth), crop.extended(prediction), radius)
+    pair = crop_pair(ground_truth, prediction, tolerance_radius(ground_truth.shape))
+    return 1.0 if pair is None else boundary_accuracy_of_pair(pair)
 
 
-def boundary_accuracy_of_crop(ground_truth: NDArray[np.bool_], prediction: NDArray[np.bool_], radius: int) -> float:
-    """Return F of two masks that were cut out with `Crop.extended`.
-
-    Parameters
-    ----------
-    ground_truth, prediction
-        (h + 1, w + 1) bool: the crop, and one row and one column more.
-    radius
-        The distance in pixels within which outlines agree.
-    """
-    stride = ground_truth.shape[1] - 1 + radius
-    true_outline = pack(_outline(ground_truth), stride)
-    predicted_outline = pack(_outline(prediction), stride)
+def boundary_accuracy_of_pair(pair: PackedPair) -> float:
+    """Return F of two masks packed with the tolerance radius as their margin."""
+    radius, stride = pair.margin, pair.stride
+    true_outline, predicted_outline = _outline(pair.first, pair), _outline(pair.second, pair)
     true_length, predicted_length = true_outline.bit_count(), predicted_outline.bit_count()
     if not true_length or not predicted_length:
         return float(true_length == predicted_length)
@@ -68,10 +56,7 @@ def tolerance_radius(shape: tuple[int, ...]) -> int:
     return ceil(BOUNDARY_TOLERANCE * float(np.linalg.norm(shape)))
 
 
-def _outline(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def _outline(mask: int, pair: PackedPair) -> int:
     """Return where a pixel differs from the one to its right, below, or both: an outline of one pixel."""
-    here = mask[:-1, :-1]
-    outline: NDArray[np.bool_] = here ^ mask[:-1, 1:]
-    outline |= here ^ mask[1:, :-1]
-    outline |= here ^ mask[1:, 1:]
-    return outline
+    right, below, diagonal = mask >> 1, mask >> pair.stride, mask >> (pair.stride + 1)
+    return ((mask ^ right) | (mask ^ below) | (mask ^ diagonal)) & pair.inside

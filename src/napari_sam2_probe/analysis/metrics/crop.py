@@ -1,4 +1,4 @@
-"""The part of an image that matters when two masks are compared."""
+"""The part of an image that matters when two masks are compared, packed into bits."""
 
 from __future__ import annotations
 
@@ -7,40 +7,60 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_sam2_probe.analysis.metrics.bitmap import pack, rectangle
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, slots=True)
-class Crop:
-    """A box of pixels: rows ``top`` to ``bottom`` and columns ``left`` to ``right``, ends excluded."""
+class PackedPair:
+    """Two masks cut to the box that holds both and their outlines, as `pack` makes them.
 
-    top: int
-    bottom: int
-    left: int
-    right: int
+    Attributes
+    ----------
+    first, second
+        The packed masks, with one row more below the box and one column more to its right. Beyond the image's own
+        edge these repeat the last row and column, so that no outline runs along the edge.
+    inside
+        The packed box without that row and column.
+    stride
+        Bits a row.
+    margin
+        Unset bits a row at the right of the box, for dilation.
+    """
 
-    def extended(self, mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        """Cut the box out of `mask` with one row more below and one column more to the right.
-
-        Beyond the image's own edge the last row and column are repeated, so that no outline runs along the edge.
-        """
-        height, width = mask.shape
-        part = mask[self.top : self.bottom + 1, self.left : self.right + 1]
-        beyond = ((0, int(self.bottom == height)), (0, int(self.right == width)))
-        return np.pad(part, beyond, mode="edge") if beyond != ((0, 0), (0, 0)) else part
+    first: int
+    second: int
+    inside: int
+    stride: int
+    margin: int
 
 
-def crop_to_masks(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> Crop | None:
-    """Return the smallest box that holds both masks and their outlines; None if both are empty.
+def crop_pair(first: NDArray[np.bool_], second: NDArray[np.bool_], margin: int) -> PackedPair | None:
+    """Cut two masks of one shape to what matters, and pack them; None if both are empty.
 
-    The outline of a mask lies half a pixel up and left of it, so the box begins one pixel before the mask.
+    Parameters
+    ----------
+    first, second
+        (H, W) bool.
+    margin
+        At least 1: the largest radius of a dilation of these masks or their outlines.
     """
     either = first | second
     rows = np.flatnonzero(either.any(axis=1))
     if rows.size == 0:
         return None
-    top, bottom = int(rows[0]), int(rows[-1]) + 1
-    columns = np.flatnonzero(either[top:bottom].any(axis=0))
-    left, right = int(columns[0]), int(columns[-1]) + 1
-    return Crop(max(top - 1, 0), bottom, max(left - 1, 0), right)
+    columns = np.flatnonzero(either[rows[0] : rows[-1] + 1].any(axis=0))
+    # The outline of a mask lies half a pixel up and left of it, so the box begins one pixel before the mask.
+    top, bottom = max(int(rows[0]) - 1, 0), int(rows[-1]) + 1
+    left, right = max(int(columns[0]) - 1, 0), int(columns[-1]) + 1
+    beyond = ((0, int(bottom == first.shape[0])), (0, int(right == first.shape[1])))
+    stride = right - left + margin
+
+    def packed(mask: NDArray[np.bool_]) -> int:
+        part = mask[top : bottom + 1, left : right + 1]
+        return pack(np.pad(part, beyond, mode="edge") if beyond != ((0, 0), (0, 0)) else part, stride)
+
+    inside = rectangle(bottom - top, right - left, stride)
+    return PackedPair(packed(first), packed(second), inside, stride, margin)

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_sam2_probe.analysis.metrics.boundary import boundary_accuracy_of_crop, tolerance_radius
-from napari_sam2_probe.analysis.metrics.crop import crop_to_masks
-from napari_sam2_probe.analysis.metrics.region import region_similarity
+from napari_sam2_probe.analysis.metrics.boundary import boundary_accuracy_of_pair, tolerance_radius
+from napari_sam2_probe.analysis.metrics.crop import crop_pair
+from napari_sam2_probe.analysis.metrics.region import region_similarity_of_pair
 from napari_sam2_probe.analysis.metrics.summary import Summary, summarize
 from napari_sam2_probe.common.errors import InputError
 
@@ -102,11 +102,9 @@ class SequenceEvaluator:
 def score_masks(ground_truth: NDArray[np.bool_], prediction: NDArray[np.bool_]) -> tuple[float, float]:
     """Return region similarity J and boundary accuracy F of a mask, both (H, W) bool.
 
-    Equal to `region_similarity` and `boundary_accuracy`, which see only the part of the image that matters here.
+    Equal to `region_similarity` and `boundary_accuracy` but faster: both work on the same packed masks.
     """
-    crop = crop_to_masks(ground_truth, prediction)
-    if crop is None:
+    pair = crop_pair(ground_truth, prediction, tolerance_radius(ground_truth.shape))
+    if pair is None:
         return 1.0, 1.0
-    true_part, predicted_part = crop.extended(ground_truth), crop.extended(prediction)
-    region = region_similarity(true_part[:-1, :-1], predicted_part[:-1, :-1])
-    return region, boundary_accuracy_of_crop(true_part, predicted_part, tolerance_radius(ground_truth.shape))
+    return region_similarity_of_pair(pair), boundary_accuracy_of_pair(pair)

@@ -9,6 +9,8 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from napari_sam2_probe.analysis.metrics.crop import PackedPair
+
 
 def region_similarity(ground_truth: NDArray[np.bool_], prediction: NDArray[np.bool_]) -> float:
     """Return J, the area of the intersection of two masks over that of their union; 1 if both are empty.
@@ -22,3 +24,9 @@ def region_similarity(ground_truth: NDArray[np.bool_], prediction: NDArray[np.bo
     if union == 0:
         return 1.0
     return int(np.count_nonzero(ground_truth & prediction)) / union
+
+
+def region_similarity_of_pair(pair: PackedPair) -> float:
+    """Return J of two packed masks, not both empty."""
+    union = (pair.first | pair.second) & pair.inside
+    return (pair.first & pair.second & pair.inside).bit_count() / union.bit_count()
