@@ -131,6 +131,28 @@ def test_frames_that_an_edit_list_hides_are_not_counted(tmp_path: Path) -> None:
     source.close()
 
 
+def test_a_last_packet_without_a_picture_is_no_frame(clip: Path, tmp_path: Path) -> None:
+    file = tmp_path / "clip.mkv"
+    with av.open(str(clip)) as recorded, av.open(str(file), "w") as container:
+        stream = container.add_stream_from_template(recorded.streams.video[0])
+        for packet in recorded.demux(video=0):
+            if packet.size:
+                last = packet.pts, packet.time_base
+                packet.stream = stream
+                container.mux(packet)
+        # An "end of sequence" and no picture.
+        packet = av.Packet(b"\x00\x00\x00\x01\x0a")
+        packet.stream, packet.time_base = stream, last[1]
+        packet.pts = packet.dts = last[0] + 10 * int(Fraction(1, 25) / last[1])
+        container.mux(packet)
+    expected = decode_in_order(file)
+    assert len(expected) == NUM_FRAMES
+    source = VideoFileSource(file)
+    assert source.num_frames == NUM_FRAMES
+    np.testing.assert_array_equal(source.read(NUM_FRAMES - 1), expected[-1])
+    source.close()
+
+
 @pytest.mark.parametrize("name", ["cut.mkv", "cut.avi", "cut.webm"])
 def test_a_recording_that_ends_abruptly_has_the_frames_it_has(tmp_path: Path, name: str) -> None:
     codec = "libvpx" if name.endswith("webm") else "mpeg4"

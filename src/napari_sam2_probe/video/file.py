@@ -150,15 +150,12 @@ class VideoFileSource:
         assert self._frames is not None
         for frame in self._frames:
             idx = self._next_idx if self._idx_of is None else self._idx_of.get(frame.pts)
-            if idx is None or idx > frame_idx:
-                # After a seek pictures may come that the video never shows, or only later ones.
-                if idx is None:
-                    continue
-                self._next_idx = idx + 1
-                return None
+            if idx is None:
+                # After a seek pictures may come that the video never shows.
+                continue
             self._next_idx = idx + 1
-            if idx == frame_idx:
-                return frame
+            if idx >= frame_idx:
+                return frame if idx == frame_idx else None
         return None
 
     def _start_decoding(self, seek_point: int) -> None:
