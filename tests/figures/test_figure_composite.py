@@ -77,6 +77,25 @@ def test_a_status_that_already_says_so_is_not_repeated(make_composite_input):
     assert panels(make_composite([composite]))[0, 1].texts[0].get_text() == "did not run"
 
 
+def test_maps_out_of_the_ordinary_have_a_footnote(make_composite_input):
+    composite = make_composite_input()
+    prompted = replace(
+        composite,
+        maps=tuple(
+            replace(p, status=f"{p.position} is special " * 8 if p.position in "23" else "") for p in composite.maps
+        ),
+    )
+    figure = make_composite([composite, prompted])
+    assert_well_laid_out(figure)
+    grid = np.array(figure.axes, dtype=object).reshape(4, 5)
+    marks = [[text.get_text() for axes in row for text in axes.texts] for row in grid]
+    assert marks == [[], [], ["†", "‡"], ["†", "‡"]]
+    (notes,) = [text.get_text() for text in figure.texts]
+    assert "† 2 is special" in notes
+    assert "‡ 3 is special" in notes
+    assert not any(text.get_text() for text in make_composite([composite]).texts)
+
+
 def test_shared_contrast_is_the_same_in_all_composites(make_composite_input):
     first, second = make_composite_input(("1", "5", "5r")), make_composite_input(("1", "5", "5r"))
     second = replace(second, maps=tuple(MapPair(p.position, 7 * p.mean + 1, 7 * p.variance) for p in second.maps))

@@ -44,7 +44,8 @@ class MapPair:
         (h, w) float, channel-wise mean and population variance over the model's square input; all NaN where
         the stage did not run.
     status
-        Why there is nothing, in words for the reader; shown where the maps are NaN.
+        Why there is nothing, or what is out of the ordinary (``"the plain image feature"``), in words for the
+        reader; empty for an ordinary value. Shown in the panel where the maps are NaN, else as a footnote.
     """
 
     position: str
@@ -220,7 +221,11 @@ def make_composite(
         titles = [_title(number, panel_width) for number in numbers]
         top = 0.08 + line * max(title.count("\n") + 1 for title in titles)
         panel_heights = [panel_width * c.frame.shape[0] / c.frame.shape[1] for c in composites for _ in STATISTICS]
-        height = top + sum(panel_heights) + bar_room * len(panel_heights)
+        footnotes = _footnotes(composites)
+        notes = [f"{mark} {status}" for status, mark in footnotes.items()]
+        notes = [part for note in notes for part in textwrap.wrap(note, int(width * 72 / _LETTER))]
+        bottom = bar_room + line * len(notes)
+        height = top + sum(panel_heights) + bar_room * (len(panel_heights) - 1) + bottom
         figure = new_figure(width, height)
         figure.set_layout_engine("none")
         grid = new_axes(
@@ -232,7 +237,7 @@ def make_composite(
                 "left": left / width,
                 "right": 1 - gap / width,
                 "top": 1 - top / height,
-                "bottom": bar_room / height,
+                "bottom": bottom / height,
                 "wspace": gap / panel_width,
                 "hspace": bar_room / np.mean(panel_heights),
             },
@@ -245,13 +250,46 @@ def make_composite(
             label = textwrap.shorten(composite.label, letters, placeholder="…") if composite.label else ""
             for axes, statistic in zip(rows[:, 0], STATISTICS, strict=True):
                 axes.set_ylabel("\n".join(line for line in (label, statistic.capitalize()) if line))
+            for column, pair in enumerate(composite.maps, start=1):
+                if pair.status in footnotes and _has_values(pair):
+                    _mark_panels(rows[:, column], footnotes[pair.status])
         for axes, title in zip(grid[0], titles, strict=True):
             axes.set_title(title)
+        figure.text(left / width, 0.04 / height, "\n".join(notes), ha="left", va="bottom", fontsize=6)
     return figure
 
 
 _LETTER = 4.3
 """Mean width in points of a letter of the 7 point font."""
+
+
+def _has_values(pair: MapPair) -> bool:
+    return bool(np.isfinite(pair.mean).any())
+
+
+def _footnotes(composites: Sequence[Composite]) -> dict[str, str]:
+    """Choose a footnote mark for each status of maps that are there but out of the ordinary."""
+    statuses = dict.fromkeys(p.status for c in composites for p in c.maps if p.status and _has_values(p))
+    return {status: "†‡§¶"[k % 4] * (1 + k // 4) for k, status in enumerate(statuses)}
+
+
+def _mark_panels(panels: NDArray[Any], mark: str) -> None:
+    """Write a footnote mark into the corner of panels, readable on any colour."""
+    from matplotlib import patheffects
+
+    edge = [patheffects.withStroke(linewidth=1.4, foreground="black")]
+    for axes in panels:
+        axes.annotate(
+            mark,
+            (1, 1),
+            xycoords="axes fraction",
+            xytext=(-2, -2),
+            textcoords="offset points",
+            ha="right",
+            va="top",
+            color="white",
+            path_effects=edge,
+        )
 
 
 def _title(number: str, panel_width: float) -> str:
