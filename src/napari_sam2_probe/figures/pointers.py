@@ -84,7 +84,9 @@ class PathMarkers:
             ring.set_data(here[:, 0], here[:, 1])
 
 
-def draw_pointer_paths(axes: Axes, paths: Sequence[PointerPath], explained_variance: Sequence[float]) -> list[Line2D]:
+def draw_pointer_paths(
+    axes: Axes, paths: Sequence[PointerPath], explained_variance: Sequence[float] | NDArray[np.floating]
+) -> list[Line2D]:
     """Draw pointer paths in time order with a star on each first frame.
 
     Parameters
@@ -115,7 +117,7 @@ def draw_pointer_paths(axes: Axes, paths: Sequence[PointerPath], explained_varia
 
 def make_pointer_paths(
     paths: Sequence[PointerPath],
-    explained_variance: Sequence[float],
+    explained_variance: Sequence[float] | NDArray[np.floating],
     *,
     width: float = SINGLE_COLUMN,
 ) -> Figure:
