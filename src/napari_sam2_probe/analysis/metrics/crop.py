@@ -47,11 +47,11 @@ def crop_pair(first: NDArray[np.bool_], second: NDArray[np.bool_], margin: int) 
     margin
         At least 1: the largest radius of a dilation of these masks or their outlines.
     """
-    either = first | second
-    rows = np.flatnonzero(either.any(axis=1))
+    rows = np.flatnonzero(first.any(axis=1) | second.any(axis=1))
     if rows.size == 0:
         return None
-    columns = np.flatnonzero(either[rows[0] : rows[-1] + 1].any(axis=0))
+    filled = slice(rows[0], rows[-1] + 1)
+    columns = np.flatnonzero(first[filled].any(axis=0) | second[filled].any(axis=0))
     # The outline of a mask lies half a pixel up and left of it, so the box begins one pixel before the mask.
     top, bottom = max(int(rows[0]) - 1, 0), int(rows[-1]) + 1
     left, right = max(int(columns[0]) - 1, 0), int(columns[-1]) + 1

@@ -65,6 +65,7 @@ class SequenceEvaluator:
 
     def __init__(self, object_ids: Iterable[int]) -> None:
         self._scores: dict[int, list[tuple[float, float]]] = {object_id: [] for object_id in object_ids}
+        self._masks = np.empty((2, 0, 0), dtype=np.bool_)
 
     def add_frame(self, ground_truth: NDArray[Any], prediction: NDArray[Any]) -> None:
         """Score one frame.
@@ -87,8 +88,14 @@ class SequenceEvaluator:
                 f"A predicted mask has the shape {prediction.shape} but its ground truth {ground_truth.shape}: "
                 "predict at the size of the ground truth."
             )
+        # Large arrays that come and go cost more in fresh memory pages than in comparing, so two are kept.
+        if self._masks.shape[1:] != ground_truth.shape:
+            self._masks = np.empty((2, *ground_truth.shape), dtype=np.bool_)
+        true_mask, predicted_mask = self._masks
         for object_id, scores in self._scores.items():
-            scores.append(score_masks(ground_truth == object_id, prediction == object_id))
+            np.equal(ground_truth, object_id, out=true_mask)
+            np.equal(prediction, object_id, out=predicted_mask)
+            scores.append(score_masks(true_mask, predicted_mask))
 
     def conclude(self) -> tuple[ObjectScores, ...]:
         """Return the scores of every object over the frames added so far, at least one."""
