@@ -140,7 +140,7 @@ def test_unknown_official_name():
 
 
 def test_sample_with_and_without_weights(tmp_path, monkeypatch):
-    monkeypatch.setattr(checkpoints, "_sample_data", lambda: tmp_path)
+    monkeypatch.setattr(checkpoints, "sample_data_folder", lambda: tmp_path)
     stand_in = sample_checkpoint()
     assert (stand_in.path, stand_in.config, stand_in.trained, stand_in.sha256) == (None, SMALL_CONFIG, False, None)
     (tmp_path / "sample_model").mkdir()

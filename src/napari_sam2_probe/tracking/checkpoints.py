@@ -16,6 +16,7 @@ import platformdirs
 
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.common.progress import Progress, ProgressCallback, ignore_progress
+from napari_sam2_probe.common.sample_data import sample_data_folder
 from napari_sam2_probe.tracking.config import SMALL_CONFIG
 
 FOLDER_VARIABLE = "SAM2_PROBE_CHECKPOINTS"
@@ -179,18 +180,11 @@ def _is_whole(checkpoint: OfficialCheckpoint) -> bool:
 
 def sample_checkpoint() -> CheckpointFile:
     """Return the small model that comes with the package; untrained as long as the package holds no weights."""
-    folder = _sample_data() / "sample_model"
+    folder = sample_data_folder() / "sample_model"
     weights, config = folder / "model.safetensors", folder / "model.yaml"
     if weights.is_file() and config.is_file():
         return CheckpointFile(SAMPLE, weights, config)
     return CheckpointFile(SAMPLE, None, SMALL_CONFIG)
-
-
-def _sample_data() -> Path:
-    # In a wheel the folder is inside the package; in a checkout it is at the top.
-    package = Path(__file__).parents[1]
-    inside = package / "sample_data"
-    return inside if inside.is_dir() else package.parents[1] / "sample_data"
 
 
 def resolve(name_or_path: str | Path | None = None) -> CheckpointFile:
