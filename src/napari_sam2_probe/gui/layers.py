@@ -14,14 +14,17 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from napari_sam2_probe.common.errors import ProbeError
+from napari_sam2_probe.figures.maps import COLOUR_MAPS
+from napari_sam2_probe.figures.style import object_colour
 from napari_sam2_probe.gui.lazy import lazy_video, lazy_zarr
 from napari_sam2_probe.probe.positions import BY_KEY, MEMORY_ATTENTION, Position
 from napari_sam2_probe.runs.run import STATISTICS, ProbeRun, Statistic
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     import dask.array as da
+    from napari.utils.colormaps import DirectLabelColormap
     from numpy.typing import NDArray
 
 LayerData = tuple[Any, dict[str, Any], Literal["image", "labels"]]
@@ -35,10 +38,9 @@ A dictionary with ``content`` (``"video"``, ``"masks"`` or ``"map"``) and ``run`
 """
 
 AXIS_LABELS = ("time", "y", "x")
-COLORMAPS: dict[Statistic, str] = {"mean": "viridis", "variance": "magma"}
-SHOWN_AT_FIRST: tuple[Position, Statistic] = (MEMORY_ATTENTION, "variance")
-MAP_OPACITY = 0.7
-MASK_OPACITY = 0.4
+SHOWN_AT_FIRST: tuple[Position, Statistic] = (MEMORY_ATTENTION, "mean")
+MAP_OPACITY = 0.6
+MASK_OPACITY = 0.5
 CONTRAST_PERCENTILES = (1.0, 99.0)
 CONTRAST_FRAMES = 24
 
@@ -96,6 +98,14 @@ def contrast_limits(maps: da.Array, frames: NDArray[np.intp]) -> tuple[float, fl
     return low, high
 
 
+def object_colormap(obj_ids: Iterable[int]) -> DirectLabelColormap:
+    """Return the colours of a labels layer in which objects look as in the figures."""
+    from napari.utils.colormaps import DirectLabelColormap
+
+    colours: dict[int | None, str] = {obj_id: object_colour(obj_id) for obj_id in obj_ids}
+    return DirectLabelColormap(color_dict={None: "transparent", **colours})
+
+
 def _video_layer(run: ProbeRun) -> Iterator[LayerData]:
     from napari_sam2_probe.video import open_video
 
@@ -116,7 +126,12 @@ def _video_layer(run: ProbeRun) -> Iterator[LayerData]:
 
 
 def _masks_layer(run: ProbeRun) -> LayerData:
-    keywords = {"name": f"masks · {_name(run)}", "opacity": MASK_OPACITY, **_common(run, content="masks")}
+    keywords = {
+        "name": f"masks · {_name(run)}",
+        "opacity": MASK_OPACITY,
+        "colormap": object_colormap(run.object_ids.tolist()),
+        **_common(run, content="masks"),
+    }
     return lazy_zarr(run.masks), keywords, "labels"
 
 
@@ -137,7 +152,7 @@ def _map_layer(run: ProbeRun, obj_idx: int, obj_id: int, position: Position, sta
         "name": f"{position.number} {statistic} of {position.title.lower()} · object {obj_id} · {_name(run)}",
         "visible": obj_idx == 0 and (position, statistic) == SHOWN_AT_FIRST,
         "opacity": MAP_OPACITY,
-        "colormap": COLORMAPS[statistic],
+        "colormap": COLOUR_MAPS[statistic],
         "interpolation2d": "nearest",
         "contrast_limits": contrast_limits(maps, ordinary if len(ordinary) else np.flatnonzero(tracked)),
         **map_transform(maps.shape[1:], run.masks.shape[1:]),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_sam2_probe.common.sample_data import sample_data_folder
-from napari_sam2_probe.gui.layers import AXIS_LABELS
+from napari_sam2_probe.gui.layers import AXIS_LABELS, MASK_OPACITY, object_colormap
 from napari_sam2_probe.gui.lazy import lazy_video
 
 if TYPE_CHECKING:
@@ -26,9 +26,11 @@ def sample_layers(name: str) -> list[LayerData]:
 
     sequence = DavisDataset(sample_data_folder()).sequence(name)
     masks = np.stack([np.asarray(sequence.mask(frame_idx)) for frame_idx in range(sequence.num_frames)])
+    common = {"axis_labels": AXIS_LABELS}
+    colours = {"colormap": object_colormap(sequence.object_ids()), "opacity": MASK_OPACITY}
     return [
-        (lazy_video(sequence.frames), {"name": name, "rgb": True, "axis_labels": AXIS_LABELS}, "image"),
-        (masks, {"name": f"{name} masks", "opacity": 0.5, "axis_labels": AXIS_LABELS}, "labels"),
+        (lazy_video(sequence.frames), {"name": name, "rgb": True, **common}, "image"),
+        (masks, {"name": f"{name} masks", **colours, **common}, "labels"),
     ]
 
 
