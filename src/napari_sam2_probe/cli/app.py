@@ -58,16 +58,26 @@ def main(argv: Sequence[str] | None = None) -> int:
     argv
         The arguments after the program's name; those of the process if None.
     """
-    arguments = build_parser().parse_args(argv)
     try:
+        arguments = build_parser().parse_args(argv)
         arguments.run(arguments)
+        # Now, so that a reader of our output who is gone is noticed here and not at exit.
+        sys.stdout.flush()
     except ProbeError as error:
-        print(f"sam2-probe: {error}", file=sys.stderr)  # noqa: T201
-        return 2
+        return _refuse(str(error))
     except KeyboardInterrupt:
         print("sam2-probe: interrupted; what was finished is kept.", file=sys.stderr)  # noqa: T201
         return 130
     except BrokenPipeError:
-        # The reader of our output (``| head``) is gone; there is nobody left to tell.
+        # The reader (``| head``) is gone; there is nobody left to tell.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        # What the system refuses (a full disk, a file that may not be read) is no defect either.
+        where = f"{error.filename}: " if error.filename else ""
+        return _refuse(f"{where}{error.strerror or error}; make that possible, then run the command again.")
     return 0
+
+
+def _refuse(message: str) -> int:
+    print(f"sam2-probe: {' '.join(message.split())}", file=sys.stderr)  # noqa: T201
+    return 2

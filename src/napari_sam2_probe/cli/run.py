@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from contextlib import closing, contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Iterator
 
     from napari_sam2_probe.runs.known import KnownFrames
     from napari_sam2_probe.tracking.prompts import Prompt
     from napari_sam2_probe.video.source import FrameSource
+
+_LARGEST = 2**31
+"""No image is as large; float32 and int32 hold what is smaller."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -63,8 +69,6 @@ def run(arguments: argparse.Namespace) -> None:
     from napari_sam2_probe.tracking.loaded import load_model
     from napari_sam2_probe.video.open import open_video
 
-    source = open_video(arguments.video)
-    prompts = _prompts(arguments, source)
     options = RunOptions(
         direction=arguments.direction,
         start=arguments.start,
@@ -76,11 +80,13 @@ def run(arguments: argparse.Namespace) -> None:
         ),
         unblanked=arguments.unblanked,
     )
-    check_job(source, prompts, arguments.out, options)
-    known = _known(arguments, source)
-    loaded = load_model(model_choice(arguments))
-    with progress_bars() as progress:
-        finished = record_run(source, prompts, arguments.out, loaded, options, known=known, progress=progress)
+    with closing(open_video(arguments.video)) as source:
+        prompts = _prompts(arguments, source)
+        check_job(source, prompts, arguments.out, options)
+        known = None if arguments.frames_csv is None else _known(arguments.frames_csv, source)
+        loaded = load_model(model_choice(arguments))
+        with progress_bars() as progress, _telling_what_is_kept(Path(arguments.out)):
+            finished = record_run(source, prompts, arguments.out, loaded, options, known=known, progress=progress)
     model = finished.info["model"]
     untrained = "" if model["trained"] else " (UNTRAINED: its masks mean nothing)"
     print(  # noqa: T201
@@ -96,20 +102,26 @@ def _prompts(arguments: argparse.Namespace, source: FrameSource) -> list[Prompt]
     from napari_sam2_probe.tracking.prompts import Prompt, prompts_from_labels
     from napari_sam2_probe.video.masks import check_mask_size, read_mask
 
-    clicked = bool(arguments.point or arguments.box)
-    if sum((bool(arguments.mask), clicked, bool(arguments.prompts))) != 1:
+    clicked = arguments.point is not None or arguments.box is not None
+    if sum((arguments.mask is not None, clicked, arguments.prompts is not None)) != 1:
         raise InputError("Say what to track in one way: --mask, --point and --box, or --prompts.")
-    if arguments.prompts:
+    if arguments.prompts is not None:
+        if arguments.frame or arguments.object is not None:
+            raise InputError("--prompts names frames and objects itself: leave out --frame and --object.")
         return read_prompts(arguments.prompts)
-    if arguments.mask:
+    if arguments.mask is not None:
         labels = read_mask(arguments.mask)
         check_mask_size(labels, source, where=arguments.mask)
         wanted = None if arguments.object is None else [arguments.object]
         return prompts_from_labels(arguments.frame, labels, wanted)
     points = [_numbers(text, "--point", (2, 3), "X,Y or X,Y,0") for text in arguments.point or ()]
-    box = _numbers(arguments.box, "--box", (4,), "X0,Y0,X1,Y1") if arguments.box else None
-    labels_of_points = [int(p[2]) if len(p) == 3 else 1 for p in points]
-    return [Prompt.from_points(arguments.frame, arguments.object or 1, [p[:2] for p in points], labels_of_points, box)]
+    box = _numbers(arguments.box, "--box", (4,), "X0,Y0,X1,Y1") if arguments.box is not None else None
+    signs = [point[2] if len(point) == 3 else 1.0 for point in points]
+    for text, sign in zip(arguments.point or (), signs, strict=True):
+        if sign not in (0, 1):
+            raise InputError(f"--point {text}: the third number is 1 for a point on the object or 0 for one off it.")
+    obj_id = 1 if arguments.object is None else arguments.object
+    return [Prompt.from_points(arguments.frame, obj_id, [point[:2] for point in points], signs, box)]
 
 
 def _numbers(text: str, option: str, lengths: tuple[int, ...], form: str) -> list[float]:
@@ -119,16 +131,26 @@ def _numbers(text: str, option: str, lengths: tuple[int, ...], form: str) -> lis
         numbers = [float(part) for part in text.split(",")]
     except ValueError:
         numbers = []
-    if len(numbers) not in lengths:
+    # Written so that NaN is refused too.
+    if len(numbers) not in lengths or not all(abs(number) < _LARGEST for number in numbers):
         raise InputError(f"{option} {text}: give numbers as {form}.")
     return numbers
 
 
-def _known(arguments: argparse.Namespace, source: FrameSource) -> KnownFrames | None:
-    from pathlib import Path
-
+def _known(frames_csv: str, source: FrameSource) -> KnownFrames:
     from napari_sam2_probe.runs.known import read_known_frames
 
-    if arguments.frames_csv is None:
-        return None
-    return read_known_frames(arguments.frames_csv, Path(arguments.video).resolve().name, source.num_frames)
+    return read_known_frames(frames_csv, source.name, source.num_frames)
+
+
+@contextmanager
+def _telling_what_is_kept(out: Path) -> Iterator[None]:
+    """Add to the message of a run that failed half-way where its finished frames are."""
+    from napari_sam2_probe.common.errors import ProbeError
+
+    try:
+        yield
+    except ProbeError as error:
+        if not out.exists():
+            raise
+        raise type(error)(f"{error} The frames before are in {out}, marked as unfinished.") from error

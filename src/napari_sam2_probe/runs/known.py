@@ -90,43 +90,52 @@ def read_known_frames(frames_csv: Path | str, clip: str, num_frames: int) -> Kno
         If the file is not a frames.csv, or its rows of this clip don't fit the video.
     """
     path = Path(frames_csv)
+    rows = _rows(path, clip)
+    try:
+        rows.sort(key=lambda row: int(row["frame"]))
+        if [int(row["frame"]) for row in rows] != list(range(num_frames)):
+            raise InputError(
+                f"{path}: it has {len(rows)} rows for the clip {clip}, whose video has {num_frames} frames; "
+                "give the frames.csv of the data set that the clip belongs to."
+            )
+        return KnownFrames(
+            clip,
+            np.array([_flag(row["object_present"]) for row in rows], bool),
+            np.array([_flag(row["context_present"]) for row in rows], bool),
+            np.array([float(row["obscured_fraction"] or "nan") for row in rows]),
+            tuple(row["source_sequence"] for row in rows),
+            np.array([int(row["source_frame"]) for row in rows], np.int64),
+            _recipe(path.with_name("clips.jsonl"), clip),
+        )
+    except (ValueError, KeyError, OverflowError) as error:
+        raise InputError(
+            f"{path}: a row of the clip {clip} holds no number or flag where one is needed; give the file as it was "
+            "written."
+        ) from error
+
+
+def _rows(path: Path, clip: str) -> list[dict[str, str]]:
     try:
         with path.open(newline="", encoding="utf-8") as file:
-            rows = list(csv.DictReader(file))
+            reader = csv.DictReader(file, restval="")
+            missing = [column for column in FRAME_COLUMNS if column not in (reader.fieldnames or ())]
+            if missing:
+                raise InputError(f"{path}: this is not a frames.csv (no {', '.join(missing)}); give the data set's.")
+            return [row for row in reader if row["clip"] == clip]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{path}: the file can't be read as a frames.csv; give the one of the data set.") from error
-    missing = [c for c in FRAME_COLUMNS if rows and c not in rows[0]]
-    if not rows or missing:
-        raise InputError(f"{path}: this is not a frames.csv (no {', '.join(missing) or 'rows'}); give the data set's.")
-    mine = sorted((row for row in rows if row["clip"] == clip), key=lambda row: int(row["frame"]))
-    if [int(row["frame"]) for row in mine] != list(range(num_frames)):
-        raise InputError(
-            f"{path}: it has {len(mine)} rows for the clip {clip}, whose video has {num_frames} frames; "
-            "give the frames.csv of the data set that the clip belongs to."
-        )
-    return KnownFrames(
-        clip,
-        np.array([_flag(row["object_present"], path) for row in mine], bool),
-        np.array([_flag(row["context_present"], path) for row in mine], bool),
-        np.array([float(row["obscured_fraction"] or "nan") for row in mine]),
-        tuple(row["source_sequence"] for row in mine),
-        np.array([int(row["source_frame"]) for row in mine]),
-        _recipe(path.with_name("clips.jsonl"), clip),
-    )
 
 
-def _flag(text: str, path: Path) -> bool:
-    values = {"true": True, "false": False, "1": True, "0": False}
-    if text.lower() not in values:
-        raise InputError(f"{path}: {text!r} is neither true nor false; give the frames.csv as it was written.")
-    return values[text.lower()]
+def _flag(text: str) -> bool:
+    return {"true": True, "false": False, "1": True, "0": False}[text.lower()]
 
 
 def _recipe(path: Path, clip: str) -> dict[str, Any] | None:
     if not path.is_file():
         return None
-    for line in path.read_text(encoding="utf-8").splitlines():
-        entry: dict[str, Any] = json.loads(line)
-        if clip in (entry.get("clip"), entry.get("name")):
-            return entry
-    return None
+    try:
+        # Not splitlines: a name may hold a character that only Unicode takes for the end of a line.
+        entries = [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line]
+        return next((entry for entry in entries if entry["clip"] == clip), None)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path}: the file is damaged; give the data set as it was written.") from error

@@ -1,8 +1,9 @@
 """Prompts as JSON: the file that ``--prompts`` reads, and what a run keeps of its own.
 
 A file is a list of objects such as ``{"frame": 0, "object_id": 1, "points": [[120, 80]], "labels": [1]}``, with
-``"box": [x0, y0, x1, y1]`` instead of or beside points, or ``"mask": "mask.png"`` (a path beside the file, whose
-pixels with the object's id, or any pixel but 0 in a mask of one object, are the mask).
+``"box": [x0, y0, x1, y1]`` instead of or beside points, or with ``"mask": "mask.png"`` alone (a path beside the file,
+whose pixels with the object's id, or any pixel but 0 in a mask of one object, are the mask). Labels are 1 where left
+out.
 """
 
 from __future__ import annotations
@@ -10,8 +11,6 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.tracking.prompts import Prompt, prompts_from_labels
@@ -21,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _KEYS = {"frame", "object_id", "points", "labels", "box", "mask"}
+_LARGEST = 2**31
+_EXAMPLE = '{"frame": 0, "object_id": 1, "points": [[120, 80]], "labels": [1]}'
 
 
 def read_prompts(path: Path | str) -> list[Prompt]:
@@ -34,48 +35,76 @@ def read_prompts(path: Path | str) -> list[Prompt]:
     path = Path(path)
     try:
         entries = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise InputError(f"{path}: the file can't be read as JSON; give a list of prompts.") from error
+    except (OSError, ValueError, RecursionError) as error:
+        raise InputError(f"{path}: the file can't be read as JSON; give a list of prompts such as [{_EXAMPLE}].") from (
+            error
+        )
     if not isinstance(entries, list):
-        raise InputError(f"{path}: this is no list; give a list of prompts such as {_EXAMPLE}.")
-    return [_prompt(entry, path, number) for number, entry in enumerate(entries, 1)]
+        raise InputError(f"{path}: this is no list; give a list of prompts such as [{_EXAMPLE}].")
+    return [_prompt(entry, path, f"{path}: prompt {number}") for number, entry in enumerate(entries, 1)]
 
 
 def prompts_as_json(prompts: Sequence[Prompt], folder: Path) -> list[dict[str, Any]]:
-    """Return prompts for ``run.json``, their masks written as PNG files into ``folder/prompts``."""
-    return [_entry(prompt, folder) for prompt in prompts]
+    """Return prompts as `read_prompts` reads them from a file in `folder`, masks written into ``folder/prompts``."""
+    return [_entry(prompt, number, folder) for number, prompt in enumerate(prompts, 1)]
 
 
-_EXAMPLE = '{"frame": 0, "object_id": 1, "points": [[120, 80]], "labels": [1]}'
-
-
-def _prompt(entry: Any, path: Path, number: int) -> Prompt:
-    where = f"{path}: prompt {number}"
+def _prompt(entry: Any, path: Path, where: str) -> Prompt:
     if not isinstance(entry, dict) or not entry.keys() <= _KEYS:
         raise InputError(f"{where} is not like {_EXAMPLE}; its keys may be {', '.join(sorted(_KEYS))}.")
-    try:
-        frame_idx, obj_id = int(entry.get("frame", 0)), int(entry.get("object_id", 1))
-        if "mask" in entry:
-            return _mask_prompt(path.parent / entry["mask"], frame_idx, obj_id)
-        points = np.asarray(entry.get("points", []), np.float32).reshape(-1, 2)
-        labels = entry.get("labels", [1] * len(points))
-        return Prompt.from_points(frame_idx, obj_id, points, labels, entry.get("box"))
-    except (TypeError, ValueError) as error:
-        raise InputError(f"{where} holds no number where one is needed; compare {_EXAMPLE}.") from error
+    frame_idx = _whole_number(entry.get("frame", 0), f"{where}: 'frame'")
+    obj_id = _whole_number(entry.get("object_id", 1), f"{where}: 'object_id'")
+    if "mask" in entry:
+        if entry.keys() & {"points", "labels", "box"}:
+            raise InputError(f"{where} has a mask beside points or a box; a mask stands alone.")
+        if not isinstance(entry["mask"], str):
+            raise InputError(f"{where}: 'mask' is not the path of a PNG beside the file.")
+        return _mask_prompt(path.parent / entry["mask"], frame_idx, obj_id)
+    points = [_numbers(point, 2, f"{where}: a point") for point in _list(entry.get("points", []), f"{where}: 'points'")]
+    given = _list(entry.get("labels", [1] * len(points)), f"{where}: 'labels'")
+    labels = [_whole_number(label, f"{where}: a label") for label in given]
+    box = _numbers(entry["box"], 4, f"{where}: 'box'") if entry.get("box") is not None else None
+    return Prompt.from_points(frame_idx, obj_id, points, labels, box)
+
+
+def _list(value: Any, what: str) -> list[Any]:
+    if not isinstance(value, list):
+        raise InputError(f"{what} is no list; compare {_EXAMPLE}.")
+    return value
+
+
+def _numbers(value: Any, count: int, what: str) -> list[float]:
+    if not isinstance(value, list) or len(value) != count or not all(map(_is_number, value)):
+        raise InputError(f"{what} is not a list of {count} numbers that can be used; compare {_EXAMPLE}.")
+    return value
+
+
+def _is_number(value: Any) -> bool:
+    # NaN, infinity and what float32 can't hold are numbers to JSON, but no place in an image.
+    return type(value) in (int, float) and abs(value) < _LARGEST
+
+
+def _whole_number(value: Any, what: str) -> int:
+    # A bool is an int in Python, and a number too large for an array can't be a frame, an id or a label.
+    if type(value) is not int or abs(value) >= _LARGEST:
+        raise InputError(f"{what} is not a whole number that can be used; compare {_EXAMPLE}.")
+    return value
 
 
 def _mask_prompt(path: Path, frame_idx: int, obj_id: int) -> Prompt:
-    found = prompts_from_labels(frame_idx, read_mask(path))
-    if len(found) == 1:
-        return Prompt.from_mask(frame_idx, obj_id, found[0].mask)  # type: ignore[arg-type]
-    return prompts_from_labels(frame_idx, read_mask(path), [obj_id])[0]
+    labels = read_mask(path)
+    found = prompts_from_labels(frame_idx, labels)
+    if len(found) != 1:
+        return prompts_from_labels(frame_idx, labels, [obj_id])[0]
+    assert found[0].mask is not None
+    return Prompt.from_mask(frame_idx, obj_id, found[0].mask)
 
 
-def _entry(prompt: Prompt, folder: Path) -> dict[str, Any]:
+def _entry(prompt: Prompt, number: int, folder: Path) -> dict[str, Any]:
     entry: dict[str, Any] = {"frame": prompt.frame_idx, "object_id": prompt.obj_id}
     if prompt.mask is not None:
-        name = f"prompts/{prompt.frame_idx:05d}-{prompt.obj_id}.png"
-        write_mask(folder / name, prompt.mask.astype(np.uint8) * np.uint8(1))
+        name = f"prompts/{number:03d}-frame-{prompt.frame_idx:05d}-object-{prompt.obj_id}.png"
+        write_mask(folder / name, prompt.mask)
         return entry | {"mask": name}
     if len(prompt.points):
         entry |= {"points": prompt.points.tolist(), "labels": prompt.labels.tolist()}

@@ -43,12 +43,13 @@ def open_run(path: Path | str) -> ProbeRun:
         raise InputError(f"{folder} is not a probe run: give a folder that holds {INFO} and {STORE}.")
     info = _info(folder / INFO)
     try:
-        store = zarr.open_group(folder / STORE, mode="r")
-        arrays = {name: _read(store, name) for name in _ARRAYS}
+        store: Any = zarr.open_group(folder / STORE, mode="r")
+        arrays: dict[str, Any] = {name: store[name][:] for name in _ARRAYS}
         features = folder / FEATURES
         # A run that was killed early has none yet.
         table = pd.read_csv(features, dtype={"position": str}) if features.is_file() else pd.DataFrame(columns=_COLUMNS)
-    except (OSError, KeyError, ValueError) as error:
+    except (OSError, LookupError, ValueError, TypeError, RuntimeError) as error:
+        # What zarr, its decompressors and pandas raise on files that are damaged.
         raise InputError(f"{folder}: the run is damaged or was stopped at its very start; make it again.") from error
     return ProbeRun(path=folder, info=info, features=table, _store=store, **arrays)
 
@@ -66,14 +67,10 @@ _ARRAYS = (
 _COLUMNS = ["object_id", "position", "frame", "short_term_l2", "long_term_l2", "short_term_ratio"]
 
 
-def _read(store: Any, name: str) -> Any:
-    return store[name][:]
-
-
 def _info(path: Path) -> dict[str, Any]:
     try:
         info: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+    except (OSError, ValueError) as error:
         raise InputError(f"{path}: the file is damaged; make the run again.") from error
     if not isinstance(info, dict) or info.get("format") != FORMAT:
         raise InputError(f"{path}: this run has another format than {FORMAT!r}; open it with the version that made it.")

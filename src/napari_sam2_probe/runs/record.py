@@ -2,38 +2,41 @@
 
 from __future__ import annotations
 
-import platform
-import sys
+import math
 import time
-from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from contextlib import closing
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from napari_sam2_probe.common.errors import InputError
+from napari_sam2_probe.common.errors import InputError, ProbeError
 from napari_sam2_probe.common.progress import Progress, ProgressCallback, ignore_progress
 from napari_sam2_probe.probe.distance import FeatureOptions
 from napari_sam2_probe.probe.recorder import ProbeRecorder
 from napari_sam2_probe.probe.status import PROMPTED_KINDS
+from napari_sam2_probe.runs.describe import describe_run, now
 from napari_sam2_probe.runs.known import OBJECT_OF_INTEREST, KnownFrames
+from napari_sam2_probe.runs.place import check_free, writing
 from napari_sam2_probe.runs.prompts_file import prompts_as_json
 from napari_sam2_probe.runs.reader import open_run
-from napari_sam2_probe.runs.writer import RunWriter, check_free
+from napari_sam2_probe.runs.writer import RunWriter
+from napari_sam2_probe.tracking.device import memory_in_words
 from napari_sam2_probe.tracking.session import VideoSession
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from napari_sam2_probe.runs.run import ProbeRun
     from napari_sam2_probe.tracking.loaded import LoadedModel
     from napari_sam2_probe.tracking.prompts import Prompt
-    from napari_sam2_probe.tracking.results import FrameResult
+    from napari_sam2_probe.tracking.results import Direction, FrameResult
     from napari_sam2_probe.video.source import FrameSource
 
 RunDirection = Literal["forward", "backward", "both"]
+
+_MAX_OBJ_ID = 2**16 - 1
 
 
 @dataclass(frozen=True)
@@ -65,20 +68,51 @@ def check_job(source: FrameSource, prompts: Sequence[Prompt], out: Path | str, o
     Raises
     ------
     InputError
-        If the output exists, a prompt doesn't fit the video, or a frame is not in it.
+        If the output exists or can't be made, a prompt doesn't fit the video, a frame is not in it, or an option
+        makes no sense.
     """
-    check_free(Path(out))
+    check_free(out)
     if not prompts:
         raise InputError(f"There is no prompt for {source.name}: give a mask, points or a box.")
     for prompt in prompts:
         prompt.check(source)
+        if prompt.obj_id > _MAX_OBJ_ID:
+            raise InputError(f"Object id {prompt.obj_id} can't be used: ids in a run are at most {_MAX_OBJ_ID}.")
+    plan_passes(prompts, source, options)
+    epsilon = options.features.epsilon
+    if not (math.isfinite(epsilon) and epsilon > 0):
+        raise InputError(f"The epsilon {epsilon:g} can't be used: give a small number above 0 such as 1e-6.")
+
+
+def plan_passes(prompts: Sequence[Prompt], source: FrameSource, options: RunOptions) -> list[tuple[Direction, range]]:
+    """Return the directions of tracking with their frames, in the order in which they are tracked.
+
+    Raises
+    ------
+    InputError
+        If the first or last frame doesn't fit the video, the direction, or each other.
+    """
+    final = source.num_frames - 1
     for name, frame in (("first", options.start), ("last", options.end)):
-        if frame is not None and not 0 <= frame < source.num_frames:
+        if frame is not None and not 0 <= frame <= final:
             raise InputError(
-                f"The {name} frame {frame} is not in {source.name}, whose frames are 0 to {source.num_frames - 1}."
+                f"The {name} frame {frame} is not in {source.name}, whose frames are 0 to {final}: choose one of these."
             )
-    if options.direction == "both" and (options.start, options.end) != (None, None):
-        raise InputError("A first or last frame can't be given for both directions: choose forward or backward.")
+    earliest, latest = min(p.frame_idx for p in prompts), max(p.frame_idx for p in prompts)
+    if options.direction == "both":
+        if (options.start, options.end) != (None, None):
+            raise InputError("A first or last frame can't be given for both directions: choose forward or backward.")
+        backward: list[tuple[Direction, range]] = [("backward", range(earliest, -1, -1))] if earliest > 0 else []
+        return [("forward", range(earliest, final + 1)), *backward]
+    start, end, step = (earliest, final, 1) if options.direction == "forward" else (latest, 0, -1)
+    start = start if options.start is None else options.start
+    end = end if options.end is None else options.end
+    frames = range(start, end + step, step)
+    if not frames:
+        raise InputError(
+            f"No frame lies between the first, {start}, and the last, {end}, going {options.direction}: choose others."
+        )
+    return [(options.direction, frames)]
 
 
 def record_run(
@@ -148,21 +182,24 @@ def iterate_run(
     check_job(source, prompts, out, options)
     present = {} if known is None else {OBJECT_OF_INTEREST: known.object_present}
     recorder = ProbeRecorder(source.num_frames, options.features, present, unblanked=options.unblanked)
-    session = VideoSession(loaded.model, source, loaded.session_options(observe_unblanked=options.unblanked), recorder)
-    try:
-        with session:
-            obj_ids = tuple(dict.fromkeys(p.obj_id for p in prompts))
-            shape = (source.num_frames, source.height, source.width)
-            writer = RunWriter(out, obj_ids, shape, loaded.model.hidden_dim, _describe(source, loaded, options, known))
-            writer.update_info(prompts=prompts_as_json(prompts, writer.path), objects=list(obj_ids))
-            try:
+    session_options = loaded.session_options(observe_unblanked=options.unblanked)
+    obj_ids = tuple(dict.fromkeys(p.obj_id for p in prompts))
+    shape = (source.num_frames, source.height, source.width)
+    with closing(recorder), VideoSession(loaded.model, source, session_options, recorder) as session:
+        info = describe_run(source, loaded, options, known) | {"objects": list(obj_ids)}
+        writer = RunWriter(out, obj_ids, shape, loaded.model.hidden_dim, info)
+        began = time.perf_counter()
+        try:
+            with writing(writer.path):
+                writer.update_info(prompts=prompts_as_json(prompts, writer.path))
+            with memory_in_words(loaded.device):
                 yield from _track(session, recorder, writer, prompts, options, progress)
-            finally:
-                # Also when stopped or failed: what is done is kept.
-                writer.write_features(recorder.features_table(), _stale(recorder, obj_ids))
-                writer.flush()
-    finally:
-        recorder.close()
+            _write_features(writer, recorder, obj_ids)
+        except BaseException as error:
+            _keep_what_is_whole(writer, recorder, obj_ids, error)
+            raise
+        seconds = round(time.perf_counter() - began, 3)
+        writer.finish(times=writer.info["times"] | {"finished": now(), "seconds": seconds})
 
 
 def _track(
@@ -173,10 +210,9 @@ def _track(
     options: RunOptions,
     progress: ProgressCallback,
 ) -> Iterator[FrameResult]:
-    began = time.perf_counter()
     for prompt in prompts:
         session.add_prompt(prompt)
-    passes = _passes(session, options)
+    passes = plan_passes(prompts, session.source, options)
     total, done = sum(len(frames) for _, frames in passes), 0
     for direction, frames in passes:
         for result in session.propagate(direction, frames[0], frames[-1]):
@@ -188,9 +224,30 @@ def _track(
         total = sum(len(session.visited_frames(obj_id)) for obj_id in session.obj_ids)
         for shown in session.sweep():
             progress(Progress(shown, total, "comparing frames in time order", "frame"))
-    seconds = time.perf_counter() - began
-    writer.write_features(recorder.features_table(), _stale(recorder, session.obj_ids))
-    writer.finish(times=writer.info["times"] | {"finished": _now(), "seconds": round(seconds, 3)})
+
+
+def _keep_what_is_whole(
+    writer: RunWriter, recorder: ProbeRecorder, obj_ids: Sequence[int], error: BaseException
+) -> None:
+    """Leave a stopped run with the frames that were finished and the reason, or nothing if none was."""
+    if not writer.has_frames:
+        writer.discard()
+        return
+    # First what tells which frames are whole: on a full disk the rest may fail.
+    writer.flush()
+    writer.update_info(stopped=_reason(error))
+    _write_features(writer, recorder, obj_ids)
+
+
+def _reason(error: BaseException) -> str:
+    if isinstance(error, GeneratorExit | KeyboardInterrupt):
+        return "stopped by the user"
+    return str(error) if isinstance(error, ProbeError) else f"{type(error).__name__}: {error}"
+
+
+def _write_features(writer: RunWriter, recorder: ProbeRecorder, obj_ids: Sequence[int]) -> None:
+    stale = np.stack([recorder.features(obj_id).stale for obj_id in obj_ids])
+    writer.write_features(recorder.features_table(), stale)
 
 
 def write_result(writer: RunWriter, recorder: ProbeRecorder, result: FrameResult) -> None:
@@ -209,65 +266,3 @@ def write_result(writer: RunWriter, recorder: ProbeRecorder, result: FrameResult
         prompted=[kind in PROMPTED_KINDS for kind in result.kinds],
         object_present=present,
     )
-
-
-def _passes(session: VideoSession, options: RunOptions) -> list[tuple[Literal["forward", "backward"], range]]:
-    first, last = session.prompted_frames()[0], session.prompted_frames()[-1]
-    end = session.source.num_frames - 1
-    if options.direction == "both":
-        backward = range(first, -1, -1)
-        return [("forward", range(first, end + 1)), *([("backward", backward)] if first > 0 else [])]  # type: ignore[list-item]
-    if options.direction == "backward":
-        start = last if options.start is None else options.start
-        return [("backward", _checked(range(start, (options.end or 0) - 1, -1)))]
-    start = first if options.start is None else options.start
-    return [("forward", _checked(range(start, (end if options.end is None else options.end) + 1)))]
-
-
-def _checked(frames: range) -> range:
-    if not frames:
-        raise InputError(
-            "The first frame comes after the last in the direction of tracking: exchange --start and --end."
-        )
-    return frames
-
-
-def _stale(recorder: ProbeRecorder, obj_ids: Sequence[int]) -> Any:
-    return np.stack([recorder.features(obj_id).stale for obj_id in obj_ids])
-
-
-def _describe(
-    source: FrameSource, loaded: LoadedModel, options: RunOptions, known: KnownFrames | None
-) -> dict[str, Any]:
-    return {
-        "software": software_versions(),
-        "model": loaded.describe(),
-        "video": {
-            "path": source.path,
-            "name": source.name,
-            "num_frames": source.num_frames,
-            "height": source.height,
-            "width": source.width,
-            "fps": source.fps,
-            "sha256": source.fingerprint(),
-            "scaling": None if source.scaling is None else asdict(source.scaling),
-        },
-        "parameters": asdict(options),
-        "known": None if known is None else known.as_json(),
-        "times": {"started": _now()},
-    }
-
-
-def software_versions() -> dict[str, str]:
-    """Return the versions of everything that can move a number."""
-    versions = {"python": platform.python_version(), "platform": f"{sys.platform} {platform.machine()}"}
-    for name in ("napari-sam2-probe", "sam2", "torch", "numpy", "pillow", "av", "scikit-image"):
-        try:
-            versions[name] = version(name)
-        except PackageNotFoundError:
-            versions[name] = "not installed as a package"
-    return versions
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")

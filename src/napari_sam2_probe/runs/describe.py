@@ -1,0 +1,55 @@
+"""What a run says about itself: software, model, video, parameters."""
+
+from __future__ import annotations
+
+import platform
+import sys
+from dataclasses import asdict
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from napari_sam2_probe.runs.known import KnownFrames
+    from napari_sam2_probe.runs.record import RunOptions
+    from napari_sam2_probe.tracking.loaded import LoadedModel
+    from napari_sam2_probe.video.source import FrameSource
+
+
+def describe_run(
+    source: FrameSource, loaded: LoadedModel, options: RunOptions, known: KnownFrames | None
+) -> dict[str, Any]:
+    """Return what ``run.json`` says of a run before it begins."""
+    return {
+        "software": software_versions(),
+        "model": loaded.describe(),
+        "video": {
+            "path": source.path,
+            "name": source.name,
+            "num_frames": source.num_frames,
+            "height": source.height,
+            "width": source.width,
+            "fps": source.fps,
+            "sha256": source.fingerprint(),
+            "scaling": None if source.scaling is None else asdict(source.scaling),
+        },
+        "parameters": asdict(options),
+        "known": None if known is None else known.as_json(),
+        "times": {"started": now()},
+    }
+
+
+def software_versions() -> dict[str, str]:
+    """Return the versions of everything that can move a number."""
+    versions = {"python": platform.python_version(), "platform": f"{sys.platform} {platform.machine()}"}
+    for name in ("napari-sam2-probe", "sam2", "torch", "numpy", "pillow", "av", "scikit-image"):
+        try:
+            versions[name] = version(name)
+        except PackageNotFoundError:
+            versions[name] = "not installed as a package"
+    return versions
+
+
+def now() -> str:
+    """Return the time in UTC, to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -1,0 +1,57 @@
+"""The folder that a run goes to: checked before work, and its refusals in words."""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari_sam2_probe.common.errors import InputError, ProbeError, ResourceError
+from napari_sam2_probe.common.files import disk_error
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+def check_free(path: Path | str) -> None:
+    """Make sure that a run can be made at `path`, without making anything.
+
+    Raises
+    ------
+    InputError
+        If something is there already, or nothing can be made there.
+    """
+    path = Path(path)
+    try:
+        # A broken link is something too.
+        if os.path.lexists(path):
+            raise InputError(f"{path} exists already: name another folder for the run, or remove this one.")
+        above = next(parent for parent in path.absolute().parents if os.path.lexists(parent))
+    except ValueError as error:
+        raise InputError(f"The run can't be named {str(path)!r}: give the path of a new folder.") from error
+    if not above.is_dir():
+        raise InputError(f"{path} can't be made because {above} is a file: name a folder elsewhere for the run.")
+    if not os.access(above, os.W_OK | os.X_OK):
+        raise InputError(f"{path} can't be made because {above} can't be written to: name a folder elsewhere.")
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Say in words when the system refuses to write a run.
+
+    Raises
+    ------
+    ResourceError
+        If the disk is full, a file would be larger than allowed, or anything else is refused.
+    """
+    try:
+        yield
+    except OSError as error:
+        said = disk_error(error, path)
+        if isinstance(said, ProbeError):
+            raise said from error
+        raise ResourceError(
+            f"The run {path} can't be written ({error.strerror or error}): name a folder where there is room and you "
+            "may write."
+        ) from error

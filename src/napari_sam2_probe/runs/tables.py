@@ -1,0 +1,74 @@
+"""The small arrays of a run, kept in memory while it grows and written a stretch of frames at a time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+SPAN = 256
+"""Frames in a chunk: what is written again whenever one of them has changed, however long the video is."""
+
+TRACKED = "tracked"
+"""The table that says which frames are whole."""
+
+
+class FrameTables:
+    """Arrays (O, T, ...) of numbers and flags by name.
+
+    Parameters
+    ----------
+    group
+        The zarr group they are written to.
+    num_objects, num_frames
+        O and T.
+    """
+
+    def __init__(self, group: Any, num_objects: int, num_frames: int) -> None:
+        self._group = group
+        self._shape = (num_objects, num_frames)
+        self._values: dict[str, NDArray[Any]] = {}
+        self._arrays: dict[str, Any] = {}
+        self._touched: set[int] = set()
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._values
+
+    def __getitem__(self, name: str) -> NDArray[Any]:
+        """Return a table as it is in memory; change it with `put` or `fill` only."""
+        return self._values[name]
+
+    def add(self, name: str, dtype: type[np.generic], *sizes: int) -> None:
+        """Make a table with further axes of these sizes, of NaN where its type has it, else of 0."""
+        shape = (*self._shape, *sizes)
+        fill = np.nan if np.issubdtype(dtype, np.floating) else dtype(0)
+        self._values[name] = np.full(shape, fill, dtype)
+        chunks = (shape[0], min(shape[1], SPAN), *sizes)
+        self._arrays[name] = self._group.create_array(name, shape=shape, dtype=dtype, chunks=chunks, fill_value=fill)
+
+    def put(self, name: str, objects: int | slice, frame_idx: int, values: Any) -> None:
+        """Change what a table says of objects on a frame."""
+        self._values[name][objects, frame_idx] = values
+        self._touched.add(frame_idx // SPAN)
+
+    def fill(self, name: str, values: NDArray[Any]) -> None:
+        """Change a table as a whole."""
+        self._values[name][...] = values
+        self._touched.update(range(-(-self._shape[1] // SPAN)))
+
+    def save(self) -> None:
+        """Write what has changed, last of all which frames are whole."""
+        self._write([name for name in self._values if name != TRACKED])
+        self._write([TRACKED])
+        self._touched.clear()
+
+    def _write(self, names: Sequence[str]) -> None:
+        for name in names:
+            for span in sorted(self._touched):
+                frames = slice(span * SPAN, (span + 1) * SPAN)
+                self._arrays[name][:, frames] = self._values[name][:, frames]
