@@ -19,7 +19,8 @@ _LARGEST_GAIN = 3.0
 def match_colours(footage: Footage, distractor: Distractor, base: Base) -> list[int]:
     """Return the levels that give a cut-out the object's mean and standard deviation in R, G and B.
 
-    256 for R, then G, then B, as `napari_sam2_probe.transforms.cutout.cut_out` takes them. The statistics are those of the first frames, so that the colours don't flicker over time.
+    256 for R, then G, then B, as `napari_sam2_probe.transforms.cutout.cut_out` takes them. The statistics are
+    those of the first frames, so that the colours don't flicker over time.
     """
     source_mean, source_deviation = _statistics(footage, distractor.sequence, distractor.start, distractor.object_id)
     mean, deviation = _statistics(footage, base.sequence, base.start, base.object_id)

@@ -1,0 +1,113 @@
+"""Make a data set of transformed clips: planned from a seed, parallel over clips, resumable."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari_sam2_probe.common.errors import InputError
+from napari_sam2_probe.common.progress import Progress, ignore_progress
+from napari_sam2_probe.transforms.catalogue import Catalogue, SequenceEntry, measure_sequence
+from napari_sam2_probe.transforms.footage import Footage
+from napari_sam2_probe.transforms.make import make_clip
+from napari_sam2_probe.transforms.plan import Order, draw_base, plan_recipe
+from napari_sam2_probe.transforms.recipe import clip_name
+from napari_sam2_probe.transforms.store import ClipStore, describe
+from napari_sam2_probe.transforms.workers import default_workers, map_unordered
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from napari_sam2_probe.common.progress import ProgressCallback
+    from napari_sam2_probe.transforms.footage import DataSet
+
+
+def make_dataset(
+    dataset: DataSet,
+    out: Path | str,
+    order: Order,
+    samples: int = 500,
+    *,
+    lossless: bool = False,
+    workers: int | None = None,
+    progress: ProgressCallback = ignore_progress,
+) -> None:
+    """Make `samples` clips of one kind and write them in DAVIS layout (SPEC 3).
+
+    The same arguments give the same bytes, whatever the number of workers. A run that was stopped goes on where it
+    stopped when it is called again; a finished one is left as it is.
+
+    Parameters
+    ----------
+    dataset
+        Where the footage comes from (`napari_sam2_probe.video.davis.DavisDataset`).
+    out
+        The folder to write: new, empty, or begun with the same arguments.
+    order
+        Kind, seed, lengths, options and extras.
+    samples
+        Number of clips. Bases are drawn with replacement, so that few sequences give many clips.
+    lossless
+        Write frames as PNG instead of JPEG (quality 95, 4:4:4).
+    workers
+        Number of processes; that of processors if None. With 1 all happens in this process.
+    progress
+        Called for every sequence that is measured and every clip that is made.
+
+    Raises
+    ------
+    InputError
+        If the data set can't give such clips, a file of it can't be read, or `out` holds something else.
+    ResourceError
+        If the disk is full, or a worker process dies.
+    """
+    if samples < 1:
+        raise InputError(f"{samples} samples were asked for: ask for at least one.")
+    workers = default_workers() if workers is None else workers
+    store = ClipStore(Path(out), lossless)
+    catalogue = measure(dataset, workers, progress)
+    configuration = describe(order, samples, lossless=lossless, source=catalogue.fingerprint())
+    if store.check(configuration):
+        store.clean_up()
+        return
+    bases = [draw_base(catalogue, order, number) for number in range(samples)]
+    # What no clip can be made of is told before anything is written.
+    plan_recipe(catalogue, Footage(dataset), order, 0)
+    store.begin(configuration)
+    names = [clip_name(order.kind, number) for number in range(samples)]
+    missing = [number for number, name in enumerate(names) if not store.is_whole(name)]
+    # Neighbours share footage, which then is decoded once.
+    missing.sort(key=lambda number: (bases[number].sequence, bases[number].start, number))
+    what = f"making {order.kind} clips"
+    done = samples - len(missing)
+    progress(Progress(done, samples, what, "clip"))
+    with closing(map_unordered(_clip_maker, (dataset, catalogue, order, store), missing, workers)) as made:
+        for _ in made:
+            done += 1
+            progress(Progress(done, samples, what, "clip"))
+    store.finish(names, configuration)
+
+
+def measure(dataset: DataSet, workers: int = 1, progress: ProgressCallback = ignore_progress) -> Catalogue:
+    """Read all masks of a data set and note where its objects are."""
+    entries: dict[str, SequenceEntry] = {}
+    with closing(map_unordered(_measurer, (dataset,), list(dataset.names), workers)) as measured:
+        for name, entry in measured:
+            entries[name] = entry
+            progress(Progress(len(entries), len(dataset.names), "reading masks", "sequence"))
+    return Catalogue(tuple(entries[name] for name in dataset.names))
+
+
+def _measurer(dataset: DataSet) -> Callable[[str], SequenceEntry]:
+    return lambda name: measure_sequence(name, dataset.sequence(name))
+
+
+def _clip_maker(dataset: DataSet, catalogue: Catalogue, order: Order, store: ClipStore) -> Callable[[int], None]:
+    footage = Footage(dataset)
+
+    def make(number: int) -> None:
+        recipe = plan_recipe(catalogue, footage, order, number)
+        store.write_clip(clip_name(order.kind, number), recipe, make_clip(recipe, footage))
+
+    return make
