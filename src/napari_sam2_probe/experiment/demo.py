@@ -5,12 +5,12 @@ from __future__ import annotations
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_sam2_probe.common.errors import InputError
-from napari_sam2_probe.common.files import atomic_write_text
+from napari_sam2_probe.common.files import atomic_path, atomic_write_text
 from napari_sam2_probe.common.progress import Progress, ProgressCallback, ignore_progress
 from napari_sam2_probe.common.sample_data import sample_data_folder
 from napari_sam2_probe.experiment.clips import probe_clip
@@ -145,7 +145,16 @@ class _Drawing:
         self._progress = progress
         self._done = 0
 
-    def save(self, name: str, title: str, caption: str, figure: Figure, *, narrow: bool = False) -> PageFigure:
+    def save(
+        self,
+        name: str,
+        title: str,
+        caption: str,
+        figure: Figure,
+        data: dict[str, Path] | None = None,
+        *,
+        narrow: bool = False,
+    ) -> PageFigure:
         from napari_sam2_probe.figures.style import save_figure
 
         folder = self._out / "figures"
@@ -154,7 +163,17 @@ class _Drawing:
             save_figure(figure, folder / f"{name}.{suffix}", dpi=220)
         self._done += 1
         self._progress(Progress(self._done, self.total, "drawing figures", "figure"))
-        return PageFigure(title, f"figures/{name}.png", caption, (("PDF", f"figures/{name}.pdf"),), narrow)
+        tables = tuple((label, path.relative_to(self._out).as_posix()) for label, path in (data or {}).items())
+        return PageFigure(title, f"figures/{name}.png", caption, (("PDF", f"figures/{name}.pdf"), *tables), narrow)
+
+    def table(self, name: str, columns: dict[str, Any]) -> Path:
+        """Write the numbers behind a figure."""
+        import pandas as pd
+
+        path = self._out / "figures" / f"{name}.csv"
+        with atomic_path(path) as temporary:
+            pd.DataFrame(columns).to_csv(temporary, index=False, lineterminator="\n")
+        return path
 
 
 def _interjection_section(drawing: _Drawing, clean: ClipView, interjected: ClipView) -> Section:
@@ -188,6 +207,7 @@ def _interjection_section(drawing: _Drawing, clean: ClipView, interjected: ClipV
             "How far each frame is from the last frames that hold the object, at every position. 4r and 5r are "
             "positions 4 and 5 before SAM 2 replaces them where it believes the object gone.",
             make_features([clean.features(), interjected.features()], interjection=gap),
+            {f"CSV ({view.label})": view.run.path / "features.csv" for view in (clean, interjected)},
         ),
     )
     return Section("Four frames of another video", describe_interjection(clean, interjected), figures)
@@ -212,6 +232,11 @@ def _obscuration_section(drawing: _Drawing, clean: ClipView, obscured: ClipView)
         for view, coordinates in zip((clean, obscured), projection.coordinates, strict=True)
     ]
     response = obscuration_response([obscured.distance_to(clean)], [fraction])
+    columns = {
+        "frame": response.frame_index,
+        "obscured_fraction": response.obscured_fraction,
+        "pointer_distance": response.distance,
+    }
     composites = [clean.composite(worst, label="Clean"), obscured.composite(worst, label="Obscured")]
     figures = (
         drawing.save("obscuration-frames", "The clip", "Prediction filled, true mask outlined.", make_filmstrip(film)),
@@ -234,6 +259,7 @@ def _obscuration_section(drawing: _Drawing, clean: ClipView, obscured: ClipView)
             "Pointer distance against obscuration (after figure 10)",
             "One point a frame; circled where nothing covers the object.",
             make_obscuration(response),
+            {"CSV": drawing.table("obscuration-distance", columns)},
             narrow=True,
         ),
     )

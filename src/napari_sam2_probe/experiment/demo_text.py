@@ -48,7 +48,7 @@ def describe_obscuration(clean: ClipView, obscured: ClipView, response: Obscurat
         f"The passing object covers up to {fraction[worst]:.0%} of the object of interest (frame {worst}). J of its "
         f"visible part is {np.nanmean(overlap):.2f} in the mean and {np.nanmin(overlap):.2f} at worst (frame "
         f"{int(np.nanargmin(overlap))}); on the clean twin the mean is {np.nanmean(clean.region_similarity):.2f}.",
-        "The distance between the pointers of the two clips goes with the obscured fraction: "
+        "Correlation of the distance between the two clips' pointers with the obscured fraction, over the frames: "
         f"{response.pearson}; {response.spearman}.",
     ]
     free = response.distance[response.unobscured]
