@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from PIL import Image
+
 from tools.make_sample_data.cutouts import Cutout, cut, inside, mirror_tiles, snap_to_edges, tint
 from tools.make_sample_data.dataset import readme, write_frame
 from tools.make_sample_data.motion import Lighting, Path, Pose, Wobble

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
+
 from tools.make_sample_data.photographs import PHOTOGRAPHS
 from tools.make_sample_data.rendering import render
 from tools.make_sample_data.scenes import NUM_FRAMES, SCENES, SIZE, scene

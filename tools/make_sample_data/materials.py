@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+
 from tools.make_sample_data.cutouts import Cutout, defocus, mirror_tiles, resize
 from tools.make_sample_data.photographs import load
 

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.ndimage import gaussian_filter, map_coordinates
+
 from tools.make_sample_data.motion import Lighting, Path, Wobble
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
     from tools.make_sample_data.cutouts import Cutout
 
 SUBFRAMES = 4

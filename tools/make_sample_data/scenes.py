@@ -6,6 +6,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
+
 from tools.make_sample_data import materials, outlines
 from tools.make_sample_data.cutouts import (
     Cutout,
