@@ -46,12 +46,26 @@ class FrameTables:
     def add(self, name: str, dtype: type[np.generic], *sizes: int) -> None:
         """Make a table with further axes of these sizes, of NaN where its type has it, else of 0."""
         shape = (*self._shape, *sizes)
-        fill = np.nan if np.issubdtype(dtype, np.floating) else dtype(0)
+        fill = _nothing(np.dtype(dtype))
         self._values[name] = np.full(shape, fill, dtype)
         chunks = (shape[0], min(shape[1], SPAN), *sizes)
         self._arrays[name] = self._group.create_array(name, shape=shape, dtype=dtype, chunks=chunks, fill_value=fill)
 
-    def put(self, name: str, objects: int | slice, frame_idx: int, values: Any) -> None:
+    def add_object(self) -> None:
+        """Make room for one more object in every table."""
+        self._shape = (self._shape[0] + 1, self._shape[1])
+        for name, values in self._values.items():
+            row = np.full((1, *values.shape[1:]), _nothing(values.dtype), values.dtype)
+            self._values[name] = np.concatenate([values, row])
+            self._arrays[name].resize(self._values[name].shape)
+
+    def clear_object(self, row: int) -> None:
+        """Forget what all tables say of an object."""
+        for values in self._values.values():
+            values[row] = _nothing(values.dtype)
+        self._touched.update(range(-(-self._shape[1] // SPAN)))
+
+    def put(self, name: str, objects: int | slice | list[int], frame_idx: int, values: Any) -> None:
         """Change what a table says of objects on a frame."""
         self._values[name][objects, frame_idx] = values
         self._touched.add(frame_idx // SPAN)
@@ -72,3 +86,7 @@ class FrameTables:
             for span in sorted(self._touched):
                 frames = slice(span * SPAN, (span + 1) * SPAN)
                 self._arrays[name][:, frames] = self._values[name][:, frames]
+
+
+def _nothing(dtype: np.dtype[Any]) -> Any:
+    return np.nan if dtype.kind == "f" else dtype.type(0)

@@ -16,7 +16,7 @@ from napari_sam2_probe.runs.run import STATISTICS
 from napari_sam2_probe.runs.tables import TRACKED, FrameTables
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     import pandas as pd
     from numpy.typing import NDArray
@@ -102,17 +102,22 @@ class RunWriter:
         predicted_iou: NDArray[np.float32],
         prompted: Iterable[bool],
         object_present: Iterable[bool],
+        obj_ids: Sequence[int] | None = None,
     ) -> None:
-        """Write one frame's masks (H, W) and (O, H, W), and note its numbers (O,), objects in the order of the run."""
+        """Write one frame's masks (H, W) and (O, H, W), and note its numbers (O,).
+
+        The objects are those of the run in its order, or `obj_ids`; of any other object nothing changes.
+        """
+        rows = [self._obj_index[obj_id] for obj_id in (self._obj_index if obj_ids is None else obj_ids)]
         with writing(self.path):
             self._masks[frame_idx] = labels
-            self._masks_per_object[:, frame_idx] = masks
-        everything = slice(None)
-        self._tables.put("object_scores", everything, frame_idx, object_scores)
-        self._tables.put("predicted_iou", everything, frame_idx, predicted_iou)
-        self._tables.put("prompted", everything, frame_idx, list(prompted))
-        self._tables.put("object_present", everything, frame_idx, list(object_present))
-        self._tables.put(TRACKED, everything, frame_idx, True)
+            for row, mask in zip(rows, masks, strict=True):
+                self._masks_per_object[row, frame_idx] = mask
+        self._tables.put("object_scores", rows, frame_idx, object_scores)
+        self._tables.put("predicted_iou", rows, frame_idx, predicted_iou)
+        self._tables.put("prompted", rows, frame_idx, list(prompted))
+        self._tables.put("object_present", rows, frame_idx, list(object_present))
+        self._tables.put(TRACKED, rows, frame_idx, True)
         if time.monotonic() - self._last_flush > _FLUSH_SECONDS:
             self.flush()
 
@@ -130,6 +135,38 @@ class RunWriter:
                     if f"status/{key}" not in self._tables:
                         self._tables.add(f"status/{key}", np.uint8)
                     self._tables.put(f"status/{key}", *at, record.kind)
+
+    def add_object(self, obj_id: int) -> None:
+        """Make room for another object, of which nothing is known yet; one that is there already is left alone."""
+        if obj_id in self._obj_index:
+            return
+        self._obj_index[obj_id] = len(self._obj_index)
+        with writing(self.path):
+            self._tables.add_object()
+            for array in (self._masks_per_object, *self._maps.values()):
+                array.resize((len(self._obj_index), *array.shape[1:]))
+            # Last, so that whoever reads meanwhile finds everything of the objects that are named.
+            ids = self._store["object_ids"]
+            ids.resize((len(self._obj_index),))
+            ids[-1] = obj_id
+
+    def clear_object(self, obj_id: int) -> None:
+        """Take back all that was tracked of an object; it stays in the run as one of which nothing is known."""
+        row = self._obj_index[obj_id]
+        whole = np.array(self._tables[TRACKED])
+        frames = np.flatnonzero(whole[row])
+        whole[row] = False
+        with writing(self.path):
+            for frame_idx in frames:
+                labels = self._masks[frame_idx]
+                labels[labels == obj_id] = 0
+                for other_id, other in self._obj_index.items():
+                    if whole[other, frame_idx]:
+                        # What the object hid of another comes back.
+                        labels[(labels == 0) & self._masks_per_object[other, frame_idx]] = other_id
+                self._masks[frame_idx] = labels
+        self._tables.clear_object(row)
+        self.flush()
 
     def write_features(self, table: pd.DataFrame, stale: NDArray[np.bool_]) -> None:
         """Write the features, and which (O, T) of them must be computed again."""
@@ -162,11 +199,11 @@ class RunWriter:
     def _make_store(self, obj_ids: tuple[int, ...], shape: tuple[int, int, int], pointer_size: int) -> None:
         import zarr
 
-        self._store = zarr.create_group(self.path / STORE)
+        self._store: Any = zarr.create_group(self.path / STORE)
         num_objects, frame_shape = len(obj_ids), shape[1:]
         self._store.create_array("object_ids", data=np.array(obj_ids, np.int64))
-        self._masks = self._store.create_array("masks", shape=shape, dtype=np.uint16, chunks=(1, *frame_shape))
-        self._masks_per_object = self._store.create_array(
+        self._masks: Any = self._store.create_array("masks", shape=shape, dtype=np.uint16, chunks=(1, *frame_shape))
+        self._masks_per_object: Any = self._store.create_array(
             "masks_per_object", shape=(num_objects, *shape), dtype=np.bool_, chunks=(1, 1, *frame_shape)
         )
         self._tables = FrameTables(self._store, num_objects, shape[0])
