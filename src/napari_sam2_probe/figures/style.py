@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from pathlib import Path
+from threading import RLock
 from typing import TYPE_CHECKING, Any, Literal
 
 from napari_sam2_probe.common.errors import InputError
@@ -120,13 +121,19 @@ _METADATA: dict[str, dict[str, None]] = {
 }
 
 
+_STYLE_IN_USE = RLock()
+
+
 @contextmanager
 def publication_style() -> Iterator[None]:
-    """Apply the publication style to what is made or drawn inside the block, and to nothing after it."""
+    """Apply the publication style to what is made or drawn inside the block, and to nothing after it.
+
+    Matplotlib has one style for the whole process, so only one thread is inside at a time; others wait.
+    """
     from matplotlib import style
 
     # From matplotlib's own defaults, so that nobody's matplotlibrc changes a figure.
-    with style.context(["default", _STYLE]):
+    with _STYLE_IN_USE, style.context(["default", _STYLE]):
         yield
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, ref
 
 from psygnal import Signal
 
@@ -72,8 +72,6 @@ class ProbeState:
 
     Attributes
     ----------
-    viewer
-        The viewer.
     jobs
         Whatever takes long: one job at a time, the others wait in order.
     """
@@ -100,13 +98,19 @@ class ProbeState:
     """An object id is worked on now."""
 
     def __init__(self, viewer: napari.Viewer) -> None:
-        self.viewer = viewer
+        # Weak, because the table of states would else keep every viewer alive.
+        self._viewer = ref(viewer)
         self.jobs = JobQueue()
         self._video: VideoEntry | None = None
         self._runs: list[RunEntry] = []
         self._current: RunEntry | None = None
         self._compared: tuple[RunEntry, ...] = ()
         self._obj_id = 1
+
+    @property
+    def viewer(self) -> napari.Viewer | None:
+        """The viewer; None once it is gone."""
+        return self._viewer()
 
     @property
     def video(self) -> VideoEntry | None:

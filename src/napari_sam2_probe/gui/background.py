@@ -1,0 +1,94 @@
+"""Short work of a panel beside the window: reading a run, drawing a figure. Long work is a `jobs.Job`."""
+
+from __future__ import annotations
+
+import logging
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from qtpy.QtCore import QObject, Signal
+
+from napari_sam2_probe.common.errors import ProbeError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+logger = logging.getLogger(__name__)
+
+Result = TypeVar("Result")
+
+
+class Background(QObject):
+    """One thread that does what is asked in order; of requests with one key only the latest counts.
+
+    It runs beside the queue of jobs, so plots move while an object is tracked.
+    """
+
+    _ended = Signal(object)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="sam2-probe panel")
+        self._latest: dict[str, Future[Any]] = {}
+        self._closed = False
+        self._ended.connect(self._call)
+
+    @property
+    def busy(self) -> bool:
+        """Whether something is asked for and not yet delivered."""
+        return bool(self._latest)
+
+    def submit(self, key: str, work: Callable[[], Result], on_result: Callable[[Result], None]) -> None:
+        """Do `work` in the thread and give its result to `on_result` in the GUI thread.
+
+        Parameters
+        ----------
+        key
+            A later request with the same key replaces this one: it is not begun, or its result is dropped.
+        work
+            Touches no widget and no layer.
+        on_result
+            Not called if `work` raises; the user is told instead.
+        """
+        if self._closed:
+            return
+        earlier = self._latest.get(key)
+        if earlier is not None:
+            earlier.cancel()
+        future = self._latest[key] = self._thread.submit(work)
+        future.add_done_callback(partial(self._announce, key, on_result))
+
+    def close(self) -> None:
+        """Begin nothing more and deliver nothing more; the thread ends with what it is doing now."""
+        self._closed = True
+        self._latest.clear()
+        self._thread.shutdown(wait=False, cancel_futures=True)
+
+    def _announce(self, key: str, on_result: Callable[[Any], None], future: Future[Any]) -> None:
+        # Called in the worker thread, or for a cancelled request in the GUI thread.
+        if not (self._closed or future.cancelled()):
+            self._ended.emit(partial(self._deliver, key, on_result, future))
+
+    def _call(self, deliver: Callable[[], None]) -> None:
+        deliver()
+
+    def _deliver(self, key: str, on_result: Callable[[Any], None], future: Future[Any]) -> None:
+        if self._latest.get(key) is not future:
+            return
+        del self._latest[key]
+        error = future.exception()
+        if error is None:
+            on_result(future.result())
+        else:
+            _show(error)
+
+
+def _show(error: BaseException) -> None:
+    from napari.utils.notifications import show_error
+
+    logger.info("a panel's work failed", exc_info=error)
+    if isinstance(error, ProbeError):
+        show_error(str(error))
+    else:
+        show_error(f"A panel can't show its run ({type(error).__name__}: {error}); the log has the details.")

@@ -1,0 +1,42 @@
+"""Connections that end together, whatever kind of signal they belong to."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class Connections:
+    """Connections of a panel to what outlives it: the viewer, its layers, the shared state.
+
+    It is no QObject, so Qt's ``destroyed`` can still call `close` when the panel itself is gone.
+    """
+
+    def __init__(self) -> None:
+        self._made: list[tuple[Any, Callable[..., Any]]] = []
+
+    def add(self, signal: Any, slot: Callable[..., Any]) -> None:
+        """Connect a psygnal signal, a napari event emitter or a Qt signal."""
+        signal.connect(slot)
+        self._made.append((signal, slot))
+
+    def remove(self, signal: Any, slot: Callable[..., Any]) -> None:
+        """End one connection; no harm if there is none."""
+        kept = [made for made in self._made if made[0] is not signal or made[1] != slot]
+        if len(kept) < len(self._made):
+            self._made = kept
+            _disconnect(signal, slot)
+
+    def close(self) -> None:
+        """End all of them; calling it twice is harmless."""
+        while self._made:
+            _disconnect(*self._made.pop())
+
+
+def _disconnect(signal: Any, slot: Callable[..., Any]) -> None:
+    # What it belonged to may be gone already, and has taken the connection with it.
+    with suppress(RuntimeError, TypeError, ValueError):
+        signal.disconnect(slot)
