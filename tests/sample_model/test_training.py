@@ -1,0 +1,114 @@
+"""Training of the sample model."""
+
+from itertools import count
+
+import numpy as np
+import pytest
+import torch
+from sam2.modeling.sam2_base import SAM2Base
+
+from tools.sample_model.losses import losses
+from tools.sample_model.model import Prediction, TrainableSAM2, build, explicit_attention
+from tools.sample_model.prompts import Prompter
+from tools.sample_model.train import Batches, Run, Settings
+
+SMALL = Settings(clips=2, frames=2, warmup_steps=2, minutes=1.0)
+
+
+@pytest.fixture(scope="module")
+def batches(bank):
+    rendered = Batches(bank, SMALL, 64)
+    return [rendered[step] for step in range(4)]
+
+
+@pytest.fixture
+def clock():
+    ticks = count()
+    return lambda: float(next(ticks))
+
+
+def test_a_run_that_went_on_equals_one_that_never_stopped(batches, tmp_path, clock):
+    straight = Run(tmp_path / "straight", SMALL, clock)
+    for _, parts in zip(range(4), straight.train(iter(batches)), strict=False):
+        assert all(np.isfinite(value) for value in parts.values())
+    first = Run(tmp_path / "stopped", SMALL, clock)
+    for _ in zip(range(2), first.train(iter(batches[:2])), strict=False):
+        pass
+    first.save()
+    second = Run(tmp_path / "stopped", SMALL, clock)
+    assert second.step == 2
+    for _ in zip(range(2), second.train(iter(batches[2:])), strict=False):
+        pass
+    for (name, expected), value in zip(
+        straight.model.state_dict().items(), second.model.state_dict().values(), strict=True
+    ):
+        assert torch.equal(expected, value), name
+
+
+def test_the_learning_rate_warms_up_and_ends_at_zero(tmp_path):
+    run = Run(tmp_path, SMALL)
+    assert run.learning_rate() == pytest.approx(SMALL.learning_rate / 2)
+    run.step, run.seconds = 10, 0.0
+    assert run.learning_rate() == pytest.approx(SMALL.learning_rate)
+    run.seconds = 60.0
+    assert run.learning_rate() == pytest.approx(0.0, abs=1e-12)
+
+
+def test_the_shortened_neck_is_the_whole_neck():
+    model = build("tools.sample_model.model.TrainableSAM2").eval()
+    images = torch.randn(1, 3, 256, 256)
+    with torch.no_grad():
+        short, whole = model.forward_image(images), SAM2Base.forward_image(model, images)
+    for ours, theirs in zip(short["backbone_fpn"], whole["backbone_fpn"], strict=True):
+        torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=1e-5)
+
+
+def test_explicit_attention_is_attention():
+    query, key, value = torch.randn(3, 2, 4, 10, 8)
+    expected = torch.nn.functional.scaled_dot_product_attention(query, key, value)
+    with explicit_attention():
+        ours = torch.nn.functional.scaled_dot_product_attention(query, key, value)
+    torch.testing.assert_close(ours, expected, atol=1e-5, rtol=1e-5)
+    assert torch.nn.functional.scaled_dot_product_attention(query, key, value).equal(expected)
+
+
+@pytest.mark.parametrize(("kind", "corrections", "expected"), [("mask", 0, 2), ("box", 0, 3), ("click", 2, 5)])
+def test_every_prediction_is_kept(batches, kind, corrections, expected):
+    model: TrainableSAM2 = build("tools.sample_model.model.TrainableSAM2")
+    model.set_resolution(64)
+    images, masks, _ = batches[2]  # one clip of four frames
+    prompter = Prompter(np.random.default_rng(0), kind, corrections)
+    with torch.no_grad():
+        found = model(images[:, :3].float() / 255, masks[:, :3], prompter)
+    assert len(found) == expected
+    assert [p.logits.shape for p in found] == [(1, 4, 16, 16)] * expected
+    if kind == "click":
+        assert [p.multimask for p in found] == [True, False, False, True, True]
+
+
+def _prediction(logits, score):
+    return [Prediction(0, logits, torch.full((len(logits), 4), 0.5), score, False)]
+
+
+def test_losses_prefer_the_truth():
+    masks = torch.zeros(1, 1, 64, 64, dtype=torch.bool)
+    masks[..., 16:32, 16:48] = True
+    present = torch.ones(1, 1, dtype=torch.bool)
+    truth = torch.nn.functional.max_pool2d(masks.float(), 4) * 20 - 10
+    yes = torch.full((1, 1), 5.0)
+    right = losses(_prediction(truth.expand(1, 4, 16, 16), yes), masks, present)
+    wrong = losses(_prediction(-truth.expand(1, 4, 16, 16), yes), masks, present)
+    assert right["miou"] == 1
+    assert right["mask"] < 1e-3 < wrong["mask"]
+    assert right["dice"] < 1e-2 < wrong["dice"]
+    assert right["iou"] == pytest.approx(0.5)
+
+
+def test_an_absent_target_trains_the_score_alone():
+    masks = torch.zeros(1, 1, 64, 64, dtype=torch.bool)
+    present = torch.zeros(1, 1, dtype=torch.bool)
+    logits = torch.zeros(1, 4, 16, 16, requires_grad=True)
+    score = torch.zeros(1, 1, requires_grad=True)
+    losses(_prediction(logits, score), masks, present)["total"].backward()
+    assert not logits.grad.any()
+    assert score.grad.item() > 0

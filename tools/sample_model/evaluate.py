@@ -1,0 +1,216 @@
+"""Measure the sample model: ``python -m tools.sample_model.evaluate --weights FILE --davis ROOT --out RESULT.json``.
+
+Tracking is the project's own session on the stock flags. J of a video is the mean over tracked frames (the prompted
+frame is left out) in which the object is visible.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from PIL import Image
+from scipy.ndimage import distance_transform_edt
+
+from napari_sam2_probe.tracking.checkpoints import CheckpointFile
+from napari_sam2_probe.tracking.loading import build_model
+from napari_sam2_probe.tracking.prompts import Prompt
+from napari_sam2_probe.tracking.session import VideoSession
+from napari_sam2_probe.video.array import ArraySource
+from tools.sample_model.bank import build_bank
+from tools.sample_model.model import CONFIG
+from tools.sample_model.render import ClipRenderer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from numpy.typing import NDArray
+
+    Frames = NDArray[np.uint8]
+    Masks = NDArray[np.bool_]
+    Asker = Callable[[VideoSession, Masks], None]
+
+LENGTH = 28
+EVENT = (12, 16)
+PACE = 0.5
+_SEED = 20_000
+
+
+def overlap(first: Masks, second: Masks) -> float:
+    """Intersection over union of two masks; 1 where both are empty."""
+    union = int((first | second).sum())
+    return int((first & second).sum()) / union if union else 1.0
+
+
+def _middle(region: Masks) -> tuple[float, float]:
+    """The pixel furthest from a region's edge, x and y of its centre."""
+    depth = distance_transform_edt(np.pad(region, 1))[1:-1, 1:-1]
+    y, x = np.unravel_index(int(depth.argmax()), region.shape)
+    return x + 0.5, y + 0.5
+
+
+def _by_mask(session: VideoSession, mask: Masks) -> None:
+    session.add_prompt(Prompt.from_mask(0, 1, mask))
+
+
+def _by_box(session: VideoSession, mask: Masks) -> None:
+    rows, columns = np.nonzero(mask)
+    box = (columns.min(), rows.min(), columns.max() + 1, rows.max() + 1)
+    session.add_prompt(Prompt.from_points(0, 1, box=box))
+
+
+def _by_click(session: VideoSession, mask: Masks) -> None:
+    session.add_prompt(Prompt.from_points(0, 1, [_middle(mask)], [1]))
+
+
+def _by_two_clicks(session: VideoSession, mask: Masks) -> None:
+    first = _middle(mask)
+    guess = session.add_prompt(Prompt.from_points(0, 1, [first], [1])).masks()[0]
+    missing, excess = mask & ~guess, guess & ~mask
+    add = missing.sum() >= excess.sum()
+    wrong = missing if add else excess
+    second = _middle(wrong if wrong.any() else mask)
+    session.add_prompt(Prompt.from_points(0, 1, [first, second], [1, int(add)]))
+
+
+PROMPTS: dict[str, Asker] = {"mask": _by_mask, "box": _by_box, "click": _by_click, "two clicks": _by_two_clicks}
+
+
+def track(model: Any, frames: Frames, mask: Masks, ask: Asker = _by_mask) -> tuple[Masks, NDArray[np.float64]]:
+    """Masks ``(T, H, W)`` and object scores ``(T,)`` of one object, prompted on frame 0."""
+    masks = np.zeros(frames.shape[:3], bool)
+    scores = np.full(len(frames), np.nan)
+    with VideoSession(model, ArraySource(frames)) as session:
+        ask(session, mask)
+        for result in session.propagate():
+            masks[result.frame_idx] = result.masks()[0]
+            scores[result.frame_idx] = result.object_scores[0]
+    return masks, scores
+
+
+def _frame_overlaps(truth: Masks, found: Masks) -> NDArray[np.float64]:
+    """J of each frame after the first, NaN where the object is not visible."""
+    return np.array([overlap(a, b) if a.any() else np.nan for a, b in zip(truth[1:], found[1:], strict=True)])
+
+
+def _clips(renderer: ClipRenderer, count: int, **options: Any) -> Iterator[tuple[Frames, Masks]]:
+    """Held-out clips, rendered in pairs so that a cut has another scene to show."""
+    for index in range(-(-count // 2)):
+        batch = renderer.render((_SEED, index), clips=2, frames=LENGTH, pace=PACE, **options)
+        for b in range(min(2, count - 2 * index)):
+            frames = (batch.frames[b] * 255).round().byte().permute(0, 2, 3, 1).contiguous().numpy()
+            yield frames, batch.masks[b].numpy()
+
+
+def rendered(model: Any, renderer: ClipRenderer, count: int, kind: str) -> dict[str, float]:
+    """J on held-out clips, as training's mix of events, by the kind of prompt."""
+    values, copied = [], []
+    for frames, truth in _clips(renderer, count):
+        found, _ = track(model, frames, truth[0], PROMPTS[kind])
+        values.append(np.nanmean(_frame_overlaps(truth, found)))
+        copied.append(np.nanmean(_frame_overlaps(truth, np.broadcast_to(truth[0], truth.shape))))
+    return {"J": float(np.nanmean(values)), "copying": float(np.nanmean(copied)), "clips": len(values)}
+
+
+def absence(model: Any, renderer: ClipRenderer, count: int, event: str) -> dict[str, float]:
+    """AUROC of the object score against absence in frames 12-15, and J after it against before."""
+    from sklearn.metrics import roc_auc_score
+
+    present, scores, before, after, alarms = [], [], [], [], []
+    for frames, truth in _clips(renderer, count, event=event, event_frames=EVENT):
+        found, score = track(model, frames, truth[0])
+        visible = truth.any((1, 2))
+        present.extend(visible[1:])
+        scores.extend(score[1:])
+        values = _frame_overlaps(truth, found)
+        before.append(np.nanmean(values[: EVENT[0] - 1]))
+        if visible[EVENT[1] :].any():
+            after.append(np.nanmean(values[EVENT[1] - 1 :]))
+        alarms.append(found[EVENT[0] : EVENT[1]].any((1, 2)).mean())
+    return {
+        "AUROC": float(roc_auc_score(present, scores)),
+        "prefix J": float(np.nanmean(before)),
+        "suffix J": float(np.nanmean(after)),
+        "mask on absent frames": float(np.mean(alarms)),
+        "clips": len(before),
+    }
+
+
+def sequences(root: Path, length: int) -> Iterator[tuple[str, Frames, NDArray[np.uint8]]]:
+    """Name, frames and labels of the first ``length`` frames of each sequence of a DAVIS folder."""
+    for folder in sorted((root / "JPEGImages" / "480p").iterdir()):
+        files = sorted(folder.glob("*.jpg"))[:length]
+        frames = np.stack([np.asarray(Image.open(file).convert("RGB")) for file in files])
+        annotations = root / "Annotations" / "480p" / folder.name
+        yield folder.name, frames, np.stack([np.asarray(Image.open(annotations / f"{f.stem}.png")) for f in files])
+
+
+def dataset(model: Any, root: Path, length: int, names: set[str] | None = None) -> dict[str, Any]:
+    """Mean J by sequence (over its objects) with the first mask given, and that of copying it."""
+    rows = {}
+    for name, frames, labels in sequences(root, length):
+        if names is not None and name not in names:
+            continue
+        values, copied = [], []
+        for label in np.unique(labels[0][(labels[0] > 0) & (labels[0] < 255)]):
+            truth = labels == label
+            values.append(np.nanmean(_frame_overlaps(truth, track(model, frames, truth[0])[0])))
+            copied.append(np.nanmean(_frame_overlaps(truth, np.broadcast_to(truth[0], truth.shape))))
+        rows[name] = {"J": float(np.mean(values)), "copying": float(np.mean(copied)), "objects": len(values)}
+    mean = {key: float(np.mean([row[key] for row in rows.values()])) for key in ("J", "copying")}
+    return mean | {"sequences": rows}
+
+
+def speed(model: Any, root: Path) -> float:
+    """Seconds a tracked frame, reading and resizing included."""
+    _, frames, labels = next(sequences(root, LENGTH))
+    begin = time.perf_counter()
+    track(model, frames, labels[0] == labels[0].max())
+    return (time.perf_counter() - begin) / len(frames)
+
+
+def load(weights: Path) -> Any:
+    """The model with these weights, as users get it."""
+    return build_model(None, CheckpointFile("sample", weights, CONFIG), torch.device("cpu"))
+
+
+def main() -> None:
+    """Measure from the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--weights", type=Path, default=CONFIG.with_name("model.safetensors"))
+    parser.add_argument("--davis", type=Path)
+    parser.add_argument("--names", nargs="*", help="only these DAVIS sequences")
+    parser.add_argument("--clips", type=int, default=200, help="held-out clips; 0 leaves them out")
+    parser.add_argument("--frames", type=int, default=LENGTH, help="of each DAVIS or sample sequence")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--out", type=Path)
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    model = load(options.weights)
+    results: dict[str, Any] = {}
+
+    def record(name: str, value: Any) -> None:
+        results[name] = value
+        if options.out is not None:
+            options.out.write_text(json.dumps(results, indent=1) + "\n")
+
+    record("seconds a frame", speed(model, CONFIG.parents[1]))
+    record("sample data", dataset(model, CONFIG.parents[1], options.frames))
+    if options.davis is not None:
+        record("DAVIS", dataset(model, options.davis, options.frames, set(options.names) if options.names else None))
+    if options.clips:
+        renderer = ClipRenderer(build_bank("held_out", crops=60, count=200))
+        for kind in PROMPTS:
+            record(f"rendered, {kind}", rendered(model, renderer, options.clips, kind))
+        for event in ("cut", "removal"):
+            record(event, absence(model, renderer, options.clips, event))
+    print(json.dumps(results, indent=1))
+
+
+if __name__ == "__main__":
+    main()
