@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     import dask.array as da
     from numpy.typing import NDArray
 
+    from napari_sam2_probe.video.davis import Sequence
     from napari_sam2_probe.video.source import FrameSource
 
 
@@ -39,6 +40,37 @@ def lazy_video(source: FrameSource) -> da.Array:
         frames, chunks=(1, *frames.shape[1:]), name=False, meta=np.empty((0,) * 4, np.uint8)
     )
     return video
+
+
+class _Masks:
+    """The slicing that dask asks for, over the true masks of a sequence: (T, H, W) uint16, zeros where unknown."""
+
+    def __init__(self, sequence: Sequence) -> None:
+        self._sequence = sequence
+        self.shape = (sequence.num_frames, sequence.frames.height, sequence.frames.width)
+        self.dtype = np.dtype(np.uint16)
+        self.ndim = 3
+
+    def __getitem__(self, index: tuple[slice | int, ...]) -> NDArray[np.uint16]:
+        time, *rest = index
+        if not isinstance(time, slice):
+            return self._read(int(time))[*rest]
+        return np.stack([self._read(frame_idx)[*rest] for frame_idx in range(self.shape[0])[time]])
+
+    def _read(self, frame_idx: int) -> NDArray[np.uint16]:
+        labels = self._sequence.mask(frame_idx)
+        return np.zeros(self.shape[1:], self.dtype) if labels is None else labels.astype(self.dtype)
+
+
+def lazy_masks(sequence: Sequence) -> da.Array:
+    """Return the true masks of a sequence as a dask array of shape (T, H, W), uint16, read when computed."""
+    import dask.array as da
+
+    masks = _Masks(sequence)
+    lazy: da.Array = da.from_array(  # type: ignore[no-untyped-call]
+        masks, chunks=(1, *masks.shape[1:]), name=False, meta=np.empty((0,) * 3, masks.dtype)
+    )
+    return lazy
 
 
 def lazy_zarr(array: Any) -> da.Array:
