@@ -1,0 +1,162 @@
+"""Videos as napari layers: one that is opened becomes a layer, and a layer that is there becomes a video."""
+
+from __future__ import annotations
+
+import weakref
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_sam2_probe.common.errors import InputError
+from napari_sam2_probe.gui.layers import AXIS_LABELS, MASK_OPACITY, METADATA_KEY, object_colormap
+from napari_sam2_probe.gui.lazy import lazy_masks, lazy_video
+from napari_sam2_probe.gui.state import VideoEntry, state_of
+from napari_sam2_probe.video import ArraySource, FolderSource, Sequence, find_annotations, open_video
+
+if TYPE_CHECKING:
+    import napari
+    from napari.layers import Image, Layer
+
+    from napari_sam2_probe.gui.layers import LayerData
+    from napari_sam2_probe.video import FrameSource
+
+VIDEO = "video"
+TRUE_MASKS = "true masks"
+"""Values of ``content`` in a layer's metadata (see `layers.METADATA_KEY`)."""
+
+_ALL_IDS = range(1, 255)
+
+
+def read_video(path: Path | str) -> tuple[FrameSource, Sequence | None]:
+    """Open a folder of images, a video file or ``DAVIS_ROOT/SEQUENCE``, with its true masks if they lie beside it.
+
+    Touches no viewer: may run in any thread.
+
+    Raises
+    ------
+    InputError
+        If there is no such video.
+    """
+    source = open_video(path)
+    if not isinstance(source, FolderSource):
+        return source, None
+    annotations = find_annotations(source.files[0].parent)
+    return source, None if annotations is None else Sequence(source, annotations)
+
+
+def video_layers(source: FrameSource, sequence: Sequence | None = None) -> list[LayerData]:
+    """Return a video, and its true masks if it has some, as layers that are read as they are looked at."""
+    about = {"content": VIDEO, "source": source, "sequence": sequence}
+    video: LayerData = (lazy_video(source), {"name": source.name, "rgb": True, **_common(about)}, "image")
+    if sequence is None:
+        return [video]
+    keywords = {
+        "name": f"{source.name} true masks",
+        "opacity": MASK_OPACITY,
+        # Not the ids that are there: to know them, every mask would have to be read.
+        "colormap": object_colormap(_ALL_IDS),
+        **_common({"content": TRUE_MASKS}),
+    }
+    return [video, (lazy_masks(sequence), keywords, "labels")]
+
+
+def add_video(viewer: napari.Viewer, source: FrameSource, sequence: Sequence | None = None) -> VideoEntry:
+    """Add a video to the viewer, with its true masks as a layer of their own, and work on it.
+
+    Parameters
+    ----------
+    viewer
+        Where to.
+    source
+        The frames.
+    sequence
+        The sequence that they are of, for the true masks.
+    """
+    from napari.layers import Layer
+
+    layers = [Layer.create(*data) for data in video_layers(source, sequence)]
+    viewer.layers.extend(layers)
+    viewer.layers.selection.active = layers[0]
+    viewer.dims.set_current_step(0, 0)
+    return use_video(viewer, VideoEntry(layers[0], source, sequence))
+
+
+def use_video(viewer: napari.Viewer, entry: VideoEntry) -> VideoEntry:
+    """Work on a video whose layer is in the viewer, until that layer is removed."""
+    state_of(viewer).video = entry
+    to_viewer = weakref.ref(viewer)
+    to_layer = weakref.ref(entry.layer)
+    emitter = viewer.layers.events.removed
+
+    def forget(event: Any) -> None:
+        if event.value is not to_layer():
+            return
+        emitter.disconnect(forget)
+        of = to_viewer()
+        if of is not None and (video := state_of(of).video) is not None and video.layer is event.value:
+            state_of(of).video = None
+
+    emitter.connect(forget)
+    return entry
+
+
+def is_video_layer(layer: Layer) -> bool:
+    """Whether a layer can be worked on as a video: an image over time, and none of our maps."""
+    about = layer.metadata.get(METADATA_KEY, {})
+    return layer._type_string == "image" and layer.ndim == 3 and about.get("content", VIDEO) == VIDEO
+
+
+def video_from_layer(layer: Image) -> VideoEntry:
+    """Return the video that an image layer shows.
+
+    A layer that `add_video` made gives its own source and sequence back. In any other, intensities that are not uint8
+    are scaled by the layer's contrast limits (gray) or by percentiles (colour). Nothing is read but, in the last
+    case, sampled frames.
+
+    Parameters
+    ----------
+    layer
+        (T, Y, X), or (T, Y, X, 3|4) shown in colour; uint8, uint16 or float; NumPy, dask or zarr, multiscale too.
+
+    Raises
+    ------
+    InputError
+        If the layer has fewer or more axes, or no real numbers.
+    """
+    about = layer.metadata.get(METADATA_KEY, {})
+    if about.get("source") is not None:
+        return VideoEntry(layer, about["source"], about.get("sequence"))
+    if layer._type_string != "image":
+        raise InputError(f"The layer {layer.name!r} holds {layer._type_string}, not images: choose an image layer.")
+    if layer.ndim != 3:
+        more = "take out one time series of it first" if layer.ndim > 3 else "it is a single picture"
+        raise InputError(
+            f"The layer {layer.name!r} has {layer.ndim} axes, and a video has time, y and x (and colour): {more}."
+        )
+    data = layer.data[0] if layer.multiscale else layer.data
+    limits = None if layer.rgb else (float(layer.contrast_limits[0]), float(layer.contrast_limits[1]))
+    source_path = layer.source.path
+    source = ArraySource(data, name=layer.name, contrast_limits=limits, path=_whole_path(source_path))
+    return VideoEntry(layer, source)
+
+
+def placement(layer: Layer) -> dict[str, Any]:
+    """Return the layer arguments that lay another (T, Y, X) layer of the same size exactly over this one."""
+    return {
+        "scale": np.array(layer.scale),
+        "translate": np.array(layer.translate),
+        "rotate": np.array(layer.rotate),
+        "shear": np.array(layer.shear),
+        "affine": np.array(layer.affine.affine_matrix),
+        "units": layer.units,
+        "axis_labels": layer.axis_labels,
+    }
+
+
+def _common(about: dict[str, Any]) -> dict[str, Any]:
+    return {"axis_labels": AXIS_LABELS, "metadata": {METADATA_KEY: about}}
+
+
+def _whole_path(path: str | None) -> str | None:
+    return None if path is None else str(Path(path).absolute())
