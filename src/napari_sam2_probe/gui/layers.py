@@ -33,7 +33,8 @@ LayerData = tuple[Any, dict[str, Any], Literal["image", "labels"]]
 METADATA_KEY = "napari_sam2_probe"
 """Layer metadata written here and read by the panels.
 
-A dictionary with ``content`` (``"video"``, ``"masks"`` or ``"map"``) and ``run`` (the run's folder); for a map also
+A dictionary with ``content`` (``"video"``, ``"true masks"``, ``"masks"`` or ``"map"``) and, for what a run gave,
+``run`` (its folder); for a video also ``source`` (its frames) and ``sequence`` (where it has true masks); for a map also
 ``position`` (its number), ``key``, ``statistic`` and ``obj_id``.
 """
 
@@ -122,7 +123,11 @@ def _video_layer(run: ProbeRun) -> Iterator[LayerData]:
         source.close()
         _warn_without_video(run, f"{path} is now {_times(shape)} but the run was made on {_times(run.masks.shape)}.")
         return
-    yield lazy_video(source), {"name": f"video · {_name(run)}", "rgb": True, **_common(run, content="video")}, "image"
+    yield (
+        lazy_video(source),
+        {"name": f"video · {_name(run)}", "rgb": True, **_common(run, content="video", source=source)},
+        "image",
+    )
 
 
 def _masks_layer(run: ProbeRun) -> LayerData:
@@ -135,38 +140,69 @@ def _masks_layer(run: ProbeRun) -> LayerData:
     return lazy_zarr(run.masks), keywords, "labels"
 
 
-def _map_layers(run: ProbeRun) -> Iterator[LayerData]:
-    for obj_idx, obj_id in enumerate(run.object_ids.tolist()):
-        for position in _recorded_positions(run):
-            for statistic in STATISTICS:
-                yield _map_layer(run, obj_idx, obj_id, position, statistic)
+def recorded_maps(run: ProbeRun) -> list[Position]:
+    """Return the positions whose maps the run holds, in the order of tables and panels."""
+    found = []
+    for position in BY_KEY.values():
+        if position.is_map:
+            with suppress(KeyError):
+                run.maps(position.key, "mean")
+                found.append(position)
+    return found
 
 
-def _map_layer(run: ProbeRun, obj_idx: int, obj_id: int, position: Position, statistic: Statistic) -> LayerData:
-    maps = lazy_zarr(run.maps(position.key, statistic))[obj_idx]
-    tracked, prompted = run.tracked[obj_idx], run.prompted[obj_idx]
-    # On a prompted frame memory attention does not run, and its map is of another magnitude than all others.
-    ordinary = np.flatnonzero(tracked & ~prompted)
+def map_layer(run: ProbeRun, obj_id: int, position: Position, statistic: Statistic) -> LayerData:
+    """Return the maps of one object, position and statistic as a layer exactly over the video.
+
+    The array reads from disk what is there when it is looked at, so that a run that grows fills its layer.
+
+    Raises
+    ------
+    KeyError
+        If the run does not hold this map.
+    ValueError
+        If the run does not hold this object.
+    """
+    maps = _maps_of(run, obj_id, position, statistic)
     keywords = {
         # The layer list shortens a name in its middle, so what tells layers apart stands at the ends.
         "name": f"{position.number} {statistic} of {position.title.lower()} · object {obj_id} · {_name(run)}",
-        "visible": obj_idx == 0 and (position, statistic) == SHOWN_AT_FIRST,
         "opacity": MAP_OPACITY,
         "colormap": COLOUR_MAPS[statistic],
         "interpolation2d": "nearest",
-        "contrast_limits": contrast_limits(maps, ordinary if len(ordinary) else np.flatnonzero(tracked)),
+        "contrast_limits": map_contrast(run, obj_id, position, statistic),
+        # Else napari would keep what it read of a frame before that frame was tracked, or tracked again.
+        "cache": False,
         **map_transform(maps.shape[1:], run.masks.shape[1:]),
         **_common(run, content="map", position=position.number, key=position.key, statistic=statistic, obj_id=obj_id),
     }
     return maps, keywords, "image"
 
 
-def _recorded_positions(run: ProbeRun) -> Iterator[Position]:
-    for position in BY_KEY.values():
-        if position.is_map:
-            with suppress(KeyError):
-                run.maps(position.key, "mean")
-                yield position
+def map_contrast(run: ProbeRun, obj_id: int, position: Position, statistic: Statistic) -> tuple[float, float]:
+    """Return `contrast_limits` for one map of a run, as far as it is tracked."""
+    obj_idx = run.object_ids.tolist().index(obj_id)
+    tracked, prompted = run.tracked[obj_idx], run.prompted[obj_idx]
+    # On a prompted frame memory attention does not run, and its map is of another magnitude than all others.
+    ordinary = np.flatnonzero(tracked & ~prompted)
+    return contrast_limits(
+        _maps_of(run, obj_id, position, statistic), ordinary if len(ordinary) else np.flatnonzero(tracked)
+    )
+
+
+def _maps_of(run: ProbeRun, obj_id: int, position: Position, statistic: Statistic) -> da.Array:
+    obj_idx = run.object_ids.tolist().index(obj_id)
+    maps: da.Array = lazy_zarr(run.maps(position.key, statistic))[obj_idx]
+    return maps
+
+
+def _map_layers(run: ProbeRun) -> Iterator[LayerData]:
+    for obj_idx, obj_id in enumerate(run.object_ids.tolist()):
+        for position in recorded_maps(run):
+            for statistic in STATISTICS:
+                data, keywords, kind = map_layer(run, obj_id, position, statistic)
+                shown = obj_idx == 0 and (position, statistic) == SHOWN_AT_FIRST
+                yield data, keywords | {"visible": shown}, kind
 
 
 def _common(run: ProbeRun, **content: Any) -> dict[str, Any]:

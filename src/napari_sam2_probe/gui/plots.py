@@ -176,8 +176,9 @@ def readable(colour: str, background: str, contrast: float = 2.6) -> str:
         mixed = (1 - share) * own + share * towards
         high, low = sorted((_luminance(mixed), ground), reverse=True)
         if (high + 0.05) / (low + 0.05) >= contrast:
-            return to_hex(tuple(mixed.tolist()))
-    return to_hex(tuple(towards.tolist()))
+            break
+    red, green, blue = mixed.tolist()
+    return to_hex((red, green, blue))
 
 
 class PlotView(QWidget):
