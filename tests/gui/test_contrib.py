@@ -86,4 +86,4 @@ def test_a_sample_is_a_video_with_masks(name, plugins, samples):
 def test_samples_open_in_the_viewer(make_napari_viewer):
     viewer = make_napari_viewer()
     viewer.open_sample(PLUGIN, SEQUENCES[0])
-    assert [layer.name for layer in viewer.layers] == [SEQUENCES[0], f"{SEQUENCES[0]} masks"]
+    assert [layer.name for layer in viewer.layers] == [SEQUENCES[0], f"{SEQUENCES[0]} true masks"]

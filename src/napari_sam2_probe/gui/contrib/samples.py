@@ -4,34 +4,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from napari_sam2_probe.common.sample_data import sample_data_folder
-from napari_sam2_probe.gui.layers import AXIS_LABELS, MASK_OPACITY, object_colormap
-from napari_sam2_probe.gui.lazy import lazy_video
 
 if TYPE_CHECKING:
     from napari_sam2_probe.gui.layers import LayerData
 
 
 def sample_layers(name: str) -> list[LayerData]:
-    """Return a sample video, read frame by frame as it is looked at, and its masks.
+    """Return a sample video and its true masks, read frame by frame as they are looked at.
 
     Raises
     ------
     InputError
         If there is no sample of this name.
     """
+    from napari_sam2_probe.gui.videos import video_layers
     from napari_sam2_probe.video import DavisDataset
 
     sequence = DavisDataset(sample_data_folder()).sequence(name)
-    masks = np.stack([np.asarray(sequence.mask(frame_idx)) for frame_idx in range(sequence.num_frames)])
-    common = {"axis_labels": AXIS_LABELS}
-    colours = {"colormap": object_colormap(sequence.object_ids()), "opacity": MASK_OPACITY}
-    return [
-        (lazy_video(sequence.frames), {"name": name, "rgb": True, **common}, "image"),
-        (masks, {"name": f"{name} masks", **colours, **common}, "labels"),
-    ]
+    return video_layers(sequence.frames, sequence)
 
 
 def astronaut() -> list[LayerData]:
