@@ -233,7 +233,8 @@ def _keep_what_is_whole(
     if not writer.has_frames:
         writer.discard()
         return
-    # First what tells which frames are whole: on a full disk the rest may fail.
+    writer.release_reserve()
+    # First what tells which frames are whole, should the room not suffice for all.
     writer.flush()
     writer.update_info(stopped=_reason(error))
     _write_features(writer, recorder, obj_ids)

@@ -43,6 +43,13 @@ class FrameTables:
         """Return a table as it is in memory; change it with `put` or `fill` only."""
         return self._values[name]
 
+    @property
+    def bytes_at_once(self) -> int:
+        """Bytes that `save` writes at most when it was called not long ago."""
+        num_frames = self._shape[1]
+        # What changed since may lie on both sides of a boundary.
+        return sum(v.nbytes // num_frames * min(num_frames, 2 * SPAN) for v in self._values.values())
+
     def add(self, name: str, dtype: type[np.generic], *sizes: int) -> None:
         """Make a table with further axes of these sizes, of NaN where its type has it, else of 0."""
         shape = (*self._shape, *sizes)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import time
 from pathlib import Path
@@ -33,6 +34,11 @@ STALE = 255
 
 _POINTERS = {"object_pointer": "object_pointers", "object_pointer_raw": "object_pointers_raw"}
 _FLUSH_SECONDS = 2.0
+
+# Held back while the run grows, so that on a full disk there is room for what can't be computed again.
+_RESERVED = ".reserved"
+_BYTES_OF_FEATURES = 512  # a frame and object in features.csv
+_BYTES_OF_INFO = 1 << 17
 
 
 class RunWriter:
@@ -187,8 +193,13 @@ class RunWriter:
         with writing(self.path):
             self._write_info()
 
+    def release_reserve(self) -> None:
+        """Give back the room that was held back for tables and features."""
+        (self.path / _RESERVED).unlink(missing_ok=True)
+
     def finish(self, **changes: Any) -> None:
         """Write what is left and mark the run as finished."""
+        self.release_reserve()
         self.flush()
         self.update_info(finished=True, **changes)
 
@@ -214,6 +225,9 @@ class RunWriter:
         for name in _POINTERS.values():
             self._tables.add(name, np.float32, pointer_size)
         self._tables.add("status/features", np.uint8)
+        size = _BYTES_OF_INFO + num_objects * shape[0] * _BYTES_OF_FEATURES + self._tables.bytes_at_once
+        # Random, so that a file system that compresses holds the room too.
+        (self.path / _RESERVED).write_bytes(os.urandom(size))
 
     def _map(self, name: str, shape: tuple[int, ...]) -> Any:
         if name not in self._maps:

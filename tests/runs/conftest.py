@@ -1,0 +1,62 @@
+"""A small model with seeded weights, a short video, and a run of two objects that overlap."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from napari_sam2_probe.runs.record import RunOptions, record_run
+from napari_sam2_probe.tracking.checkpoints import CheckpointFile
+from napari_sam2_probe.tracking.config import SMALL_CONFIG, ModelFlags
+from napari_sam2_probe.tracking.loaded import LoadedModel
+from napari_sam2_probe.tracking.prompts import Prompt
+from napari_sam2_probe.video.folder import FolderSource
+from scenarios import moving_video, square_mask, write_video
+
+T, H, W = 6, 90, 160
+
+
+@pytest.fixture(scope="session")
+def loaded(twins):
+    """Seeded weights whose object score says that the object is there, so that masks are not empty."""
+    _, model, _ = twins("open")
+    checkpoint = CheckpointFile("seeded", None, SMALL_CONFIG)
+    return LoadedModel(model, checkpoint, "small.yaml", torch.device("cpu"), torch.float32, ModelFlags())
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory):
+    return write_video(tmp_path_factory.mktemp("video") / "moving", moving_video(T, H, W))
+
+
+@pytest.fixture
+def source(folder):
+    return FolderSource(folder)
+
+
+@pytest.fixture
+def mask_prompt():
+    return Prompt.from_mask(0, 1, square_mask(0))
+
+
+@pytest.fixture(scope="session")
+def two_prompts():
+    """Ids that are neither 1, 2 nor in order, prompted in different ways on different frames."""
+    return [Prompt.from_mask(0, 300, square_mask(0)), Prompt.from_points(2, 7, [[45, 50]], [1], [20, 20, 90, 80])]
+
+
+@pytest.fixture(scope="session")
+def two_objects(tmp_path_factory, loaded, folder, two_prompts):
+    """A finished run, forward over frames 0 to 4 of 6."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    out = tmp_path_factory.mktemp("runs") / "two"
+    run = record_run(FolderSource(folder), two_prompts, out, loaded, RunOptions(end=4))
+    torch.set_num_threads(threads)
+    return run
+
+
+def whole_frames(run) -> list[int]:
+    assert (run.tracked == run.tracked[:1]).all()
+    return np.flatnonzero(run.tracked[0]).tolist()
