@@ -41,6 +41,17 @@ def read_prompts(path: Path | str) -> list[Prompt]:
         )
     if not isinstance(entries, list):
         raise InputError(f"{path}: this is no list; give a list of prompts such as [{_EXAMPLE}].")
+    return prompts_from_json(entries, path)
+
+
+def prompts_from_json(entries: Sequence[Any], path: Path) -> list[Prompt]:
+    """Return the prompts that a list from the JSON file `path` says; masks lie beside the file.
+
+    Raises
+    ------
+    InputError
+        If an entry is no prompt.
+    """
     return [_prompt(entry, path, f"{path}: prompt {number}") for number, entry in enumerate(entries, 1)]
 
 

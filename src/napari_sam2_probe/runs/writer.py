@@ -94,6 +94,11 @@ class RunWriter:
                 raise
 
     @property
+    def obj_ids(self) -> tuple[int, ...]:
+        """The objects in the order of all arrays."""
+        return tuple(self._obj_index)
+
+    @property
     def has_frames(self) -> bool:
         """Whether any frame is whole."""
         return bool(self._tables[TRACKED].any())
