@@ -38,7 +38,7 @@ def seed_weights(model, gate: str) -> None:
                 )
         last = model.sam_mask_decoder.pred_obj_score_head.layers[-1]
         last.weight.mul_({"open": 0.1, "closed": 0.1, "changing": 30.0}[gate])
-        last.bias.fill_({"open": 10.0, "closed": -10.0, "changing": 21.0}[gate])
+        last.bias.fill_({"open": 10.0, "closed": -10.0, "changing": 24.0}[gate])
 
 
 def make_twins(gate: str, **flags):
@@ -46,8 +46,9 @@ def make_twins(gate: str, **flags):
 
     network, predictor = model_config(SMALL_CONFIG, ModelFlags(**flags))
     stock_network = {k: v for k, v in network.items() if k != "_target_"}
-    parts = instantiate(stock_network)
-    stock = stock_class()(**parts, **asdict(predictor)).eval()
+    with torch.random.fork_rng():
+        torch.manual_seed(7)
+        stock = stock_class()(**instantiate(stock_network), **asdict(predictor)).eval()
     ours = ObservedSAM2(**instantiate(stock_network)).eval()
     seed_weights(stock, gate)
     ours.load_state_dict(stock.state_dict())

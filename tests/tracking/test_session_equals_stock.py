@@ -13,7 +13,7 @@ from napari_sam2_probe.video.array import ArraySource
 from napari_sam2_probe.video.folder import FolderSource
 
 # The stock predictor says at every frame that its extension for filling holes was not compiled.
-pytestmark = pytest.mark.filterwarnings("ignore:cannot import name '_C'")
+pytestmark = [pytest.mark.filterwarnings("ignore:cannot import name '_C'"), pytest.mark.usefixtures("one_thread")]
 
 
 class NullObserver:

@@ -20,8 +20,8 @@ FEATURES = ("short_term_l2", "long_term_l2", "short_term_ratio")
 
 _SHORT, _LONG, _RATIO = range(3)
 
-# A frame's features look at five references before it, and its ratio at the reference before the nearest of these.
-_REACH = LONG_WINDOW + 1
+# Moving distances off the device waits for it, so they go together; not all at the end, so that few are held.
+_SETTLE_AFTER = 64
 
 
 class FeatureSeries:
@@ -55,7 +55,10 @@ class FeatureSeries:
         self.stale: NDArray[np.bool_] = np.zeros(num_frames, bool)
         self.references: NDArray[np.bool_] = np.zeros(num_frames, bool)
         self._seen: NDArray[np.bool_] = np.zeros(num_frames, bool)
+        # Whether the short-term distance, which a later frame's ratio divides by, is that of the current values.
+        self._short_known: NDArray[np.bool_] = np.zeros(num_frames, bool)
         self._rings = {key: ReferenceRing(options) for key in keys}
+        self._position = -1
         self._last_reference: int | None = None
         self._wanted = 0
         self._unknown_for = 0
@@ -72,6 +75,7 @@ class FeatureSeries:
         for ring in self._rings.values():
             ring.clear()
         wanted = [int(t) for t in np.flatnonzero(self.references[:start])[-LONG_WINDOW:]]
+        self._position = start - 1
         self._last_reference = None
         self._wanted = len(wanted)
         self._unknown_for = 0
@@ -84,32 +88,37 @@ class FeatureSeries:
 
     def changed(self, frame_idx: int) -> None:
         """Learn that a frame has new values: the features of later frames that look at it are not known any more."""
+        if self._waiting and self._waiting[-1][0] > frame_idx:
+            self.settle()
         later = np.flatnonzero(self.references[frame_idx + 1 :])
-        end = len(self._seen) if len(later) < _REACH else frame_idx + 1 + int(later[_REACH - 1]) + 1
+        end = len(self._seen) if len(later) < LONG_WINDOW else frame_idx + 1 + int(later[LONG_WINDOW - 1]) + 1
         window = slice(frame_idx + 1, end)
         self.values[:, window] = np.nan
         self.stale[window] = self._seen[window]
+        self._short_known[window] = False
 
     def pass_out_of_order(self, frame_idx: int, *, is_reference: bool) -> None:
         """Learn of a frame that has new values but did not come in time order."""
         self.settle()
         self.changed(frame_idx)
-        self._seen[frame_idx] = True
-        self.references[frame_idx] = is_reference
-        self.values[:, frame_idx] = np.nan
+        self._take(frame_idx, is_reference)
         self.stale[frame_idx] = True
+        self._unknown_for = LONG_WINDOW
 
     def pass_in_order(self, frame_idx: int, embeddings: Mapping[str, Tensor], *, is_reference: bool) -> None:
         """Compute the features of the next frame in time order, and let it be a reference for later ones."""
-        self._seen[frame_idx] = True
-        self.references[frame_idx] = is_reference
-        if self._wanted > 0:
-            # A reference could not be had again, so features are wrong until the window holds only new ones.
+        if (self._waiting and self._waiting[-1][0] >= frame_idx) or len(self._waiting) >= _SETTLE_AFTER:
+            self.settle()
+        skipped = frame_idx <= self._position or bool(self.references[self._position + 1 : frame_idx].any())
+        if skipped or self._wanted > 0:
+            # A reference is missing, so features are wrong until the window holds only new ones.
             self._unknown_for, self._wanted = LONG_WINDOW, 0
+        self._position = frame_idx
+        self._take(frame_idx, is_reference)
         last = self._last_reference
-        self.stale[frame_idx] = self._unknown_for > 0 or (last is not None and self.stale[last])
-        self.values[:, frame_idx] = np.nan
-        if self._unknown_for == 0 and last is not None and embeddings:
+        known = self._short_known[frame_idx] = self._unknown_for == 0
+        self.stale[frame_idx] = not known or (last is not None and not self._short_known[last])
+        if known and last is not None and embeddings:
             self._waiting.append((frame_idx, last, self._distances(embeddings)))
         if is_reference:
             self._push(frame_idx, embeddings)
@@ -140,8 +149,13 @@ class FeatureSeries:
             rows.append(torch.stack([unknown if d is None else d for d in (short, long)]))
         return torch.stack(rows)
 
+    def _take(self, frame_idx: int, is_reference: bool) -> None:
+        self._seen[frame_idx] = True
+        self.references[frame_idx] = is_reference
+        self.values[:, frame_idx] = np.nan
+        self._short_known[frame_idx] = False
+
     def _push(self, frame_idx: int, embeddings: Mapping[str, Tensor]) -> None:
         for key in self.keys:
-            if key in embeddings:
-                self._rings[key].push(embeddings[key])
+            self._rings[key].push(embeddings.get(key))
         self._last_reference = frame_idx

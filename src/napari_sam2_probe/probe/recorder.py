@@ -17,7 +17,7 @@ from napari_sam2_probe.probe.features import FEATURES, FeatureSeries
 from napari_sam2_probe.probe.positions import BY_KEY, OPTIONAL_POSITIONS, POSITIONS
 from napari_sam2_probe.probe.statistics import channel_statistics
 from napari_sam2_probe.tracking.observer import PROMPTED_KINDS, Pass, PassKind
-from napari_sam2_probe.tracking.outputs import SpillFolder
+from napari_sam2_probe.tracking.spill import SpillFolder
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -137,11 +137,18 @@ class ProbeRecorder:
     def reference(self, at: Pass) -> None:
         """Take a frame shown again as a reference; see `Observer.reference`."""
         embeddings, _ = self._take_shown(at)
+        if self._serials.get((at.obj_id, at.frame_idx)) != at.serial:
+            # An output put back by an undo: the recorded values are those of the one it replaced.
+            return
         self._series_of(at.obj_id).add_reference(at.frame_idx, embeddings)
 
     def removed(self, obj_id: int) -> None:
         """Forget an object; see `Observer.removed`."""
         self._series.pop(obj_id, None)
+        for key, shown in self._shown.items():
+            if key[0] == obj_id:
+                for path in shown.parked.values():
+                    path.unlink(missing_ok=True)
         self._shown = {key: shown for key, shown in self._shown.items() if key[0] != obj_id}
         self._serials = {key: serial for key, serial in self._serials.items() if key[0] != obj_id}
         self._done = [done for done in self._done if done[0].obj_id != obj_id]

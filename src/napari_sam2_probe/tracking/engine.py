@@ -218,7 +218,7 @@ class FrameEngine:
 
     def without_overlap(self, masks: Tensor) -> Tensor:
         """Let each pixel of (O, 1, H, W) logits belong to one object, where the options ask for it."""
-        if self._flags.non_overlap_masks:
+        if self._flags.non_overlap_masks and len(masks) > 1:
             masks = self.model._apply_non_overlapping_constraints(masks)
         return masks
 

@@ -24,7 +24,8 @@ class ObservedSAM2(SAM2Base):  # type: ignore[misc]
     what enters the SAM heads; ``prompt_attention``, the image side of the decoder's two-way transformer;
     ``object_pointer`` and ``object_pointer_raw``, after and before no-object mixing; ``memory_features`` and
     ``memory_features_raw``, after and before the no-object embedding is added;
-    ``memory_features_unblanked``, on request, the memory of the mask as it was before SAM 2 blanked it.
+    ``memory_features_unblanked``, on request, the memory of the mask as it was before SAM 2 blanked it (not on
+    prompted frames where it was).
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -103,8 +104,8 @@ class ObservedSAM2(SAM2Base):  # type: ignore[misc]
         )
         if self._tap is not None:
             self._tap("memory_features", features)
-            if self._unblanked and self._decoder_output is not None and not is_mask_from_pts:
-                self._show_unblanked_memory(current_vision_feats, feat_sizes, object_score_logits)
+            if self._unblanked:
+                self._show_unblanked_memory(current_vision_feats, feat_sizes, object_score_logits, is_mask_from_pts)
         return features, pos_enc
 
     def pointer_of_token(self, token: Tensor, object_score_logits: Tensor) -> Tensor:
@@ -138,12 +139,15 @@ class ObservedSAM2(SAM2Base):  # type: ignore[misc]
         current_vision_feats: list[Tensor],
         feat_sizes: list[tuple[int, int]],
         object_score_logits: Tensor,
+        is_prompted: bool,
     ) -> None:
         if bool((object_score_logits > 0).all()):
             # Nothing was blanked, so nothing new would come out.
             self._show("memory_features_unblanked", self._raw_memory)
             return
-        assert self._decoder_output is not None
+        if is_prompted or self._decoder_output is None:
+            # The memory of a prompted frame is encoded later, when the mask before blanking is gone.
+            return
         masks, ious, _, _ = self._decoder_output
         best = torch.argmax(ious, dim=-1)
         chosen = masks[torch.arange(len(masks), device=masks.device), best].unsqueeze(1).float()

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from napari_sam2_probe.tracking.observer import PassKind
 
 if TYPE_CHECKING:
+    from collections.abc import MutableMapping
+
     from napari_sam2_probe.tracking.engine import Candidates
     from napari_sam2_probe.tracking.outputs import FrameOutput, OutputStore
     from napari_sam2_probe.tracking.prompts import Prompt
@@ -15,7 +17,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class FrameState:
-    """All that an object holds on one frame; putting it back undoes whatever was done since."""
+    """All that an object holds on one frame; putting it back undoes whatever was done since.
+
+    `conditioning_order` is about all frames: memory attention joins conditioning frames in the order in which they
+    were added, which the last bits of its result depend on.
+    """
 
     prompt: Prompt | None
     candidates: Candidates | None
@@ -24,6 +30,7 @@ class FrameState:
     conditioning: FrameOutput | None
     tracked: FrameOutput | None
     visited_reverse: bool | None
+    conditioning_order: tuple[int, ...]
 
 
 @dataclass
@@ -88,6 +95,7 @@ class TrackedObject:
             self.conditioning.get(frame_idx),
             self.tracked.get(frame_idx),
             self.visited.get(frame_idx),
+            (*self.conditioning, *(t for t in self.pending_conditioning if t not in self.conditioning)),
         )
 
     def restore(self, frame_idx: int, state: FrameState) -> None:
@@ -99,6 +107,8 @@ class TrackedObject:
         _put(self.conditioning, frame_idx, state.conditioning)
         _put(self.tracked, frame_idx, state.tracked)
         _put(self.visited, frame_idx, state.visited_reverse)
+        for outputs in (self.conditioning, self.pending_conditioning):
+            _reorder(outputs, state.conditioning_order)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,14 +157,24 @@ class History:
             return self._done[-1]
         return None
 
+    def forget_undone(self) -> None:
+        """Drop the steps that could be done again."""
+        self._undone.clear()
+
     def forget(self, obj_id: int) -> None:
         """Drop the steps of an object that is gone."""
         self._done = [e for e in self._done if e.obj_id != obj_id]
         self._undone = [e for e in self._undone if e.obj_id != obj_id]
 
 
-def _put(mapping: object, frame_idx: int, value: object) -> None:
-    if value is None:
-        mapping.pop(frame_idx, None)  # type: ignore[attr-defined]
-    elif mapping.get(frame_idx) is not value:  # type: ignore[attr-defined]
-        mapping[frame_idx] = value  # type: ignore[index]
+def _put(mapping: MutableMapping[int, Any], frame_idx: int, value: Any) -> None:
+    if value is not None:
+        mapping[frame_idx] = value
+    elif frame_idx in mapping:
+        del mapping[frame_idx]
+
+
+def _reorder(outputs: dict[int, FrameOutput], order: tuple[int, ...]) -> None:
+    rank = {t: k for k, t in enumerate(order)}
+    for frame_idx in sorted(outputs, key=lambda t: rank.get(t, len(rank))):
+        outputs[frame_idx] = outputs.pop(frame_idx)

@@ -6,25 +6,20 @@ Outputs may therefore leave memory but are never lost.
 
 from __future__ import annotations
 
-import os
-import shutil
-import tempfile
-import weakref
 from collections import OrderedDict
 from collections.abc import Iterator, MutableMapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 
-from napari_sam2_probe.common.errors import ResourceError
-from napari_sam2_probe.common.files import disk_error
+from napari_sam2_probe.tracking.spill import SpillFile
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from napari_sam2_probe.tracking.observer import PassKind
+    from napari_sam2_probe.tracking.spill import SpillFolder
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +86,7 @@ class OutputStore(MutableMapping[int, FrameOutput]):
     Parameters
     ----------
     budget_bytes
-        Tensors beyond this many bytes leave memory, the least recently used first.
+        Tensors beyond this many bytes leave memory, the least recently used first; the last one used stays.
     folder
         Where the spill file lies.
     """
@@ -99,12 +94,12 @@ class OutputStore(MutableMapping[int, FrameOutput]):
     def __init__(self, budget_bytes: int, folder: SpillFolder) -> None:
         self._budget = budget_bytes
         self._folder = folder
+        self._file: SpillFile | None = None
         self._hot: OrderedDict[int, FrameOutput] = OrderedDict()
         self._hot_bytes = 0
+        # An output never changes, so one that came back from disk stays there too and needs no second writing.
         self._cold: dict[int, tuple[FrameOutput, int]] = {}
-        self._file: int | None = None
-        self._end = 0
-        self._free: list[int] = []
+        self._shells: dict[tuple[torch.Size, torch.dtype, torch.device], Tensor] = {}
 
     def __getitem__(self, frame_idx: int) -> FrameOutput:
         if frame_idx in self._hot:
@@ -115,26 +110,13 @@ class OutputStore(MutableMapping[int, FrameOutput]):
         return output
 
     def __setitem__(self, frame_idx: int, output: FrameOutput) -> None:
-        self.pop(frame_idx, None)
+        self.discard(frame_idx)
         self._insert(frame_idx, output)
 
     def __delitem__(self, frame_idx: int) -> None:
-        if frame_idx not in self._hot and frame_idx not in self._cold:
-            raise KeyError(frame_idx)
-        hot = self._hot.pop(frame_idx, None)
-        if hot is not None:
-            self._hot_bytes -= hot.num_bytes
-        cold = self._cold.pop(frame_idx, None)
-        if cold is not None:
-            self._free.append(cold[1])
-
-    def pop(self, frame_idx: int, *default: Any) -> Any:
-        """Take an output out without reading it back from disk first, and return it if it is in memory."""
         if frame_idx not in self:
-            return super().pop(frame_idx, *default)
-        output = self._hot.get(frame_idx)
-        del self[frame_idx]
-        return output
+            raise KeyError(frame_idx)
+        self.discard(frame_idx)
 
     def __contains__(self, frame_idx: object) -> bool:
         return frame_idx in self._hot or frame_idx in self._cold
@@ -145,6 +127,22 @@ class OutputStore(MutableMapping[int, FrameOutput]):
     def __len__(self) -> int:
         return len(self._hot.keys() | self._cold.keys())
 
+    @property
+    def bytes_in_memory(self) -> int:
+        """Bytes of the tensors held in memory."""
+        return self._hot_bytes
+
+    def discard(self, frame_idx: int) -> None:
+        """Let a frame's output go, if there is one, without reading it back."""
+        hot = self._hot.pop(frame_idx, None)
+        if hot is not None:
+            self._hot_bytes -= hot.num_bytes
+        cold = self._cold.pop(frame_idx, None)
+        if cold is not None:
+            assert self._file is not None
+            shell, offset = cold
+            self._file.release(offset, shell.num_bytes)
+
     def serial(self, frame_idx: int) -> int:
         """Return the serial number of a frame's output without reading its tensors."""
         return (self._hot.get(frame_idx) or self._cold[frame_idx][0]).serial
@@ -152,45 +150,34 @@ class OutputStore(MutableMapping[int, FrameOutput]):
     def close(self) -> None:
         """Forget everything and close the spill file."""
         self._hot.clear()
+        self._hot_bytes = 0
         self._cold.clear()
         if self._file is not None:
-            os.close(self._file)
+            self._file.close()
             self._file = None
 
     def _insert(self, frame_idx: int, output: FrameOutput) -> None:
         self._hot[frame_idx] = output
         self._hot_bytes += output.num_bytes
         while self._hot_bytes > self._budget and len(self._hot) > 1:
-            oldest, evicted = self._hot.popitem(last=False)
-            self._hot_bytes -= evicted.num_bytes
-            # An output never changes, so one that came back from disk needs no second writing.
+            oldest = next(iter(self._hot))
             if oldest not in self._cold:
-                self._spill(oldest, evicted)
+                self._spill(oldest)
+            self._hot_bytes -= self._hot.pop(oldest).num_bytes
 
-    def _spill(self, frame_idx: int, output: FrameOutput) -> None:
-        record = b"".join(_to_bytes(t) for t in output.tensors)
+    def _spill(self, frame_idx: int) -> None:
+        output = self._hot[frame_idx]
         if self._file is None:
-            self._file = self._folder.open_file()
-        offset = self._free.pop() if self._free else self._end
-        try:
-            os.pwrite(self._file, record, offset)
-        except OSError as error:
-            raise disk_error(error, f"the folder for temporary files {self._folder.path}") from error
-        self._end = max(self._end, offset + len(record))
-        # The shell keeps shapes and devices; its tensors are empty so that they hold no memory.
-        shell = _with_tensors(output, {name: _shell(getattr(output, name)) for name in _TENSOR_FIELDS})
+            self._file = SpillFile(self._folder)
+        offset = self._file.write(b"".join(_to_bytes(t) for t in output.tensors))
+        # The shell keeps shapes and devices; its tensors hold no memory and are shared by all frames.
+        shell = _with_tensors(output, {name: self._shell(getattr(output, name)) for name in _TENSOR_FIELDS})
         self._cold[frame_idx] = (shell, offset)
 
     def _load(self, frame_idx: int) -> FrameOutput:
         shell, offset = self._cold[frame_idx]
         assert self._file is not None
-        size = shell.num_bytes
-        record = os.pread(self._file, size, offset)
-        if len(record) != size:
-            raise ResourceError(
-                f"Frame {frame_idx} could not be read back from {self._folder.path}: "
-                "free space for temporary files, then track again."
-            )
+        record = self._file.read(offset, shell.num_bytes)
         tensors: dict[str, Tensor] = {}
         position = 0
         for name, like in zip(_TENSOR_FIELDS, shell.tensors, strict=True):
@@ -199,31 +186,14 @@ class OutputStore(MutableMapping[int, FrameOutput]):
             position += length
         return _with_tensors(shell, tensors)
 
-
-class SpillFolder:
-    """A folder for temporary files that is gone when its owner is."""
-
-    def __init__(self, parent: Path | None = None) -> None:
-        self.path = Path(tempfile.mkdtemp(prefix="sam2-probe-", dir=parent))
-        self._remove = weakref.finalize(self, shutil.rmtree, self.path, ignore_errors=True)
-
-    def open_file(self) -> int:
-        """Return the descriptor of a new file that is already unlinked where the system allows it."""
-        handle, name = tempfile.mkstemp(dir=self.path)
-        if os.name == "posix":
-            Path(name).unlink()
-        return handle
-
-    def close(self) -> None:
-        """Remove the folder."""
-        self._remove()
+    def _shell(self, tensor: Tensor) -> Tensor:
+        key = (tensor.shape, tensor.dtype, tensor.device)
+        if key not in self._shells:
+            self._shells[key] = torch.empty(1, dtype=tensor.dtype, device=tensor.device).expand(tensor.shape)
+        return self._shells[key]
 
 
 _TENSOR_FIELDS = ("maskmem_features", "pred_masks", "obj_ptr", "object_score_logits")
-
-
-def _shell(tensor: Tensor) -> Tensor:
-    return torch.empty(1, dtype=tensor.dtype, device=tensor.device).expand(tensor.shape)
 
 
 def _to_bytes(tensor: Tensor) -> bytes:

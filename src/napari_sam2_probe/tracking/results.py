@@ -81,6 +81,8 @@ class FrameResult:
 
     def labels(self) -> NDArray[np.uint16]:
         """Return one image (H, W) of object ids, a pixel wanted by several going to the highest logit."""
+        if not self.obj_ids:
+            return np.zeros(self.mask_logits.shape[-2:], np.uint16)
         highest, winner = self.mask_logits[:, 0].max(dim=0)
         ids = torch.tensor(self.obj_ids, device=winner.device)
         labels = torch.where(highest > 0, ids[winner], 0)

@@ -17,8 +17,10 @@ from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.tracking.engine import NO_OBJ_SCORE, Candidates, FrameEngine, Memories
 from napari_sam2_probe.tracking.objects import Edit, History, TrackedObject
 from napari_sam2_probe.tracking.observer import Pass, PassKind
-from napari_sam2_probe.tracking.outputs import FrameOutput, OutputStore, SpillFolder
+from napari_sam2_probe.tracking.outputs import FrameOutput, OutputStore
 from napari_sam2_probe.tracking.results import Direction, FrameResult, SessionOptions
+from napari_sam2_probe.tracking.spill import SpillFolder
+from napari_sam2_probe.video.source import check_frame_idx
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -71,6 +73,7 @@ class VideoSession:
         self._folder = SpillFolder(self.options.spill_parent)
         self._objects: dict[int, TrackedObject] = {}
         self._history = History()
+        self._set_aside: dict[int, TrackedObject] = {}
         self._serial = 0
 
     def __enter__(self) -> Self:
@@ -110,6 +113,7 @@ class VideoSession:
             If the prompt doesn't fit the video.
         """
         prompt.check(self.source)
+        self._forget_undone()
         known = self._objects.get(prompt.obj_id)
         obj = known or TrackedObject(prompt.obj_id, OutputStore(self.options.output_budget, self._folder))
         before = None if known is None else obj.state(prompt.frame_idx)
@@ -153,13 +157,11 @@ class VideoSession:
             raise InputError(
                 f"Object {obj_id} was tracked since its prompt on frame {frame_idx}: prompt there again to choose."
             )
+        self._forget_undone()
         before, old = obj.state(frame_idx), pending[frame_idx]
-        source, target = (
-            self._pass(obj, frame_idx, old),
-            Pass(frame_idx, obj_id, old.kind, self._next_serial()),
-        )
+        target = Pass(frame_idx, obj_id, old.kind, self._next_serial())
         if self.observer is not None:
-            self.observer.copied(source, target)
+            self.observer.copied(self._pass(obj, frame_idx, old), target)
         token = candidates.sam_tokens[min(index, len(candidates.sam_tokens) - 1)]
         with self._engine.running(), self._watched(target):
             obj_ptr = self._model.pointer_of_token(token[None], old.object_score_logits)
@@ -179,12 +181,15 @@ class VideoSession:
         return self.result(frame_idx)
 
     def clear_prompt(self, frame_idx: int, obj_id: int) -> FrameResult:
-        """Take back everything said about an object on a frame.
+        """Take back everything said about an object on a frame, if anything was.
 
         A conditioning frame becomes an ordinary tracked frame, as in the stock predictor; track again to let the
         others forget it.
         """
         obj = self._object(obj_id)
+        if frame_idx not in obj.prompts:
+            return self.result(frame_idx)
+        self._forget_undone()
         before = obj.state(frame_idx)
         for mapping in (obj.prompts, obj.candidates, obj.pending_conditioning, obj.pending_correction):
             mapping.pop(frame_idx, None)
@@ -204,25 +209,21 @@ class VideoSession:
         if edit is None:
             return None
         if edit.before is None:
-            # The step had brought the object in; only its frame's state goes, so that a redo finds the object.
-            nothing = replace(edit.after, **dict.fromkeys(edit.after.__slots__))
-            self._objects[edit.obj_id].restore(edit.frame_idx, nothing)
-            if not self._objects[edit.obj_id].prompts:
-                self._objects.pop(edit.obj_id).tracked.close()
+            # The step had brought the object in. It is kept whole, so that a redo finds what was tracked of it.
+            self._set_aside[edit.obj_id] = self._objects.pop(edit.obj_id)
         else:
             self._objects[edit.obj_id].restore(edit.frame_idx, edit.before)
-        return self.result(edit.frame_idx) if self._objects else None
+        return self.result(edit.frame_idx)
 
     def redo(self) -> FrameResult | None:
         """Do again what was taken back last; None if there is nothing."""
         edit = self._history.redo()
         if edit is None:
             return None
-        if edit.obj_id not in self._objects:
-            self._objects[edit.obj_id] = TrackedObject(
-                edit.obj_id, OutputStore(self.options.output_budget, self._folder)
-            )
-        self._objects[edit.obj_id].restore(edit.frame_idx, edit.after)
+        if edit.before is None:
+            self._objects[edit.obj_id] = self._set_aside.pop(edit.obj_id)
+        else:
+            self._objects[edit.obj_id].restore(edit.frame_idx, edit.after)
         return self.result(edit.frame_idx)
 
     def remove_object(self, obj_id: int) -> None:
@@ -265,9 +266,12 @@ class VideoSession:
         reverse = direction == "backward"
         frames = self._frames(reverse, start, end)
         if not reverse:
-            self._show_references(frames.start)
+            for obj in self._objects.values():
+                self._show_references(obj, frames.start)
         for frame_idx in frames:
             with self._engine.running():
+                # Prompts given while this generator waited count from here on.
+                self._commit_prompts()
                 result = self._propagate_frame(frame_idx, reverse)
             yield result
 
@@ -286,8 +290,8 @@ class VideoSession:
         count = 0
         for obj in self._objects.values():
             frames = sorted(obj.visited)
-            if self.observer is not None and frames:
-                self.observer.references_wanted(obj.obj_id, frames[0])
+            if frames:
+                self._show_references(obj, frames[0])
             for frame_idx in frames:
                 output = obj.conditioning.get(frame_idx) or obj.tracked.get(frame_idx)
                 if output is None:
@@ -302,18 +306,25 @@ class VideoSession:
                 yield count
 
     def result(self, frame_idx: int) -> FrameResult:
-        """Return what is known of a frame now, pending prompts included."""
+        """Return what is known of a frame now, pending prompts included.
+
+        Raises
+        ------
+        InputError
+            If there is no such frame.
+        """
+        check_frame_idx(self.source, frame_idx)
         outputs = [obj.output(frame_idx) for obj in self._objects.values()]
         with self._engine.running():
             size = (1, 1, self.source.height, self.source.width)
             blank = torch.full(size, NO_OBJ_SCORE, device=self._engine.device)
             masks = [blank if out is None else self._engine.at_video_size(out.pred_masks) for out in outputs]
-            return self._frame_result(frame_idx, outputs, torch.cat(masks))
+            return self._frame_result(frame_idx, outputs, torch.cat([blank[:0], *masks]))
 
     def close(self) -> None:
         """Stop reading ahead and remove temporary files."""
         self._engine.close()
-        for obj in self._objects.values():
+        for obj in (*self._objects.values(), *self._set_aside.values()):
             obj.tracked.close()
         self._folder.close()
 
@@ -321,7 +332,8 @@ class VideoSession:
 
     def _run_prompt(self, obj: TrackedObject, prompt: Prompt) -> None:
         t = prompt.frame_idx
-        is_initial = t not in obj.visited
+        # Without a conditioning frame (all were taken back) there is no memory that a correction could start from.
+        is_initial = t not in obj.visited or not obj.conditioning
         reverse = obj.visited.get(t, False)
         becomes_conditioning = is_initial or self.options.flags.add_all_frames_to_correct_as_cond
         if prompt.mask is not None:
@@ -365,7 +377,7 @@ class VideoSession:
             if not obj.conditioning:
                 raise InputError(f"Object {obj.obj_id} has no prompt: give one, or remove the object.")
             for frame_idx in obj.conditioning:
-                obj.tracked.pop(frame_idx, None)
+                obj.tracked.discard(frame_idx)
 
     def _with_memory(self, obj: TrackedObject, frame_idx: int, output: FrameOutput) -> FrameOutput:
         if output.maskmem_features is not None:
@@ -379,7 +391,7 @@ class VideoSession:
             return
         reach = self._model.memory_temporal_stride_for_eval * self._model.num_maskmem
         for near in range(frame_idx - reach, frame_idx + reach + 1):
-            obj.tracked.pop(near, None)
+            obj.tracked.discard(near)
 
     def _propagate_frame(self, frame_idx: int, reverse: bool) -> FrameResult:
         outputs: list[FrameOutput | None] = []
@@ -405,16 +417,15 @@ class VideoSession:
             out = self._engine.tracked(frame_idx, memories, reverse=reverse)
         return self._frame_output(at, out, reverse, memories)
 
-    def _show_references(self, start: int) -> None:
+    def _show_references(self, obj: TrackedObject, start: int) -> None:
         if self.observer is None:
             return
-        for obj in self._objects.values():
-            for frame_idx in self.observer.references_wanted(obj.obj_id, start):
-                output = obj.conditioning.get(frame_idx) or obj.tracked.get(frame_idx)
-                if output is not None:
-                    with self._engine.running():
-                        if self._show_again(obj, frame_idx, output):
-                            self.observer.reference(self._pass(obj, frame_idx, output))
+        for frame_idx in self.observer.references_wanted(obj.obj_id, start):
+            output = obj.conditioning.get(frame_idx) or obj.tracked.get(frame_idx)
+            if output is not None:
+                with self._engine.running():
+                    if self._show_again(obj, frame_idx, output):
+                        self.observer.reference(self._pass(obj, frame_idx, output))
 
     def _show_again(self, obj: TrackedObject, frame_idx: int, output: FrameOutput) -> bool:
         """Repeat a tracked frame's pass with just what it could see; say whether that was still there.
@@ -494,6 +505,14 @@ class VideoSession:
     @staticmethod
     def _pass(obj: TrackedObject, frame_idx: int, output: FrameOutput) -> Pass:
         return Pass(frame_idx, obj.obj_id, output.kind, output.serial)
+
+    def _forget_undone(self) -> None:
+        self._history.forget_undone()
+        for obj_id, obj in self._set_aside.items():
+            obj.tracked.close()
+            if self.observer is not None:
+                self.observer.removed(obj_id)
+        self._set_aside.clear()
 
     def _next_serial(self) -> int:
         self._serial += 1

@@ -1,0 +1,104 @@
+"""Temporary files for what doesn't fit in memory."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import weakref
+from pathlib import Path
+
+from napari_sam2_probe.common.errors import ResourceError
+from napari_sam2_probe.common.files import disk_error
+
+
+class SpillFolder:
+    """A folder for temporary files that is gone when its owner is.
+
+    Raises
+    ------
+    ResourceError
+        If the disk is full.
+    """
+
+    def __init__(self, parent: Path | None = None) -> None:
+        try:
+            self.path = Path(tempfile.mkdtemp(prefix="sam2-probe-", dir=parent))
+        except OSError as error:
+            raise disk_error(error, f"temporary files in {parent or tempfile.gettempdir()}") from error
+        self._remove = weakref.finalize(self, shutil.rmtree, self.path, ignore_errors=True)
+
+    def close(self) -> None:
+        """Remove the folder."""
+        self._remove()
+
+
+class SpillFile:
+    """Records of bytes in a temporary file; the room of a released one is used again by one of its size."""
+
+    def __init__(self, folder: SpillFolder) -> None:
+        self._folder = folder
+        self._end = 0
+        self._free: dict[int, list[int]] = {}
+        try:
+            descriptor, name = tempfile.mkstemp(dir=folder.path)
+        except OSError as error:
+            raise self._in_words(error) from error
+        if os.name == "posix":
+            # A file without a name is gone when it is closed, even if the process is killed.
+            Path(name).unlink()
+        self._file = os.fdopen(descriptor, "r+b", buffering=0)
+        self._close = weakref.finalize(self, self._file.close)
+
+    def write(self, record: bytes) -> int:
+        """Write a record and return where it lies.
+
+        Raises
+        ------
+        ResourceError
+            If the disk is full.
+        """
+        free = self._free.get(len(record))
+        offset = free[-1] if free else self._end
+        try:
+            self._file.seek(offset)
+            written = 0
+            while written < len(record):
+                written += self._file.write(record[written:])
+        except OSError as error:
+            raise self._in_words(error) from error
+        if free:
+            free.pop()
+        else:
+            self._end += len(record)
+        return offset
+
+    def read(self, offset: int, size: int) -> bytes:
+        """Return a record.
+
+        Raises
+        ------
+        ResourceError
+            If it isn't all there any more.
+        """
+        self._file.seek(offset)
+        record = bytearray()
+        while len(record) < size:
+            part = self._file.read(size - len(record))
+            if not part:
+                raise ResourceError(
+                    f"A temporary file in {self._folder.path} was cut short by something else: track again."
+                )
+            record += part
+        return bytes(record)
+
+    def release(self, offset: int, size: int) -> None:
+        """Let the room of a record be used again."""
+        self._free.setdefault(size, []).append(offset)
+
+    def close(self) -> None:
+        """Close the file, which removes it where the system allows files without a name."""
+        self._close()
+
+    def _in_words(self, error: OSError) -> Exception:
+        return disk_error(error, f"the folder for temporary files {self._folder.path}")
