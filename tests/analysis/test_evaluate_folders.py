@@ -175,3 +175,15 @@ class TestCommand:
 
     def test_out_is_a_folder(self, folders, tmp_path, capsys):
         assert "is a folder" in self.refused(capsys, *folders, "--out", tmp_path)
+
+
+def test_void_stays_void_where_no_object_is_left(folders):
+    """Ids on the first frame tell that 255 is void on all, also on a frame that holds nothing else."""
+    truth, predicted = folders
+    void = np.zeros((40, 50), np.uint8)
+    void[5:20, 5:20] = 255
+    Image.fromarray(void).save(truth / "cat" / "00002.png")
+    write_mask(predicted / "cat" / "00002.png", np.zeros((40, 50), np.uint8))
+    scores = evaluate_folders(truth, predicted)
+    # Both objects are absent from truth and prediction there, which the official evaluation scores 1.
+    assert [s.region_per_frame[1] for s in scores.sequences["cat"]] == [1.0, 1.0]

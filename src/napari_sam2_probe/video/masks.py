@@ -41,11 +41,19 @@ def davis_palette() -> NDArray[np.uint8]:
     return palette
 
 
-def read_mask(path: Path | str) -> Labels:
+def read_mask(path: Path | str, *, several_objects: bool = False) -> Labels:
     """Return a mask file as a label image.
 
     Palette files give their palette indices, gray ones their values, 1-bit ones 0 and 1. Colours are looked up in
     the DAVIS palette; an alpha channel is left out.
+
+    Parameters
+    ----------
+    path
+        The file.
+    several_objects
+        Whether the file is known to be one of several that hold ids, so that 255 is void even where no object is
+        left beside it. Otherwise a file that holds only 0 and 255 is one object, id 1.
 
     Returns
     -------
@@ -67,6 +75,8 @@ def read_mask(path: Path | str) -> Labels:
             labels = _labels_of(image, path)
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise InputError(f"The mask {path} can't be read as an image: give a PNG with object ids.") from error
+    if several_objects:
+        return labels
     is_one_object = labels.max(initial=0) == VOID and not ((labels != 0) & (labels != VOID)).any()
     return (labels == VOID).astype(labels.dtype) if is_one_object else labels
 

@@ -130,12 +130,15 @@ class SequencePair:
         The file names of the frames that are scored: all of the ground truth but the first and the last.
     num_objects
         The highest id of the first ground-truth mask.
+    holds_ids
+        Whether the ground truth holds ids, not just 0 and 255.
     """
 
     ground_truth: Path
     prediction: Path
     scored: tuple[str, ...]
     num_objects: int
+    holds_ids: bool
 
 
 def pair_sequences(ground_truth: Path, predictions: Path) -> list[SequencePair]:
@@ -204,17 +207,21 @@ def _pair_frames(ground_truth: Path, prediction: Path) -> SequencePair:
             f"The predicted mask {prediction / missing[0]}{more} is missing: predict every frame that has a "
             "ground-truth mask."
         )
+    first = read_mask(ground_truth / names[0], several_objects=True)
     ids = object_ids(read_mask(ground_truth / names[0]))
     if not ids:
         raise InputError(
             f"The first ground-truth mask {ground_truth / names[0]} holds no object, so there is nothing to score: "
             "leave this sequence out."
         )
-    return SequencePair(ground_truth, prediction, tuple(scored), max(ids))
+    # The first mask tells what 255 means in all of them.
+    holds_ids = bool((first == ids[0]).any())
+    return SequencePair(ground_truth, prediction, tuple(scored), max(ids), holds_ids)
 
 
 def _add_frame(evaluator: SequenceEvaluator, frames: SequencePair, name: str) -> None:
-    true_mask, predicted_mask = read_mask(frames.ground_truth / name), read_mask(frames.prediction / name)
+    true_mask = read_mask(frames.ground_truth / name, several_objects=frames.holds_ids)
+    predicted_mask = read_mask(frames.prediction / name)
     if true_mask.shape != predicted_mask.shape:
         raise InputError(
             f"The predicted mask {frames.prediction / name} is {_size(predicted_mask.shape)} but its ground truth is "
