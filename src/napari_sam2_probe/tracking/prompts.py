@@ -53,8 +53,19 @@ class Prompt:
         labels: object = (),
         box: object = None,
     ) -> Prompt:
-        """Make a prompt of points and labels, a box, or both, from anything array-like."""
-        coordinates = np.asarray(points, dtype=np.float32).reshape(-1, 2)
+        """Make a prompt of points and labels, a box, or both, from anything array-like.
+
+        Raises
+        ------
+        InputError
+            If the points are not pairs.
+        """
+        coordinates = np.asarray(points, dtype=np.float32)
+        if coordinates.size % 2:
+            raise InputError(
+                f"The points for object {obj_id} on frame {frame_idx} are not pairs of numbers: give x, y for each."
+            )
+        coordinates = coordinates.reshape(-1, 2)
         signs = np.asarray(labels, dtype=np.int32).reshape(-1)
         edges = None if box is None else np.asarray(box, dtype=np.float32).reshape(-1)
         return cls(frame_idx, obj_id, coordinates, signs, edges)
@@ -98,6 +109,8 @@ class Prompt:
 
     def _check_mask(self, source: FrameSource, where: str) -> None:
         assert self.mask is not None
+        if self.mask.ndim != 2:
+            raise InputError(f"The mask in {where} has {self.mask.ndim} axes: give one of rows and columns.")
         if self.mask.shape != (source.height, source.width):
             height, width = self.mask.shape
             raise InputError(
