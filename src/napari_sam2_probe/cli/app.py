@@ -24,6 +24,7 @@ COMMANDS: dict[str, str] = {
     "transform": "make a data set of transformed clips from a DAVIS folder",
     "run": "track objects through a video and record what SAM 2 sees",
     "evaluate": "score predicted masks as the official DAVIS evaluation does",
+    "export": "write a run's masks, maps, tables, figures or video in common formats",
     "view": "open a run or a folder of runs in napari",
     "checkpoints": "list, download and verify SAM 2 checkpoints",
     "doctor": "say what this machine has and what to do about each problem",

@@ -1,0 +1,52 @@
+"""``sam2-probe export``: a run's masks, maps, tables, figures and video in the formats of the field."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import argparse
+
+_WHAT = ("masks", "maps", "features", "pointers", "boxes", "figures", "video", "run")
+_FORMATS = """formats (the first is the default):
+  masks      davis (a folder of palette PNG), tiff, coco (JSON with run lengths)
+  maps       zarr, tiff (a folder)
+  features   csv, parquet
+  pointers   csv, parquet
+  boxes      csv, parquet
+  figures    pdf, svg, png (a folder)
+  video      mp4
+  run        run (a copy)"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of the command."""
+    from argparse import RawDescriptionHelpFormatter
+
+    parser.formatter_class = RawDescriptionHelpFormatter
+    parser.epilog = _FORMATS
+    parser.add_argument("run_folder", type=Path, metavar="RUN", help="the run's folder")
+    parser.add_argument("--what", required=True, choices=_WHAT, help="what to export")
+    parser.add_argument("--out", required=True, type=Path, metavar="PATH", help="the file or folder to write")
+    parser.add_argument("--format", metavar="NAME", help="see below")
+    parser.add_argument("--overwrite", action="store_true", help="replace an earlier export")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Export and say where it is."""
+    from napari_sam2_probe.cli.progress import progress_bars
+    from napari_sam2_probe.experiment.export import export_run
+    from napari_sam2_probe.runs import open_run
+
+    opened = open_run(arguments.run_folder)
+    with progress_bars() as progress:
+        out = export_run(
+            opened,
+            arguments.what,
+            arguments.out,
+            arguments.format,
+            overwrite=arguments.overwrite,
+            progress=progress,
+        )
+    print(out)  # noqa: T201

@@ -1,0 +1,158 @@
+"""Everything a run can be exported to, by what and in which format (SPEC 9)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari_sam2_probe.common.errors import InputError
+from napari_sam2_probe.common.progress import Progress, ProgressCallback, ignore_progress
+from napari_sam2_probe.experiment.run_figures import export_figures
+from napari_sam2_probe.figures.style import object_colour
+from napari_sam2_probe.runs.export.maps import maps_as_tiff, maps_as_zarr
+from napari_sam2_probe.runs.export.masks import masks_as_coco, masks_as_davis, masks_as_tiff
+from napari_sam2_probe.runs.export.overlay import export_overlay
+from napari_sam2_probe.runs.export.place import check_target
+from napari_sam2_probe.runs.export.tables import export_boxes, export_features, export_pointers
+from napari_sam2_probe.runs.export.whole import copy_run
+
+if TYPE_CHECKING:
+    from napari_sam2_probe.runs.run import ProbeRun
+
+Exporter = Callable[["ProbeRun", Path], Iterator[Progress]]
+
+
+@dataclass(frozen=True, slots=True)
+class ExportFormat:
+    """One way to export one thing.
+
+    Attributes
+    ----------
+    title
+        What a person chooses.
+    ending
+        What the name of the file or folder ends in.
+    write
+        Writes it.
+    holds
+        The endings of the files in the folder that is written; None if it is a single file. An empty set: a folder
+        that is never replaced.
+    """
+
+    title: str
+    ending: str
+    write: Exporter
+    holds: frozenset[str] | None = None
+
+
+def _colour(obj_id: int) -> tuple[int, int, int]:
+    digits = object_colour(obj_id).removeprefix("#")
+    red, green, blue = bytes.fromhex(digits)
+    return red, green, blue
+
+
+_NEVER_REPLACED: frozenset[str] = frozenset()
+
+EXPORTS: dict[str, dict[str, ExportFormat]] = {
+    "masks": {
+        "davis": ExportFormat("DAVIS palette PNG, a folder", "", masks_as_davis, frozenset({".png"})),
+        "tiff": ExportFormat("TIFF of labels", ".tif", masks_as_tiff),
+        "coco": ExportFormat("COCO run lengths (JSON)", ".json", masks_as_coco),
+    },
+    "maps": {
+        "zarr": ExportFormat("zarr", ".zarr", maps_as_zarr, _NEVER_REPLACED),
+        "tiff": ExportFormat("TIFF, a folder", "", maps_as_tiff, frozenset({".tif"})),
+    },
+    "features": {
+        "csv": ExportFormat("CSV", ".csv", partial(export_features, file_format="csv")),
+        "parquet": ExportFormat("Parquet", ".parquet", partial(export_features, file_format="parquet")),
+    },
+    "pointers": {
+        "csv": ExportFormat("CSV", ".csv", partial(export_pointers, file_format="csv")),
+        "parquet": ExportFormat("Parquet", ".parquet", partial(export_pointers, file_format="parquet")),
+    },
+    "boxes": {
+        "csv": ExportFormat("CSV", ".csv", partial(export_boxes, file_format="csv")),
+        "parquet": ExportFormat("Parquet", ".parquet", partial(export_boxes, file_format="parquet")),
+    },
+    "figures": {
+        "pdf": ExportFormat("PDF, a folder", "", partial(export_figures, file_format="pdf"), frozenset({".pdf"})),
+        "svg": ExportFormat("SVG, a folder", "", partial(export_figures, file_format="svg"), frozenset({".svg"})),
+        "png": ExportFormat("PNG, a folder", "", partial(export_figures, file_format="png"), frozenset({".png"})),
+    },
+    "video": {"mp4": ExportFormat("mp4, masks over the video", ".mp4", partial(export_overlay, colour_of=_colour))},
+    "run": {"run": ExportFormat("probe run, as it is", "", copy_run, _NEVER_REPLACED)},
+}
+"""What can be exported, and its formats; the first is the default."""
+
+
+def export_format(what: str, name: str | None = None) -> ExportFormat:
+    """Return a format by its name, or the default one.
+
+    Raises
+    ------
+    InputError
+        If there is no such thing or format.
+    """
+    if what not in EXPORTS:
+        raise InputError(f"{what!r} can't be exported: choose one of {', '.join(EXPORTS)}.")
+    formats = EXPORTS[what]
+    if name is not None and name not in formats:
+        raise InputError(f"{what} can't be exported as {name!r}: choose one of {', '.join(formats)}.")
+    return formats[name or next(iter(formats))]
+
+
+def default_name(run_name: str, what: str, chosen: ExportFormat) -> str:
+    """Return a name for an export in a folder that the user chose."""
+    return run_name + ("-copy" if what == "run" else f"-{what}") + chosen.ending
+
+
+def iterate_export(
+    run: ProbeRun, what: str, out: Path | str, name: str | None = None, *, overwrite: bool = False
+) -> Iterator[Progress]:
+    """Export a run step by step; closing the iterator in between leaves nothing behind.
+
+    Parameters
+    ----------
+    run
+        The run, finished or not.
+    what
+        A key of `EXPORTS`.
+    out
+        The file or folder to write. It is whole or not there.
+    name
+        A format of `what`; the first if None.
+    overwrite
+        Whether an earlier export at `out` may be replaced.
+
+    Raises
+    ------
+    InputError
+        If there is no such format, something is in the way, or the run holds nothing of the kind.
+    ResourceError
+        If the system refuses to write.
+    """
+    chosen = export_format(what, name)
+    out = Path(out)
+    check_target(out, overwrite=overwrite, suffixes=chosen.holds)
+    if out.absolute().is_relative_to(Path(run.path).absolute()):
+        raise InputError(f"{out} is inside the run itself: choose a place outside of it.")
+    yield from chosen.write(run, out)
+
+
+def export_run(
+    run: ProbeRun,
+    what: str,
+    out: Path | str,
+    name: str | None = None,
+    *,
+    overwrite: bool = False,
+    progress: ProgressCallback = ignore_progress,
+) -> Path:
+    """Export a run; parameters and errors as in `iterate_export`. Returns what was written."""
+    for event in iterate_export(run, what, out, name, overwrite=overwrite):
+        progress(event)
+    return Path(out)

@@ -1,0 +1,87 @@
+"""Where an export goes: never over something unasked, and whole or not there."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari_sam2_probe.common.errors import InputError, ProbeError, ResourceError
+from napari_sam2_probe.common.files import disk_error
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
+
+def check_target(out: Path, *, overwrite: bool, suffixes: Collection[str] | None) -> None:
+    """Make sure that an export may be written to `out`; nothing is made.
+
+    Parameters
+    ----------
+    out
+        The file or folder.
+    overwrite
+        Whether an earlier export there may be replaced.
+    suffixes
+        The endings of the files that the export puts into its folder; None if it is a single file. A folder that
+        holds anything else is never replaced.
+
+    Raises
+    ------
+    InputError
+        If something is there that may not be replaced.
+    """
+    if not os.path.lexists(out):
+        return
+    if not overwrite:
+        raise InputError(f"{out} exists already: choose another name, or allow it to be replaced.")
+    if suffixes is None:
+        if out.is_dir():
+            raise InputError(f"{out} is a folder where a file should go: choose another name.")
+    elif not out.is_dir() or not _holds_only(out, suffixes):
+        raise InputError(f"{out} holds other things than such an export and is not replaced: choose another name.")
+
+
+@contextmanager
+def atomic_folder(target: Path) -> Iterator[Path]:
+    """Give a temporary folder beside `target` that takes its place when the block ends well, else is removed.
+
+    Raises
+    ------
+    ResourceError
+        If the system refuses to write (disk full, no permission).
+    """
+    with writing(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        working = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}-"))
+    try:
+        with writing(target):
+            made = working / "made"
+            made.mkdir()
+            yield made
+            if target.is_dir():
+                target.rename(working / "before")
+            made.rename(target)
+    finally:
+        shutil.rmtree(working, ignore_errors=True)
+
+
+@contextmanager
+def writing(target: Path) -> Iterator[None]:
+    """Say in one sentence when the system refuses to write."""
+    try:
+        yield
+    except OSError as error:
+        said = disk_error(error, target)
+        if isinstance(said, ProbeError):
+            raise said from error
+        raise ResourceError(
+            f"{target} can't be written ({error.strerror or error}): choose a place where you may write."
+        ) from error
+
+
+def _holds_only(folder: Path, suffixes: Collection[str]) -> bool:
+    return all(entry.is_file() and entry.suffix in suffixes for entry in folder.iterdir())
