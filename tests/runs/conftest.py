@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 import torch
+from run_checks import H, T, W
 
 from napari_sam2_probe.runs.record import RunOptions, record_run
 from napari_sam2_probe.tracking.checkpoints import CheckpointFile
@@ -13,8 +13,6 @@ from napari_sam2_probe.tracking.loaded import LoadedModel
 from napari_sam2_probe.tracking.prompts import Prompt
 from napari_sam2_probe.video.folder import FolderSource
 from scenarios import moving_video, square_mask, write_video
-
-T, H, W = 6, 90, 160
 
 
 @pytest.fixture(scope="session")
@@ -55,8 +53,3 @@ def two_objects(tmp_path_factory, loaded, folder, two_prompts):
     run = record_run(FolderSource(folder), two_prompts, out, loaded, RunOptions(end=4))
     torch.set_num_threads(threads)
     return run
-
-
-def whole_frames(run) -> list[int]:
-    assert (run.tracked == run.tracked[:1]).all()
-    return np.flatnonzero(run.tracked[0]).tolist()

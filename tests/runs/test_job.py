@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from run_checks import T
 
-from conftest import T
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.probe.distance import FeatureOptions
 from napari_sam2_probe.runs.record import RunOptions, check_job, plan_passes

@@ -15,9 +15,9 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from run_checks import H, T, W, whole_frames
 from zarr.storage import LocalStore
 
-from conftest import H, T, W, whole_frames
 from napari_sam2_probe.cli import main
 from napari_sam2_probe.common import files
 from napari_sam2_probe.common.errors import InputError, ResourceError

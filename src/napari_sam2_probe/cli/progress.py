@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 LOG_SECONDS = 10.0
 """How often a line is written where stderr is no terminal: a log wants few lines, and none of a short job."""
 
+_KNOWN_TOTAL = "{l_bar}{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}]"
+_UNKNOWN_TOTAL = "{desc}: {n_fmt} [{elapsed}]"
+
 
 @contextmanager
 def progress_bars() -> Iterator[ProgressCallback]:
@@ -47,12 +50,11 @@ class _Bar:
     def _new_bar(event: Progress) -> Any:
         from tqdm import tqdm
 
-        is_bytes = event.unit == "byte"
         return tqdm(
             total=event.total or None,
             desc=event.what,
-            unit="B" if is_bytes else f" {event.unit}",
-            unit_scale=is_bytes,
+            unit_scale=event.unit == "byte",
+            bar_format=_KNOWN_TOTAL if event.total else _UNKNOWN_TOTAL,
             file=sys.stderr,
             dynamic_ncols=True,
         )
@@ -66,24 +68,28 @@ class _Lines:
         self._began = self._last = 0.0
 
     def show(self, event: Progress) -> None:
-        from tqdm import tqdm
-
         now = time.monotonic()
         if self._what != event.what:
             self._what, self._began, self._last = event.what, now, now
         if now - self._last >= LOG_SECONDS:
             self._last = now
-            is_bytes = event.unit == "byte"
-            line = tqdm.format_meter(
-                event.done,
-                event.total,
-                now - self._began,
-                ncols=0,
-                prefix=event.what,
-                unit="B" if is_bytes else f" {event.unit}",
-                unit_scale=is_bytes,
-            )
-            print(line, file=sys.stderr, flush=True)  # noqa: T201
+            print(_line(event, now - self._began), file=sys.stderr, flush=True)  # noqa: T201
 
     def close(self) -> None:
         """Do nothing: every line is whole."""
+
+
+def _line(event: Progress, seconds: float) -> str:
+    def amount(count: int) -> str:
+        return f"{count / 1e6:.0f} MB" if event.unit == "byte" else f"{count}"
+
+    if not event.total:
+        return f"{event.what}: {amount(event.done)}"
+    left = seconds / max(event.done, 1) * (event.total - event.done)
+    return f"{event.what}: {amount(event.done)} of {amount(event.total)}, about {_duration(left)} left"
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
