@@ -149,13 +149,16 @@ class JobQueue(QObject):
 
     def close(self) -> None:
         """Cancel everything and wait for the worker thread; called when the viewer closes."""
-        for job in tuple(self._waiting):
-            self.cancel(job)
+        waiting = tuple(self._waiting)
+        self._waiting.clear()
         worker = self._worker
         if worker is not None:
             self.cancel(worker.job)
             worker.wait()
             self._finish(worker)
+        # Only now, because what ends a waiting job may tidy up after the one that ran.
+        for job in waiting:
+            self._end(job, JobState.CANCELLED)
 
     def _start_next(self) -> None:
         if self._worker is None and self._waiting:

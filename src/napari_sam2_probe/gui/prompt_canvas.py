@@ -1,0 +1,353 @@
+"""The layers that prompts are given in: points, rectangles, painted masks; made, read, written and coloured."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from psygnal import Signal
+
+from napari_sam2_probe.figures.style import object_colour
+from napari_sam2_probe.gui.connections import Connections
+from napari_sam2_probe.gui.layers import METADATA_KEY
+from napari_sam2_probe.gui.prompt_snapshot import Click, Place, Rectangle, Snapshot, masks_in, snapshot_of
+from napari_sam2_probe.gui.time_axis import shown_frame
+from napari_sam2_probe.gui.videos import placement
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    import napari
+    from napari.layers import Labels, Layer, Points, Shapes
+    from napari.utils.colormaps import DirectLabelColormap
+
+    from napari_sam2_probe.gui.prompt_state import Key, PackedMask, PromptState
+    from napari_sam2_probe.gui.state import VideoEntry
+
+PROMPTS = "prompts"
+"""Value of ``content`` in the metadata of these layers."""
+
+POSITIVE, NEGATIVE = "#009E73", "#D55E00"
+"""Okabe and Ito's green and vermilion, told apart under every common colour blindness."""
+
+_ALL_IDS = range(1, 255)
+_POINT_SIZE_SHARE = 40
+_EDGE_WIDTH_SHARE = 300
+
+
+class PromptCanvas:
+    """The prompt layers of one video.
+
+    They are made when they are first wanted, lie over the video wherever its layer lies, and may be renamed, moved
+    or deleted like any other.
+
+    Parameters
+    ----------
+    viewer
+        The viewer.
+    video
+        The video.
+    keys
+        What keys do in each of the layers.
+    """
+
+    changed = Signal()
+    """The user changed something in a layer that is no mask."""
+
+    painted = Signal(int)
+    """The user painted on a frame."""
+
+    removed = Signal(object)
+    """The user deleted a layer: the fields of a `Snapshot` that it held, empty."""
+
+    def __init__(self, viewer: napari.Viewer, video: VideoEntry, keys: Mapping[str, Callable[..., None]]) -> None:
+        self._viewer = viewer
+        self._video = video
+        self._keys = dict(keys)
+        self._connections = Connections()
+        self._points: Points | None = None
+        self._boxes: Shapes | None = None
+        self._masks: Labels | None = None
+        self._writing = False
+        self._obj_id = 1
+        self._positive = True
+        self._hidden: frozenset[int] = frozenset()
+        self._colours: dict[int, str] = {}
+        self._connections.add(viewer.layers.events.removed, self._on_layer_removed)
+
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        """The layers that are there."""
+        return tuple(layer for layer in (self._points, self._boxes, self._masks) if layer is not None)
+
+    def show_points(self) -> Points:
+        """Make the points layer the active one, ready to add points."""
+        if self._points is None:
+            self._points = self._add_points()
+        return self._activate(self._points, "add")
+
+    def show_boxes(self) -> Shapes:
+        """Make the shapes layer the active one, ready to draw a rectangle."""
+        if self._boxes is None:
+            self._boxes = self._add_boxes()
+        return self._activate(self._boxes, "add_rectangle")
+
+    def show_masks(self) -> Labels:
+        """Make the labels layer the active one, ready to paint."""
+        if self._masks is None:
+            self._masks = self._add_masks()
+        return self._activate(self._masks, "paint")
+
+    def set_defaults(self, obj_id: int, positive: bool) -> None:
+        """Let new prompts be for this object, and new points have this sign."""
+        self._obj_id, self._positive = obj_id, positive
+        self._set_defaults()
+
+    def set_looks(self, colours: Mapping[int, str], hidden: frozenset[int]) -> None:
+        """Draw objects in these colours, but the hidden ones not at all."""
+        self._colours, self._hidden = dict(colours), hidden
+        self._set_defaults()
+        self.style()
+
+    def selected_points(self) -> tuple[int, ...]:
+        """Return the points that are selected, while points are being selected."""
+        layer = self._points
+        return () if layer is None or str(layer.mode) != "select" else tuple(sorted(layer.selected_data))
+
+    def close(self) -> None:
+        """Let go of the layers; they stay in the viewer."""
+        self._connections.close()
+        for layer in self.layers:
+            for key in self._keys:
+                with suppress(KeyError, ValueError):
+                    layer.bind_key(key, None)
+        self._points = self._boxes = self._masks = None
+
+    # Reading.
+
+    def read(self, now: Snapshot) -> Snapshot:
+        """Return what the points and shapes layers hold, with the masks and choices of `now`."""
+        return Snapshot(self._read_points(), self._read_boxes(), now.masks, now.chosen)
+
+    def read_masks(self, frame_idx: int) -> dict[Key, PackedMask]:
+        """Return the painted masks of a frame."""
+        return {} if self._masks is None else masks_in(np.asarray(self._masks.data[frame_idx]), frame_idx)
+
+    def states(self, snapshot: Snapshot) -> dict[Key, PromptState]:
+        """Return what a snapshot says in pixels of the video."""
+        size = (self._video.source.height, self._video.source.width)
+        return snapshot.states(self._to_video(self._points), self._to_video(self._boxes), size)
+
+    def snapshot_of(self, states: Mapping[Key, PromptState]) -> Snapshot:
+        """Return what the layers hold when they say `states`."""
+        return snapshot_of(states, self._from_video(self._points), self._from_video(self._boxes))
+
+    def _read_points(self) -> tuple[Click, ...]:
+        if self._points is None:
+            return ()
+        table = self._points.features
+        rows = zip(self._points.data, table["obj_id"], table["positive"], strict=True)
+        return tuple(Click(_place(place), int(obj_id), bool(positive)) for place, obj_id, positive in rows)
+
+    def _read_boxes(self) -> tuple[Rectangle, ...]:
+        if self._boxes is None:
+            return ()
+        rows = zip(self._boxes.data, self._boxes.features["obj_id"], strict=True)
+        return tuple(Rectangle(tuple(_place(corner) for corner in shape), int(obj_id)) for shape, obj_id in rows)
+
+    # Writing.
+
+    def write(self, snapshot: Snapshot, before: Snapshot) -> None:
+        """Show a snapshot in place of another."""
+        with self._own_change():
+            if self._points is not None:
+                self._write_points(self._points, snapshot.clicks)
+            if self._boxes is not None:
+                self._write_boxes(self._boxes, snapshot.rectangles)
+            if self._masks is not None:
+                self._write_masks(self._masks, snapshot, before)
+        self.style()
+
+    @staticmethod
+    def _write_points(layer: Points, clicks: tuple[Click, ...]) -> None:
+        layer.selected_data = set()
+        layer.data = np.array([click.place for click in clicks]).reshape(-1, 3)
+        layer.features = _features(
+            obj_id=[click.obj_id for click in clicks], positive=[click.positive for click in clicks]
+        )
+
+    @staticmethod
+    def _write_boxes(layer: Shapes, rectangles: tuple[Rectangle, ...]) -> None:
+        layer.selected_data = set()
+        layer.data = []
+        if rectangles:
+            layer.add_rectangles([np.array(rectangle.corners) for rectangle in rectangles])
+        layer.features = _features(obj_id=[rectangle.obj_id for rectangle in rectangles])
+
+    @staticmethod
+    def _write_masks(layer: Labels, snapshot: Snapshot, before: Snapshot) -> None:
+        painted = {key[0] for key in (*before.masks, *snapshot.masks)}
+        for frame_idx in painted:
+            labels = np.zeros(layer.data.shape[1:], layer.data.dtype)
+            for (at, obj_id), mask in snapshot.masks.items():
+                if at == frame_idx:
+                    labels[mask.unpack()] = obj_id
+            layer.data[frame_idx] = labels
+        layer.refresh()
+
+    def style(self) -> None:
+        """Let colour and symbol say what the features say."""
+        with self._own_change():
+            points, boxes = self._points, self._boxes
+            if points is not None and len(points.data):
+                clicks = self._read_points()
+                points.face_color = [POSITIVE if click.positive else NEGATIVE for click in clicks]
+                points.border_color = [self._colour(click.obj_id) for click in clicks]
+                points.symbol = ["disc" if click.positive else "x" for click in clicks]
+                points.shown = np.array([click.obj_id not in self._hidden for click in clicks])
+            if boxes is not None and len(boxes.data):
+                boxes.edge_color = [
+                    "transparent" if rectangle.obj_id in self._hidden else self._colour(rectangle.obj_id)
+                    for rectangle in self._read_boxes()
+                ]
+            if self._masks is not None:
+                self._masks.colormap = self._colormap()
+
+    # The layers.
+
+    def _add_points(self) -> Points:
+        layer = self._viewer.add_points(
+            np.zeros((0, 3)),
+            name=f"points · {self._video.layer.name}",
+            features=_features(obj_id=[], positive=[]),
+            size=max(2.0, max(self._video.source.height, self._video.source.width) / _POINT_SIZE_SHARE),
+            border_width=0.2,
+            opacity=1.0,
+            **self._about(),
+        )
+        self._connections.add(layer.events.data, self._on_change)
+        self._bind(layer)
+        self._points = layer
+        self._set_defaults()
+        return layer
+
+    def _add_boxes(self) -> Shapes:
+        layer = self._viewer.add_shapes(
+            ndim=3,
+            name=f"boxes · {self._video.layer.name}",
+            features=_features(obj_id=[]),
+            face_color="transparent",
+            edge_width=max(1.0, max(self._video.source.height, self._video.source.width) / _EDGE_WIDTH_SHARE),
+            opacity=1.0,
+            **self._about(),
+        )
+        self._connections.add(layer.events.data, self._on_change)
+        self._bind(layer)
+        self._boxes = layer
+        self._set_defaults()
+        return layer
+
+    def _add_masks(self) -> Labels:
+        source = self._video.source
+        # Zeros that nobody has touched take no memory, and only painted frames are touched.
+        layer = self._viewer.add_labels(
+            np.zeros((source.num_frames, source.height, source.width), np.uint8),
+            name=f"painted masks · {self._video.layer.name}",
+            colormap=self._colormap(),
+            opacity=0.6,
+            **self._about(),
+        )
+        layer.n_edit_dimensions = 2
+        self._connections.add(layer.events.paint, self._on_paint)
+        self._bind(layer)
+        self._masks = layer
+        self._set_defaults()
+        return layer
+
+    def _about(self) -> dict[str, Any]:
+        return {**placement(self._video.layer), "metadata": {METADATA_KEY: {"content": PROMPTS}}}
+
+    def _bind(self, layer: Layer) -> None:
+        for key, action in self._keys.items():
+            layer.bind_key(key, action, overwrite=True)
+
+    def _activate(self, layer: Any, mode: str) -> Any:
+        self._viewer.layers.selection.active = layer
+        layer.mode = mode
+        return layer
+
+    def _set_defaults(self) -> None:
+        with self._own_change():
+            if self._points is not None:
+                # The defaults would otherwise be given to what is selected.
+                self._points.selected_data = set()
+                self._points.feature_defaults = {"obj_id": self._obj_id, "positive": self._positive}
+                self._points.current_face_color = POSITIVE if self._positive else NEGATIVE
+                self._points.current_border_color = self._colour(self._obj_id)
+                self._points.current_symbol = "disc" if self._positive else "x"
+            if self._boxes is not None:
+                self._boxes.selected_data = set()
+                self._boxes.feature_defaults = {"obj_id": self._obj_id}
+                self._boxes.current_edge_color = self._colour(self._obj_id)
+            if self._masks is not None:
+                self._masks.selected_label = self._obj_id
+
+    def _colour(self, obj_id: int) -> str:
+        return self._colours.get(obj_id) or object_colour(obj_id)
+
+    def _colormap(self) -> DirectLabelColormap:
+        from napari.utils.colormaps import DirectLabelColormap
+
+        shown: dict[int | None, str] = {i: self._colour(i) for i in _ALL_IDS if i not in self._hidden}
+        return DirectLabelColormap(color_dict={None: "transparent", **shown})
+
+    def _on_change(self, event: Any) -> None:
+        # What is about to change is told too; only what has changed matters.
+        if not self._writing and not str(event.action).lower().endswith("ing"):
+            self.changed.emit()
+
+    def _on_paint(self, _: Any) -> None:
+        if not self._writing and self._masks is not None:
+            self.painted.emit(shown_frame(self._viewer, self._masks))
+
+    def _on_layer_removed(self, event: Any) -> None:
+        layer = event.value
+        if layer not in self.layers:
+            return
+        gone = {}
+        if layer is self._points:
+            self._points, gone = None, {"clicks": ()}
+        elif layer is self._boxes:
+            self._boxes, gone = None, {"rectangles": ()}
+        else:
+            self._masks, gone = None, {"masks": {}}
+        self.removed.emit(gone)
+
+    @contextmanager
+    def _own_change(self) -> Iterator[None]:
+        before, self._writing = self._writing, True
+        try:
+            yield
+        finally:
+            self._writing = before
+
+    def _to_video(self, layer: Layer | None) -> Any:
+        video = self._video.layer
+        return lambda place: place if layer is None else _place(video.world_to_data(layer.data_to_world(place)))
+
+    def _from_video(self, layer: Layer | None) -> Any:
+        video = self._video.layer
+        return lambda place: place if layer is None else _place(layer.world_to_data(video.data_to_world(place)))
+
+
+def _place(values: Any) -> Place:
+    t, y, x = (float(value) for value in values)
+    return t, y, x
+
+
+def _features(**columns: list[Any]) -> Any:
+    import pandas as pd
+
+    types = {"obj_id": np.int64, "positive": bool}
+    return pd.DataFrame({name: np.array(values, types[name]) for name, values in columns.items()})

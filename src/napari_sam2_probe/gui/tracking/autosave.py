@@ -1,0 +1,121 @@
+"""Runs that are on disk while one works, and those that a crash left unfinished."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import platformdirs
+
+from napari_sam2_probe.common.files import atomic_write_text
+from napari_sam2_probe.gui.prompt_state import Key, PromptState
+from napari_sam2_probe.runs import is_run
+from napari_sam2_probe.runs.prompts_file import prompts_from_json
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+INFO = "run.json"
+
+
+def default_runs_folder() -> Path:
+    """Return the folder that runs of the window go to; it need not exist yet."""
+    return platformdirs.user_data_path("napari-sam2-probe") / "runs"
+
+
+def new_run_folder(runs_folder: Path, video: str, at: datetime) -> Path:
+    """Return a free path for a run, named by video and time."""
+    name = re.sub(r"[^\w .-]+", "-", video).strip(" .-") or "video"
+    stem = f"{name} {at:%Y-%m-%d %H.%M.%S}"
+    candidates = (runs_folder / (stem if number == 1 else f"{stem} ({number})") for number in range(1, 1000))
+    return next(path for path in candidates if not path.exists())
+
+
+@dataclass(frozen=True)
+class UnfinishedRun:
+    """A run that was never finished and that nobody works on now.
+
+    Attributes
+    ----------
+    path
+        Its folder.
+    video_name, video_path, fingerprint
+        The video; it is an array without a path, or has one that is still there.
+    started
+        When, as ISO 8601 in UTC.
+    """
+
+    path: Path
+    video_name: str
+    video_path: str | None
+    fingerprint: str
+    started: str
+
+    def restore(self) -> tuple[dict[Key, PromptState], dict[int, str]]:
+        """Return its prompts, and the names of its objects.
+
+        Raises
+        ------
+        InputError
+            If a prompt in it can't be read any more.
+        """
+        info = _info(self.path) or {}
+        chosen = {(e["frame"], e["object_id"]): e["candidate"] for e in info.get("chosen_candidates", ())}
+        prompts = prompts_from_json(info.get("prompts", []), self.path / INFO)
+        states = {(p.frame_idx, p.obj_id): PromptState.of(p, chosen.get((p.frame_idx, p.obj_id))) for p in prompts}
+        return states, {int(obj_id): name for obj_id, name in info.get("object_names", {}).items()}
+
+    def set_aside(self, continued_in: str) -> None:
+        """Note that another run goes on with this one, so that it is not offered again; nothing is deleted."""
+        info = _info(self.path)
+        if info is not None:
+            atomic_write_text(self.path / INFO, json.dumps(info | {"continued_in": continued_in}, indent=2) + "\n")
+
+
+def unfinished_runs(runs_folder: Path) -> list[UnfinishedRun]:
+    """Return the unfinished runs in a folder whose video can still be there, the latest first."""
+    if not runs_folder.is_dir():
+        return []
+    found = (_unfinished(path) for path in runs_folder.iterdir() if is_run(path))
+    return sorted((run for run in found if run is not None), key=lambda run: run.started, reverse=True)
+
+
+def mark_of_this_process() -> dict[str, Any]:
+    """Return what tells a run that is being written from one that was left behind."""
+    import psutil
+
+    return {"pid": os.getpid(), "created": psutil.Process().create_time()}
+
+
+def _unfinished(path: Path) -> UnfinishedRun | None:
+    info = _info(path)
+    if info is None or info.get("finished") or "live" not in info or "continued_in" in info or not info.get("prompts"):
+        return None
+    video = info["video"]
+    if _is_running(info["live"]) or not (video["path"] is None or Path(video["path"]).exists()):
+        return None
+    return UnfinishedRun(path, video["name"], video["path"], video["sha256"], info["times"]["started"])
+
+
+def _is_running(mark: dict[str, Any] | None) -> bool:
+    import psutil
+
+    if mark is None:
+        return False
+    try:
+        # A number is given again to another process after the first has ended.
+        return bool(abs(psutil.Process(mark["pid"]).create_time() - mark["created"]) < 1)
+    except psutil.Error:
+        return False
+
+
+def _info(path: Path) -> dict[str, Any] | None:
+    try:
+        info = json.loads((path / INFO).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return info if isinstance(info, dict) else None

@@ -1,0 +1,384 @@
+"""The window's side of tracking: what the Track panel shows and does, without its widgets."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from enum import Enum
+from functools import partial
+from typing import TYPE_CHECKING, Any
+from weakref import ref
+
+from psygnal import Signal
+
+from napari_sam2_probe.gui.connections import Connections
+from napari_sam2_probe.gui.jobs import Job, JobState
+from napari_sam2_probe.gui.prompt_layers import PromptLayers
+from napari_sam2_probe.gui.state import RunEntry, state_of
+from napari_sam2_probe.gui.time_axis import show_frame
+from napari_sam2_probe.gui.tracking import events
+from napari_sam2_probe.gui.tracking.autosave import default_runs_folder
+from napari_sam2_probe.gui.tracking.inbox import Inbox
+from napari_sam2_probe.gui.tracking.live import LiveRun
+from napari_sam2_probe.gui.tracking.objects import ObjectList
+from napari_sam2_probe.gui.tracking.result_layer import ResultLayer
+from napari_sam2_probe.gui.tracking.scores import ScoreTable
+from napari_sam2_probe.gui.tracking.shelf import ModelShelf
+from napari_sam2_probe.tracking.loaded import ModelChoice
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+    from pathlib import Path
+
+    import napari
+
+    from napari_sam2_probe.common.progress import Progress
+    from napari_sam2_probe.gui.prompt_state import Key, PromptState
+    from napari_sam2_probe.gui.state import VideoEntry
+    from napari_sam2_probe.gui.tracking.autosave import UnfinishedRun
+    from napari_sam2_probe.gui.tracking.plan import RunDirection
+
+
+class Phase(Enum):
+    """What tracking does now."""
+
+    IDLE = "idle"
+    PROMPTING = "prompting"
+    TRACKING = "tracking"
+    PAUSED = "paused"
+
+
+class TrackController:
+    """Prompts, objects and the live run of the video that is worked on; all of it in the GUI thread.
+
+    Parameters
+    ----------
+    viewer
+        The viewer.
+    """
+
+    phase_changed = Signal(object)
+    """The `Phase` is another."""
+
+    progressed = Signal(object, object)
+    """`Progress`, and the seconds that are left where they can be told, else None."""
+
+    video_changed = Signal(object)
+    """Another `VideoEntry` is worked on, or None; prompts, objects and scores are new."""
+
+    scores_changed = Signal()
+    """There are other scores."""
+
+    candidates_changed = Signal(object, tuple)
+    """Frame and object, and the predicted IoU of the masks that SAM 2 considered there; empty for a single one."""
+
+    told = Signal(str)
+    """Something that the user should read, but that is no error."""
+
+    refused = Signal(str)
+    """What the user asked for can't be done: why."""
+
+    def __init__(self, viewer: napari.Viewer) -> None:
+        self._viewer = ref(viewer)
+        self.state = state_of(viewer)
+        self.objects = ObjectList()
+        self.prompts: PromptLayers | None = None
+        self.scores: ScoreTable | None = None
+        self.choice = ModelChoice()
+        self.runs_folder: Path = default_runs_folder()
+        self.follow = True
+        self._video: VideoEntry | None = None
+        self._result: ResultLayer | None = None
+        self._live: LiveRun | None = None
+        self._inbox = Inbox()
+        self._shelf = ModelShelf()
+        self._entry: RunEntry | None = None
+        self._earlier: UnfinishedRun | None = None
+        self._job: Job | None = None
+        self._phase = Phase.IDLE
+        self._steps: deque[tuple[float, int]] = deque(maxlen=12)
+        self._followed = 0.0
+        self._closing = False
+        self._connections = Connections()
+        self._connections.add(viewer.layers.events.removed, self._on_layer_removed)
+        self._connections.add(self.state.video_changed, self._set_video)
+        self._connections.add(self.state.object_changed, self._on_object)
+        self._connections.add(self.state.jobs.progressed, self._on_progress)
+        self._connections.add(self.objects.changed, self._on_looks)
+        self._connections.add(self.objects.removed, self._on_object_removed)
+        self._set_video(self.state.video)
+
+    @property
+    def video(self) -> VideoEntry | None:
+        """The video that is worked on."""
+        return self._video
+
+    @property
+    def phase(self) -> Phase:
+        """What tracking does now."""
+        return self._phase
+
+    # What the panel does.
+
+    def choose_model(self, choice: ModelChoice) -> None:
+        """Track with another model from now on; all prompts are said to it when it is first needed."""
+        if choice != self.choice:
+            self.choice = choice
+            self._drop_live()
+
+    def add_object(self) -> None:
+        """Add an object, and work on it."""
+        self.state.obj_id = self.objects.add().obj_id
+
+    def propagate(self, direction: RunDirection) -> None:
+        """Track all objects through the video, or to its beginning."""
+        if self._video is None or self._phase is Phase.TRACKING:
+            return
+        if not (self.prompts and self.prompts.states):
+            self.refused.emit("Nothing to track yet: click on the object, draw a box around it, or paint it first.")
+            return
+        self._steps.clear()
+        live = self._get_live()
+        self._submit("track", partial(live.propagate, direction), Phase.TRACKING)
+
+    def pause(self) -> None:
+        """Let tracking wait after the frame it is at; prompts can be given meanwhile."""
+        if self._phase is Phase.TRACKING and self._live is not None:
+            self._live.pause()
+
+    def resume(self) -> None:
+        """Go on tracking."""
+        if self._phase is Phase.PAUSED and self._live is not None:
+            self._steps.clear()
+            self._submit("track", self._live.resume, Phase.TRACKING)
+
+    def cancel(self) -> None:
+        """Stop tracking, or loading; what is done is kept."""
+        if self._phase is Phase.PAUSED and self._live is not None:
+            self._submit("stop", self._live.stop, Phase.PROMPTING)
+        elif self._job is not None:
+            self.state.jobs.cancel(self._job)
+
+    def restore(self, run: UnfinishedRun) -> None:
+        """Go on with a run that was left unfinished: its prompts are said again and its masks shown."""
+        if self.prompts is None:
+            return
+        states, names = run.restore()
+        self._drop_live()
+        self._earlier = run
+        self.objects.reset({obj_id: names.get(obj_id, f"Object {obj_id}") for _, obj_id in states} | names)
+        self.state.obj_id = self.objects.entries[0].obj_id
+        self.prompts.restore(states)
+
+    def close(self) -> None:
+        """End whatever runs, without waiting for it; calling it twice is harmless."""
+        self._connections.close()
+        self._drop_live()
+        self._let_go_of_video()
+
+    def shut_down(self) -> None:
+        """End whatever runs and wait for it: the window closes."""
+        self._closing = True
+        self.close()
+        self.state.jobs.close()
+        self._shelf.clear()
+
+    # The video.
+
+    def _set_video(self, video: VideoEntry | None) -> None:
+        if video is self._video:
+            return
+        self._drop_live()
+        self._let_go_of_video()
+        viewer = self._viewer()
+        self._video = video
+        self.objects.reset()
+        if video is not None and viewer is not None:
+            self.scores = ScoreTable(video.source.num_frames)
+            self.prompts = PromptLayers(viewer, video)
+            self.prompts.set_object(self.state.obj_id)
+            self.prompts.changed.connect(self._on_prompts)
+            self.prompts.refused.connect(self.refused.emit)
+            self._result = ResultLayer(viewer, video, self.scores_changed.emit)
+        self.state.obj_id = 1
+        self.video_changed.emit(video)
+
+    def _let_go_of_video(self) -> None:
+        if self._live is not None:
+            self._live.close()
+            self._live = None
+        if self.prompts is not None:
+            self.prompts.changed.disconnect(self._on_prompts)
+            self.prompts.close()
+        if self._result is not None:
+            self._result.close()
+        self.prompts = self.scores = self._result = self._video = self._earlier = None
+
+    def _on_layer_removed(self, event: Any) -> None:
+        if self._video is not None and event.value is self._video.layer:
+            self.state.video = None
+
+    # The live run.
+
+    def _get_live(self) -> LiveRun:
+        assert self._video is not None
+        assert self.prompts is not None
+        if self._live is None:
+            self._inbox = Inbox()
+            self._inbox.put(self.prompts.states)
+            earlier = None if self._earlier is None else self._earlier.path
+            source = self._video.source
+            self._live = LiveRun(source, self.choice, self.runs_folder, self._shelf, self._inbox, earlier)
+        self._live.name_objects(self.objects.names)
+        return self._live
+
+    def _drop_live(self) -> None:
+        """End the live run; its folder stays. The next one is told all prompts anew."""
+        live, self._live = self._live, None
+        if live is None:
+            return
+        if self._job is not None:
+            self.state.jobs.cancel(self._job)
+        entry, self._entry = self._entry, None
+        self._earlier = None
+        self._set_phase(Phase.IDLE)
+
+        def close() -> Generator[Any, None, None]:
+            live.close()
+            yield from ()
+
+        def closed(state: JobState) -> None:
+            # A queue that was closed has not begun this.
+            live.close()
+            if self._video is None:
+                self._shelf.clear()
+            if self._closing or entry is None:
+                return
+            if entry.path.is_dir():
+                self.state.add_run(RunEntry(entry.path, entry.title), make_current=self.state.current_run is entry)
+            else:
+                self.state.remove_run(entry)
+
+        self.state.jobs.submit(Job("close the run", close, on_end=closed))
+
+    def _submit(self, title: str, work: Any, phase: Phase) -> None:
+        live = self._live
+        assert live is not None
+        assert self._video is not None
+        name = self._video.source.name
+        job = Job(f"{title} {name}", work)
+        job.on_result = partial(self._on_event, live)
+        job.on_end = partial(self._on_end, job, phase)
+        self._job = job
+        self._set_phase(phase)
+        self.state.jobs.submit(job)
+
+    def _on_prompts(self, wishes: dict[Key, PromptState]) -> None:
+        for _, obj_id in wishes:
+            self.objects.add(obj_id)
+        if self._live is not None:
+            self._inbox.put(wishes)
+        self._get_live()
+        self._apply_if_idle()
+
+    def _apply_if_idle(self) -> None:
+        # While tracking, the inbox is looked into after every frame.
+        if self._job is None and self._inbox and self._live is not None:
+            self._submit("prompt", self._live.apply, Phase.PAUSED if self._phase is Phase.PAUSED else Phase.PROMPTING)
+
+    def _on_object(self, obj_id: int) -> None:
+        self.objects.add(obj_id)
+        if self.prompts is not None:
+            self.prompts.set_object(obj_id)
+        self.scores_changed.emit()
+
+    def _on_object_removed(self, obj_id: int) -> None:
+        if self.prompts is not None:
+            self.prompts.remove_object(obj_id)
+        if self.scores is not None:
+            self.scores.forget(obj_id)
+        if self._live is not None:
+            self._inbox.remove(obj_id)
+            self._apply_if_idle()
+        if self.state.obj_id == obj_id and self.objects.entries:
+            self.state.obj_id = self.objects.entries[0].obj_id
+        self.scores_changed.emit()
+
+    def _on_looks(self) -> None:
+        if self.prompts is not None:
+            self.prompts.set_looks(self.objects.colours, self.objects.hidden)
+        if self._result is not None:
+            self._result.recolour(self.objects.colormap())
+        if self._live is not None:
+            self._live.name_objects(self.objects.names)
+
+    # What jobs say.
+
+    def _on_event(self, live: LiveRun, event: Any) -> None:
+        if live is not self._live or self._result is None or self.scores is None:
+            return
+        if isinstance(event, events.FrameShown):
+            self.scores.take(event)
+            self._result.frame_changed(event.frame_idx)
+            if event.tracked and self.follow:
+                self._show_frame(event.frame_idx)
+        elif isinstance(event, events.FramesSaved) and self._entry is not None:
+            for frame_idx in event.frames:
+                self.state.run_progressed.emit(self._entry, frame_idx)
+        elif isinstance(event, events.CandidatesShown):
+            self.candidates_changed.emit(event.key, event.predicted_iou)
+        elif isinstance(event, events.Refused):
+            self.refused.emit(event.reason)
+        elif isinstance(event, events.Ready):
+            self._result.show(event.masks, self.objects.colormap())
+            if not event.trained:
+                self.told.emit("This model is untrained: its masks mean nothing.")
+        elif isinstance(event, events.RunStarted):
+            self._on_run_started(event.path)
+        elif isinstance(event, events.Paused):
+            self._set_phase(Phase.PAUSED)
+
+    def _on_run_started(self, path: Path) -> None:
+        assert self._result is not None
+        self._result.tell_run(path)
+        self._entry = self.state.add_run(RunEntry(path, path.name, live=True))
+        if self._earlier is not None:
+            self._earlier.set_aside(path.name)
+
+    def _show_frame(self, frame_idx: int) -> None:
+        viewer = self._viewer()
+        now = time.monotonic()
+        # No more often than masks are drawn.
+        if viewer is not None and self._video is not None and now - self._followed > 0.1:
+            self._followed = now
+            show_frame(viewer, frame_idx, self._video.layer)
+
+    def _on_end(self, job: Job, phase: Phase, state: JobState) -> None:
+        if job is not self._job:
+            return
+        self._job = None
+        if self._phase is not Phase.PAUSED or state is not JobState.DONE:
+            self._set_phase(Phase.IDLE)
+        if phase is Phase.TRACKING and self._entry is not None:
+            self.state.run_finished.emit(self._entry)
+        if state is JobState.FAILED:
+            # What went wrong (memory, a missing device, a full disk) would go wrong again with the same session.
+            self._drop_live()
+        else:
+            self._apply_if_idle()
+
+    def _on_progress(self, job: Job, progress: Progress) -> None:
+        if job is not self._job:
+            return
+        left = None
+        if progress.unit == "frame":
+            self._steps.append((time.monotonic(), progress.done))
+            (then, first), (now, last) = self._steps[0], self._steps[-1]
+            if last > first:
+                left = (now - then) / (last - first) * (progress.total - last)
+        self.progressed.emit(progress, left)
+
+    def _set_phase(self, phase: Phase) -> None:
+        if phase is not self._phase:
+            self._phase = phase
+            self.phase_changed.emit(phase)

@@ -1,0 +1,107 @@
+"""What a live run tells the window: plain values, no tensors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from napari_sam2_probe.gui.prompt_state import Key
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """The model is loaded.
+
+    Attributes
+    ----------
+    masks
+        (T, H, W) uint16 zarr array of object ids, which grows; for a labels layer.
+    trained
+        Whether there are weights; without, masks mean nothing.
+    """
+
+    masks: Any
+    trained: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RunStarted:
+    """The run has a folder on disk now."""
+
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class FrameShown:
+    """A frame has other masks now, from a prompt or from tracking.
+
+    Attributes
+    ----------
+    frame_idx
+        The frame.
+    obj_ids
+        The O objects.
+    object_scores, predicted_iou
+        (O,) float32; NaN where nothing is known.
+    tracked
+        Whether the frame was tracked, and not only prompted.
+    """
+
+    frame_idx: int
+    obj_ids: tuple[int, ...]
+    object_scores: NDArray[np.float32]
+    predicted_iou: NDArray[np.float32]
+    tracked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CandidatesShown:
+    """SAM 2 considered several masks, or none but the one it gave.
+
+    Attributes
+    ----------
+    key
+        Frame and object.
+    predicted_iou
+        By candidate; empty where the prompt was not ambiguous.
+    """
+
+    key: Key
+    predicted_iou: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """What the user asked for can't be done; everything else still holds."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class FramesSaved:
+    """These frames are on disk now."""
+
+    frames: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectForgotten:
+    """An object is gone, and its masks with it."""
+
+    obj_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Paused:
+    """Tracking waits to be resumed."""
+
+
+@dataclass(frozen=True, slots=True)
+class PassesDone:
+    """All that was asked for is tracked."""

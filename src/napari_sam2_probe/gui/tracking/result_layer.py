@@ -1,0 +1,99 @@
+"""The labels layer that shows the masks of a live run, drawn anew no more often than a person can see."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import QTimer
+
+from napari_sam2_probe.gui.layers import MASK_OPACITY, METADATA_KEY
+from napari_sam2_probe.gui.time_axis import shown_frame
+from napari_sam2_probe.gui.videos import placement
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import napari
+    from napari.layers import Labels
+    from napari.utils.colormaps import DirectLabelColormap
+
+    from napari_sam2_probe.gui.state import VideoEntry
+
+_REDRAW_MS = 100
+
+
+class ResultLayer:
+    """Adds the layer, and refreshes it when the frame that is looked at has changed.
+
+    Parameters
+    ----------
+    viewer, video
+        Where.
+    on_redraw
+        Called after every time that the layer may have been drawn.
+    """
+
+    def __init__(self, viewer: napari.Viewer, video: VideoEntry, on_redraw: Callable[[], None]) -> None:
+        self._viewer = viewer
+        self._video = video
+        self._on_redraw = on_redraw
+        self._layer: Labels | None = None
+        self._changed: set[int] = set()
+        self._timer = QTimer()
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(_REDRAW_MS)
+        self._timer.timeout.connect(self._redraw)
+
+    @property
+    def layer(self) -> Labels | None:
+        """The layer, if it is in the viewer."""
+        return self._layer if self._layer in self._viewer.layers else None
+
+    def show(self, masks: Any, colormap: DirectLabelColormap) -> None:
+        """Show other masks, (T, H, W), in the layer; it is added below prompts if it isn't there."""
+        if self.layer is not None:
+            self._layer.data = masks
+            return
+        about = {METADATA_KEY: {"content": "masks"}}
+        active = self._viewer.layers.selection.active
+        self._layer = self._viewer.add_labels(
+            masks,
+            name=f"masks · {self._video.layer.name}",
+            opacity=MASK_OPACITY,
+            colormap=colormap,
+            metadata=about,
+            **placement(self._video.layer),
+        )
+        # Painting here would change nothing that SAM 2 knows; masks are painted in the layer for it.
+        self._layer.editable = False
+        place = self._viewer.layers.index(self._layer)
+        self._viewer.layers.move(place, self._viewer.layers.index(self._video.layer) + 1)
+        if active is not None:
+            self._viewer.layers.selection.active = active
+
+    def tell_run(self, path: Any) -> None:
+        """Note in the layer which run it shows."""
+        if self._layer is not None:
+            self._layer.metadata[METADATA_KEY] = {"content": "masks", "run": str(path)}
+
+    def recolour(self, colormap: DirectLabelColormap) -> None:
+        """Show objects in other colours."""
+        if self.layer is not None:
+            self._layer.colormap = colormap
+
+    def frame_changed(self, frame_idx: int) -> None:
+        """Learn that a frame has other masks."""
+        self._changed.add(frame_idx)
+        if not self._timer.isActive():
+            self._timer.start()
+
+    def close(self) -> None:
+        """Refresh no more; the layer stays in the viewer."""
+        self._timer.stop()
+
+    def _redraw(self) -> None:
+        layer = self.layer
+        if layer is not None and shown_frame(self._viewer, layer) in self._changed:
+            layer.refresh()
+        self._changed.clear()
+        self._on_redraw()

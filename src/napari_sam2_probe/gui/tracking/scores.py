@@ -1,0 +1,49 @@
+"""Object score and predicted IoU of every frame, as far as they are known."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from napari_sam2_probe.gui.tracking.events import FrameShown
+
+
+class ScoreTable:
+    """Numbers by object and frame; NaN where nothing is known.
+
+    Parameters
+    ----------
+    num_frames
+        Frames of the video, T.
+    """
+
+    def __init__(self, num_frames: int) -> None:
+        self.num_frames = num_frames
+        self._numbers: dict[int, NDArray[np.float32]] = {}
+
+    def take(self, shown: FrameShown) -> None:
+        """Note the numbers of a frame."""
+        rows = zip(shown.obj_ids, shown.object_scores, shown.predicted_iou, strict=True)
+        for obj_id, score, iou in rows:
+            self._of(obj_id)[:, shown.frame_idx] = score, iou
+
+    def forget(self, obj_id: int) -> None:
+        """Forget an object."""
+        self._numbers.pop(obj_id, None)
+
+    def object_scores(self, obj_id: int) -> NDArray[np.float32]:
+        """Return the (T,) object score logits of an object."""
+        return self._of(obj_id)[0]
+
+    def predicted_iou(self, obj_id: int) -> NDArray[np.float32]:
+        """Return the (T,) predicted IoU of an object."""
+        return self._of(obj_id)[1]
+
+    def _of(self, obj_id: int) -> NDArray[np.float32]:
+        if obj_id not in self._numbers:
+            self._numbers[obj_id] = np.full((2, self.num_frames), np.nan, np.float32)
+        return self._numbers[obj_id]
