@@ -59,6 +59,12 @@ class Background(QObject):
         future = self._latest[key] = self._thread.submit(work)
         future.add_done_callback(partial(self._announce, key, on_result))
 
+    def forget(self, key: str) -> None:
+        """Deliver nothing that was asked for with this key."""
+        future = self._latest.pop(key, None)
+        if future is not None:
+            future.cancel()
+
     def close(self) -> None:
         """Begin nothing more and deliver nothing more; the thread ends with what it is doing now."""
         self._closed = True

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from types import MethodType
 from typing import TYPE_CHECKING, Any
+from weakref import WeakMethod
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -12,20 +14,21 @@ if TYPE_CHECKING:
 class Connections:
     """Connections of a panel to what outlives it: the viewer, its layers, the shared state.
 
-    It is no QObject, so Qt's ``destroyed`` can still call `close` when the panel itself is gone.
+    Bound methods are held weakly, so that this keeps no panel alive. It is no QObject, so Qt's ``destroyed`` can still
+    call `close` when the panel itself is gone.
     """
 
     def __init__(self) -> None:
-        self._made: list[tuple[Any, Callable[..., Any]]] = []
+        self._made: list[tuple[Any, Callable[[], Callable[..., Any] | None]]] = []
 
     def add(self, signal: Any, slot: Callable[..., Any]) -> None:
         """Connect a psygnal signal, a napari event emitter or a Qt signal."""
         signal.connect(slot)
-        self._made.append((signal, slot))
+        self._made.append((signal, WeakMethod(slot) if isinstance(slot, MethodType) else lambda: slot))
 
     def remove(self, signal: Any, slot: Callable[..., Any]) -> None:
         """End one connection; no harm if there is none."""
-        kept = [made for made in self._made if made[0] is not signal or made[1] != slot]
+        kept = [(made, weak) for made, weak in self._made if made is not signal or weak() != slot]
         if len(kept) < len(self._made):
             self._made = kept
             _disconnect(signal, slot)
@@ -33,7 +36,10 @@ class Connections:
     def close(self) -> None:
         """End all of them; calling it twice is harmless."""
         while self._made:
-            _disconnect(*self._made.pop())
+            signal, weak = self._made.pop()
+            slot = weak()
+            if slot is not None:
+                _disconnect(signal, slot)
 
 
 def _disconnect(signal: Any, slot: Callable[..., Any]) -> None:
