@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import errno
-import io
 import os
 import subprocess
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -127,11 +127,6 @@ def test_a_reader_who_leaves_is_no_error():
     assert (child.returncode, child.stderr) == (0, "")
 
 
-class Terminal(io.StringIO):
-    def isatty(self) -> bool:
-        return True
-
-
 def report(total: int, what: str = "tracking cat") -> None:
     with progress_bars() as show:
         for done in range(1, total + 1):
@@ -139,13 +134,19 @@ def report(total: int, what: str = "tracking cat") -> None:
         show(Progress(5, 0, "fetching", "byte"))
 
 
-def test_a_terminal_gets_bars(monkeypatch):
-    stream = Terminal()
-    monkeypatch.setattr(sys, "stderr", stream)
-    report(3)
-    lines = [line.split("\r")[-1] for line in stream.getvalue().split("\n")]
-    assert lines[0].startswith("tracking cat: 100%")
-    assert "3/3" in lines[0]
+@pytest.mark.skipif(os.name != "posix", reason="makes a POSIX terminal")
+def test_a_terminal_gets_bars():
+    """Also one that doesn't know its size, as this one doesn't."""
+    ours, theirs = os.openpty()
+    code = "from test_app import report; report(3)"
+    with subprocess.Popen([sys.executable, "-c", code], stderr=theirs, cwd=Path(__file__).parent) as child:
+        child.wait(60)
+    os.close(theirs)
+    shown = os.read(ours, 100_000).decode()
+    os.close(ours)
+    lines = [line.rstrip("\r").split("\r")[-1] for line in shown.split("\n")]
+    assert lines[0].startswith("tracking cat: 100%|")
+    assert "| 3/3 [" in lines[0]
     assert lines[1].startswith("fetching: 5.00 [00:00]")
 
 

@@ -11,6 +11,7 @@ import pytest
 import zarr
 from run_checks import H, T, W
 
+from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.probe.positions import BY_NUMBER, MAP_POSITIONS, POSITIONS
 from napari_sam2_probe.probe.recorder import ProbeRecorder
 from napari_sam2_probe.probe.status import PassKind
@@ -154,6 +155,14 @@ def test_presence_is_the_recipes_where_there_is_one(tmp_path, loaded, source, ma
     np.testing.assert_array_equal(back.object_present, present)
     assert np.isnan(back.obscured_fraction).all()
     assert back.recipe == {"kind": "clean"}
+
+
+def test_what_is_known_of_another_clip(tmp_path, loaded, source, mask_prompt):
+    present = np.ones(T + 1, bool)
+    known = KnownFrames("other", present, present, np.full(T + 1, np.nan), ("a",) * (T + 1), np.arange(T + 1))
+    with pytest.raises(InputError, match="other is known to have 7 frames but moving has 6"):
+        record_run(source, [mask_prompt], tmp_path / "run", loaded, known=known)
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import time
 from contextlib import contextmanager
@@ -50,13 +51,16 @@ class _Bar:
     def _new_bar(event: Progress) -> Any:
         from tqdm import tqdm
 
+        size = shutil.get_terminal_size()
         return tqdm(
             total=event.total or None,
             desc=event.what,
             unit_scale=event.unit == "byte",
             bar_format=_KNOWN_TOTAL if event.total else _UNKNOWN_TOTAL,
             file=sys.stderr,
-            dynamic_ncols=True,
+            # tqdm would show nothing in a terminal that doesn't know its size, as some containers' don't.
+            ncols=size.columns,
+            nrows=size.lines,
         )
 
 

@@ -180,6 +180,11 @@ def iterate_run(
     """
     options = options or RunOptions()
     check_job(source, prompts, out, options)
+    if known is not None and len(known.object_present) != source.num_frames:
+        raise InputError(
+            f"{known.clip} is known to have {len(known.object_present)} frames but {source.name} has "
+            f"{source.num_frames}: give what is known of this clip."
+        )
     present = {} if known is None else {OBJECT_OF_INTEREST: known.object_present}
     recorder = ProbeRecorder(source.num_frames, options.features, present, unblanked=options.unblanked)
     session_options = loaded.session_options(observe_unblanked=options.unblanked)
