@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -25,10 +25,23 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_sam2_probe.runs.run import ProbeRun
-    from napari_sam2_probe.video.davis import Sequence as VideoSequence
+    from napari_sam2_probe.video import FrameSource
 
 COMPOSITE_POSITIONS = ("1", "2", "3", "5")
 """What the paper's composite shows beside the frame (figures 7, 8, 11, 12)."""
+
+
+class MaskedVideo(Protocol):
+    """A video with true masks where they are known, such as a `napari_sam2_probe.video.Sequence`."""
+
+    @property
+    def frames(self) -> FrameSource:
+        """The video."""
+        ...
+
+    def mask(self, frame_idx: int) -> NDArray[Any] | None:
+        """Return the label image (H, W) of a frame, or None where it is not known."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -40,7 +53,7 @@ class ClipView:
     run
         The run.
     sequence
-        The clip it was made on.
+        The video it was made on.
     label
         Its name in legends and titles.
     obj_index
@@ -48,7 +61,7 @@ class ClipView:
     """
 
     run: ProbeRun
-    sequence: VideoSequence
+    sequence: MaskedVideo
     label: str
     obj_index: int = 0
 

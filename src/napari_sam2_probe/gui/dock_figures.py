@@ -1,0 +1,73 @@
+"""The figures of the docks: drawn by the same functions as those of reports, laid out for a window."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import TYPE_CHECKING
+
+from napari_sam2_probe.figures.features import FEATURES, draw_features
+from napari_sam2_probe.figures.obscuration import draw_obscuration
+from napari_sam2_probe.figures.pointers import draw_pointer_paths
+from napari_sam2_probe.figures.style import add_legend, new_axes, new_figure
+from napari_sam2_probe.figures.timeline import mark_handles
+from napari_sam2_probe.probe.positions import BY_NUMBER
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from matplotlib.artist import Artist
+    from matplotlib.figure import Figure
+
+    from napari_sam2_probe.analysis.pointers import ObscurationResponse
+    from napari_sam2_probe.gui.run_views import FeaturesShown, PointersShown
+
+
+def features_figure(
+    width: float, height: float, shown: FeaturesShown, positions: Sequence[str], log: Collection[str]
+) -> Figure:
+    """Make the figure of the features dock, `width` x `height` inches: a row a position, a column a feature."""
+    figure = new_figure(width, height)
+    grid = new_axes(figure, len(positions), len(FEATURES), sharex=True)
+    draw_features(grid, shown.runs, positions, interjection=shown.interjection, log=log)
+    for axes, position in zip(grid[:, 0], positions, strict=True):
+        axes.set_ylabel(textwrap.fill(f"{position}: {BY_NUMBER[position].title}", 12))
+    figure.align_ylabels(grid[:, 0])
+    through_prompt = any(run.seen_through_prompt(feature).any() for run in shown.runs for feature in FEATURES)
+    marks = mark_handles(
+        absent=any(not run.object_present.all() for run in shown.runs),
+        prompted="a reference is a prompted frame" if through_prompt else None,
+        interjected=shown.interjection is not None,
+    )
+    lines = [line for line in grid[0, 0].get_lines() if not str(line.get_label()).startswith("_")]
+    _add_legend(figure, [*lines, *marks])
+    return figure
+
+
+def pointers_figure(width: float, height: float, shown: PointersShown) -> Figure:
+    """Make the figure of pointer paths, `width` x `height` inches."""
+    figure = new_figure(width, height)
+    axes = new_axes(figure)[0, 0]
+    lines = draw_pointer_paths(axes, shown.paths, shown.explained_variance)
+    _add_legend(figure, lines)
+    return figure
+
+
+def obscuration_figure(width: float, height: float, response: ObscurationResponse) -> Figure:
+    """Make the figure of distance against obscured fraction, `width` x `height` inches, without the correlations."""
+    figure = new_figure(width, height)
+    axes = new_axes(figure)[0, 0]
+    draw_obscuration(axes, response)
+    # They stand below the plot as text, where there is room.
+    axes.set_title("", loc="left")
+    _add_legend(figure, axes.get_legend_handles_labels()[0])
+    return figure
+
+
+def _add_legend(figure: Figure, handles: Sequence[Artist]) -> None:
+    from matplotlib.lines import Line2D
+
+    # Above, where it is seen before one scrolls.
+    legend = add_legend(figure, handles, loc="outside upper center")
+    for handle in legend.legend_handles:
+        if isinstance(handle, Line2D) and handle.get_markerfacecolor() == "white":
+            handle.set_markerfacecolor(figure.get_facecolor())

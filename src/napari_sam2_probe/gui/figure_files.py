@@ -1,0 +1,94 @@
+"""What the plots of the panels show, as files: figures at publication size, or tables."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari_sam2_probe.common.files import atomic_path
+from napari_sam2_probe.figures.style import save_figure
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    import pandas as pd
+
+    from napari_sam2_probe.analysis.pointers import ObscurationResponse
+    from napari_sam2_probe.gui.run_views import FeaturesShown, PointersShown
+
+TABLE = ".csv"
+
+
+def save_features(path: Path | str, shown: FeaturesShown, positions: Sequence[str], log: Collection[str]) -> Path:
+    """Write features over time; the suffix says how.
+
+    Parameters
+    ----------
+    path
+        ``.png``, ``.svg`` or ``.pdf``: the figure. ``.csv``: a row a run, position and frame.
+    shown
+        What is drawn.
+    positions
+        Numbers of the positions.
+    log
+        Features on a logarithmic axis.
+
+    Raises
+    ------
+    InputError
+        If the suffix is another one.
+    ResourceError
+        If the disk is full.
+    """
+    from napari_sam2_probe.figures.features import make_features
+
+    if _is_table(path):
+        import pandas as pd
+
+        tables = [run.table[run.table["position"].isin(positions)].assign(run=run.label) for run in shown.runs]
+        table = pd.concat(tables)
+        return _write(table[["run", *(column for column in table if column != "run")]], path)
+    return save_figure(make_features(shown.runs, positions, interjection=shown.interjection, log=log), path)
+
+
+def save_pointers(path: Path | str, shown: PointersShown) -> Path:
+    """Write pointer paths as a figure, or as a table with a row a run and frame; errors as `save_features`."""
+    from napari_sam2_probe.figures.pointers import make_pointer_paths
+
+    if _is_table(path):
+        import pandas as pd
+
+        tables = [
+            pd.DataFrame(run.coordinates, columns=["component_1", "component_2"])
+            .assign(object_present=run.object_present, frame=range(len(run.coordinates)), run=run.label)
+            .iloc[:, ::-1]
+            for run in shown.paths
+        ]
+        return _write(pd.concat(tables), path)
+    return save_figure(make_pointer_paths(shown.paths, shown.explained_variance), path)
+
+
+def save_response(path: Path | str, response: ObscurationResponse) -> Path:
+    """Write distance against obscured fraction as a figure, or as a table with a row a frame.
+
+    Errors as `save_features`.
+    """
+    from napari_sam2_probe.figures.obscuration import make_obscuration
+
+    if _is_table(path):
+        import pandas as pd
+
+        columns = {"frame": response.frame_index, "obscured_fraction": response.obscured_fraction}
+        return _write(pd.DataFrame(columns | {"distance": response.distance}), path)
+    return save_figure(make_obscuration(response), path)
+
+
+def _is_table(path: Path | str) -> bool:
+    return Path(path).suffix.lower() == TABLE
+
+
+def _write(table: pd.DataFrame, path: Path | str) -> Path:
+    path = Path(path)
+    with atomic_path(path) as temporary:
+        table.to_csv(temporary, index=False, lineterminator="\n")
+    return path

@@ -1,0 +1,1 @@
+"""The panels of the plugin: widgets that show the shared state and change it."""

@@ -1,0 +1,307 @@
+"""The panel of observation positions: which maps lie over the video, and how they look."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import Qt, QTimer
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QFormLayout,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QSlider,
+    QVBoxLayout,
+)
+
+from napari_sam2_probe.figures.maps import COLOUR_MAPS
+from napari_sam2_probe.gui.figure_window import FigureWindow
+from napari_sam2_probe.gui.grid import MapGrid
+from napari_sam2_probe.gui.layers import MAP_OPACITY
+from napari_sam2_probe.gui.map_layers import (
+    MapOf,
+    add_map_layer,
+    load_contrast,
+    load_map,
+    load_recorded,
+    map_layers,
+    map_of,
+)
+from napari_sam2_probe.gui.panels.run_panel import ObjectBox, RunPanel
+from napari_sam2_probe.gui.run_layers import layers_of_run
+from napari_sam2_probe.gui.run_views import composites_figure, open_videos
+from napari_sam2_probe.probe.positions import BY_KEY
+from napari_sam2_probe.runs.run import STATISTICS, Statistic
+
+if TYPE_CHECKING:
+    import napari
+    from napari.layers import Image, Layer
+
+    from napari_sam2_probe.gui.layers import LayerData
+    from napari_sam2_probe.gui.map_layers import Limits, Recorded, Sharing
+    from napari_sam2_probe.gui.state import RunEntry
+
+REDRAW_PAUSE = 200
+"""Milliseconds between two looks at the frame that is shown while it is tracked."""
+
+SHARINGS: dict[Sharing, tuple[str, str]] = {
+    "own": ("Own", "Each map has its own limits"),
+    "position": ("Same at a position", "Maps of one position and statistic share limits: objects, runs, 5 and 5r"),
+    "statistic": ("Same everywhere", "All means share limits, and all variances"),
+}
+COLOURS = ("viridis", "magma", "inferno", "plasma", "gray", "gray_r", "turbo")
+
+
+class PositionsPanel(RunPanel):
+    """Each box that is checked is an image layer over the video: a position's channel mean or variance."""
+
+    def __init__(self, viewer: napari.Viewer) -> None:
+        super().__init__(viewer)
+        self.setObjectName("positions")
+        self._wanted: set[tuple[str, Statistic]] = set()
+        self._applied: dict[Layer, Limits] = {}
+        self._run: RunEntry | None = None
+        self._obj_id = self.state.obj_id
+        self._grid = MapGrid(viewer)
+        self._redraw = QTimer(self)
+        self._redraw.setSingleShot(True)
+        self._redraw.setInterval(REDRAW_PAUSE)
+        self._redraw.timeout.connect(self._redraw_maps)
+
+        self._object = ObjectBox()
+        self._object.chosen.connect(self._choose_object)
+        layout = QVBoxLayout(self.content)
+        layout.setContentsMargins(6, 4, 6, 4)
+        layout.addWidget(self._object)
+        layout.addLayout(self._make_boxes())
+        layout.addLayout(self._make_looks())
+        layout.addLayout(self._make_buttons())
+        layout.addStretch()
+
+        for signal, slot in (
+            (viewer.layers.events.inserted, self._on_inserted),
+            (viewer.layers.events.removed, self._on_removed),
+            (self._grid.model.events.enabled, self._on_grid),
+        ):
+            self.connections.add(signal, slot)
+        for layer in viewer.layers:
+            self.connections.add(layer.events.visible, self._on_visible)
+        self.update_runs()
+
+    def refresh(self) -> None:
+        """Look at the current run and object, and show maps that it didn't hold before."""
+        entry = self.state.current_run
+        if entry is None:
+            return
+        self._follow(entry, self.state.obj_id)
+        self.background.submit("recorded", lambda: load_recorded(entry), partial(self._show_recorded, entry))
+
+    def choose(self, key: str, statistic: Statistic, shown: bool) -> None:
+        """Show or hide a map of the current run and object."""
+        entry = self.state.current_run
+        if entry is None:
+            return
+        of = MapOf(key, statistic, self._obj_id)
+        layer = map_layers(self.viewer, entry.path).get(of)
+        (self._wanted.add if shown else self._wanted.discard)((key, statistic))
+        if layer is not None:
+            layer.visible = shown
+        elif shown:
+            name = f"map {key} {statistic}"
+            self.background.submit(name, lambda: load_map(entry, of), partial(self._add, entry, of))
+        self._grid.arrange(entry.path)
+
+    def _make_boxes(self) -> QGridLayout:
+        grid = QGridLayout()
+        grid.setHorizontalSpacing(10)
+        grid.setVerticalSpacing(3)
+        grid.setColumnStretch(0, 1)
+        for column, statistic in enumerate(STATISTICS, start=1):
+            grid.addWidget(QLabel(statistic), 0, column, Qt.AlignmentFlag.AlignHCenter)
+        self._boxes: dict[tuple[str, Statistic], QCheckBox] = {}
+        self._labels: dict[str, QLabel] = {}
+        maps = [position for position in BY_KEY.values() if position.is_map]
+        for row, position in enumerate(maps, start=1):
+            label = self._labels[position.key] = QLabel(f"{position.number}  {position.title}")
+            label.setWordWrap(True)
+            grid.addWidget(label, row, 0)
+            for column, statistic in enumerate(STATISTICS, start=1):
+                box = QCheckBox(objectName=f"{position.key}_{statistic}")
+                box.setToolTip(f"Show the channel {statistic} at position {position.number} over the video")
+                box.setAccessibleName(f"{position.number} {statistic}")
+                box.clicked.connect(partial(self.choose, position.key, statistic))
+                grid.addWidget(box, row, column, Qt.AlignmentFlag.AlignHCenter)
+                self._boxes[position.key, statistic] = box
+        return grid
+
+    def _make_looks(self) -> QFormLayout:
+        form = QFormLayout()
+        self._sharing = QComboBox(objectName="contrast")
+        for sharing, (text, tip) in SHARINGS.items():
+            self._sharing.addItem(text, sharing)
+            self._sharing.setItemData(self._sharing.count() - 1, tip, Qt.ItemDataRole.ToolTipRole)
+        self._sharing.setToolTip("Which maps share contrast limits")
+        self._sharing.activated.connect(lambda _: self._load_contrast(anew=True))
+        self._opacity = QSlider(Qt.Orientation.Horizontal, objectName="opacity")
+        self._opacity.setRange(0, 100)
+        self._opacity.setValue(round(100 * MAP_OPACITY))
+        self._opacity.setToolTip("Opacity of the maps")
+        self._opacity.valueChanged.connect(self._set_opacity)
+        form.addRow("Contrast", self._sharing)
+        form.addRow("Opacity", self._opacity)
+        self._colours: dict[Statistic, QComboBox] = {}
+        for statistic in STATISTICS:
+            box = self._colours[statistic] = QComboBox(objectName=f"{statistic}_colours")
+            box.addItems(COLOURS)
+            box.setCurrentText(COLOUR_MAPS[statistic])
+            box.setToolTip(f"Colours of the {statistic} maps")
+            box.activated.connect(partial(self._set_colours, statistic))
+            form.addRow(f"{statistic.capitalize()} colours", box)
+        return form
+
+    def _make_buttons(self) -> QHBoxLayout:
+        self._grid_button = QPushButton("Grid", objectName="grid", checkable=True)
+        self._grid_button.setToolTip("Show the video and its maps side by side: means in a row, variances below")
+        self._grid_button.clicked.connect(self._toggle_grid)
+        self._grid_button.setChecked(self._grid.model.enabled)
+        composite = QPushButton("Composite…", objectName="composite")
+        composite.setToolTip("Draw the positions of the current frame as a figure, of all runs that are compared")
+        composite.clicked.connect(self._draw_composite)
+        row = QHBoxLayout()
+        row.addWidget(self._grid_button)
+        row.addWidget(composite)
+        return row
+
+    def _follow(self, entry: RunEntry, obj_id: int) -> None:
+        """Take what is shown over to another object, or to the run that grows now."""
+        before = self._run
+        if before is not None and (entry.live or entry is before) and (entry, obj_id) != (before, self._obj_id):
+            for of, layer in map_layers(self.viewer, before.path).items():
+                if of.obj_id == self._obj_id and layer.visible:
+                    self._wanted.add((of.key, of.statistic))
+                    layer.visible = False
+        elif entry is not before:
+            self._wanted.clear()
+        self._run, self._obj_id = entry, obj_id
+
+    def _show_recorded(self, entry: RunEntry, recorded: Recorded) -> None:
+        if entry is not self._run:
+            return
+        if recorded.object_ids and self._obj_id not in recorded.object_ids:
+            self._follow(entry, recorded.object_ids[0])
+        self._object.set_objects(recorded.object_ids, self._obj_id)
+        for (key, _), box in self._boxes.items():
+            usual = BY_KEY[key].number != "5u"
+            box.setVisible(usual or key in recorded.keys)
+            self._labels[key].setVisible(usual or key in recorded.keys)
+        for key, statistic in sorted(self._wanted):
+            if key in recorded.keys:
+                self.choose(key, statistic, True)
+        self._sync()
+        self._load_contrast(anew=False)
+
+    def _add(self, entry: RunEntry, of: MapOf, data: LayerData | None) -> None:
+        if data is None or (of.key, of.statistic) not in self._wanted or of in map_layers(self.viewer, entry.path):
+            return
+        videos = layers_of_run(self.viewer, entry.path, "video")
+        video = videos[0] if videos else None if self.state.video is None else self.state.video.layer
+        layer = add_map_layer(self.viewer, entry, data, video if video in self.viewer.layers else None)
+        layer.opacity = self._opacity.value() / 100
+        layer.colormap = self._colours[of.statistic].currentText()
+        self._applied[layer] = tuple(layer.contrast_limits)
+        self._load_contrast(anew=False)
+        self._grid.arrange(entry.path)
+
+    def _load_contrast(self, *, anew: bool) -> None:
+        """Read limits for the maps of the runs that are looked at; those that the user set stay, unless `anew`."""
+        sharing: Sharing = self._sharing.currentData()
+        layers, maps = [], []
+        for entry in self.state.compared_runs:
+            for of, layer in map_layers(self.viewer, entry.path).items():
+                if layer.visible:
+                    layers.append(layer)
+                    maps.append((entry, of))
+        if maps and (anew or any(layer in self._applied for layer in layers)):
+            self.background.submit(
+                "contrast", lambda: load_contrast(maps, sharing), partial(self._apply_contrast, layers, anew)
+            )
+
+    def _apply_contrast(self, layers: list[Image], anew: bool, limits: list[Limits]) -> None:
+        for layer, (low, high) in zip(layers, limits, strict=True):
+            if anew or tuple(layer.contrast_limits) == self._applied.get(layer):
+                layer.contrast_limits_range = (
+                    min(low, layer.contrast_limits_range[0]),
+                    max(high, layer.contrast_limits_range[1]),
+                )
+                layer.contrast_limits = (low, high)
+                self._applied[layer] = tuple(layer.contrast_limits)
+
+    def _set_opacity(self, percent: int) -> None:
+        for layer in self._own_layers().values():
+            layer.opacity = percent / 100
+
+    def _set_colours(self, statistic: Statistic, _: int) -> None:
+        for of, layer in self._own_layers().items():
+            if of.statistic == statistic:
+                layer.colormap = self._colours[statistic].currentText()
+
+    def _own_layers(self) -> dict[MapOf, Image]:
+        return {} if self._run is None else map_layers(self.viewer, self._run.path)
+
+    def _choose_object(self, obj_id: int) -> None:
+        self.state.obj_id = obj_id
+
+    def _sync(self) -> None:
+        """Let every box say whether its layer is there and visible, or will be as soon as it can."""
+        own = self._own_layers()
+        for (key, statistic), box in self._boxes.items():
+            layer = own.get(MapOf(key, statistic, self._obj_id))
+            box.setChecked((key, statistic) in self._wanted if layer is None else layer.visible)
+
+    def _on_inserted(self, event: Any) -> None:
+        self.connections.add(event.value.events.visible, self._on_visible)
+        self._sync()
+
+    def _on_removed(self, event: Any) -> None:
+        self.connections.remove(event.value.events.visible, self._on_visible)
+        self._applied.pop(event.value, None)
+        of = map_of(event.value)
+        if of is not None and of.obj_id == self._obj_id:
+            self._wanted.discard((of.key, of.statistic))
+        self._sync()
+
+    def _on_visible(self, _: Any) -> None:
+        self._sync()
+
+    def _on_progressed(self, run: object, frame_idx: int) -> None:
+        super()._on_progressed(run, frame_idx)
+        if run is self._run and frame_idx == self.shown_frame() and not self._redraw.isActive():
+            self._redraw.start()
+
+    def _redraw_maps(self) -> None:
+        for layer in self._own_layers().values():
+            if layer.visible:
+                layer.refresh(extent=False)
+
+    def _on_finished(self, run: object) -> None:
+        super()._on_finished(run)
+        if run is self._run:
+            self._redraw_maps()
+
+    def _toggle_grid(self, on: bool) -> None:
+        if self._run is not None:
+            self._grid.show(self._run.path) if on else self._grid.hide()
+
+    def _on_grid(self, _: Any) -> None:
+        self._grid_button.setChecked(self._grid.model.enabled)
+
+    def _draw_composite(self) -> None:
+        entries, obj_id, frame = self.state.compared_runs, self._obj_id, self.shown_frame()
+        videos = open_videos(list(self.viewer.layers), self.state.video)
+        window = FigureWindow(self, f"Positions of frame {frame}", f"positions-{frame:05d}.png", self.background)
+        window.draw(partial(composites_figure, entries, obj_id, frame, videos))
+        window.show()

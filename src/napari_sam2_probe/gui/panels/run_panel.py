@@ -1,0 +1,172 @@
+"""What the panels that look into runs have in common."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import Qt, QTimer, Signal
+from qtpy.QtWidgets import QComboBox, QLabel, QStackedWidget, QVBoxLayout, QWidget
+
+from napari_sam2_probe.gui.background import Background
+from napari_sam2_probe.gui.connections import Connections
+from napari_sam2_probe.gui.plots import plot_theme
+from napari_sam2_probe.gui.run_layers import layers_of_run, watch_run_layers
+from napari_sam2_probe.gui.state import state_of
+from napari_sam2_probe.gui.time_axis import show_frame, shown_frame
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    import napari
+    from napari.layers import Layer
+
+    from napari_sam2_probe.gui.plots import PlotTheme
+
+WITHOUT_RUN = "Track an object, or open a run: drop its folder on the window."
+LIVE_PAUSE = 2000
+"""Milliseconds between two looks at a run that grows."""
+
+
+class RunPanel(QWidget):
+    """A panel that shows what runs hold: says what to do while there is none, and follows those that grow.
+
+    A subclass puts its widgets into `content` and reads the runs again in `refresh`.
+    """
+
+    def __init__(self, viewer: napari.Viewer) -> None:
+        super().__init__()
+        self.viewer = viewer
+        self.state = state_of(viewer)
+        self.background = Background()
+        self.connections = Connections()
+        self.destroyed.connect(partial(_end, self.connections, self.background))
+        watch_run_layers(viewer)
+
+        self.content = QWidget()
+        self._hint = QLabel(WITHOUT_RUN, objectName="hint")
+        self._hint.setWordWrap(True)
+        self._hint.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self._pages = QStackedWidget()
+        self._pages.addWidget(self._hint)
+        self._pages.addWidget(self.content)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self._pages)
+
+        self._stale = False
+        self._later = QTimer(self)
+        self._later.setSingleShot(True)
+        self._later.setInterval(LIVE_PAUSE)
+        self._later.timeout.connect(self.update_runs)
+        self.connections.add(self.state.compared_runs_changed, self._on_compared_changed)
+        self.connections.add(self.state.object_changed, self._on_object_changed)
+        self.connections.add(self.state.run_progressed, self._on_progressed)
+        self.connections.add(self.state.run_finished, self._on_finished)
+
+    @property
+    def theme(self) -> PlotTheme:
+        """The colours of the window."""
+        return plot_theme(self.viewer.theme)
+
+    @property
+    def time_layer(self) -> Layer | None:
+        """The layer whose frames the current run counts; None if none is there."""
+        current = self.state.current_run
+        for content in ("video", "masks", "map"):
+            found = [] if current is None else layers_of_run(self.viewer, current.path, content)
+            if found:
+                return found[0]
+        video = self.state.video
+        return None if video is None else video.layer
+
+    def shown_frame(self) -> int:
+        """Return the frame the time slider stands on."""
+        return shown_frame(self.viewer, self.time_layer)
+
+    def show_frame(self, frame_idx: int) -> None:
+        """Move the time slider."""
+        show_frame(self.viewer, frame_idx, self.time_layer)
+
+    def refresh(self) -> None:
+        """Read the runs that are looked at, and show them."""
+        raise NotImplementedError
+
+    def update_runs(self) -> None:
+        """Refresh, now if the panel can be seen and there is a run, else when it can."""
+        has_runs = bool(self.state.compared_runs)
+        self._pages.setCurrentWidget(self.content if has_runs else self._hint)
+        self._stale = not self.isVisible()
+        if has_runs and not self._stale:
+            self.refresh()
+
+    def showEvent(self, event: Any) -> None:
+        """Show what changed while hidden; Qt calls it."""
+        super().showEvent(event)
+        if self._stale:
+            self.update_runs()
+
+    def closeEvent(self, event: Any) -> None:
+        """End all connections; Qt calls it."""
+        _end(self.connections, self.background)
+        super().closeEvent(event)
+
+    def _on_compared_changed(self, _: object) -> None:
+        self.update_runs()
+
+    def _on_object_changed(self, _: int) -> None:
+        self.update_runs()
+
+    def _on_progressed(self, run: object, _: int) -> None:
+        if run in self.state.compared_runs and not self._later.isActive():
+            self._later.start()
+
+    def _on_finished(self, run: object) -> None:
+        if run in self.state.compared_runs:
+            self._later.stop()
+            self.update_runs()
+
+
+class ObjectBox(QComboBox):
+    """Chooses an object of a run, or all.
+
+    The signal `chosen` carries an id, 0 for all, when the user has chosen.
+    """
+
+    chosen = Signal(int)
+
+    def __init__(self, *, all_objects: bool = False) -> None:
+        super().__init__(objectName="object")
+        self._all = all_objects
+        self.setToolTip("The object that is looked at")
+        self.activated.connect(lambda _: self.chosen.emit(self.obj_id))
+
+    @property
+    def obj_id(self) -> int:
+        """The id that is chosen, 0 for all."""
+        data = self.currentData()
+        return 0 if data is None else int(data)
+
+    def set_objects(self, ids: Sequence[int], obj_id: int) -> None:
+        """Offer these ids and choose one: `obj_id` if it is among them, else the first."""
+        items = [(f"Object {i}", i) for i in ids]
+        if self._all and len(ids) > 1:
+            items.append(("All objects", 0))
+        if [self.itemData(k) for k in range(self.count())] != [i for _, i in items]:
+            self.clear()
+            for text, data in items:
+                self.addItem(text, data)
+        self.setCurrentIndex(max(self.findData(obj_id), 0))
+
+
+def say_saved(path: Path) -> None:
+    """Tell the user that a file is written."""
+    from napari.utils.notifications import show_info
+
+    show_info(f"Saved {path}")
+
+
+def _end(connections: Connections, background: Background) -> None:
+    connections.close()
+    background.close()

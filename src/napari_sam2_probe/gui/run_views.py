@@ -1,0 +1,282 @@
+"""Runs as the figures of the panels need them; whatever reads files here is for a worker."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_sam2_probe.analysis.pointers import obscuration_response, project_pointers
+from napari_sam2_probe.common.errors import InputError
+from napari_sam2_probe.experiment.views import COMPOSITE_POSITIONS, ClipView
+from napari_sam2_probe.figures.pointers import PointerPath
+from napari_sam2_probe.figures.style import KIND_LABELS
+from napari_sam2_probe.gui.layers import METADATA_KEY, recorded_maps
+from napari_sam2_probe.gui.videos import read_video
+from napari_sam2_probe.runs.known import KnownFrames
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from matplotlib.figure import Figure
+    from napari.layers import Layer
+    from numpy.typing import NDArray
+
+    from napari_sam2_probe.analysis.pointers import ObscurationResponse
+    from napari_sam2_probe.experiment.views import MaskedVideo
+    from napari_sam2_probe.figures.features import FeatureRun
+    from napari_sam2_probe.gui.plots import PlotArea
+    from napari_sam2_probe.gui.state import RunEntry, VideoEntry
+    from napari_sam2_probe.runs import ProbeRun
+    from napari_sam2_probe.video import FrameSource
+
+
+@dataclass(frozen=True)
+class PlainVideo:
+    """Frames of which no true mask is known."""
+
+    frames: FrameSource
+
+    def mask(self, frame_idx: int) -> None:
+        """Return None."""
+
+
+class _Unread:
+    """Stands for the video where a figure needs the run alone."""
+
+    @property
+    def frames(self) -> FrameSource:
+        raise RuntimeError("a view without a video was asked for frames")
+
+    def mask(self, frame_idx: int) -> None:
+        return None
+
+
+UNREAD = _Unread()
+
+
+@dataclass(frozen=True)
+class FeaturesShown:
+    """What the dock of features draws.
+
+    Attributes
+    ----------
+    runs
+        One an entry that holds the object.
+    interjection
+        (T,) bool, of the first run that has some; None for none.
+    object_ids
+        Of all runs, in rising order.
+    """
+
+    runs: tuple[FeatureRun, ...]
+    interjection: NDArray[np.bool_] | None
+    object_ids: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class PointersShown:
+    """Pointer paths on their common axes.
+
+    Attributes
+    ----------
+    paths
+        One a run and object.
+    explained_variance
+        (2,) shares of variance.
+    object_ids
+        Of all runs, in rising order.
+    """
+
+    paths: tuple[PointerPath, ...]
+    explained_variance: NDArray[np.float64]
+    object_ids: tuple[int, ...]
+
+
+def open_views(
+    entries: Sequence[RunEntry], obj_id: int | None, video: MaskedVideo = UNREAD
+) -> tuple[list[ClipView], tuple[int, ...]]:
+    """Open runs and look at one object of each, or at all.
+
+    Parameters
+    ----------
+    entries
+        The runs.
+    obj_id
+        The object. A run without it is left out, unless none has it: then each shows its first. None: all objects.
+    video
+        What the views read frames from.
+
+    Returns
+    -------
+    views, object_ids
+        One view a run and object shown; the ids of the objects of all runs, in rising order.
+
+    Raises
+    ------
+    InputError
+        If a run can't be read.
+    """
+    runs = [entry.open() for entry in entries]
+    ids = tuple(sorted({i for run in runs for i in run.object_ids.tolist()}))
+    views = []
+    for entry, run in zip(entries, runs, strict=True):
+        own = run.object_ids.tolist()
+        if obj_id is None:
+            chosen = range(len(own))
+        else:
+            chosen = range(own.index(obj_id), own.index(obj_id) + 1) if obj_id in own else range(obj_id not in ids)
+        for obj_idx in chosen:
+            several = len(own) > 1 and obj_id is None
+            label = f"{entry.title} · object {own[obj_idx]}" if several else entry.title
+            views.append(ClipView(run, video, label, obj_idx))
+    return views, ids
+
+
+def load_features(entries: Sequence[RunEntry], obj_id: int) -> FeaturesShown:
+    """Read the features of an object in several runs."""
+    views, ids = open_views(entries, obj_id)
+    interjection = next((v.interjection for v in views if v.interjection is not None), None)
+    return FeaturesShown(tuple(view.features() for view in views), interjection, ids)
+
+
+def load_pointers(entries: Sequence[RunEntry], obj_id: int | None, *, raw: bool) -> PointersShown | None:
+    """Read the pointers of an object, or of all, in several runs and project them together; None without any."""
+    views, ids = open_views(entries, obj_id)
+    pointers = [view.pointers(raw=raw) for view in views]
+    if not any(np.isfinite(array).all(axis=1).any() for array in pointers):
+        return None
+    projection = project_pointers(pointers)
+    paths = tuple(
+        PointerPath(view.label, view.kind, coordinates, view.object_present)
+        for view, coordinates in zip(views, projection.coordinates, strict=True)
+    )
+    return PointersShown(paths, projection.explained_variance_ratio, ids)
+
+
+def find_twin(run: ProbeRun, others: Sequence[ProbeRun]) -> int | None:
+    """Return which of `others` is the clean twin of a run on a transformed clip, by their recipes; None if none is."""
+    recipe = _recipe(run)
+    if recipe is None or recipe.get("twin") is None:
+        return None
+    same = ("base", "lengths", "seed", "then")
+    for index, other in enumerate(others):
+        theirs = _recipe(other)
+        if theirs and theirs["clip"] == recipe["twin"] and all(theirs.get(key) == recipe.get(key) for key in same):
+            return index
+    return None
+
+
+def find_pair(entries: Sequence[RunEntry]) -> tuple[int, int] | None:
+    """Return the indices of the first run whose twin is there too, and of the twin; None without such a pair."""
+    runs = [entry.open() for entry in entries]
+    for index, run in enumerate(runs):
+        twin = find_twin(run, runs)
+        if twin is not None:
+            return index, twin
+    return None
+
+
+def load_response(entry: RunEntry, twin: RunEntry, obj_id: int, *, raw: bool) -> ObscurationResponse:
+    """Compare the pointers of a run with its twin's, frame by frame, and correlate with how much is obscured.
+
+    Raises
+    ------
+    InputError
+        If it is not known how much of the object is obscured.
+    """
+    (view, *_), _ = open_views([entry], obj_id)
+    (other, *_), _ = open_views([twin], obj_id)
+    if view.known is None:
+        raise InputError(f"{entry.title} does not tell how much is obscured: choose a run on a transformed clip.")
+    return obscuration_response([view.distance_to(other, raw=raw)], [view.known.obscured_fraction])
+
+
+def nearest_point(area: PlotArea, at: tuple[float, float], points: NDArray[np.floating], radius: float) -> int | None:
+    """Return which of the points (N, 2), in data coordinates, is drawn nearest to `at`; None beyond `radius` pixels."""
+    pixels = np.array([area.to_pixels(x, y) for x, y in points]).reshape(-1, 2)
+    distances = np.linalg.norm(pixels - area.to_pixels(*at), axis=1)
+    near = np.flatnonzero(distances <= radius)
+    return int(near[np.argmin(distances[near])]) if near.size else None
+
+
+def find_video(run: ProbeRun, candidates: Sequence[MaskedVideo]) -> MaskedVideo:
+    """Return the video a run was made on: one that is open already, or from where the run found it.
+
+    Parameters
+    ----------
+    run
+        The run.
+    candidates
+        Videos that are open. One of the same size counts if its path is the run's, or the run has none.
+
+    Raises
+    ------
+    InputError
+        If it is not there any more.
+    """
+    path = run.info.get("video", {}).get("path")
+    shape = run.masks.shape
+    for video in candidates:
+        frames = video.frames
+        if (frames.num_frames, frames.height, frames.width) == shape and path in (None, frames.path):
+            return video
+    if path is None:
+        raise InputError(f"The video of the run {run.path.name} came from a layer that is not open: open it again.")
+    source, sequence = read_video(path)
+    if (source.num_frames, source.height, source.width) != shape:
+        raise InputError(f"{path} is another video than the run {run.path.name} was made on: put the first one back.")
+    return sequence or PlainVideo(source)
+
+
+def open_videos(layers: Sequence[Layer], video: VideoEntry | None) -> list[MaskedVideo]:
+    """Return the videos that are open: those of layers whose metadata has one, and the one that is worked on."""
+    found: list[MaskedVideo] = [] if video is None else [video.sequence or PlainVideo(video.source)]
+    for layer in layers:
+        about = layer.metadata.get(METADATA_KEY, {})
+        if about.get("source") is not None:
+            found.append(about.get("sequence") or PlainVideo(about["source"]))
+    return found
+
+
+def composites_figure(
+    entries: Sequence[RunEntry], obj_id: int, frame_idx: int, videos: Sequence[MaskedVideo]
+) -> Figure:
+    """Make the paper's composite of one frame: of one object, in one run below the other.
+
+    Parameters
+    ----------
+    entries
+        The runs. One that has no such frame is left out.
+    obj_id
+        The object.
+    frame_idx
+        The frame.
+    videos
+        Videos that are open, as in `find_video`.
+
+    Raises
+    ------
+    InputError
+        If a video is not there, or no run has this frame.
+    """
+    from napari_sam2_probe.figures.composite import make_composite
+
+    composites = []
+    views = open_views(entries, obj_id)[0]
+    kinds = {view.kind for view in views}
+    for view in views:
+        if frame_idx < view.run.num_frames and view.run.tracked[view.obj_index, frame_idx]:
+            several = KIND_LABELS.get(view.kind, view.kind) if len(kinds) == len(views) else view.label
+            whole = replace(view, sequence=find_video(view.run, videos), label="" if len(views) == 1 else several)
+            recorded = {position.number for position in recorded_maps(view.run)}
+            composites.append(whole.composite(frame_idx, [n for n in COMPOSITE_POSITIONS if n in recorded]))
+    if not composites:
+        raise InputError(f"No run has tracked frame {frame_idx}: go to a frame that is tracked.")
+    return make_composite(composites)
+
+
+def _recipe(run: ProbeRun) -> dict[str, Any] | None:
+    known = run.info.get("known")
+    return None if known is None else KnownFrames.from_json(known).recipe
