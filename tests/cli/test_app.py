@@ -105,6 +105,7 @@ def doctored(monkeypatch):
         (KeyboardInterrupt(), 130, "sam2-probe: interrupted; what was finished is kept."),
         (OSError(errno.EACCES, "Permission denied", "/some/file"), 2, "sam2-probe: /some/file: Permission denied; "),
         (OSError("odd"), 2, "sam2-probe: odd; "),
+        (OSError(errno.ENOSPC, "No space left on device"), 2, "sam2-probe: The disk is full while writing temporary"),
     ],
 )
 def test_errors_become_one_line(doctored, command, error, code, said):

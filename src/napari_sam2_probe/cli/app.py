@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from napari_sam2_probe import __version__
 from napari_sam2_probe.common.errors import ProbeError
+from napari_sam2_probe.common.files import disk_error
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -74,6 +75,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:
         # What the system refuses (a full disk, a file that may not be read) is no defect either.
+        said = disk_error(error, error.filename or "temporary or output files")
+        if isinstance(said, ProbeError):
+            return _refuse(str(said))
         where = f"{error.filename}: " if error.filename else ""
         return _refuse(f"{where}{error.strerror or error}; make that possible, then run the command again.")
     return 0
