@@ -186,6 +186,8 @@ _STATES: WeakKeyDictionary[napari.Viewer, ProbeState] = WeakKeyDictionary()
 
 def state_of(viewer: napari.Viewer) -> ProbeState:
     """Return the state that all panels of a viewer share; made when first asked for, gone with the viewer."""
+    # napari gives a plugin's widget a proxy, which would be another key and die with the widget.
+    viewer = getattr(viewer, "__wrapped__", viewer)
     if viewer not in _STATES:
         _STATES[viewer] = ProbeState(viewer)
     return _STATES[viewer]
