@@ -1,0 +1,222 @@
+"""The panel that opens videos: from a DAVIS data set, a folder, a file, or a layer that is there."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtWidgets import (
+    QComboBox,
+    QFileDialog,
+    QFormLayout,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_sam2_probe.common.errors import InputError
+from napari_sam2_probe.common.sample_data import sample_data_folder
+from napari_sam2_probe.gui.background import Background
+from napari_sam2_probe.gui.connections import Connections
+from napari_sam2_probe.gui.layers import METADATA_KEY
+from napari_sam2_probe.gui.sequence_list import SequenceList
+from napari_sam2_probe.gui.state import VideoEntry, state_of
+from napari_sam2_probe.gui.videos import VIDEO, add_video, read_video, use_video, video_from_layer
+from napari_sam2_probe.video import DavisDataset
+from napari_sam2_probe.video.file import VIDEO_SUFFIXES
+
+if TYPE_CHECKING:
+    import napari
+    from napari.layers import Layer
+    from qtpy.QtGui import QDragEnterEvent, QDropEvent
+
+    from napari_sam2_probe.video import FrameSource, Sequence
+
+VIDEO_FILES = f"Videos ({' '.join(sorted('*' + suffix for suffix in VIDEO_SUFFIXES))})"
+
+
+class VideoPanel(QWidget):
+    """Opens a video and makes it the one that is worked on; folders and files can be dropped on it."""
+
+    def __init__(self, viewer: napari.viewer.Viewer) -> None:
+        super().__init__()
+        self.setObjectName("video")
+        self.setAcceptDrops(True)
+        self.state = state_of(viewer)
+        self.viewer = viewer = self.state.viewer
+        self.connections = Connections()
+        # What the user asks for does not wait behind previews.
+        self.background, previews = Background(), Background()
+        self._end = partial(_end, self.connections, self.background, previews)
+        self.destroyed.connect(self._end)
+        self._named: set[Layer] = set()
+        self._build(previews)
+        self.connections.add(viewer.layers.events.inserted, self._list_layers)
+        self.connections.add(viewer.layers.events.removed, self._list_layers)
+        self.connections.add(viewer.layers.events.reordered, self._list_layers)
+        self.connections.add(self.state.video_changed, self._on_video_changed)
+        self._list_layers()
+        self._on_video_changed(self.state.video)
+        self.open_path(sample_data_folder())
+
+    def open_path(self, path: Path | str) -> None:
+        """List the sequences of a data set, or open a video, whichever lies there."""
+        self.background.submit("open", lambda: _open(Path(path)), self._on_opened)
+
+    def open_sequence(self, name: str) -> None:
+        """Add a listed sequence to the viewer and work on it."""
+        dataset = self.sequences.dataset
+        if dataset is not None:
+            self.background.submit("open", lambda: _sequence(dataset, name), self._on_opened)
+
+    def closeEvent(self, event: Any) -> None:
+        """End all connections; Qt calls it."""
+        self._end()
+        super().closeEvent(event)
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        """Take folders and files; Qt calls it."""
+        if any(url.isLocalFile() for url in event.mimeData().urls()):
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        """Open the first that was dropped; Qt calls it."""
+        paths = [url.toLocalFile() for url in event.mimeData().urls() if url.isLocalFile()]
+        if paths:
+            event.acceptProposedAction()
+            self.open_path(paths[0])
+
+    def _build(self, previews: Background) -> None:
+        buttons = QHBoxLayout()
+        for text, name, tip, ask in (
+            ("Data set…", "open_dataset", "Choose a DAVIS folder, or one of the same layout", self._ask_dataset),
+            ("Folder…", "open_folder", "Open a folder of images as a video", self._ask_folder),
+            ("File…", "open_file", "Open a video file", self._ask_file),
+        ):
+            button = QPushButton(text, objectName=name)
+            button.setToolTip(tip + "; you can also drop it on this panel")
+            button.clicked.connect(ask)
+            buttons.addWidget(button)
+        self._root = QLabel(objectName="root")
+        self._root.setWordWrap(True)
+        self.filter = QLineEdit(objectName="filter", placeholderText="Find a sequence", clearButtonEnabled=True)
+        self.filter.setToolTip("Show only the sequences whose name holds these letters")
+        self.sequences = SequenceList(previews)
+        self.sequences.chosen.connect(self.open_sequence)
+        self.filter.textChanged.connect(self.sequences.show_matching)
+        self.add = QPushButton("Add to viewer", objectName="add")
+        self.add.setToolTip("Add the selected sequence and its true masks as layers, and work on it")
+        self.add.clicked.connect(self._add_current)
+        self.layer = QComboBox(objectName="layer")
+        self.layer.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.layer.setToolTip("The layer that is worked on; choose any image layer over time")
+        self.layer.activated.connect(self._use_layer)
+        self._about = QLabel(objectName="about")
+        self._about.setWordWrap(True)
+        form = QFormLayout()
+        form.addRow("Work on", self.layer)
+        layout = QVBoxLayout(self)
+        layout.addLayout(buttons)
+        layout.addWidget(self._root)
+        layout.addWidget(self.filter)
+        layout.addWidget(self.sequences, 1)
+        layout.addWidget(self.add)
+        layout.addLayout(form)
+        layout.addWidget(self._about)
+
+    def _ask_dataset(self) -> None:
+        self._open_if_chosen(QFileDialog.getExistingDirectory(self, "Open a data set in DAVIS layout"))
+
+    def _ask_folder(self) -> None:
+        self._open_if_chosen(QFileDialog.getExistingDirectory(self, "Open a folder of images"))
+
+    def _ask_file(self) -> None:
+        self._open_if_chosen(QFileDialog.getOpenFileName(self, "Open a video file", filter=VIDEO_FILES)[0])
+
+    def _open_if_chosen(self, path: str) -> None:
+        if path:
+            self.open_path(path)
+
+    def _add_current(self) -> None:
+        name = self.sequences.current_name()
+        if name is not None:
+            self.open_sequence(name)
+
+    def _on_opened(self, opened: DavisDataset | tuple[FrameSource, Sequence | None]) -> None:
+        if isinstance(opened, DavisDataset):
+            self._root.setText(f"{opened.root.resolve().name}: {len(opened.names)} sequences")
+            self._root.setToolTip(str(opened.root))
+            self.filter.clear()
+            self.sequences.set_dataset(opened)
+        else:
+            add_video(self.viewer, *opened)
+
+    def _use_layer(self, index: int) -> None:
+        layer = self.layer.itemData(index)
+        if layer is None or layer not in self.viewer.layers:
+            return
+        self._show_worked_on()
+        self.background.submit("layer", lambda: video_from_layer(layer), self._on_layer_read)
+
+    def _on_layer_read(self, entry: VideoEntry) -> None:
+        if entry.layer in self.viewer.layers:
+            use_video(self.viewer, entry)
+
+    def _list_layers(self, _: Any = None) -> None:
+        layers = [layer for layer in self.viewer.layers if _may_be_video(layer)]
+        for layer in self._named.difference(layers):
+            self.connections.remove(layer.events.name, self._list_layers)
+        for layer in set(layers).difference(self._named):
+            self.connections.add(layer.events.name, self._list_layers)
+        self._named = set(layers)
+        self.layer.clear()
+        for layer in layers:
+            self.layer.addItem(layer.name, layer)
+        self._show_worked_on()
+
+    def _on_video_changed(self, video: VideoEntry | None) -> None:
+        self._show_worked_on()
+        if video is None:
+            self._about.setText("No video yet: add a sequence, or choose a layer.")
+            return
+        source = video.source
+        about = f"{source.num_frames} frames of {source.width} x {source.height} pixels"
+        if source.scaling is not None:
+            scaling = source.scaling
+            about += f"; intensities {scaling.low:g} to {scaling.high:g} become 0 to 255 ({scaling.origin})"
+        self._about.setText(f"{about}.")
+
+    def _show_worked_on(self) -> None:
+        video = self.state.video
+        layers = [self.layer.itemData(index) for index in range(self.layer.count())]
+        self.layer.setCurrentIndex(layers.index(video.layer) if video and video.layer in layers else -1)
+
+
+def _open(path: Path) -> DavisDataset | tuple[FrameSource, Sequence | None]:
+    if path.is_dir():
+        try:
+            return DavisDataset(path)
+        except InputError:
+            # No data set; perhaps a video. If not, what that says is what the user needs to know.
+            pass
+    return read_video(path)
+
+
+def _sequence(dataset: DavisDataset, name: str) -> tuple[FrameSource, Sequence]:
+    sequence = dataset.sequence(name)
+    return sequence.frames, sequence
+
+
+def _may_be_video(layer: Layer) -> bool:
+    about = layer.metadata.get(METADATA_KEY, {})
+    return layer._type_string == "image" and about.get("content", VIDEO) == VIDEO
+
+
+def _end(connections: Connections, *threads: Background) -> None:
+    connections.close()
+    for thread in threads:
+        thread.close()
