@@ -108,9 +108,12 @@ class ProbeState:
         self._obj_id = 1
 
     @property
-    def viewer(self) -> napari.Viewer | None:
-        """The viewer; None once it is gone."""
-        return self._viewer()
+    def viewer(self) -> napari.Viewer:
+        """The viewer itself, also where napari gave a panel a proxy of it."""
+        viewer = self._viewer()
+        if viewer is None:
+            raise RuntimeError("the viewer of this state is gone")
+        return viewer
 
     @property
     def video(self) -> VideoEntry | None:

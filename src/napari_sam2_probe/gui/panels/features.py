@@ -37,6 +37,7 @@ class FeaturesPanel(RunPanel):
 
     def __init__(self, viewer: napari.Viewer) -> None:
         super().__init__(viewer)
+        viewer = self.viewer
         self.setObjectName("features")
         # Else napari pushes the panel to the top of its dock.
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)

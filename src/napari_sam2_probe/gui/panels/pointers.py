@@ -50,6 +50,7 @@ class PointersPanel(RunPanel):
 
     def __init__(self, viewer: napari.Viewer) -> None:
         super().__init__(viewer)
+        viewer = self.viewer
         self.setObjectName("pointers")
         # Else napari pushes the panel to the top of its dock.
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)

@@ -61,6 +61,7 @@ class PositionsPanel(RunPanel):
 
     def __init__(self, viewer: napari.Viewer) -> None:
         super().__init__(viewer)
+        viewer = self.viewer
         self.setObjectName("positions")
         self._wanted: set[tuple[str, Statistic]] = set()
         self._applied: dict[Layer, Limits] = {}

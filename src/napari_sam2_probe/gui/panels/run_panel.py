@@ -37,8 +37,9 @@ class RunPanel(QWidget):
 
     def __init__(self, viewer: napari.Viewer) -> None:
         super().__init__()
-        self.viewer = viewer
         self.state = state_of(viewer)
+        # napari may have given a proxy, whose layers are proxies too.
+        self.viewer = viewer = self.state.viewer
         self.background = Background()
         self.connections = Connections()
         self.destroyed.connect(partial(_end, self.connections, self.background))
