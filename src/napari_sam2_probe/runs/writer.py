@@ -167,6 +167,9 @@ class RunWriter:
         whole = np.array(self._tables[TRACKED])
         frames = np.flatnonzero(whole[row])
         whole[row] = False
+        # First of all its frames are no longer whole; then the pictures follow.
+        self._tables.clear_object(row)
+        self.flush()
         with writing(self.path):
             for frame_idx in frames:
                 labels = self._masks[frame_idx]
@@ -176,8 +179,6 @@ class RunWriter:
                         # What the object hid of another comes back.
                         labels[(labels == 0) & self._masks_per_object[other, frame_idx]] = other_id
                 self._masks[frame_idx] = labels
-        self._tables.clear_object(row)
-        self.flush()
 
     def write_features(self, table: pd.DataFrame, stale: NDArray[np.bool_]) -> None:
         """Write the features, and which (O, T) of them must be computed again."""
