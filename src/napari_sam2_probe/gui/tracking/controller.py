@@ -6,6 +6,7 @@ import time
 from collections import deque
 from enum import Enum
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from weakref import ref
 
@@ -28,7 +29,6 @@ from napari_sam2_probe.tracking.loaded import ModelChoice
 
 if TYPE_CHECKING:
     from collections.abc import Generator
-    from pathlib import Path
 
     import napari
 
@@ -84,7 +84,7 @@ class TrackController:
         self.objects = ObjectList()
         self.prompts: PromptLayers | None = None
         self.scores: ScoreTable | None = None
-        self.choice = ModelChoice()
+        self.choice: ModelChoice | None = ModelChoice()
         self.runs_folder: Path = default_runs_folder()
         self.follow = True
         self._video: VideoEntry | None = None
@@ -114,31 +114,42 @@ class TrackController:
         return self._video
 
     @property
+    def viewer(self) -> napari.Viewer | None:
+        """The viewer, as long as it is there."""
+        return self._viewer()
+
+    @property
     def phase(self) -> Phase:
         """What tracking does now."""
         return self._phase
 
     # What the panel does.
 
-    def choose_model(self, choice: ModelChoice) -> None:
-        """Track with another model from now on; all prompts are said to it when it is first needed."""
+    def choose_model(self, choice: ModelChoice | None) -> None:
+        """Track with another model from now on, or with none; all prompts are said to it when it is first needed."""
         if choice != self.choice:
             self.choice = choice
             self._drop_live()
 
-    def add_object(self) -> None:
+    def use_runs_folder(self, folder: Path | str) -> None:
+        """Keep the next runs in another folder."""
+        self.runs_folder = Path(folder)
+
+    def add_object(self, *_: Any) -> None:
         """Add an object, and work on it."""
         self.state.obj_id = self.objects.add().obj_id
 
-    def propagate(self, direction: RunDirection) -> None:
+    def propagate(self, direction: RunDirection, *_: Any) -> None:
         """Track all objects through the video, or to its beginning."""
         if self._video is None or self._phase is Phase.TRACKING:
             return
         if not (self.prompts and self.prompts.states):
             self.refused.emit("Nothing to track yet: click on the object, draw a box around it, or paint it first.")
             return
-        self._steps.clear()
         live = self._get_live()
+        if live is None:
+            return
+        self._steps.clear()
         self._submit("track", partial(live.propagate, direction), Phase.TRACKING)
 
     def pause(self) -> None:
@@ -152,7 +163,7 @@ class TrackController:
             self._steps.clear()
             self._submit("track", self._live.resume, Phase.TRACKING)
 
-    def cancel(self) -> None:
+    def cancel(self, *_: Any) -> None:
         """Stop tracking, or loading; what is done is kept."""
         if self._phase is Phase.PAUSED and self._live is not None:
             self._submit("stop", self._live.stop, Phase.PROMPTING)
@@ -198,8 +209,8 @@ class TrackController:
             self.prompts = PromptLayers(viewer, video)
             self.prompts.set_object(self.state.obj_id)
             self.prompts.changed.connect(self._on_prompts)
-            self.prompts.refused.connect(self.refused.emit)
-            self._result = ResultLayer(viewer, video, self.scores_changed.emit)
+            self.prompts.refused.connect(self._on_refused)
+            self._result = ResultLayer(viewer, video, self._on_redraw)
         self.state.obj_id = 1
         self.video_changed.emit(video)
 
@@ -220,9 +231,13 @@ class TrackController:
 
     # The live run.
 
-    def _get_live(self) -> LiveRun:
+    def _get_live(self) -> LiveRun | None:
+        """Return the live run, a new one if there is none; None where it can't be."""
         assert self._video is not None
         assert self.prompts is not None
+        if self.choice is None:
+            self.refused.emit("The chosen model is not on this machine: download it, or choose another one.")
+            return None
         if self._live is None:
             self._inbox = Inbox()
             self._inbox.put(self.prompts.states)
@@ -285,6 +300,12 @@ class TrackController:
         # While tracking, the inbox is looked into after every frame.
         if self._job is None and self._inbox and self._live is not None:
             self._submit("prompt", self._live.apply, Phase.PAUSED if self._phase is Phase.PAUSED else Phase.PROMPTING)
+
+    def _on_refused(self, reason: str) -> None:
+        self.refused.emit(reason)
+
+    def _on_redraw(self) -> None:
+        self.scores_changed.emit()
 
     def _on_object(self, obj_id: int) -> None:
         self.objects.add(obj_id)

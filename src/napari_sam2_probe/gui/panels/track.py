@@ -1,0 +1,311 @@
+"""The Track panel: model, objects, prompts, propagation, scores."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QFileDialog,
+    QFormLayout,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QProgressBar,
+    QPushButton,
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_sam2_probe.common.errors import ProbeError
+from napari_sam2_probe.gui.closing import when_closed
+from napari_sam2_probe.gui.connections import Connections
+from napari_sam2_probe.gui.panels.track_model import ModelChooser
+from napari_sam2_probe.gui.panels.track_objects import ObjectListWidget
+from napari_sam2_probe.gui.panels.track_prompts import PromptTools
+from napari_sam2_probe.gui.panels.track_resume import ResumeRow
+from napari_sam2_probe.gui.panels.track_scores import ScoreStrip
+from napari_sam2_probe.gui.time_axis import show_frame, shown_frame
+from napari_sam2_probe.gui.tracking.controller import Phase, TrackController
+from napari_sam2_probe.gui.videos import is_video_layer, use_video, video_from_layer
+
+if TYPE_CHECKING:
+    import napari
+
+    from napari_sam2_probe.common.progress import Progress
+    from napari_sam2_probe.gui.prompt_state import Key
+    from napari_sam2_probe.gui.state import VideoEntry
+
+
+class _LayerBox(QComboBox):
+    opening = Signal()
+
+    def showPopup(self) -> None:
+        """Show the layers as they are called now; Qt calls it."""
+        self.opening.emit()
+        super().showPopup()
+
+
+class TrackPanel(QWidget):
+    """Prompt SAM 2 and let it track.
+
+    Parameters
+    ----------
+    viewer
+        The viewer.
+    """
+
+    def __init__(self, viewer: napari.Viewer) -> None:
+        super().__init__()
+        self.setObjectName("track")
+        self._viewer = viewer
+        self.controller = TrackController(viewer)
+        self._connections = Connections()
+
+        self._layers = _LayerBox(objectName="video")
+        self._layers.setToolTip("The video that is tracked: any image layer over time")
+        self._layers.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.model = ModelChooser()
+        self.objects = ObjectListWidget(self.controller)
+        self.tools = PromptTools()
+        self.scores = ScoreStrip()
+        self.resume = ResumeRow(self.controller)
+        self._build()
+
+        self._listen(viewer)
+        self._fill_layers()
+        self._on_video(self.controller.video)
+        self.controller.choose_model(self.model.choice)
+        # Bound to what outlives the widget: Qt calls these when its own part is gone already.
+        others = (self._connections, self.resume.background, self.model.downloads)
+        self.destroyed.connect(partial(_end, self.controller, others))
+        when_closed(viewer, partial(_end_now, self.controller, others))
+
+    def _build(self) -> None:
+        self._backward = _button("backward", "◀ Back", "Track from the latest prompt to the beginning of the video")
+        self._both = _button("both", "◀ Both ▶", "Track forward, then backward from the earliest prompt")
+        self._forward = _button("forward", "Forward ▶", "Track from the earliest prompt to the end of the video")
+        self._pause = _button("pause", "Pause", "Wait after this frame; prompts can be given meanwhile")
+        self._cancel = _button("cancel", "Cancel", "Stop; the frames that are done are kept")
+        self._follow = QCheckBox("Follow", objectName="follow")
+        self._follow.setToolTip("Let the time slider follow the frame that is being tracked")
+        self._follow.setChecked(True)
+        self._bar = QProgressBar(objectName="progress")
+        self._bar.setToolTip("What is done, and the time that is left")
+        self._note = QLabel(objectName="note")
+        self._note.setWordWrap(True)
+        self._folder = _button("runs_folder", "Runs folder…", "Where the runs are kept while one works")
+
+        form = QFormLayout()
+        form.addRow("Video", self._layers)
+        ways = QHBoxLayout()
+        for button in (self._backward, self._both, self._forward):
+            ways.addWidget(button)
+        stops = QHBoxLayout()
+        for widget in (self._pause, self._cancel, self._follow, self._folder):
+            stops.addWidget(widget)
+        content = QWidget()
+        column = QVBoxLayout(content)
+        column.setContentsMargins(6, 4, 6, 4)
+        column.setSpacing(4)
+        column.addWidget(self.resume)
+        column.addLayout(form)
+        column.addWidget(self.model)
+        column.addWidget(_line())
+        column.addWidget(self.objects)
+        column.addWidget(self.tools)
+        column.addWidget(_line())
+        column.addLayout(ways)
+        column.addLayout(stops)
+        column.addWidget(self._bar)
+        column.addWidget(self._note)
+        column.addWidget(self.scores)
+        column.addStretch(1)
+        scroll = QScrollArea()
+        scroll.setWidgetResizable(True)
+        scroll.setFrameShape(QFrame.Shape.NoFrame)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        scroll.setWidget(content)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.addWidget(scroll)
+        self.setMinimumWidth(300)
+        self._bar.setVisible(False)
+
+    def _listen(self, viewer: napari.Viewer) -> None:
+        controller, add = self.controller, self._connections.add
+        add(controller.video_changed, self._on_video)
+        add(controller.phase_changed, self._on_phase)
+        add(controller.progressed, self._on_progress)
+        add(controller.scores_changed, self._show_scores)
+        add(controller.candidates_changed, self._on_candidates)
+        add(controller.told, self._on_told)
+        add(controller.refused, _warn)
+        add(controller.objects.changed, self._on_objects)
+        add(controller.state.object_changed, self.objects.fill)
+        add(viewer.layers.events.inserted, self._fill_layers)
+        add(viewer.layers.events.removed, self._fill_layers)
+        add(viewer.layers.events.reordered, self._fill_layers)
+        add(viewer.dims.events.current_step, self._on_slider)
+        self._layers.activated.connect(self._on_layer)
+        self._layers.opening.connect(self._fill_layers)
+        self.model.chosen.connect(controller.choose_model)
+        self._backward.clicked.connect(partial(controller.propagate, "backward"))
+        self._both.clicked.connect(partial(controller.propagate, "both"))
+        self._forward.clicked.connect(partial(controller.propagate, "forward"))
+        self._pause.clicked.connect(self._on_pause)
+        self._cancel.clicked.connect(controller.cancel)
+        self._follow.toggled.connect(self._on_follow)
+        self._folder.clicked.connect(self._on_folder)
+        self.scores.frame_clicked.connect(self._show_frame)
+
+    def showEvent(self, event: Any) -> None:
+        """Look for unfinished runs and renamed layers; Qt calls it."""
+        super().showEvent(event)
+        self._fill_layers()
+        self.resume.look()
+
+    # The video.
+
+    def _fill_layers(self, *_: Any) -> None:
+        layers = [layer for layer in self._viewer.layers if is_video_layer(layer)]
+        video = self.controller.video
+        self._layers.clear()
+        self._layers.addItem("choose a layer" if layers else "open a video first", None)
+        for layer in layers:
+            self._layers.addItem(layer.name, layer)
+            if video is not None and layer is video.layer:
+                self._layers.setCurrentIndex(self._layers.count() - 1)
+
+    def _on_layer(self, index: int) -> None:
+        layer = self._layers.itemData(index)
+        if layer is None or (self.controller.video is not None and layer is self.controller.video.layer):
+            return
+        try:
+            use_video(self._viewer, video_from_layer(layer))
+        except ProbeError as error:
+            _warn(str(error))
+            self._fill_layers()
+
+    def _on_video(self, video: VideoEntry | None) -> None:
+        self._fill_layers()
+        self.tools.set_prompts(self.controller.prompts)
+        self.objects.setEnabled(video is not None)
+        self.objects.fill()
+        self._note.setText("" if video else "Choose a video, then click on an object in it.")
+        self._on_phase(self.controller.phase)
+        self._show_scores()
+        self.resume.look()
+
+    # Tracking.
+
+    def _on_phase(self, phase: Phase) -> None:
+        there = self.controller.video is not None
+        free = there and phase in (Phase.IDLE, Phase.PROMPTING, Phase.PAUSED)
+        for button in (self._backward, self._both, self._forward):
+            button.setEnabled(free)
+        self._pause.setEnabled(phase in (Phase.TRACKING, Phase.PAUSED))
+        self._pause.setText("Resume" if phase is Phase.PAUSED else "Pause")
+        self._cancel.setEnabled(phase is not Phase.IDLE)
+        if phase is Phase.IDLE:
+            self._bar.setVisible(False)
+        elif phase is Phase.PAUSED:
+            self._bar.setFormat("paused · %v of %m frames")
+
+    def _on_progress(self, progress: Progress, seconds_left: float | None) -> None:
+        self._bar.setVisible(True)
+        self._bar.setRange(0, progress.total)
+        self._bar.setValue(progress.done)
+        # A bar without an end shows no text of its own.
+        self._note.setText(f"{progress.what.capitalize()}…" if not progress.total else "")
+        self._bar.setFormat(f"%v of %m frames{_left(seconds_left)}")
+
+    def _on_pause(self) -> None:
+        if self.controller.phase is Phase.PAUSED:
+            self.controller.resume()
+        else:
+            self.controller.pause()
+
+    def _on_candidates(self, key: Key, ious: tuple[float, ...]) -> None:
+        self._note.clear()
+        self.tools.show_candidates(key, ious)
+
+    def _on_told(self, text: str) -> None:
+        self._note.setText(text)
+
+    def _on_follow(self, follow: bool) -> None:
+        self.controller.follow = follow
+
+    def _on_folder(self) -> None:
+        folder = QFileDialog.getExistingDirectory(self, "Keep runs in", str(self.controller.runs_folder))
+        if folder:
+            self.controller.use_runs_folder(folder)
+            self.resume.look()
+
+    # Time.
+
+    def _on_objects(self) -> None:
+        self.objects.fill()
+        self._show_scores()
+
+    def _show_scores(self, *_: Any) -> None:
+        controller = self.controller
+        obj_id = controller.state.obj_id
+        if controller.scores is None or controller.prompts is None or obj_id not in controller.objects:
+            self.scores.clear()
+            return
+        prompted = tuple(frame_idx for frame_idx, of in controller.prompts.states if of == obj_id)
+        table = controller.scores
+        colour = controller.objects[obj_id].colour
+        self.scores.show_scores(table.object_scores(obj_id), table.predicted_iou(obj_id), prompted, colour)
+        self._on_slider()
+
+    def _on_slider(self, *_: Any) -> None:
+        if self.controller.video is not None:
+            self.scores.show_frame(shown_frame(self._viewer, self.controller.video.layer))
+
+    def _show_frame(self, frame_idx: int) -> None:
+        if self.controller.video is not None:
+            self._follow.setChecked(False)
+            show_frame(self._viewer, frame_idx, self.controller.video.layer)
+
+
+def _end(controller: TrackController, others: tuple[Any, ...]) -> None:
+    controller.close()
+    for other in others:
+        other.close()
+
+
+def _end_now(controller: TrackController, others: tuple[Any, ...]) -> None:
+    controller.shut_down()
+    for other in others:
+        other.close()
+
+
+def _warn(reason: str) -> None:
+    from napari.utils.notifications import show_error
+
+    show_error(reason)
+
+
+def _left(seconds: float | None) -> str:
+    if seconds is None:
+        return ""
+    minutes, rest = divmod(round(seconds), 60)
+    return f" · {minutes} min {rest:02d} s left" if minutes else f" · {rest} s left"
+
+
+def _line() -> QFrame:
+    line = QFrame()
+    line.setFrameShape(QFrame.Shape.HLine)
+    return line
+
+
+def _button(name: str, text: str, tip: str) -> QPushButton:
+    button = QPushButton(text, objectName=name)
+    button.setToolTip(tip)
+    return button

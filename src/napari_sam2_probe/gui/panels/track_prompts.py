@@ -1,0 +1,111 @@
+"""The tools for prompts, and the choice among the masks that SAM 2 considered."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from qtpy.QtWidgets import QButtonGroup, QGridLayout, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+
+from napari_sam2_probe.gui.prompt_layers import TOGGLE_KEY
+
+if TYPE_CHECKING:
+    from napari_sam2_probe.gui.prompt_layers import PromptLayers
+    from napari_sam2_probe.gui.prompt_state import Key
+
+
+class PromptTools(QWidget):
+    """Buttons that bring up the prompt layers, turn the sign of points, and take steps back."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._prompts: PromptLayers | None = None
+        self._key: Key | None = None
+        self._ious: tuple[float, ...] = ()
+        tools = {
+            "points": ("Points", "Click on the object, or with ✕ next to it, in the points layer"),
+            "boxes": ("Box", "Draw a rectangle around the object in the shapes layer"),
+            "masks": ("Paint", "Paint the object in the labels layer; a painted mask is taken as it is"),
+            "undo": ("Undo", "Take the last prompt back (Ctrl+Z)"),
+            "redo": ("Redo", "Give it again (Ctrl+Shift+Z)"),
+        }
+        self._buttons = {name: _button(name, *words) for name, words in tools.items()}
+        self._positive = _button("positive", "● on object", f"New points are on the object (key {TOGGLE_KEY})")
+        self._negative = _button("negative", "✕ not on it", f"New points are not on the object (key {TOGGLE_KEY})")
+        self._signs = QButtonGroup(self)
+        for button in (self._positive, self._negative):
+            button.setCheckable(True)
+            self._signs.addButton(button)
+        self._positive.setChecked(True)
+
+        grid = QGridLayout()
+        for column, name in enumerate(("points", "boxes", "masks")):
+            grid.addWidget(self._buttons[name], 0, 2 * column, 1, 2)
+        signs = QHBoxLayout()
+        for button in (self._positive, self._negative, self._buttons["undo"], self._buttons["redo"]):
+            signs.addWidget(button)
+        self._previous = _button("previous_candidate", "◀", "The mask before among those that SAM 2 considered")
+        self._next = _button("next_candidate", "▶", "The next mask among those that SAM 2 considered")
+        self._candidate = QLabel(objectName="candidate")
+        self._candidate.setToolTip("SAM 2 considered several masks for this prompt: which one is taken")
+        self._choice = QWidget()
+        row = QHBoxLayout(self._choice)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.addWidget(self._previous)
+        row.addWidget(self._candidate, 1)
+        row.addWidget(self._next)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addLayout(grid)
+        layout.addLayout(signs)
+        layout.addWidget(self._choice)
+
+        self._buttons["points"].clicked.connect(lambda: self._prompts and self._prompts.show_points())
+        self._buttons["boxes"].clicked.connect(lambda: self._prompts and self._prompts.show_boxes())
+        self._buttons["masks"].clicked.connect(lambda: self._prompts and self._prompts.show_masks())
+        self._buttons["undo"].clicked.connect(lambda: self._prompts and self._prompts.undo())
+        self._buttons["redo"].clicked.connect(lambda: self._prompts and self._prompts.redo())
+        self._positive.clicked.connect(lambda: self._prompts and self._prompts.set_positive(True))
+        self._negative.clicked.connect(lambda: self._prompts and self._prompts.set_positive(False))
+        self._previous.clicked.connect(lambda: self._cycle(-1))
+        self._next.clicked.connect(lambda: self._cycle(1))
+        self.set_prompts(None)
+
+    def set_prompts(self, prompts: PromptLayers | None) -> None:
+        """Work on the prompts of another video."""
+        if self._prompts is not None:
+            self._prompts.sign_changed.disconnect(self._show_sign)
+        self._prompts = prompts
+        if prompts is not None:
+            prompts.sign_changed.connect(self._show_sign)
+            self._show_sign(prompts.positive)
+        self.setEnabled(prompts is not None)
+        self.show_candidates((0, 0), ())
+
+    def show_candidates(self, key: Key, ious: tuple[float, ...]) -> None:
+        """Offer the masks that SAM 2 considered for a prompt; none to offer nothing."""
+        self._key, self._ious = key, ious
+        self._choice.setVisible(len(ious) > 1)
+        if len(ious) > 1:
+            index = self._chosen()
+            self._candidate.setText(f"mask {index + 1} of {len(ious)} · predicted IoU {ious[index]:.2f}")
+
+    def _chosen(self) -> int:
+        state = None if self._prompts is None or self._key is None else self._prompts.states.get(self._key)
+        if state is None or state.candidate is None:
+            return int(np.argmax(self._ious))
+        return state.candidate
+
+    def _cycle(self, step: int) -> None:
+        if self._prompts is not None and self._key is not None and len(self._ious) > 1:
+            self._prompts.choose(self._key, (self._chosen() + step) % len(self._ious))
+            self.show_candidates(self._key, self._ious)
+
+    def _show_sign(self, positive: bool) -> None:
+        (self._positive if positive else self._negative).setChecked(True)
+
+
+def _button(name: str, text: str, tip: str, **_: Any) -> QPushButton:
+    button = QPushButton(text, objectName=name)
+    button.setToolTip(tip)
+    return button
