@@ -83,7 +83,7 @@ class FeatureSeries:
 
     def add_reference(self, frame_idx: int, embeddings: Mapping[str, Tensor]) -> None:
         """Take the embeddings of an earlier reference frame."""
-        self._push(frame_idx, embeddings)
+        self._push(frame_idx, _flattened(embeddings))
         self._wanted -= 1
 
     def changed(self, frame_idx: int) -> None:
@@ -118,10 +118,11 @@ class FeatureSeries:
         last = self._last_reference
         known = self._short_known[frame_idx] = self._unknown_for == 0
         self.stale[frame_idx] = not known or (last is not None and not self._short_known[last])
-        if known and last is not None and embeddings:
-            self._waiting.append((frame_idx, last, self._distances(embeddings)))
+        flat = _flattened(embeddings)
+        if known and last is not None and flat:
+            self._waiting.append((frame_idx, last, self._distances(flat)))
         if is_reference:
-            self._push(frame_idx, embeddings)
+            self._push(frame_idx, flat)
             self._unknown_for = max(0, self._unknown_for - 1)
 
     def settle(self) -> None:
@@ -159,3 +160,8 @@ class FeatureSeries:
         for key in self.keys:
             self._rings[key].push(embeddings.get(key))
         self._last_reference = frame_idx
+
+
+def _flattened(embeddings: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    # Once for all uses: some embeddings arise with channels last, and to flatten these moves every element.
+    return {key: embedding.reshape(-1) for key, embedding in embeddings.items()}
