@@ -19,7 +19,7 @@ from napari_sam2_probe.runs import open_run
 from napari_sam2_probe.video.masks import write_mask
 from scenarios import moving_video
 
-pytestmark = pytest.mark.filterwarnings("ignore:cannot import name '_C'")
+pytestmark = [pytest.mark.filterwarnings("ignore:cannot import name '_C'"), pytest.mark.usefixtures("one_thread")]
 
 SMALL = ("--checkpoint", "sample", "--device", "cpu")
 BOX = ("--box", "18,28,52,58")

@@ -116,7 +116,7 @@ def test_whenever_it_dies_no_frame_looks_whole_that_is_not(tmp_path, writes, mon
     for frame in range(T):
         write(run, frame)
     whole_after = []
-    for limit in range(begun, writes.done, 5):
+    for limit in range(begun, writes.done, 7):
         path = tmp_path / str(limit)
         writes.done, writes.limit = 0, None
         run = new_writer(path)

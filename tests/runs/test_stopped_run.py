@@ -222,8 +222,9 @@ def test_killed(tmp_path):
     arguments = ["--box", "18,28,52,58", "--checkpoint", "sample", "--device", "cpu"]
     assert main(["run", video, "--out", str(again), "--end", last, *arguments]) == 0
     whole = open_run(again)
+    # Of the frame it died on the tables may say something already, but not that it is whole.
     np.testing.assert_array_equal(run.masks[: len(done)], whole.masks[: len(done)])
-    np.testing.assert_array_equal(run.object_pointers, np.where(run.tracked[..., None], whole.object_pointers, np.nan))
+    np.testing.assert_array_equal(run.object_pointers[:, : len(done)], whole.object_pointers[:, : len(done)])
     for position in MAP_POSITIONS:
         for statistic in ("mean", "variance"):
             np.testing.assert_array_equal(
