@@ -1,0 +1,259 @@
+"""The panel that lists runs, of this session and on disk: open, compare, rename, delete, reveal."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import Qt, QUrl
+from qtpy.QtGui import QDesktopServices
+from qtpy.QtWidgets import (
+    QAbstractItemView,
+    QFileDialog,
+    QGridLayout,
+    QInputDialog,
+    QLabel,
+    QListWidget,
+    QListWidgetItem,
+    QMessageBox,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_sam2_probe.gui.background import Background
+from napari_sam2_probe.gui.connections import Connections
+from napari_sam2_probe.gui.layers import run_to_layers
+from napari_sam2_probe.gui.run_folders import add_run_folder, run_folders
+from napari_sam2_probe.gui.run_layers import run_content, watch_run_layers
+from napari_sam2_probe.gui.state import RunEntry, state_of
+from napari_sam2_probe.runs import open_run
+from napari_sam2_probe.runs.library import delete_run, has_trash, list_runs, rename_run
+
+if TYPE_CHECKING:
+    import napari
+    from qtpy.QtGui import QKeyEvent
+
+    from napari_sam2_probe.gui.layers import LayerData
+    from napari_sam2_probe.runs.library import RunSummary
+
+SUMMARY = Qt.ItemDataRole.UserRole
+
+
+class _RunList(QListWidget):
+    """A list whose keys press buttons."""
+
+    def __init__(self) -> None:
+        super().__init__(objectName="list")
+        self.buttons: dict[int, QPushButton] = {}
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Press the button of a key; Qt calls it."""
+        button = self.buttons.get(event.key())
+        if button is None:
+            super().keyPressEvent(event)
+        else:
+            button.click()
+
+
+class RunsPanel(QWidget):
+    """A list of runs, latest first; what is selected can be opened, compared, renamed, deleted, revealed."""
+
+    def __init__(self, viewer: napari.viewer.Viewer) -> None:
+        super().__init__()
+        self.setObjectName("runs")
+        self.state = state_of(viewer)
+        self.viewer = self.state.viewer
+        self.background = Background()
+        self.connections = Connections()
+        self._end = partial(_end, self.connections, self.background)
+        self.destroyed.connect(self._end)
+        watch_run_layers(self.viewer)
+        self._build()
+        self.connections.add(self.state.runs_changed, self.refresh)
+        self.connections.add(self.state.run_finished, self._on_run_finished)
+        self.connections.add(self.state.current_run_changed, self._mark_current)
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Look again which runs there are."""
+        folders = [*run_folders(), *(entry.path for entry in self.state.runs)]
+        self.background.submit("list", lambda: list_runs(folders), self._show)
+
+    def closeEvent(self, event: Any) -> None:
+        """End all connections; Qt calls it."""
+        self._end()
+        super().closeEvent(event)
+
+    def _build(self) -> None:
+        self.list = _RunList()
+        self.list.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
+        self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.list.setWordWrap(True)
+        self.list.setToolTip("Enter or a double click opens a run; Ctrl and Shift select several")
+        self.list.itemActivated.connect(lambda _: self._open())
+        self.list.itemSelectionChanged.connect(self._update_buttons)
+        self._hint = QLabel(objectName="hint")
+        self._hint.setWordWrap(True)
+        grid = QGridLayout()
+        self._buttons = {
+            name: self._button(name, text, tip, slot, key)
+            for name, text, tip, slot, key in (
+                ("open", "Open", "Show the run: video, maps and masks as layers", self._open, None),
+                ("compare", "Compare", "Show the selected runs together in the panels", self._compare, None),
+                ("rename", "Rename…", "Give the run another title (F2); its folder stays", self._rename, Qt.Key.Key_F2),
+                ("delete", "Delete…", "Delete the selected runs (Del)", self._delete, Qt.Key.Key_Delete),
+                ("reveal", "Reveal", "Show the run's folder in the file manager", self._reveal, None),
+                ("add_folder", "Add folder…", "Also list the runs in another folder", self._add_folder, None),
+            )
+        }
+        for index, button in enumerate(self._buttons.values()):
+            grid.addWidget(button, index // 3, index % 3)
+        layout = QVBoxLayout(self)
+        layout.addWidget(self._hint)
+        layout.addWidget(self.list, 1)
+        layout.addLayout(grid)
+        self._update_buttons()
+
+    def _button(self, name: str, text: str, tip: str, slot: Any, key: Qt.Key | None) -> QPushButton:
+        button = QPushButton(text, objectName=name)
+        button.setToolTip(tip)
+        button.clicked.connect(lambda: slot())
+        if key is not None:
+            self.list.buttons[key] = button
+        return button
+
+    def _show(self, summaries: list[RunSummary]) -> None:
+        selected = {run.path for run in self._selected()}
+        self.list.clear()
+        for summary in summaries:
+            item = QListWidgetItem(_describe(summary, live=self._is_live(summary)))
+            item.setData(SUMMARY, summary)
+            item.setToolTip(f"{summary.path}\n{item.text()}")
+            self.list.addItem(item)
+            item.setSelected(summary.path in selected)
+        self._hint.setText("" if summaries else "No runs yet: track an object, or add a folder that holds runs.")
+        self._hint.setVisible(not summaries)
+        self._mark_current()
+        self._update_buttons()
+
+    def _selected(self) -> list[RunSummary]:
+        rows = sorted(index.row() for index in self.list.selectedIndexes())
+        return [self.list.item(row).data(SUMMARY) for row in rows]
+
+    def _entry(self, path: Path) -> RunEntry | None:
+        return next((entry for entry in self.state.runs if entry.path.resolve() == path.resolve()), None)
+
+    def _is_live(self, run: RunSummary) -> bool:
+        entry = self._entry(run.path)
+        return entry is not None and entry.live
+
+    def _mark_current(self, _: Any = None) -> None:
+        current = self.state.current_run
+        for row in range(self.list.count()):
+            item = self.list.item(row)
+            font = item.font()
+            font.setBold(current is not None and item.data(SUMMARY).path.resolve() == current.path.resolve())
+            item.setFont(font)
+
+    def _update_buttons(self) -> None:
+        runs = self._selected()
+        still = bool(runs) and not any(self._is_live(run) for run in runs)
+        for name, enabled in {
+            "open": bool(runs),
+            "compare": len(runs) > 1,
+            "rename": len(runs) == 1 and still,
+            "delete": still,
+            "reveal": len(runs) == 1,
+        }.items():
+            self._buttons[name].setEnabled(enabled)
+
+    def _add_entry(self, run: RunSummary) -> RunEntry:
+        known = self._entry(run.path)
+        return known or self.state.add_run(RunEntry(run.path, run.title), make_current=False)
+
+    def _open(self) -> None:
+        runs = self._selected()
+        self.background.submit(
+            "open", lambda: [(run, run_to_layers(open_run(run.path))) for run in runs], self._on_opened
+        )
+
+    def _on_opened(self, opened: list[tuple[RunSummary, list[LayerData]]]) -> None:
+        from napari.layers import Layer
+
+        for run, layers in opened:
+            self.state.current_run = self._add_entry(run)
+            if not any(_is_of(layer, run.path) for layer in self.viewer.layers):
+                self.viewer.layers.extend([Layer.create(*data) for data in layers])
+
+    def _compare(self) -> None:
+        entries = [self._add_entry(run) for run in self._selected()]
+        if self.state.current_run not in entries:
+            self.state.current_run = entries[0]
+        current = self.state.current_run
+        self.state.compared_runs = (current, *(entry for entry in entries if entry is not current))
+
+    def _rename(self) -> None:
+        (run,) = self._selected()
+        title, accepted = QInputDialog.getText(self, "Rename the run", "Title", text=run.title)
+        if accepted and title.strip() and title != run.title:
+            self.background.submit(
+                "rename", lambda: rename_run(run.path, title), lambda _: self._on_renamed(run, title)
+            )
+
+    def _on_renamed(self, run: RunSummary, title: str) -> None:
+        entry = self._entry(run.path)
+        if entry is None:
+            self.refresh()
+            return
+        renamed = RunEntry(entry.path, title, entry.live)
+        was_current, compared = entry is self.state.current_run, self.state.compared_runs
+        self.state.remove_run(entry)
+        self.state.add_run(renamed, make_current=was_current)
+        self.state.compared_runs = tuple(renamed if other is entry else other for other in compared)
+
+    def _delete(self) -> None:
+        runs = self._selected()
+        what = f"the run “{runs[0].title}”" if len(runs) == 1 else f"{len(runs)} runs"
+        how = f"Move {what} to the trash?" if has_trash() else f"Delete {what} for good? This can't be undone."
+        if QMessageBox.question(self, "Delete", how) != QMessageBox.StandardButton.Yes:
+            return
+        for run in runs:
+            # Their layers would read files that are gone.
+            for layer in [layer for layer in self.viewer.layers if _is_of(layer, run.path)]:
+                self.viewer.layers.remove(layer)
+            entry = self._entry(run.path)
+            if entry is not None:
+                self.state.remove_run(entry)
+        self.background.submit("delete", lambda: [delete_run(run.path) for run in runs], lambda _: self.refresh())
+
+    def _reveal(self) -> None:
+        (run,) = self._selected()
+        QDesktopServices.openUrl(QUrl.fromLocalFile(str(run.path)))
+
+    def _add_folder(self) -> None:
+        folder = QFileDialog.getExistingDirectory(self, "List the runs of a folder")
+        if folder:
+            add_run_folder(Path(folder))
+            self.refresh()
+
+    def _on_run_finished(self, _: RunEntry) -> None:
+        self.refresh()
+
+
+def _describe(run: RunSummary, *, live: bool) -> str:
+    note = "growing" if live else "" if run.finished else "unfinished"
+    about = " · ".join(part for part in (run.video, run.transform, run.model) if part)
+    when = " · ".join(part for part in (run.started[:16].replace("T", " "), note) if part)
+    return "\n".join(line for line in (run.title, about, when) if line)
+
+
+def _is_of(layer: Any, path: Path) -> bool:
+    content = run_content(layer)
+    return content is not None and Path(content["run"]).resolve() == path.resolve()
+
+
+def _end(connections: Connections, background: Background) -> None:
+    connections.close()
+    background.close()

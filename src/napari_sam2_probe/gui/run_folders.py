@@ -1,0 +1,35 @@
+"""Where runs are looked for: the window's own folder, and those that the user has added."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import platformdirs
+
+from napari_sam2_probe.common.files import atomic_write_text
+from napari_sam2_probe.gui.tracking.autosave import default_runs_folder
+
+
+def run_folders() -> list[Path]:
+    """Return all folders to look for runs in, the window's own first; some may not exist (any more)."""
+    return [default_runs_folder(), *_added()]
+
+
+def add_run_folder(folder: Path) -> None:
+    """Look in this folder too, from now on and in later sessions."""
+    folder = folder.absolute()
+    if folder not in run_folders():
+        atomic_write_text(_file(), json.dumps([str(known) for known in [*_added(), folder]], indent=2) + "\n")
+
+
+def _added() -> list[Path]:
+    try:
+        stored = json.loads(_file().read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return []
+    return [Path(folder) for folder in stored if isinstance(folder, str)] if isinstance(stored, list) else []
+
+
+def _file() -> Path:
+    return platformdirs.user_data_path("napari-sam2-probe") / "run-folders.json"

@@ -1,0 +1,161 @@
+"""Runs as a list shows them; only their ``run.json`` is read."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari_sam2_probe.common.errors import InputError, ResourceError
+from napari_sam2_probe.common.files import atomic_write_text
+from napari_sam2_probe.runs.place import writing
+from napari_sam2_probe.runs.reader import is_run
+from napari_sam2_probe.runs.writer import INFO
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+
+@dataclass(frozen=True, slots=True)
+class RunSummary:
+    """What tells one run from another.
+
+    Attributes
+    ----------
+    path
+        Its folder.
+    title
+        Its title, or the folder's name if it was given none.
+    video
+        The name of the video.
+    transform
+        The kind of transformed clip; empty for a video that is none.
+    model
+        The checkpoint.
+    started
+        When it was begun, ISO 8601; empty if not known.
+    finished
+        Whether it came to its end.
+    """
+
+    path: Path
+    title: str
+    video: str
+    transform: str
+    model: str
+    started: str
+    finished: bool
+
+
+def summarise_run(path: Path | str) -> RunSummary:
+    """Read what a list shows of a run.
+
+    Raises
+    ------
+    InputError
+        If it is no run, or its ``run.json`` is damaged.
+    """
+    folder = Path(path)
+    info = _read_info(folder)
+    known = _part(info, "known")
+    recipe = _part(known, "recipe")
+    return RunSummary(
+        path=folder,
+        title=str(info.get("title") or folder.resolve().name),
+        video=str(_part(info, "video").get("name") or ""),
+        transform=str(recipe.get("kind") or ""),
+        model=str(_part(info, "model").get("checkpoint") or ""),
+        started=str(_part(info, "times").get("started") or ""),
+        finished=bool(info.get("finished")),
+    )
+
+
+def list_runs(folders: Iterable[Path]) -> list[RunSummary]:
+    """Return the runs in these folders, or that are these folders, latest first; what can't be read is left out."""
+    found: dict[Path, RunSummary] = {}
+    for folder in folders:
+        for path in _runs_below(folder):
+            try:
+                found.setdefault(path.resolve(), summarise_run(path))
+            except InputError:
+                continue
+    # Those without a date come last; runs of one second by their path.
+    return sorted(sorted(found.values(), key=lambda run: run.path), key=lambda run: run.started, reverse=True)
+
+
+def rename_run(path: Path | str, title: str) -> None:
+    """Write a run's title into its ``run.json``; the folder keeps its name. An empty title takes it away.
+
+    Raises
+    ------
+    InputError
+        If it is no run.
+    ResourceError
+        If the file can't be written.
+    """
+    folder = Path(path)
+    info = _read_info(folder)
+    info["title"] = " ".join(title.split())
+    with writing(folder):
+        atomic_write_text(folder / INFO, json.dumps(info, indent=2, ensure_ascii=False) + "\n")
+
+
+def has_trash() -> bool:
+    """Whether `delete_run` moves to the trash of the desktop."""
+    return importlib.util.find_spec("send2trash") is not None
+
+
+def delete_run(path: Path | str) -> None:
+    """Move a run to the trash, or delete it where there is none (see `has_trash`).
+
+    Raises
+    ------
+    InputError
+        If it is no run.
+    ResourceError
+        If the system refuses.
+    """
+    folder = Path(path)
+    if not is_run(folder):
+        raise InputError(f"{folder} is not a probe run (any more): nothing was deleted.")
+    try:
+        if has_trash():
+            importlib.import_module("send2trash").send2trash(str(folder))
+        else:
+            shutil.rmtree(folder)
+    except OSError as error:
+        raise ResourceError(f"{folder} can't be deleted ({error.strerror or error}): delete it by hand.") from error
+
+
+def _runs_below(folder: Path) -> Iterator[Path]:
+    """Walk a folder without looking into runs, which may hold very many files."""
+    if is_run(folder):
+        yield folder
+        return
+    try:
+        inside = [entry for entry in folder.iterdir() if entry.is_dir() and not entry.is_symlink()]
+    except OSError:
+        return
+    for entry in inside:
+        if not entry.name.startswith("."):
+            yield from _runs_below(entry)
+
+
+def _read_info(folder: Path) -> dict[str, Any]:
+    if not is_run(folder):
+        raise InputError(f"{folder} is not a probe run (any more).")
+    try:
+        info = json.loads((folder / INFO).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{folder / INFO}: the file is damaged; make the run again.") from error
+    if not isinstance(info, dict):
+        raise InputError(f"{folder / INFO}: the file is damaged; make the run again.")
+    return info
+
+
+def _part(info: dict[str, Any], key: str) -> dict[str, Any]:
+    part = info.get(key)
+    return part if isinstance(part, dict) else {}

@@ -1,0 +1,188 @@
+"""The Runs panel, driven as a user drives it."""
+
+from __future__ import annotations
+
+import json
+
+import platformdirs
+import pytest
+from qtpy.QtCore import Qt
+from qtpy.QtGui import QDesktopServices
+from qtpy.QtWidgets import QFileDialog, QInputDialog, QMessageBox, QPushButton
+
+from napari_sam2_probe.gui.panels.runs import RunsPanel
+from napari_sam2_probe.gui.run_folders import add_run_folder, run_folders
+from napari_sam2_probe.gui.state import RunEntry, state_of
+from napari_sam2_probe.runs import is_run, open_run
+
+
+@pytest.fixture(autouse=True)
+def own_data(tmp_path, monkeypatch):
+    """Runs and lists of folders of the test, not of whoever runs it."""
+    monkeypatch.setattr(platformdirs, "user_data_path", lambda *_, **__: tmp_path / "user data")
+    return tmp_path / "user data"
+
+
+@pytest.fixture
+def runs(own_data, maker):
+    """Three runs on disk, b later than a, c without a date."""
+    video = maker.video()
+    paths = {}
+    for name in ("a", "b", "c"):
+        path = maker.run(str(own_data / "runs" / name), video=video)
+        info = json.loads((path / "run.json").read_text())
+        info["video"]["name"] = "square"
+        if name != "c":
+            info |= {
+                "times": {"started": f"2024-05-0{1 + (name == 'b')}T10:00:00+00:00"},
+                "model": {"checkpoint": "tiny"},
+            }
+        if name == "b":
+            info |= {"finished": False, "known": {"recipe": {"kind": "obscuration"}}}
+        (path / "run.json").write_text(json.dumps(info))
+        paths[name] = path
+    return paths
+
+
+@pytest.fixture
+def viewer(make_napari_viewer):
+    return make_napari_viewer()
+
+
+@pytest.fixture
+def panel(runs, viewer, qtbot):
+    _, panel = viewer.window.add_plugin_dock_widget("napari-sam2-probe", "Runs")
+    assert isinstance(panel, RunsPanel)
+    qtbot.waitUntil(lambda: panel.list.count() == 3)
+    return panel
+
+
+def texts(panel):
+    return [panel.list.item(row).text() for row in range(panel.list.count())]
+
+
+def select(panel, *rows):
+    panel.list.clearSelection()
+    for row in rows:
+        panel.list.item(row).setSelected(True)
+
+
+def press(panel, qtbot, name):
+    button = panel.findChild(QPushButton, name)
+    assert button.isEnabled()
+    qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+
+
+def test_runs_are_listed_latest_first_with_what_tells_them_apart(panel):
+    assert texts(panel) == [
+        "b\nsquare · obscuration · tiny\n2024-05-02 10:00 · unfinished",
+        "a\nsquare · tiny\n2024-05-01 10:00",
+        "c\nsquare",
+    ]
+
+
+def test_a_run_opens_as_layers_by_keyboard_once(panel, viewer, runs, qtbot):
+    select(panel, 1)
+    panel.list.setCurrentRow(1)
+    qtbot.keyClick(panel.list, Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: len(viewer.layers) > 2, timeout=15000)
+    number = len(viewer.layers)
+    assert viewer.layers[0].name == "video · a"
+    assert viewer.layers[-1].name == "masks · a"
+    assert state_of(viewer).current_run.path == runs["a"]
+    assert [row for row in range(3) if panel.list.item(row).font().bold()] == [1]
+    qtbot.waitUntil(lambda: not panel.background.busy)
+    press(panel, qtbot, "open")
+    qtbot.waitUntil(lambda: not panel.background.busy)
+    assert len(viewer.layers) == number
+    assert len(state_of(viewer).runs) == 1
+
+
+def test_two_runs_are_compared(panel, viewer, runs, qtbot):
+    heard = []
+    state_of(viewer).compared_runs_changed.connect(heard.append)
+    select(panel, 0, 2)
+    press(panel, qtbot, "compare")
+    assert [entry.path for entry in heard[-1]] == [runs["b"], runs["c"]]
+    assert state_of(viewer).current_run.path == runs["b"]
+    assert len(viewer.layers) == 0
+
+
+def test_a_renamed_run_keeps_its_place_in_the_comparison(panel, viewer, runs, qtbot, monkeypatch):
+    select(panel, 0, 2)
+    press(panel, qtbot, "compare")
+    qtbot.waitUntil(lambda: not panel.background.busy)
+    monkeypatch.setattr(QInputDialog, "getText", lambda *_, **__: ("Another title", True))
+    select(panel, 0)
+    panel.list.setFocus()
+    qtbot.keyClick(panel.list, Qt.Key.Key_F2)
+    qtbot.waitUntil(lambda: texts(panel)[0].startswith("Another title\n"))
+    assert [entry.title for entry in state_of(viewer).compared_runs] == ["Another title", "c"]
+    assert open_run(runs["b"]).info["title"] == "Another title"
+
+
+@pytest.mark.parametrize("answer", ["Yes", "No"])
+def test_deleting_asks_and_takes_layers_and_entry_along(panel, viewer, runs, qtbot, monkeypatch, answer):
+    asked = []
+
+    def question(*arguments):
+        asked.append(arguments[2])
+        return QMessageBox.StandardButton[answer]
+
+    monkeypatch.setattr(QMessageBox, "question", question)
+    select(panel, 2)
+    press(panel, qtbot, "open")
+    qtbot.waitUntil(lambda: len(viewer.layers) > 2, timeout=15000)
+    qtbot.waitUntil(lambda: not panel.background.busy)
+    select(panel, 2)
+    press(panel, qtbot, "delete")
+    assert "“c”" in asked[0]
+    if answer == "No":
+        assert is_run(runs["c"])
+        assert len(viewer.layers) > 2
+        return
+    qtbot.waitUntil(lambda: panel.list.count() == 2)
+    assert not runs["c"].exists()
+    assert len(viewer.layers) == 0
+    assert state_of(viewer).runs == ()
+    assert is_run(runs["a"])
+
+
+def test_a_growing_run_can_be_opened_but_neither_renamed_nor_deleted(panel, viewer, runs, qtbot):
+    state_of(viewer).add_run(RunEntry(runs["b"], "b", live=True))
+    qtbot.waitUntil(lambda: "growing" in texts(panel)[0])
+    select(panel, 0)
+    enabled = {button.objectName() for button in panel.findChildren(QPushButton) if button.isEnabled()}
+    assert enabled == {"open", "reveal", "add_folder"}
+
+
+def test_a_folder_is_revealed(panel, runs, qtbot, monkeypatch):
+    opened = []
+    monkeypatch.setattr(QDesktopServices, "openUrl", lambda url: opened.append(url.toLocalFile()))
+    select(panel, 1)
+    press(panel, qtbot, "reveal")
+    assert opened == [str(runs["a"])]
+
+
+def test_another_folder_is_listed_in_later_sessions_too(panel, maker, qtbot, monkeypatch):
+    maker.run("elsewhere/mine")
+    folder = maker.folder / "elsewhere"
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_, **__: str(folder))
+    press(panel, qtbot, "add_folder")
+    qtbot.waitUntil(lambda: panel.list.count() == 4)
+    assert run_folders()[1:] == [folder]
+    add_run_folder(folder)
+    assert run_folders()[1:] == [folder]
+
+
+def test_a_run_that_was_dropped_on_the_viewer_is_listed(panel, viewer, maker, qtbot):
+    path = maker.run("dropped")
+    viewer.open(str(path), plugin="napari-sam2-probe")
+    qtbot.waitUntil(lambda: panel.list.count() == 4)
+    assert any(text.startswith("dropped") for text in texts(panel))
+
+
+def test_a_damaged_list_of_folders_is_no_list(own_data):
+    own_data.mkdir(exist_ok=True)
+    (own_data / "run-folders.json").write_text("{torn")
+    assert run_folders() == [own_data / "runs"]
