@@ -1,0 +1,78 @@
+"""A row that shows how far one job of a panel is, and cancels it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QHBoxLayout, QProgressBar, QPushButton, QWidget
+
+from napari_sam2_probe.gui.jobs import Job, JobState
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+
+    from napari_sam2_probe.common.progress import Progress
+    from napari_sam2_probe.gui.jobs import JobQueue
+
+_OVER = (JobState.DONE, JobState.CANCELLED, JobState.FAILED)
+
+
+class JobRow(QWidget):
+    """Progress and a *Cancel* button; hidden while nothing of the panel runs or waits.
+
+    It listens to signals only, so the job may outlive the panel.
+    """
+
+    ended = Signal(object)
+    """The final `JobState`."""
+
+    def __init__(self, jobs: JobQueue) -> None:
+        super().__init__(objectName="job")
+        self._jobs = jobs
+        self._job: Job | None = None
+        self.bar = QProgressBar(objectName="progress")
+        self.cancel = QPushButton("Cancel", objectName="cancel")
+        self.cancel.setToolTip("Stop after the step that is under way; nothing half is left")
+        self.cancel.clicked.connect(self._cancel)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.addWidget(self.bar, 1)
+        row.addWidget(self.cancel)
+        jobs.progressed.connect(self._on_progress)
+        jobs.changed.connect(self._on_changed)
+        self.hide()
+
+    @property
+    def busy(self) -> bool:
+        """Whether a job of the panel runs or waits."""
+        return self._job is not None
+
+    def submit(self, title: str, work: Callable[[], Generator[Any, None, None]]) -> None:
+        """Run a job as soon as those before it are done."""
+        self._job = Job(title, work)
+        self.bar.setRange(0, 0)
+        self.bar.setFormat("waiting")
+        self.cancel.setEnabled(True)
+        self.show()
+        self._jobs.submit(self._job)
+
+    def _cancel(self) -> None:
+        if self._job is not None:
+            self.cancel.setEnabled(False)
+            self._jobs.cancel(self._job)
+
+    def _on_progress(self, job: Job, progress: Progress) -> None:
+        if job is self._job:
+            self.bar.setRange(0, progress.total)
+            self.bar.setValue(progress.done)
+            of = f" of {progress.total}" if progress.total else ""
+            self.bar.setFormat(f"{progress.what}: {progress.done}{of}")
+            self.bar.setToolTip(self.bar.format())
+
+    def _on_changed(self) -> None:
+        job = self._job
+        if job is not None and job.state in _OVER:
+            self._job = None
+            self.hide()
+            self.ended.emit(job.state)
