@@ -190,6 +190,22 @@ def test_an_object_that_was_undone_can_be_added_anew(session_of, short_source):
     recorder.close()
 
 
+@pytest.mark.parametrize("track_between", [False, True])
+def test_conditioning_frames_keep_their_order(track_between, session_of, short_source):
+    """Attention joins their memories in this order, which the last bits of what it gives depend on."""
+    session = session_of(short_source)
+    for frame in (0, 2, 1):
+        session.add_prompt(said("mask", frame, 1, 0))
+    if track_between:
+        next(session.propagate())
+    session.clear_prompt(2, 1)
+    session.clear_prompt(0, 1)
+    session.undo()
+    session.undo()
+    next(session.propagate())
+    assert list(session._objects[1].conditioning) == [0, 2, 1]
+
+
 def test_clearing_what_was_never_said_is_no_step(session_of, short_source):
     session = session_of(short_source)
     session.add_prompt(said("mask", 0, 1, 0))
