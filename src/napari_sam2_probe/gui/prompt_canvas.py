@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from psygnal import Signal
+from qtpy.QtCore import QTimer
 
 from napari_sam2_probe.figures.style import object_colour
 from napari_sam2_probe.gui.connections import Connections
@@ -65,6 +66,10 @@ class PromptCanvas:
         self._viewer = viewer
         self._video = video
         self._keys = dict(keys)
+        self._stroke = QTimer()
+        self._stroke.setSingleShot(True)
+        self._stroke.setInterval(0)
+        self._stroke.timeout.connect(self._on_stroke)
         self._connections = Connections()
         self._points: Points | None = None
         self._boxes: Shapes | None = None
@@ -117,6 +122,7 @@ class PromptCanvas:
 
     def close(self) -> None:
         """Let go of the layers; they stay in the viewer."""
+        self._stroke.stop()
         self._connections.close()
         for layer in self.layers:
             for key in self._keys:
@@ -308,7 +314,12 @@ class PromptCanvas:
             self.changed.emit()
 
     def _on_paint(self, _: Any) -> None:
-        if not self._writing and self._masks is not None:
+        # napari tells of some strokes just before it puts them into the array.
+        if not self._writing:
+            self._stroke.start()
+
+    def _on_stroke(self) -> None:
+        if self._masks is not None:
             self.painted.emit(shown_frame(self._viewer, self._masks))
 
     def _on_layer_removed(self, event: Any) -> None:

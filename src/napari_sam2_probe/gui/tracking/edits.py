@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -9,6 +10,8 @@ from typing import TYPE_CHECKING
 from napari_sam2_probe.gui.prompt_state import NOTHING, Key, PromptState
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from napari_sam2_probe.tracking.session import VideoSession
 
 _DEPTH = 100
@@ -56,12 +59,16 @@ class SessionEdits:
         now = self._told.get(key, NOTHING)
         if wanted == now:
             return
-        if self._done and self._done[-1] == _Step(key, wanted, now):
-            self._session.undo()
-            self._undone.append(self._done.pop())
-        elif self._undone and self._undone[-1] == _Step(key, now, wanted):
-            self._session.redo()
-            self._done.append(self._undone.pop())
+        back = _steps_to(wanted, [step.before for step in _trailing(self._done, key)])
+        on = _steps_to(wanted, [step.after for step in _trailing(self._undone, key)])
+        if back:
+            for _ in range(back):
+                self._session.undo()
+                self._undone.append(self._done.pop())
+        elif on:
+            for _ in range(on):
+                self._session.redo()
+                self._done.append(self._undone.pop())
         else:
             self._say(key, now, wanted)
             return
@@ -99,3 +106,13 @@ class SessionEdits:
             self._told.pop(key, None)
         else:
             self._told[key] = state
+
+
+def _trailing(steps: Sequence[_Step], key: Key) -> list[_Step]:
+    """Return the last steps, the very last first, as long as they are of this frame and object."""
+    return list(itertools.takewhile(lambda step: step.key == key, reversed(steps)))
+
+
+def _steps_to(wanted: PromptState, states: Sequence[PromptState]) -> int:
+    """Return how many steps lead to a state, 0 if none do."""
+    return states.index(wanted) + 1 if wanted in states else 0
