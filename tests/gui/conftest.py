@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from clip_runs import ClipRuns
 from PIL import Image
 
 from napari_sam2_probe.probe.positions import MAP_POSITIONS, Position
@@ -100,3 +101,9 @@ class RunMaker:
 @pytest.fixture
 def maker(tmp_path: Path) -> RunMaker:
     return RunMaker(tmp_path)
+
+
+@pytest.fixture
+def clips(tmp_path: Path) -> ClipRuns:
+    """Makes runs on clips that have pointers, features and recipes."""
+    return ClipRuns(tmp_path)

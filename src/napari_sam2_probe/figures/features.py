@@ -81,7 +81,8 @@ class FeatureRun:
         """Give the (T,) values of one feature at one position, NaN for frames without a row."""
         rows = self.table[self.table["position"] == position]
         series = np.full(len(self.object_present), np.nan)
-        series[rows["frame"].to_numpy()] = rows[feature].to_numpy(dtype=np.float64)
+        # A table without rows has no types either.
+        series[rows["frame"].to_numpy(dtype=np.intp)] = rows[feature].to_numpy(dtype=np.float64)
         return series
 
     def seen_through_prompt(self, feature: str) -> NDArray[np.bool_]:

@@ -59,9 +59,15 @@ def save_pointers(path: Path | str, shown: PointersShown) -> Path:
         import pandas as pd
 
         tables = [
-            pd.DataFrame(run.coordinates, columns=["component_1", "component_2"])
-            .assign(object_present=run.object_present, frame=range(len(run.coordinates)), run=run.label)
-            .iloc[:, ::-1]
+            pd.DataFrame(
+                {
+                    "run": run.label,
+                    "frame": range(len(run.coordinates)),
+                    "component_1": run.coordinates[:, 0],
+                    "component_2": run.coordinates[:, 1],
+                    "object_present": run.object_present,
+                }
+            )
             for run in shown.paths
         ]
         return _write(pd.concat(tables), path)

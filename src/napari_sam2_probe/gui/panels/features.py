@@ -21,7 +21,7 @@ from napari_sam2_probe.probe.positions import BY_NUMBER
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    import napari
+    import napari.viewer
 
     from napari_sam2_probe.gui.run_views import FeaturesShown
 
@@ -35,7 +35,7 @@ FILES = "PNG picture (*.png);;SVG drawing (*.svg);;PDF (*.pdf);;CSV table (*.csv
 class FeaturesPanel(RunPanel):
     """Rows are positions, columns short-term L2, long-term L2 and ratio; a cursor follows the time slider."""
 
-    def __init__(self, viewer: napari.Viewer) -> None:
+    def __init__(self, viewer: napari.viewer.Viewer) -> None:
         super().__init__(viewer)
         viewer = self.viewer
         self.setObjectName("features")

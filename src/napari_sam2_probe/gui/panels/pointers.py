@@ -32,7 +32,7 @@ from napari_sam2_probe.gui.plots import PlotView, Ring
 from napari_sam2_probe.gui.run_views import find_pair, load_pointers, load_response, nearest_point
 
 if TYPE_CHECKING:
-    import napari
+    import napari.viewer
 
     from napari_sam2_probe.analysis.pointers import ObscurationResponse
     from napari_sam2_probe.gui.run_views import PointersShown
@@ -48,7 +48,7 @@ _NO_TWIN = "Open a run on a transformed clip and one on its clean twin to compar
 class PointersPanel(RunPanel):
     """Paths of object pointers in two dimensions, and their distance to the clean twin's against obscuration."""
 
-    def __init__(self, viewer: napari.Viewer) -> None:
+    def __init__(self, viewer: napari.viewer.Viewer) -> None:
         super().__init__(viewer)
         viewer = self.viewer
         self.setObjectName("pointers")

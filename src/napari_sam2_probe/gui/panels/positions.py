@@ -38,7 +38,7 @@ from napari_sam2_probe.probe.positions import BY_KEY
 from napari_sam2_probe.runs.run import STATISTICS, Statistic
 
 if TYPE_CHECKING:
-    import napari
+    import napari.viewer
     from napari.layers import Image, Layer
 
     from napari_sam2_probe.gui.layers import LayerData
@@ -59,7 +59,7 @@ COLOURS = ("viridis", "magma", "inferno", "plasma", "gray", "gray_r", "turbo")
 class PositionsPanel(RunPanel):
     """Each box that is checked is an image layer over the video: a position's channel mean or variance."""
 
-    def __init__(self, viewer: napari.Viewer) -> None:
+    def __init__(self, viewer: napari.viewer.Viewer) -> None:
         super().__init__(viewer)
         viewer = self.viewer
         self.setObjectName("positions")

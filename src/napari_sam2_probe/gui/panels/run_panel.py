@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    import napari
+    import napari.viewer
     from napari.layers import Layer
 
     from napari_sam2_probe.gui.plots import PlotTheme
@@ -35,7 +35,7 @@ class RunPanel(QWidget):
     A subclass puts its widgets into `content` and reads the runs again in `refresh`.
     """
 
-    def __init__(self, viewer: napari.Viewer) -> None:
+    def __init__(self, viewer: napari.viewer.Viewer) -> None:
         super().__init__()
         self.state = state_of(viewer)
         # napari may have given a proxy, whose layers are proxies too.

@@ -1,0 +1,203 @@
+"""The dock of features over time, driven as a user drives it."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+
+import numpy as np
+import pandas as pd
+import pytest
+from clip_runs import ABSENT, NUM_FRAMES, features_table, write_frame
+from PIL import Image
+from qtpy.QtCore import QPoint, Qt
+from qtpy.QtWidgets import QLabel, QPushButton
+
+from napari_sam2_probe.gui.panels.features import FeaturesPanel
+from napari_sam2_probe.gui.panels.run_panel import WITHOUT_RUN
+from napari_sam2_probe.gui.plots import PlotView
+from napari_sam2_probe.gui.state import RunEntry, state_of
+from napari_sam2_probe.runs import open_run
+
+
+@pytest.fixture
+def viewer(make_napari_viewer):
+    return make_napari_viewer(show=True)
+
+
+@pytest.fixture
+def dock(viewer):
+    _, panel = viewer.window.add_plugin_dock_widget("napari-sam2-probe", "Features over time")
+    assert isinstance(panel, FeaturesPanel)
+    viewer.window._qt_window.resize(1280, 800)
+    return panel
+
+
+@pytest.fixture
+def compared(viewer, dock, clips, qtbot):
+    """The dock with a clip and its twin, whose layers are in the viewer, drawn."""
+    for action in dock.findChild(QPushButton, "positions").menu().actions():
+        action.setChecked(action.data() in ("2", "4"))
+    state = state_of(viewer)
+    clean, interjected = clips.run("clean"), clips.run("interjection")
+    viewer.open([str(interjected.path)], plugin="napari-sam2-probe")
+    state.add_run(clean, make_current=False)
+    with qtbot.waitSignal(plot(dock).drawn, timeout=20_000):
+        state.compared_runs = (state.current_run, clean)
+    settle(dock, qtbot)
+    return state
+
+
+def plot(dock) -> PlotView:
+    return dock.findChild(PlotView, "plot")
+
+
+def settle(dock, qtbot):
+    qtbot.waitUntil(lambda: not dock.background.busy and not plot(dock)._pause.isActive(), timeout=20_000)
+
+
+def press_frame(dock, qtbot, frame, area=1):
+    x, y = pixel(dock, frame, area)
+    qtbot.mouseClick(plot(dock), Qt.MouseButton.LeftButton, pos=QPoint(x, y))
+
+
+def pixel(dock, frame, area=1):
+    where = plot(dock).plot.areas[area]
+    return round(where.to_pixels(frame, 0)[0]), round(where.top + where.height / 2)
+
+
+def test_without_a_run_it_says_what_to_do(dock):
+    hint = dock.findChild(QLabel, "hint")
+    assert hint.isVisible()
+    assert hint.text() == WITHOUT_RUN
+
+
+def test_rows_are_positions_and_columns_features(dock, compared, qtbot):
+    assert len(plot(dock).plot.areas) == 2 * 3
+    assert [run.label for run in dock._shown.runs] == ["interjection", "clean"]
+    np.testing.assert_array_equal(np.flatnonzero(dock._shown.interjection), np.arange(NUM_FRAMES)[ABSENT])
+    actions = {action.data(): action for action in dock.findChild(QPushButton, "positions").menu().actions()}
+    with qtbot.waitSignal(plot(dock).drawn, timeout=20_000):
+        actions["4r"].trigger()
+    settle(dock, qtbot)
+    assert dock.positions == ("2", "4", "4r")
+    assert len(plot(dock).plot.areas) == 3 * 3
+    before = plot(dock).plot.picture
+    logs = {action.data(): action for action in dock.findChild(QPushButton, "log").menu().actions()}
+    with qtbot.waitSignal(plot(dock).drawn, timeout=20_000):
+        logs["short_term_l2"].trigger()
+    assert dock.log == ("short_term_l2", "long_term_l2")
+    assert (plot(dock).plot.picture != before).any()
+
+
+def test_moving_the_slider_moves_the_cursor_and_draws_nothing(viewer, dock, compared, qtbot):
+    drawn = []
+    plot(dock).drawn.connect(lambda: drawn.append(1))
+    picture = plot(dock).plot
+    viewer.dims.set_current_step(0, 2)
+
+    def columns_that_differ(frame):
+        before = grabbed(dock)
+        viewer.dims.set_current_step(0, frame)
+        assert not dock.background.busy
+        return np.flatnonzero((grabbed(dock) != before).any(axis=(0, 2)))
+
+    differ = columns_that_differ(9)
+    expected = {pixel(dock, frame, area)[0] for frame in (2, 9) for area in range(3)}
+    assert len(differ) > 0
+    assert all(min(abs(column - x) for x in expected) <= 2 for column in differ)
+    assert all(min(abs(x - differ)) <= 2 for x in expected)
+    assert plot(dock).frame == 9
+    assert drawn == []
+    assert plot(dock).plot is picture
+
+
+def grabbed(dock) -> np.ndarray:
+    image = plot(dock).grab().toImage().convertToFormat(plot(dock).grab().toImage().Format.Format_RGB888)
+    buffer = np.frombuffer(image.constBits().asstring(image.sizeInBytes()), np.uint8)
+    return buffer.reshape(image.height(), image.bytesPerLine())[:, : 3 * image.width()].reshape(
+        image.height(), image.width(), 3
+    )
+
+
+def test_click_and_drag_move_the_slider(viewer, dock, compared, qtbot):
+    press_frame(dock, qtbot, 7)
+    assert viewer.dims.current_step[0] == 7
+    assert plot(dock).frame == 7
+    qtbot.mousePress(plot(dock), Qt.MouseButton.LeftButton, pos=QPoint(*pixel(dock, 3)))
+    for frame in (4, 5, 40):
+        qtbot.mouseMove(plot(dock), QPoint(*pixel(dock, frame)))
+        assert viewer.dims.current_step[0] == min(frame, NUM_FRAMES - 1)
+    qtbot.mouseRelease(plot(dock), Qt.MouseButton.LeftButton, pos=QPoint(*pixel(dock, 40)))
+    qtbot.mouseMove(plot(dock), QPoint(*pixel(dock, 2)))
+    assert viewer.dims.current_step[0] == NUM_FRAMES - 1
+
+
+def test_a_video_stretched_in_time_keeps_its_frames(viewer, dock, compared, qtbot):
+    for layer in viewer.layers:
+        layer.scale = (0.5, *layer.scale[1:])
+        layer.translate = (100, *layer.translate[1:])
+    press_frame(dock, qtbot, 6)
+    assert viewer.dims.point[0] == pytest.approx(103)
+    assert plot(dock).frame == 6
+
+
+def test_saving(dock, compared, qtbot, tmp_path):
+    for suffix in (".png", ".svg", ".pdf", ".csv"):
+        dock.save(tmp_path / f"features{suffix}")
+        settle(dock, qtbot)
+    table = pd.read_csv(tmp_path / "features.csv", dtype={"position": str})
+    assert list(table.columns[:4]) == ["run", "object_id", "position", "frame"]
+    for kind in ("interjection", "clean"):
+        expected = features_table(kind, (1,))
+        expected = expected[expected["position"].isin(dock.positions)].reset_index(drop=True)
+        found = table[table["run"] == kind].drop(columns="run").reset_index(drop=True)
+        pd.testing.assert_frame_equal(found, expected)
+    with Image.open(tmp_path / "features.png") as picture:
+        assert picture.size[0] > 1500
+    assert (tmp_path / "features.pdf").read_bytes().startswith(b"%PDF")
+    assert "<svg" in (tmp_path / "features.svg").read_text()
+
+
+def test_the_theme_of_the_window_is_followed(viewer, dock, compared, qtbot):
+    dark = tuple(plot(dock).plot.picture[0, 0, :3])
+    with qtbot.waitSignal(plot(dock).drawn, timeout=20_000):
+        viewer.theme = "light"
+    light = tuple(plot(dock).plot.picture[0, 0, :3])
+    assert sum(map(int, light)) > sum(map(int, dark)) + 300
+
+
+def test_a_run_that_grows_is_drawn_when_it_has_features(viewer, dock, clips, qtbot):
+    writer = clips.begin("obscuration")
+    live = RunEntry(writer.path, "live", live=True)
+    state = state_of(viewer)
+    with qtbot.waitSignal(plot(dock).drawn, timeout=20_000):
+        state.add_run(live)
+    for t in range(4):
+        write_frame(writer, "obscuration", (1,), t)
+        state.run_progressed.emit(live, t)
+    writer.write_features(features_table("obscuration", (1,)), np.zeros((1, NUM_FRAMES), bool))
+    with qtbot.waitSignal(plot(dock).drawn, timeout=20_000):
+        state.run_finished.emit(live)
+    settle(dock, qtbot)
+    shown = dock._shown.runs[0].values("2", "short_term_l2")
+    expected = open_run(live.path).features.query("position == '2'")["short_term_l2"]
+    np.testing.assert_array_equal(shown, expected)
+
+
+def test_nothing_of_the_dock_is_left_behind(viewer, clips, qtbot):
+    state = state_of(viewer)
+    state.add_run(clips.run("clean"))
+    signals = [state.compared_runs_changed, state.object_changed, state.run_progressed, state.run_finished]
+    before = [len(signal) for signal in signals], len(viewer.dims.events.current_step.callbacks)
+    dock, panel = viewer.window.add_plugin_dock_widget("napari-sam2-probe", "Features over time")
+    gone, background = weakref.ref(panel), panel.background
+    qtbot.waitUntil(lambda: not background.busy, timeout=20_000)
+    viewer.window.remove_dock_widget(dock)
+    panel.deleteLater()
+    del dock, panel
+    qtbot.waitUntil(lambda: gc.collect() is not None and gone() is None, timeout=5000)
+    # napari forgets a slot that is gone when it would call it.
+    viewer.dims.events.current_step()
+    assert ([len(signal) for signal in signals], len(viewer.dims.events.current_step.callbacks)) == before
+    background.submit("late", lambda: pytest.fail("ran after the end"), print)

@@ -1,0 +1,123 @@
+"""Plots drawn beside the window: where a click lands, colours that can be seen, latest requests first."""
+
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from napari_sam2_probe.common.errors import InputError
+from napari_sam2_probe.figures.style import KIND_COLOURS, OTHER_COLOURS, new_axes, new_figure
+from napari_sam2_probe.gui.background import Background
+from napari_sam2_probe.gui.plots import PlotArea, PlotTheme, draw_plot, readable
+from napari_sam2_probe.gui.run_views import nearest_point
+
+DARK, LIGHT = PlotTheme("#262930", "#f0f1f2"), PlotTheme("#efebe9", "#3b3a39")
+numbers = st.floats(-1e3, 1e3)
+
+
+@given(numbers, numbers, st.floats(1, 1e3), st.floats(1, 1e3), numbers, numbers)
+def test_pixels_and_data_of_an_area_are_inverse(left, top, width, height, x, y):
+    area = PlotArea(left, top, width, height, (-3.0, 7.0), (0.5, 2.0))
+    assert area.to_data(*area.to_pixels(x, y)) == pytest.approx((x, y), abs=1e-6)
+    assert area.to_pixels(-3.0, 2.0) == pytest.approx((left, top))
+    assert area.to_pixels(7.0, 0.5) == pytest.approx((left + width, top + height))
+
+
+def luminance(colour: str) -> float:
+    from matplotlib.colors import to_rgb
+
+    rgb = np.array(to_rgb(colour))
+    return float(np.where(rgb <= 0.03928, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4) @ (0.2126, 0.7152, 0.0722))
+
+
+@pytest.mark.parametrize("theme", [DARK, LIGHT])
+def test_every_series_is_seen_on_the_background(theme):
+    for colour in (*KIND_COLOURS.values(), *OTHER_COLOURS):
+        high, low = sorted((luminance(readable(colour, theme.background)), luminance(theme.background)), reverse=True)
+        assert (high + 0.05) / (low + 0.05) > 2.5
+    assert readable("#ffffff", DARK.background) == "#ffffff"
+
+
+@pytest.mark.parametrize("ratio", [1.0, 2.0])
+def test_areas_lie_where_the_axes_are_drawn(ratio):
+    def make(width, height):
+        figure = new_figure(width, height)
+        axes = new_axes(figure)[0, 0]
+        axes.plot([4], [30], linestyle="none", marker="s", markersize=8, color="#ff0000")
+        axes.set(xlim=(0, 10), ylim=(20, 50))
+        return figure
+
+    drawn = draw_plot(make, (300, 200), ratio, DARK)
+    assert drawn.picture.shape == (200 * ratio, 300 * ratio, 4)
+    rgb = drawn.picture[..., :3].astype(int)
+    red = np.argwhere((rgb[..., 0] > 200) & (rgb[..., 1] < 60))
+    down, across = (red.mean(axis=0) + 0.5) / ratio
+    assert drawn.areas[0].to_pixels(4, 30) == pytest.approx((across, down), abs=1.2)
+    assert tuple(drawn.picture[0, 0, :3]) == (0x26, 0x29, 0x30)
+
+
+def test_drawing_leaves_no_style_behind():
+    import matplotlib
+
+    before = dict(matplotlib.rcParams)
+    draw_plot(lambda w, h: new_figure(w, h), (100, 100), 1.0, DARK)
+    assert dict(matplotlib.rcParams) == before
+
+
+def test_the_nearest_point_within_reach_is_found():
+    area = PlotArea(0, 0, 100, 100, (0, 1), (0, 1))
+    points = np.array([[0.1, 0.1], [0.5, 0.5], [np.nan, np.nan]])
+    assert nearest_point(area, (0.52, 0.5), points, 12) == 1
+    assert nearest_point(area, (0.3, 0.3), points, 12) is None
+    assert nearest_point(area, (0.3, 0.3), np.empty((0, 2)), 12) is None
+
+
+def test_only_the_latest_request_of_a_key_is_delivered(qtbot):
+    background, go_on, delivered = Background(), threading.Event(), []
+
+    def first():
+        go_on.wait(10)
+        return "first"
+
+    background.submit("a", first, delivered.append)
+    background.submit("a", lambda: pytest.fail("was replaced before it began"), delivered.append)
+    background.submit("b", lambda: "other", delivered.append)
+    background.submit("a", lambda: "last", delivered.append)
+    go_on.set()
+    qtbot.waitUntil(lambda: len(delivered) == 2 and not background.busy)
+    assert delivered == ["other", "last"]
+    background.close()
+
+
+def test_nothing_is_delivered_after_the_end(qtbot):
+    background, go_on, began, delivered = Background(), threading.Event(), threading.Event(), []
+
+    def work():
+        began.set()
+        go_on.wait(10)
+
+    background.submit("a", work, delivered.append)
+    assert began.wait(5)
+    background.close()
+    go_on.set()
+    qtbot.wait(100)
+    assert delivered == []
+    assert not any(thread.name.startswith("sam2-probe panel") for thread in threading.enumerate())
+
+
+def test_an_error_is_one_sentence(qtbot, monkeypatch):
+    shown = []
+    monkeypatch.setattr("napari.utils.notifications.show_error", shown.append)
+    background = Background()
+
+    def work():
+        raise InputError("There is no such run: choose another.")
+
+    background.submit("a", work, lambda _: None)
+    qtbot.waitUntil(lambda: bool(shown))
+    assert shown == ["There is no such run: choose another."]
+    background.close()
