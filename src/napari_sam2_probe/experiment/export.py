@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -112,7 +113,7 @@ def default_name(run_name: str, what: str, chosen: ExportFormat) -> str:
 
 def iterate_export(
     run: ProbeRun, what: str, out: Path | str, name: str | None = None, *, overwrite: bool = False
-) -> Iterator[Progress]:
+) -> Generator[Progress, None, None]:
     """Export a run step by step; closing the iterator in between leaves nothing behind.
 
     Parameters
@@ -153,6 +154,7 @@ def export_run(
     progress: ProgressCallback = ignore_progress,
 ) -> Path:
     """Export a run; parameters and errors as in `iterate_export`. Returns what was written."""
-    for event in iterate_export(run, what, out, name, overwrite=overwrite):
-        progress(event)
+    with closing(iterate_export(run, what, out, name, overwrite=overwrite)) as events:
+        for event in events:
+            progress(event)
     return Path(out)

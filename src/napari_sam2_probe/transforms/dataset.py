@@ -17,7 +17,7 @@ from napari_sam2_probe.transforms.store import ClipStore, describe
 from napari_sam2_probe.transforms.workers import default_workers, map_unordered
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Generator
 
     from napari_sam2_probe.common.progress import ProgressCallback
     from napari_sam2_probe.transforms.footage import DataSet
@@ -62,11 +62,26 @@ def make_dataset(
     ResourceError
         If the disk is full, or a worker process dies.
     """
+    with closing(iterate_dataset(dataset, out, order, samples, lossless=lossless, workers=workers)) as events:
+        for event in events:
+            progress(event)
+
+
+def iterate_dataset(
+    dataset: DataSet,
+    out: Path | str,
+    order: Order,
+    samples: int = 500,
+    *,
+    lossless: bool = False,
+    workers: int | None = None,
+) -> Generator[Progress, None, None]:
+    """Do what `make_dataset` does step by step, for whoever wants to stop in between: by closing the iterator."""
     if samples < 1:
         raise InputError(f"{samples} samples were asked for: ask for at least one.")
     workers = default_workers() if workers is None else workers
     store = ClipStore(Path(out), lossless)
-    catalogue = measure(dataset, workers, progress)
+    catalogue = yield from _measure(dataset, workers)
     configuration = describe(order, samples, lossless=lossless, source=catalogue.fingerprint())
     if store.check(configuration):
         store.clean_up()
@@ -81,21 +96,31 @@ def make_dataset(
     missing.sort(key=lambda number: (bases[number].sequence, bases[number].start, number))
     what = f"making {order.kind} clips"
     done = samples - len(missing)
-    progress(Progress(done, samples, what, "clip"))
+    yield Progress(done, samples, what, "clip")
     with closing(map_unordered(_clip_maker, (dataset, catalogue, order, store), missing, workers)) as made:
         for _ in made:
             done += 1
-            progress(Progress(done, samples, what, "clip"))
+            yield Progress(done, samples, what, "clip")
     store.finish(names, configuration)
 
 
 def measure(dataset: DataSet, workers: int = 1, progress: ProgressCallback = ignore_progress) -> Catalogue:
     """Read all masks of a data set and note where its objects are."""
+    with closing(_measure(dataset, workers)) as steps:
+        while True:
+            try:
+                progress(next(steps))
+            except StopIteration as end:
+                catalogue: Catalogue = end.value
+                return catalogue
+
+
+def _measure(dataset: DataSet, workers: int) -> Generator[Progress, None, Catalogue]:
     entries: dict[str, SequenceEntry] = {}
     with closing(map_unordered(_measurer, (dataset,), list(dataset.names), workers)) as measured:
         for name, entry in measured:
             entries[name] = entry
-            progress(Progress(len(entries), len(dataset.names), "reading masks", "sequence"))
+            yield Progress(len(entries), len(dataset.names), "reading masks", "sequence")
     return Catalogue(tuple(entries[name] for name in dataset.names))
 
 

@@ -95,7 +95,24 @@ def plan_recipe(catalogue: Catalogue, footage: Footage, order: Order, number: in
     InputError
         If the data set has no fitting base, or nothing unrelated to it.
     """
-    base = draw_base(catalogue, order, number)
+    return plan_on_base(catalogue, footage, order, number, draw_base(catalogue, order, number))
+
+
+def plan_on_base(catalogue: Catalogue, footage: Footage, order: Order, number: int, base: Base) -> Recipe:
+    """Draw the rest of a recipe whose base is chosen: foreign footage, and where it goes.
+
+    Parameters
+    ----------
+    catalogue, footage, order, number
+        As in `plan_recipe`; the catalogue must hold the base's sequence.
+    base
+        What the clip is made from.
+
+    Raises
+    ------
+    InputError
+        If the data set has nothing unrelated to the base that fits.
+    """
     kind = load_kind(order.kind)
     # One stream for each kind, by its place in the table; options and lengths don't shift another clip's draws.
     rng = np.random.default_rng([order.seed, number, KIND_STREAM, list(KINDS).index(order.kind)])

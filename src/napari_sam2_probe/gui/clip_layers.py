@@ -1,0 +1,73 @@
+"""Made clips as napari layers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_sam2_probe.gui.clip_maker import ClipSequence
+from napari_sam2_probe.gui.layers import METADATA_KEY
+from napari_sam2_probe.gui.state import VideoEntry
+from napari_sam2_probe.gui.videos import use_video, video_layers
+from napari_sam2_probe.runs.known import OBJECT_OF_INTEREST
+
+if TYPE_CHECKING:
+    import napari
+
+    from napari_sam2_probe.gui.clip_maker import MadeClip
+    from napari_sam2_probe.gui.layers import LayerData
+
+GAP = 0.03
+"""Between a clip and its twin, as a share of the width."""
+
+
+def clip_layers(made: MadeClip, *, right_of: int = 0) -> list[LayerData]:
+    """Return a clip's video and masks.
+
+    The metadata of both hold ``known`` (a `KnownFrames`: per frame, whether object and context are there and how much
+    is obscured, and the recipe). The features of the masks sum that up for the object of interest: ``frames_present``,
+    ``frames_absent``, ``mean_obscured_fraction`` and ``max_obscured_fraction``.
+
+    Parameters
+    ----------
+    made
+        The clip.
+    right_of
+        The width of a video at the origin that the clip is to stand beside; 0 for none.
+    """
+    sequence = ClipSequence(made)
+    (video, video_keywords, _), (masks, masks_keywords, _) = video_layers(sequence.frames, sequence)
+    for keywords in (video_keywords, masks_keywords):
+        keywords["metadata"][METADATA_KEY]["known"] = made.known
+        keywords["translate"] = (0, 0, right_of * (1 + GAP))
+    masks_keywords["features"] = _features(made)
+    return [(video, video_keywords, "image"), (masks, masks_keywords, "labels")]
+
+
+def add_clip(viewer: napari.Viewer, made: MadeClip, twin: MadeClip | None) -> VideoEntry:
+    """Add a clip to the viewer, its clean twin beside it, and work on the clip."""
+    from napari.layers import Layer
+
+    layers = [Layer.create(*data) for data in clip_layers(made)]
+    if twin is not None:
+        layers += [Layer.create(*data) for data in clip_layers(twin, right_of=made.clip.frames.shape[2])]
+    viewer.layers.extend(layers)
+    viewer.layers.selection.active = layers[0]
+    viewer.dims.set_current_step(0, 0)
+    viewer.reset_view()
+    about = layers[0].metadata[METADATA_KEY]
+    return use_video(viewer, VideoEntry(layers[0], about["source"], about["sequence"]))
+
+
+def _features(made: MadeClip) -> dict[str, Any]:
+    present, obscured = made.clip.object_present, made.clip.obscured_fraction
+    known = obscured[np.isfinite(obscured)]
+    values = {
+        "frames_present": int(present.sum()),
+        "frames_absent": int((~present).sum()),
+        "mean_obscured_fraction": float(known.mean()) if known.size else np.nan,
+        "max_obscured_fraction": float(known.max()) if known.size else np.nan,
+    }
+    # napari looks features up by label: the row of the background comes first.
+    return {"index": [0, OBJECT_OF_INTEREST], **{name: [np.nan, value] for name, value in values.items()}}

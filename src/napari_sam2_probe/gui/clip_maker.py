@@ -1,0 +1,225 @@
+"""Clips as the Transform panel asks for them; everything here reads files and computes, and is for a worker."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image
+
+from napari_sam2_probe.common.errors import InputError
+from napari_sam2_probe.figures.style import object_colour
+from napari_sam2_probe.runs.export.overlay import draw_masks
+from napari_sam2_probe.runs.known import OBJECT_OF_INTEREST, KnownFrames
+from napari_sam2_probe.transforms.catalogue import Catalogue, SequenceEntry, are_related, measure_sequence
+from napari_sam2_probe.transforms.footage import Footage
+from napari_sam2_probe.transforms.make import make_clip
+from napari_sam2_probe.transforms.plan import Order, draw_base, plan_on_base
+from napari_sam2_probe.transforms.recipe import DEFAULT_LENGTHS, Recipe, clip_name, make_twin_recipe
+from napari_sam2_probe.video import ArraySource, DavisDataset
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from napari_sam2_probe.transforms.clip import Clip
+    from napari_sam2_probe.transforms.recipe import OptionValue
+    from napari_sam2_probe.video import Sequence
+
+PREVIEW_WIDTH = 288
+_TRIED_DISTRACTORS = 6
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What the user has chosen.
+
+    Attributes
+    ----------
+    sequence, obj_id
+        The base and its object of interest.
+    kind
+        A kind from the registry.
+    distractor
+        The sequence that foreign footage comes from; None to draw one.
+    lengths
+        Frames of prefix, interjection and suffix.
+    seed
+        Decides the window and all that is drawn.
+    options
+        The kind's own options; what is left out has its default.
+    """
+
+    sequence: str
+    obj_id: int
+    kind: str
+    distractor: str | None = None
+    lengths: tuple[int, int, int] = DEFAULT_LENGTHS
+    seed: int = 0
+    options: Mapping[str, OptionValue] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class MadeClip:
+    """A clip, with what is known of its frames."""
+
+    recipe: Recipe
+    clip: Clip
+
+    @property
+    def name(self) -> str:
+        """What its layers are called."""
+        base = self.recipe.base
+        return f"{base.sequence} object {base.object_id} {self.recipe.kind}"
+
+    @property
+    def known(self) -> KnownFrames:
+        """What the recipe tells of every frame, as a data set's tables would."""
+        clip, recipe = self.clip, self.recipe
+        name = clip_name(recipe.kind, recipe.number)
+        twin = None if recipe.kind == "clean" else clip_name("clean", recipe.number)
+        return KnownFrames(
+            name,
+            clip.object_present,
+            clip.context_present,
+            clip.obscured_fraction,
+            clip.source_sequence,
+            clip.source_frame,
+            {"clip": name, "twin": twin, **recipe.to_dict()},
+        )
+
+
+class ClipSequence:
+    """A made clip in the shape of a `video.Sequence`: frames, and true masks of every one of them."""
+
+    def __init__(self, made: MadeClip) -> None:
+        self.frames = ArraySource(made.clip.frames, name=made.name)
+        self.name = made.name
+        self.num_frames = made.clip.num_frames
+        self._masks = made.clip.masks
+
+    def has_mask(self, frame_idx: int) -> bool:
+        """Return True: every frame has one."""
+        return 0 <= frame_idx < self.num_frames
+
+    def mask(self, frame_idx: int) -> NDArray[np.uint8]:
+        """Return the label image (H, W) of a frame."""
+        return self._masks[frame_idx]
+
+    def object_ids(self) -> list[int]:
+        """Return the id of the object of interest."""
+        return [OBJECT_OF_INTEREST]
+
+
+class ClipMaker:
+    """Makes clips from one data set; what was measured and decoded is kept for the next. For one thread."""
+
+    def __init__(self, dataset: DavisDataset) -> None:
+        self.dataset = dataset
+        self._footage = Footage(dataset)
+        self._measured: dict[str, SequenceEntry] = {}
+
+    def object_ids(self, sequence: str) -> list[int]:
+        """Return the objects of a sequence.
+
+        Raises
+        ------
+        InputError
+            If it can't be read.
+        """
+        return [track.object_id for track in self._measure(sequence).tracks]
+
+    def make(self, wish: Wish) -> MadeClip:
+        """Make the clip.
+
+        Raises
+        ------
+        InputError
+            If the object is not in as many frames in a row, or no foreign footage fits.
+        """
+        entry = self._measure(wish.sequence)
+        chosen = tuple(track for track in entry.tracks if track.object_id == wish.obj_id)
+        order = Order(wish.kind, wish.seed, wish.lengths, dict(wish.options))
+        base = draw_base(Catalogue((SequenceEntry(entry.name, entry.num_frames, chosen),)), order, 0)
+        refusals: list[InputError] = []
+        for distractors in self._distractors(wish):
+            catalogue = Catalogue((entry, *(self._measure(name) for name in distractors)))
+            try:
+                recipe = plan_on_base(catalogue, self._footage, order, 0, base)
+            except InputError as error:
+                refusals.append(error)
+                continue
+            return MadeClip(recipe, make_clip(recipe, self._footage))
+        raise refusals[-1]
+
+    def twin(self, made: MadeClip) -> MadeClip:
+        """Make the clean twin of a clip: the same base without the change."""
+        recipe = make_twin_recipe(made.recipe)
+        return MadeClip(recipe, make_clip(recipe, self._footage))
+
+    def _distractors(self, wish: Wish) -> list[tuple[str, ...]]:
+        """Return sets of sequences to take foreign footage from, to be tried in turn."""
+        if not needs_distractor(wish.kind, wish.options):
+            return [()]
+        if wish.distractor is not None:
+            return [(wish.distractor,)]
+        names = unrelated(self.dataset, wish.sequence)
+        if not names:
+            raise InputError(
+                f"{self.dataset.root} has no sequence that is unrelated to {wish.sequence}: add some."
+            )
+        drawn = np.random.default_rng(wish.seed).permutation(names).tolist()
+        return [(name,) for name in drawn[:_TRIED_DISTRACTORS]]
+
+    def _measure(self, name: str) -> SequenceEntry:
+        if name not in self._measured:
+            self._measured[name] = measure_sequence(name, self._footage.sequence(name))
+        return self._measured[name]
+
+
+def needs_distractor(kind: str, options: Mapping[str, OptionValue]) -> bool:
+    """Whether clips of this kind take footage from another sequence."""
+    if kind == "context-removal":
+        return options.get("fill") == "sequence"
+    if kind == "three-object":
+        return options.get("similarity") != "copies"
+    return kind != "clean"
+
+
+def unrelated(dataset: DavisDataset, sequence: str) -> list[str]:
+    """Return the sequences of a data set that have nothing to do with this one."""
+    return [name for name in dataset.names if not are_related(name, sequence)]
+
+
+def dataset_of(sequence: Sequence) -> DavisDataset:
+    """Return the data set that an opened sequence belongs to.
+
+    Raises
+    ------
+    InputError
+        If its folder is in none.
+    """
+    folder = sequence.frames.files[0].parent
+    for root in (folder.parents[2], folder.parents[1]):
+        try:
+            dataset = DavisDataset(root)
+        except InputError:
+            continue
+        if folder.name in dataset.names:
+            return dataset
+    raise InputError(f"{folder} is not part of a data set in DAVIS layout: open a sequence of one in the Video panel.")
+
+
+def preview_frames(clip: Clip) -> NDArray[np.uint8]:
+    """Return a clip (T, h, 288, 3) uint8 in small, the object of interest tinted."""
+    height, width = clip.frames.shape[1:3]
+    size = (PREVIEW_WIDTH, max(1, round(PREVIEW_WIDTH * height / width)))
+    colour = np.array([int(object_colour(OBJECT_OF_INTEREST)[i : i + 2], 16) for i in (1, 3, 5)], float)
+    small = []
+    for frame, labels in zip(clip.frames, clip.masks, strict=True):
+        picture = np.asarray(Image.fromarray(frame).resize(size, Image.Resampling.BILINEAR))
+        mask = np.asarray(Image.fromarray(labels).resize(size, Image.Resampling.NEAREST))
+        small.append(draw_masks(picture, mask, {OBJECT_OF_INTEREST: colour}))
+    return np.stack(small)

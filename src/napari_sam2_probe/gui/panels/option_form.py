@@ -1,0 +1,63 @@
+"""Fields for the options that a kind of clip declares."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QFormLayout, QSpinBox, QWidget
+
+from napari_sam2_probe.transforms.options import Choice
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from napari_sam2_probe.transforms.options import Number, Option
+    from napari_sam2_probe.transforms.recipe import OptionValue
+
+
+class OptionForm(QWidget):
+    """One field for each option; made anew for another kind."""
+
+    changed = Signal()
+
+    def __init__(self) -> None:
+        super().__init__(objectName="options")
+        self._form = QFormLayout(self)
+        self._form.setContentsMargins(0, 0, 0, 0)
+        self._fields: dict[str, QComboBox | QSpinBox | QDoubleSpinBox] = {}
+
+    def set_options(self, declared: Mapping[str, Option]) -> None:
+        """Offer these options, with their defaults."""
+        while self._form.rowCount():
+            self._form.removeRow(0)
+        self._fields = {name: self._field(name, option) for name, option in declared.items()}
+        for name, field in self._fields.items():
+            self._form.addRow(name.replace("_", " ").capitalize(), field)
+        self.setVisible(bool(self._fields))
+
+    def values(self) -> dict[str, OptionValue]:
+        """Return every option with what is chosen."""
+        return {
+            name: field.currentText() if isinstance(field, QComboBox) else field.value()
+            for name, field in self._fields.items()
+        }
+
+    def _field(self, name: str, option: Option) -> QComboBox | QSpinBox | QDoubleSpinBox:
+        if isinstance(option, Choice):
+            choices = QComboBox(objectName=f"option_{name}")
+            choices.addItems(option.values)
+            choices.currentIndexChanged.connect(lambda _: self.changed.emit())
+            choices.setToolTip(f"One of {', '.join(option.values)}")
+            return choices
+        return self._number(name, option)
+
+    def _number(self, name: str, option: Number) -> QSpinBox | QDoubleSpinBox:
+        whole = isinstance(option.default, int)
+        number = QSpinBox(objectName=f"option_{name}") if whole else QDoubleSpinBox(objectName=f"option_{name}")
+        convert = int if whole else float
+        number.setRange(convert(option.low), convert(option.high))
+        number.setValue(option.default)
+        number.valueChanged.connect(lambda _: self.changed.emit())
+        number.setToolTip(f"{option.low:g} to {option.high:g}")
+        return number

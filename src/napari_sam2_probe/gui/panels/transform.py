@@ -1,0 +1,293 @@
+"""The panel that makes transformed clips: a preview, layers, or a whole data set."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import Qt, QTimer
+from qtpy.QtWidgets import (
+    QComboBox,
+    QFileDialog,
+    QFormLayout,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QSpinBox,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_sam2_probe.common.errors import InputError
+from napari_sam2_probe.gui.background import Background
+from napari_sam2_probe.gui.clip_layers import add_clip
+from napari_sam2_probe.gui.clip_maker import ClipMaker, Wish, dataset_of, needs_distractor, preview_frames, unrelated
+from napari_sam2_probe.gui.clip_preview import ClipPreview
+from napari_sam2_probe.gui.connections import Connections
+from napari_sam2_probe.gui.jobs import JobState
+from napari_sam2_probe.gui.panels.job_row import JobRow
+from napari_sam2_probe.gui.panels.option_form import OptionForm
+from napari_sam2_probe.gui.state import state_of
+from napari_sam2_probe.transforms.plan import Order
+from napari_sam2_probe.transforms.recipe import DEFAULT_LENGTHS
+from napari_sam2_probe.transforms.registry import KINDS, load_kind
+from napari_sam2_probe.transforms.workers import default_workers
+from napari_sam2_probe.video import Sequence
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    import napari
+    from numpy.typing import NDArray
+
+    from napari_sam2_probe.common.progress import Progress
+    from napari_sam2_probe.gui.clip_maker import MadeClip
+    from napari_sam2_probe.gui.state import VideoEntry
+    from napari_sam2_probe.video import DavisDataset
+
+PAUSE = 400
+"""Milliseconds after the last change until the preview is made."""
+
+WITHOUT_SEQUENCE = "Clips are made from a sequence with true masks: add one in the Video panel."
+
+
+class TransformPanel(QWidget):
+    """Chooses what happens to an object of the sequence that is worked on, and shows it."""
+
+    def __init__(self, viewer: napari.viewer.Viewer) -> None:
+        super().__init__()
+        self.setObjectName("transform")
+        self.state = state_of(viewer)
+        self.viewer = self.state.viewer
+        self.background = Background()
+        self.connections = Connections()
+        self._end = partial(_end, self.connections, self.background)
+        self.destroyed.connect(self._end)
+        self._maker: ClipMaker | None = None
+        self._sequence = ""
+        self._made: tuple[Wish, MadeClip] | None = None
+        self._later = QTimer(self, singleShot=True, interval=PAUSE)
+        self._later.timeout.connect(self._preview)
+        self._build()
+        self._offer_options()
+        self.connections.add(self.state.video_changed, self._on_video_changed)
+        self._on_video_changed(self.state.video)
+
+    @property
+    def wish(self) -> Wish | None:
+        """What is chosen; None while there is no object to choose."""
+        if self.object.currentData() is None:
+            return None
+        prefix, interjection, suffix = (field.value() for field in self.lengths)
+        return Wish(
+            sequence=self._sequence,
+            obj_id=self.object.currentData(),
+            kind=self.kind.currentData(),
+            distractor=self.distractor.currentData(),
+            lengths=(prefix, interjection, suffix),
+            seed=self.seed.value(),
+            options=self.options.values(),
+        )
+
+    def showEvent(self, event: Any) -> None:
+        """Make the preview that was put off while hidden; Qt calls it."""
+        super().showEvent(event)
+        self._change()
+
+    def closeEvent(self, event: Any) -> None:
+        """End all connections; Qt calls it."""
+        self._end()
+        super().closeEvent(event)
+
+    def _build(self) -> None:
+        self._base = QLabel(objectName="base", wordWrap=True)
+        self.kind = _combo("kind", "What happens in the clip")
+        for kind, what in KINDS.items():
+            self.kind.addItem(kind.replace("-", " ").capitalize(), kind)
+            self.kind.setItemData(self.kind.count() - 1, what[0].upper() + what[1:], _TOOLTIP)
+        self.object = _combo("object", "The object of interest")
+        self.distractor = _combo("distractor", "The sequence that foreign footage comes from")
+        self.lengths = []
+        row = QHBoxLayout()
+        for name, length, low in zip(("prefix", "interjection", "suffix"), DEFAULT_LENGTHS, (1, 0, 0), strict=True):
+            field = _number(name, low, 999, length, f"Frames of the {name}")
+            self.lengths.append(field)
+            row.addWidget(field)
+        self.seed = _number("seed", 0, 2**31 - 1, 0, "Decides the window and everything that is drawn")
+        self.options = OptionForm()
+        form = QFormLayout()
+        for label, field in (
+            ("Kind", self.kind),
+            ("Object", self.object),
+            ("Distractor", self.distractor),
+            ("Lengths", row),
+            ("Seed", self.seed),
+        ):
+            form.addRow(label, field)
+        self.preview = ClipPreview()
+        self.add = _button("add", "Add as layers", "Add the clip and its clean twin, and work on the clip")
+        self.samples = _number("samples", 1, 100_000, 500, "Number of clips; bases are drawn from the whole data set")
+        self.generate = _button("generate", "Generate data set…", "Make many such clips in a folder, in DAVIS layout")
+        self.job = JobRow(self.state.jobs)
+        self._said = QLabel(objectName="said", wordWrap=True)
+        many = QHBoxLayout()
+        many.addWidget(self.samples)
+        many.addWidget(self.generate, 1)
+        layout = QVBoxLayout(self)
+        layout.addWidget(self._base)
+        layout.addLayout(form)
+        for widget in (self.options, self.preview, self.add):
+            layout.addWidget(widget)
+        layout.addLayout(many)
+        layout.addWidget(self.job)
+        layout.addWidget(self._said)
+        layout.addStretch()
+        self.kind.currentIndexChanged.connect(self._offer_options)
+        for combo in (self.object, self.distractor):
+            combo.currentIndexChanged.connect(self._change)
+        for field in (*self.lengths, self.seed):
+            field.valueChanged.connect(self._change)
+        self.options.changed.connect(self._change)
+        self.add.clicked.connect(self._add)
+        self.generate.clicked.connect(self._generate)
+        self.job.ended.connect(self._on_ended)
+
+    def _on_video_changed(self, video: VideoEntry | None) -> None:
+        if video is not None and not isinstance(video.sequence, Sequence) and video.sequence is not None:
+            # A clip that was made here: its base stays what clips are made from.
+            return
+        self._maker, self._sequence = None, ""
+        self.object.clear()
+        if video is None or video.sequence is None:
+            self._base.setText(WITHOUT_SEQUENCE)
+            self._change()
+            return
+        sequence = video.sequence
+        self._base.setText(f"{sequence.name}: {sequence.num_frames} frames")
+        self.background.submit("base", lambda: _open_base(sequence), self._on_base_read)
+
+    def _on_base_read(self, read: tuple[ClipMaker, str, list[int]]) -> None:
+        self._maker, self._sequence, obj_ids = read
+        self.distractor.clear()
+        self.distractor.addItem("Any unrelated", None)
+        for name in unrelated(self._maker.dataset, self._sequence):
+            self.distractor.addItem(name, name)
+        for obj_id in obj_ids:
+            self.object.addItem(f"Object {obj_id}", obj_id)
+        self._change()
+
+    def _offer_options(self) -> None:
+        self.options.set_options(load_kind(self.kind.currentData()).OPTIONS)
+        self._change()
+
+    def _change(self) -> None:
+        wish = self.wish
+        self.distractor.setEnabled(wish is not None and needs_distractor(wish.kind, wish.options))
+        self.generate.setEnabled(wish is not None and not self.job.busy)
+        self._made = None
+        self.add.setEnabled(False)
+        self._later.start()
+
+    def _preview(self) -> None:
+        wish, maker = self.wish, self._maker
+        if wish is None or maker is None:
+            self.preview.say("")
+        elif self.isVisible():
+            self.background.submit("preview", lambda: _make(maker, wish), partial(self._on_previewed, wish))
+
+    def _on_previewed(self, wish: Wish, made: tuple[MadeClip, NDArray[Any]] | str) -> None:
+        if wish != self.wish:
+            return
+        if isinstance(made, str):
+            self.preview.say(made)
+            return
+        clip, frames = made
+        self._made = (wish, clip)
+        self.preview.show_clip(clip.clip, frames)
+        self.add.setEnabled(True)
+
+    def _add(self) -> None:
+        if self._made is None or self._maker is None:
+            return
+        maker, (_, made) = self._maker, self._made
+        self.add.setEnabled(False)
+        twin = (lambda: None) if made.recipe.kind == "clean" else (lambda: maker.twin(made))
+        self.background.submit("twin", twin, partial(self._on_twin_made, made))
+
+    def _on_twin_made(self, made: MadeClip, twin: MadeClip | None) -> None:
+        add_clip(self.viewer, made, twin)
+        self.add.setEnabled(self._made is not None)
+
+    def _generate(self) -> None:
+        wish, maker = self.wish, self._maker
+        folder = QFileDialog.getExistingDirectory(self, "A new or empty folder for the data set")
+        if not folder or wish is None or maker is None:
+            return
+        order = Order(wish.kind, wish.seed, wish.lengths, dict(wish.options))
+        self._said.clear()
+        work = partial(_generate, maker.dataset, Path(folder), order, self.samples.value())
+        self._folder = folder
+        self.job.submit(f"Make {self.samples.value()} {wish.kind} clips", work)
+        self.generate.setEnabled(False)
+
+    def _on_ended(self, state: JobState) -> None:
+        self.generate.setEnabled(self.wish is not None)
+        self._said.setText(
+            {
+                JobState.DONE: f"The data set is in {self._folder}.",
+                JobState.CANCELLED: f"Stopped; generate into {self._folder} again to go on.",
+                JobState.FAILED: "The data set is not complete.",
+            }[state]
+        )
+
+
+_TOOLTIP = Qt.ItemDataRole.ToolTipRole
+
+
+def _open_base(sequence: Sequence) -> tuple[ClipMaker, str, list[int]]:
+    maker = ClipMaker(dataset_of(sequence))
+    name = sequence.frames.files[0].parent.name
+    return maker, name, maker.object_ids(name)
+
+
+def _make(maker: ClipMaker, wish: Wish) -> tuple[MadeClip, NDArray[Any]] | str:
+    try:
+        made = maker.make(wish)
+    except InputError as error:
+        # Said in place of the preview: while one turns a wheel, a notification for each step would be too much.
+        return str(error)
+    return made, preview_frames(made.clip)
+
+
+def _generate(dataset: DavisDataset, out: Path, order: Order, samples: int) -> Generator[Progress, None, None]:
+    from napari_sam2_probe.transforms.dataset import iterate_dataset
+
+    # One processor is left to the window.
+    yield from iterate_dataset(dataset, out, order, samples, workers=max(1, default_workers() - 1))
+
+
+def _combo(name: str, tip: str) -> QComboBox:
+    combo = QComboBox(objectName=name)
+    combo.setToolTip(tip)
+    combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+    return combo
+
+
+def _number(name: str, low: int, high: int, value: int, tip: str) -> QSpinBox:
+    number = QSpinBox(objectName=name)
+    number.setRange(low, high)
+    number.setValue(value)
+    number.setToolTip(tip)
+    return number
+
+
+def _button(name: str, text: str, tip: str) -> QPushButton:
+    button = QPushButton(text, objectName=name)
+    button.setToolTip(tip)
+    return button
+
+
+def _end(connections: Connections, background: Background) -> None:
+    connections.close()
+    background.close()
