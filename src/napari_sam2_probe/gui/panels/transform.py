@@ -112,6 +112,9 @@ class TransformPanel(QWidget):
         row = QHBoxLayout()
         for name, length, low in zip(("prefix", "interjection", "suffix"), DEFAULT_LENGTHS, (1, 0, 0), strict=True):
             field = _number(name, low, 999, length, f"Frames of the {name}")
+            # Three of them beside one another have no room for buttons; the arrow keys and the wheel do the same.
+            field.setButtonSymbols(QSpinBox.ButtonSymbols.NoButtons)
+            field.setMinimumWidth(44)
             self.lengths.append(field)
             row.addWidget(field)
         self.seed = _number("seed", 0, 2**31 - 1, 0, "Decides the window and everything that is drawn")
