@@ -167,11 +167,11 @@ class ClipMaker:
             return [(wish.distractor,)]
         names = unrelated(self.dataset, wish.sequence)
         if not names:
-            raise InputError(
-                f"{self.dataset.root} has no sequence that is unrelated to {wish.sequence}: add some."
-            )
+            raise InputError(f"{self.dataset.root} has no sequence that is unrelated to {wish.sequence}: add some.")
         drawn = np.random.default_rng(wish.seed).permutation(names).tolist()
-        return [(name,) for name in drawn[:_TRIED_DISTRACTORS]]
+        # Three cut-outs may come from as many sequences.
+        size = 3 if wish.kind == "three-object" else 1
+        return [tuple(drawn[start : start + size]) for start in range(0, len(drawn), size)][:_TRIED_DISTRACTORS]
 
     def _measure(self, name: str) -> SequenceEntry:
         if name not in self._measured:

@@ -114,7 +114,8 @@ class TransformPanel(QWidget):
             field = _number(name, low, 999, length, f"Frames of the {name}")
             # Three of them beside one another have no room for buttons; the arrow keys and the wheel do the same.
             field.setButtonSymbols(QSpinBox.ButtonSymbols.NoButtons)
-            field.setMinimumWidth(44)
+            # napari's style sheet has a minimum of its own, which only another one overrules.
+            field.setStyleSheet("QSpinBox { min-width: 40px; }")
             self.lengths.append(field)
             row.addWidget(field)
         self.seed = _number("seed", 0, 2**31 - 1, 0, "Decides the window and everything that is drawn")
