@@ -132,18 +132,27 @@ def draw_plot(
         The window's colours.
     """
     from matplotlib import rc_context
+
+    with publication_style(), rc_context(_theme_style(theme)):
+        return _draw(make, size, pixel_ratio, theme)
+
+
+def _draw(
+    make: Callable[[float, float], Figure], size: tuple[int, int], pixel_ratio: float, theme: PlotTheme
+) -> DrawnPlot:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
     width, height = (max(side, 60) for side in size)
-    with publication_style(), rc_context(_theme_style(theme)):
-        figure = make(width / DOCK_DPI, height / DOCK_DPI)
-        adapt_lines(figure, theme)
-        figure.set_dpi(DOCK_DPI * pixel_ratio)
-        canvas = FigureCanvasAgg(figure)
-        canvas.draw()
-        picture = np.array(canvas.buffer_rgba())
-        tall = picture.shape[0] / pixel_ratio
-        areas = tuple(_area(axes, pixel_ratio, tall) for axes in figure.axes)
+    figure = make(width / DOCK_DPI, height / DOCK_DPI)
+    adapt_lines(figure, theme)
+    figure.set_dpi(DOCK_DPI * pixel_ratio)
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    picture = np.array(canvas.buffer_rgba())
+    tall = picture.shape[0] / pixel_ratio
+    areas = tuple(_area(axes, pixel_ratio, tall) for axes in figure.axes)
+    # Breaks most of the circles in which artists hold one another.
+    figure.clear()
     return DrawnPlot(picture, pixel_ratio, areas)
 
 

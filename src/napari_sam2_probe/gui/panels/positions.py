@@ -180,12 +180,13 @@ class PositionsPanel(RunPanel):
     def _follow(self, entry: RunEntry, obj_id: int) -> None:
         """Take what is shown over to another object, or to the run that grows now."""
         before = self._run
-        if before is not None and (entry.live or entry is before) and (entry, obj_id) != (before, self._obj_id):
+        same_run = before is not None and before.path == entry.path
+        if before is not None and (entry.live or same_run) and not (same_run and obj_id == self._obj_id):
             for of, layer in map_layers(self.viewer, before.path).items():
                 if of.obj_id == self._obj_id and layer.visible:
                     self._wanted.add((of.key, of.statistic))
                     layer.visible = False
-        elif entry is not before:
+        elif not same_run:
             self._wanted.clear()
         self._run, self._obj_id = entry, obj_id
 
@@ -278,9 +279,9 @@ class PositionsPanel(RunPanel):
     def _on_visible(self, _: Any) -> None:
         self._sync()
 
-    def _on_progressed(self, run: object, frame_idx: int) -> None:
+    def _on_progressed(self, run: RunEntry, frame_idx: int) -> None:
         super()._on_progressed(run, frame_idx)
-        if run is self._run and frame_idx == self.shown_frame() and not self._redraw.isActive():
+        if self._is_shown(run) and frame_idx == self.shown_frame() and not self._redraw.isActive():
             self._redraw.start()
 
     def _redraw_maps(self) -> None:
@@ -288,10 +289,13 @@ class PositionsPanel(RunPanel):
             if layer.visible:
                 layer.refresh(extent=False)
 
-    def _on_finished(self, run: object) -> None:
+    def _on_finished(self, run: RunEntry) -> None:
         super()._on_finished(run)
-        if run is self._run:
+        if self._is_shown(run):
             self._redraw_maps()
+
+    def _is_shown(self, run: RunEntry) -> bool:
+        return self._run is not None and run.path == self._run.path
 
     def _toggle_grid(self, on: bool) -> None:
         if self._run is not None:

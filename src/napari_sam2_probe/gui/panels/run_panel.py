@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from napari.layers import Layer
 
     from napari_sam2_probe.gui.plots import PlotTheme
+    from napari_sam2_probe.gui.state import RunEntry
 
 WITHOUT_RUN = "Track an object, or open a run: drop its folder on the window."
 LIVE_PAUSE = 2000
@@ -119,14 +120,18 @@ class RunPanel(QWidget):
     def _on_object_changed(self, _: int) -> None:
         self.update_runs()
 
-    def _on_progressed(self, run: object, _: int) -> None:
-        if run in self.state.compared_runs and not self._later.isActive():
+    def _on_progressed(self, run: RunEntry, _: int) -> None:
+        if self._is_compared(run) and not self._later.isActive():
             self._later.start()
 
-    def _on_finished(self, run: object) -> None:
-        if run in self.state.compared_runs:
+    def _on_finished(self, run: RunEntry) -> None:
+        if self._is_compared(run):
             self._later.stop()
             self.update_runs()
+
+    def _is_compared(self, run: RunEntry) -> bool:
+        # By folder: a run that is renamed, or grows no more, has another entry.
+        return any(run.path == entry.path for entry in self.state.compared_runs)
 
 
 class ObjectBox(QComboBox):
