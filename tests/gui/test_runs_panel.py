@@ -85,7 +85,7 @@ def test_a_run_opens_as_layers_by_keyboard_once(panel, viewer, runs, qtbot):
     select(panel, 1)
     panel.list.setCurrentRow(1)
     qtbot.keyClick(panel.list, Qt.Key.Key_Return)
-    qtbot.waitUntil(lambda: len(viewer.layers) > 2, timeout=15000)
+    qtbot.waitUntil(lambda: state_of(viewer).current_run is not None, timeout=15000)
     number = len(viewer.layers)
     assert viewer.layers[0].name == "video · a"
     assert viewer.layers[-1].name == "masks · a"
@@ -132,7 +132,7 @@ def test_deleting_asks_and_takes_layers_and_entry_along(panel, viewer, runs, qtb
     monkeypatch.setattr(QMessageBox, "question", question)
     select(panel, 2)
     press(panel, qtbot, "open")
-    qtbot.waitUntil(lambda: len(viewer.layers) > 2, timeout=15000)
+    qtbot.waitUntil(lambda: state_of(viewer).current_run is not None, timeout=15000)
     qtbot.waitUntil(lambda: not panel.background.busy)
     select(panel, 2)
     press(panel, qtbot, "delete")

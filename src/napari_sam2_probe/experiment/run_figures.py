@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -135,7 +135,9 @@ def _composite(view: ClipView) -> Figure:
     from napari_sam2_probe.figures.composite import make_composite
 
     frames = _tracked(view)
-    return make_composite([view.composite(int(frames[len(frames) // 2]))])
+    composite = view.composite(int(frames[len(frames) // 2]))
+    # Beside the rows of a single composite there is room for no name.
+    return make_composite([replace(composite, label="")])
 
 
 def _tracked(view: ClipView) -> np.ndarray[tuple[int], np.dtype[np.intp]]:

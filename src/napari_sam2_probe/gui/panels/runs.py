@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import deque
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import Qt, QUrl
+from qtpy.QtCore import Qt, QTimer, QUrl
 from qtpy.QtGui import QDesktopServices
 from qtpy.QtWidgets import (
     QAbstractItemView,
@@ -69,6 +70,10 @@ class RunsPanel(QWidget):
         self.connections = Connections()
         self._end = partial(_end, self.connections, self.background)
         self.destroyed.connect(self._end)
+        self._to_add: deque[tuple[RunEntry, LayerData]] = deque()
+        self._opened: RunEntry | None = None
+        self._adding = QTimer(self, singleShot=True, interval=0)
+        self._adding.timeout.connect(self._add_next_layer)
         watch_run_layers(self.viewer)
         self._build()
         self.connections.add(self.state.runs_changed, self.refresh)
@@ -83,6 +88,7 @@ class RunsPanel(QWidget):
 
     def closeEvent(self, event: Any) -> None:
         """End all connections; Qt calls it."""
+        self._adding.stop()
         self._end()
         super().closeEvent(event)
 
@@ -181,12 +187,24 @@ class RunsPanel(QWidget):
         )
 
     def _on_opened(self, opened: list[tuple[RunSummary, list[LayerData]]]) -> None:
+        for run, layers in opened:
+            entry = self._add_entry(run)
+            if not any(_is_of(layer, run.path) for layer in self.viewer.layers):
+                self._to_add.extend((entry, layer) for layer in layers)
+            self._opened = entry
+        self._adding.start()
+
+    def _add_next_layer(self) -> None:
+        """Add one layer; one after the other, because napari takes a tenth of a second for each."""
         from napari.layers import Layer
 
-        for run, layers in opened:
-            self.state.current_run = self._add_entry(run)
-            if not any(_is_of(layer, run.path) for layer in self.viewer.layers):
-                self.viewer.layers.extend([Layer.create(*data) for data in layers])
+        if self._to_add:
+            entry, layer = self._to_add.popleft()
+            if entry in self.state.runs:
+                self.viewer.add_layer(Layer.create(*layer))
+            self._adding.start()
+        elif self._opened in self.state.runs:
+            self.state.current_run = self._opened
 
     def _compare(self) -> None:
         entries = [self._add_entry(run) for run in self._selected()]
