@@ -149,3 +149,15 @@ def test_a_run_that_is_forgotten_is_offered_no_more(panel, run, viewer):
     state.remove_run(state.current_run)
     assert panel.run.count() == 0
     assert not panel.export.isEnabled()
+
+
+def test_closing_the_viewer_ends_the_export_and_leaves_nothing(panel, run, viewer, qtbot, tmp_path):
+    choose(panel, "maps", "tiff")
+    jobs = state_of(viewer).jobs
+    seen = []
+    jobs.progressed.connect(lambda job, _: seen or (seen.append(job), jobs.pause(job)))
+    press_export(panel, qtbot)
+    qtbot.waitUntil(lambda: bool(seen))
+    viewer.close()
+    assert jobs.running is None
+    assert list((tmp_path / "out").iterdir()) == []

@@ -106,7 +106,8 @@ class ClipSequence:
 
     def mask(self, frame_idx: int) -> NDArray[np.uint8]:
         """Return the label image (H, W) of a frame."""
-        return self._masks[frame_idx]
+        labels: NDArray[np.uint8] = self._masks[frame_idx]
+        return labels
 
     def object_ids(self) -> list[int]:
         """Return the id of the object of interest."""

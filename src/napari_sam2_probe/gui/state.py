@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import napari
     from napari.layers import Image
 
-    from napari_sam2_probe.video.davis import Sequence
+    from napari_sam2_probe.gui.lazy import MaskedSequence
     from napari_sam2_probe.video.source import FrameSource
 
 
@@ -36,12 +36,12 @@ class VideoEntry:
     source
         Its frames.
     sequence
-        The DAVIS sequence it comes from, with true masks; None for any other video.
+        The DAVIS sequence it comes from, or the clip that was made of one, with true masks; None for any other video.
     """
 
     layer: Image
     source: FrameSource
-    sequence: Sequence | None = None
+    sequence: MaskedSequence | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from napari.layers import Image, Layer
 
     from napari_sam2_probe.gui.layers import LayerData
+    from napari_sam2_probe.gui.lazy import MaskedSequence
     from napari_sam2_probe.video import FrameSource
 
 VIDEO = "video"
@@ -45,7 +46,7 @@ def read_video(path: Path | str) -> tuple[FrameSource, Sequence | None]:
     return source, None if annotations is None else Sequence(source, annotations)
 
 
-def video_layers(source: FrameSource, sequence: Sequence | None = None) -> list[LayerData]:
+def video_layers(source: FrameSource, sequence: MaskedSequence | None = None) -> list[LayerData]:
     """Return a video, and its true masks if it has some, as layers that are read as they are looked at."""
     about = {"content": VIDEO, "source": source, "sequence": sequence}
     video: LayerData = (lazy_video(source), {"name": source.name, "rgb": True, **_common(about)}, "image")
@@ -61,7 +62,7 @@ def video_layers(source: FrameSource, sequence: Sequence | None = None) -> list[
     return [video, (lazy_masks(sequence), keywords, "labels")]
 
 
-def add_video(viewer: napari.Viewer, source: FrameSource, sequence: Sequence | None = None) -> VideoEntry:
+def add_video(viewer: napari.Viewer, source: FrameSource, sequence: MaskedSequence | None = None) -> VideoEntry:
     """Add a video to the viewer, with its true masks as a layer of their own, and work on it.
 
     Parameters

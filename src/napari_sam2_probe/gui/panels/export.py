@@ -20,6 +20,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_sam2_probe.gui.closing import when_closed
 from napari_sam2_probe.gui.connections import Connections
 from napari_sam2_probe.gui.jobs import JobState
 from napari_sam2_probe.gui.panels.job_row import JobRow
@@ -56,6 +57,7 @@ class ExportPanel(QWidget):
         self.destroyed.connect(self.connections.close)
         self._writing: Path | None = None
         watch_run_layers(self.state.viewer)
+        when_closed(self.state.viewer, self.state.jobs.close)
         self._build()
         self.connections.add(self.state.runs_changed, self._list_runs)
         self.connections.add(self.state.current_run_changed, self._choose_run)

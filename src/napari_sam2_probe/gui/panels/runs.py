@@ -245,7 +245,7 @@ class RunsPanel(QWidget):
             entry = self._entry(run.path)
             if entry is not None:
                 self.state.remove_run(entry)
-        self.background.submit("delete", lambda: [delete_run(run.path) for run in runs], lambda _: self.refresh())
+        self.background.submit("delete", partial(_delete_all, [run.path for run in runs]), lambda _: self.refresh())
 
     def _reveal(self) -> None:
         (run,) = self._selected()
@@ -266,6 +266,11 @@ def _describe(run: RunSummary, *, live: bool) -> str:
     about = " · ".join(part for part in (run.video, run.transform, run.model) if part)
     when = " · ".join(part for part in (run.started[:16].replace("T", " "), note) if part)
     return "\n".join(line for line in (run.title, about, when) if line)
+
+
+def _delete_all(paths: list[Path]) -> None:
+    for path in paths:
+        delete_run(path)
 
 
 def _is_of(layer: Any, path: Path) -> bool:

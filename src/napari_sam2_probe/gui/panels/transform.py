@@ -22,8 +22,17 @@ from qtpy.QtWidgets import (
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.gui.background import Background
 from napari_sam2_probe.gui.clip_layers import add_clip
-from napari_sam2_probe.gui.clip_maker import ClipMaker, Wish, dataset_of, needs_distractor, preview_frames, unrelated
+from napari_sam2_probe.gui.clip_maker import (
+    ClipMaker,
+    ClipSequence,
+    Wish,
+    dataset_of,
+    needs_distractor,
+    preview_frames,
+    unrelated,
+)
 from napari_sam2_probe.gui.clip_preview import ClipPreview
+from napari_sam2_probe.gui.closing import when_closed
 from napari_sam2_probe.gui.connections import Connections
 from napari_sam2_probe.gui.jobs import JobState
 from napari_sam2_probe.gui.panels.job_row import JobRow
@@ -60,6 +69,7 @@ class TransformPanel(QWidget):
         self.setObjectName("transform")
         self.state = state_of(viewer)
         self.viewer = self.state.viewer
+        when_closed(self.viewer, self.state.jobs.close)
         self.background = Background()
         self.connections = Connections()
         self._end = partial(_end, self.connections, self.background)
@@ -158,12 +168,12 @@ class TransformPanel(QWidget):
         self.job.ended.connect(self._on_ended)
 
     def _on_video_changed(self, video: VideoEntry | None) -> None:
-        if video is not None and not isinstance(video.sequence, Sequence) and video.sequence is not None:
+        if video is not None and isinstance(video.sequence, ClipSequence):
             # A clip that was made here: its base stays what clips are made from.
             return
         self._maker, self._sequence = None, ""
         self.object.clear()
-        if video is None or video.sequence is None:
+        if video is None or not isinstance(video.sequence, Sequence):
             self._base.setText(WITHOUT_SEQUENCE)
             self._change()
             return
