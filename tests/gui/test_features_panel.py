@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import threading
 import weakref
 
 import numpy as np
@@ -131,6 +132,11 @@ def test_click_and_drag_move_the_slider(viewer, dock, compared, qtbot):
     qtbot.mouseRelease(plot(dock), Qt.MouseButton.LeftButton, pos=QPoint(*pixel(dock, 40)))
     qtbot.mouseMove(plot(dock), QPoint(*pixel(dock, 2)))
     assert viewer.dims.current_step[0] == NUM_FRAMES - 1
+    qtbot.keyClick(plot(dock), Qt.Key.Key_Left)
+    assert viewer.dims.current_step[0] == NUM_FRAMES - 2
+    for _ in range(3):
+        qtbot.keyClick(plot(dock), Qt.Key.Key_Right)
+    assert viewer.dims.current_step[0] == NUM_FRAMES - 1
 
 
 def test_a_video_stretched_in_time_keeps_its_frames(viewer, dock, compared, qtbot):
@@ -201,3 +207,23 @@ def test_nothing_of_the_dock_is_left_behind(viewer, clips, qtbot):
     viewer.dims.events.current_step()
     assert ([len(signal) for signal in signals], len(viewer.dims.events.current_step.callbacks)) == before
     background.submit("late", lambda: pytest.fail("ran after the end"), print)
+
+
+def test_closing_the_viewer_while_panels_draw_ends_them(viewer, clips, qtbot):
+    state = state_of(viewer)
+    backgrounds = []
+    for name in ("Positions", "Pointers", "Features over time"):
+        backgrounds.append(viewer.window.add_plugin_dock_widget("napari-sam2-probe", name)[1].background)
+    state.compared_runs = (state.add_run(clips.run("clean")), clips.run("interjection"))
+    qtbot.waitUntil(lambda: any(background.busy for background in backgrounds), timeout=5000)
+    viewer.close()
+    ours = [thread for thread in threading.enumerate() if thread.name.startswith("sam2-probe panel")]
+    for thread in ours:
+        thread.join(20)
+    assert not any(thread.is_alive() for thread in ours)
+    qtbot.wait(50)
+    for background in backgrounds:
+        background.submit("late", lambda: pytest.fail("ran after the end"), print)
+        assert not background.busy
+    signals = (state.compared_runs_changed, state.object_changed, state.run_progressed, state.run_finished)
+    assert [len(signal) for signal in signals] == [0, 0, 0, 0]

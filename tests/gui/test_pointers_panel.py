@@ -151,7 +151,6 @@ def test_a_pair_that_the_user_chooses_stays(panel, compared, clips, viewer, qtbo
 
 def test_true_boxes_lie_around_the_objects(viewer, panel, compared, qtbot):
     button = panel.findChild(QPushButton, "true_boxes")
-    assert button.isEnabled()
     qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
     settle(panel, qtbot)
     layer = viewer.layers[-1]
@@ -162,9 +161,18 @@ def test_true_boxes_lie_around_the_objects(viewer, panel, compared, qtbot):
     corners = found[4, 2]
     assert corners.min(axis=0) == pytest.approx((rows.start - 0.5, columns.start - 0.5))
     assert corners.max(axis=0) == pytest.approx((rows.stop - 0.5, columns.stop - 0.5))
-    video = state_of(viewer).video
-    viewer.layers.remove(video.layer)
-    assert not button.isEnabled()
+
+
+def test_boxes_of_a_run_that_was_opened_lie_over_its_video(viewer, panel, clips, qtbot):
+    entry = clips.run("clean")
+    viewer.open([str(entry.path)], plugin="napari-sam2-probe")
+    video = viewer.layers[0]
+    video.scale, video.translate = (1, 2, 3), (0, 5, 7)
+    qtbot.mouseClick(panel.findChild(QPushButton, "true_boxes"), Qt.MouseButton.LeftButton)
+    settle(panel, qtbot)
+    rows, columns = box(1, 0)
+    corners = np.array([viewer.layers[-1].data_to_world(corner) for corner in viewer.layers[-1].data[0]])
+    assert tuple(corners.min(axis=0)) == video.data_to_world((0, rows.start - 0.5, columns.start - 0.5))
 
 
 def test_saving_what_is_shown(panel, compared, qtbot, tmp_path):

@@ -12,12 +12,14 @@ from napari_sam2_probe.gui.videos import placement
 from napari_sam2_probe.video.masks import object_ids
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import napari
+    from napari.layers import Layer
     from numpy.typing import NDArray
 
+    from napari_sam2_probe.experiment.views import MaskedVideo
     from napari_sam2_probe.gui.background import Background
-    from napari_sam2_probe.gui.state import VideoEntry
-    from napari_sam2_probe.video import Sequence
 
 TRUE_BOXES = "true boxes"
 """Value of ``content`` in the layer's metadata."""
@@ -44,13 +46,13 @@ def rectangle(frame_idx: int, edges: NDArray[np.float64], height: int, width: in
     return np.array([[frame_idx, y, x] for y, x in ((top, left), (top, right), (bottom, right), (bottom, left))])
 
 
-def true_boxes(sequence: Sequence) -> tuple[list[NDArray[np.float64]], list[int]]:
+def true_boxes(video: MaskedVideo) -> tuple[list[NDArray[np.float64]], list[int]]:
     """Return the corners of every object's box on every frame with a mask, and whose they are; reads all masks."""
     from napari_sam2_probe.analysis.boxes import box_edges
 
     corners, owners = [], []
-    for frame_idx in range(sequence.num_frames):
-        labels = sequence.mask(frame_idx)
+    for frame_idx in range(video.frames.num_frames):
+        labels = video.mask(frame_idx)
         if labels is None:
             continue
         for obj_id in object_ids(labels):
@@ -59,21 +61,38 @@ def true_boxes(sequence: Sequence) -> tuple[list[NDArray[np.float64]], list[int]
     return corners, owners
 
 
-def add_true_boxes(viewer: napari.Viewer, video: VideoEntry, background: Background) -> None:
-    """Add the boxes of a video's true masks over its layer; the masks are read beside the window."""
-    sequence = video.sequence
-    assert sequence is not None
+def add_true_boxes(
+    viewer: napari.Viewer, open_video: Callable[[], MaskedVideo], over: Layer | None, background: Background
+) -> None:
+    """Add the boxes of a video's true masks as a layer; video and masks are read beside the window.
 
-    def add(boxes: tuple[list[NDArray[np.float64]], list[int]]) -> None:
+    Parameters
+    ----------
+    viewer
+        Where to add it.
+    open_video
+        Gives the video.
+    over
+        The layer of this video or of masks of its size, to lie over; None: where the video lies when it is opened.
+    background
+        Where to read.
+    """
+
+    def read() -> tuple[str, list[NDArray[np.float64]], list[int]]:
+        video = open_video()
+        return video.frames.name, *true_boxes(video)
+
+    def add(boxes: tuple[str, list[NDArray[np.float64]], list[int]]) -> None:
         from napari.utils.notifications import show_info
 
-        corners, owners = boxes
-        if not corners:
-            show_info(f"No frame of {sequence.name} has an object.")
-        elif video.layer in viewer.layers:
-            viewer.add_shapes(corners, **_looks(owners), name=f"true boxes · {sequence.name}", **placement(video.layer))
+        name, corners, owners = boxes
+        if corners:
+            where = {} if over is None else placement(over)
+            viewer.add_shapes(corners, **_looks(owners), name=f"true boxes · {name}", **where)
+        else:
+            show_info(f"No true masks lie beside the video {name}.")
 
-    background.submit("true boxes", lambda: true_boxes(sequence), add)
+    background.submit("true boxes", read, add)
 
 
 def _looks(owners: list[int]) -> dict[str, Any]:

@@ -127,7 +127,7 @@ def add_map_layer(viewer: napari.Viewer, entry: RunEntry, data: LayerData, video
     data
         What `load_map` gave.
     video
-        The layer of the run's video, where there is one.
+        The layer of the run's video, or of its masks, where there is one.
     """
     from napari.layers import Layer
 
@@ -135,7 +135,9 @@ def add_map_layer(viewer: napari.Viewer, entry: RunEntry, data: LayerData, video
     if video is not None:
         keywords = keywords | {"affine": video_to_world(video), "units": video.units[-3:]}
     layer = Layer.create(array, keywords, kind)
-    below = [*([] if video is None else [video]), *layers_of_run(viewer, entry.path, "map")]
+    # Not the masks, which may stand for the video and belong on top.
+    is_masks = video is None or video._type_string == "labels"
+    below = [*([] if is_masks else [video]), *layers_of_run(viewer, entry.path, "map")]
     where = max((viewer.layers.index(other) + 1 for other in below if other in viewer.layers), default=None)
     viewer.layers.insert(len(viewer.layers) if where is None else where, layer)
     return layer

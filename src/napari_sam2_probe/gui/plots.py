@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
-    from qtpy.QtGui import QMouseEvent, QPaintEvent, QResizeEvent
+    from qtpy.QtGui import QKeyEvent, QMouseEvent, QPaintEvent, QResizeEvent
 
     from napari_sam2_probe.gui.background import Background
 
@@ -199,6 +199,9 @@ class PlotView(QWidget):
     pressed = Signal(int, float, float)
     """The mouse was pressed in an area, or is dragged from there."""
 
+    stepped = Signal(int)
+    """The arrow key to the left, -1, or to the right, 1, was pressed."""
+
     drawn = Signal()
     """A new picture is shown."""
 
@@ -335,6 +338,14 @@ class PlotView(QWidget):
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         """End a drag; Qt calls it."""
         self._held = None
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Say which way an arrow key points; Qt calls it."""
+        steps = {Qt.Key.Key_Left: -1, Qt.Key.Key_Right: 1}
+        if event.key() in steps:
+            self.stepped.emit(steps[Qt.Key(event.key())])
+        else:
+            super().keyPressEvent(event)
 
     def _tell(self, event: QMouseEvent) -> None:
         if self._held is not None and self._plot is not None and self._held < len(self._plot.areas):

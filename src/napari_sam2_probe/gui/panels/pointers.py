@@ -29,7 +29,7 @@ from napari_sam2_probe.gui.figure_files import save_pointers, save_response
 from napari_sam2_probe.gui.panels.features import FILES
 from napari_sam2_probe.gui.panels.run_panel import ObjectBox, RunPanel, say_saved
 from napari_sam2_probe.gui.plots import PlotView, Ring
-from napari_sam2_probe.gui.run_views import find_pair, load_pointers, load_response, nearest_point
+from napari_sam2_probe.gui.run_views import find_pair, find_video, load_pointers, load_response, nearest_point
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -86,11 +86,9 @@ class PointersPanel(RunPanel):
         layout.addLayout(last)
 
         self.connections.add(self.state.runs_changed, self._on_runs_changed)
-        self.connections.add(self.state.video_changed, self._on_video_changed)
         self.connections.add(viewer.dims.events.current_step, self._on_step)
         self.connections.add(viewer.events.theme, self._on_theme)
         self._on_runs_changed()
-        self._on_video_changed(self.state.video)
         self.update_runs()
 
     @property
@@ -137,6 +135,7 @@ class PointersPanel(RunPanel):
         plot = PlotView(self.background, self.theme, f"{name} plot")
         plot.setObjectName(name)
         plot.setToolTip(tip)
+        plot.stepped.connect(self.step_frame)
         return plot
 
     def _show_paths(self, shown: PointersShown | None) -> None:
@@ -194,9 +193,6 @@ class PointersPanel(RunPanel):
             self._twin.setCurrentIndex(pair[1])
             self._load_response()
 
-    def _on_video_changed(self, video: Any) -> None:
-        self._boxes.setEnabled(video is not None and video.sequence is not None)
-
     def _on_step(self, _: Any) -> None:
         self._move_rings()
 
@@ -235,9 +231,10 @@ class PointersPanel(RunPanel):
                 self.show_frame(int(frames[nearest]))
 
     def _add_true_boxes(self) -> None:
-        video = self.state.video
-        if video is not None and video.sequence is not None:
-            add_true_boxes(self.viewer, video, self.background)
+        entry, video = self.state.current_run, self.state.video
+        if entry is not None:
+            at_hand = [] if video is None or video.sequence is None else [video.sequence]
+            add_true_boxes(self.viewer, lambda: find_video(entry.open(), at_hand), self.video_layer, self.background)
 
     def _ask_where_to_save(self) -> None:
         path, chosen = QFileDialog.getSaveFileName(self, "Save the plot", "pointers.png", FILES)

@@ -32,7 +32,6 @@ from napari_sam2_probe.gui.map_layers import (
     map_of,
 )
 from napari_sam2_probe.gui.panels.run_panel import ObjectBox, RunPanel
-from napari_sam2_probe.gui.run_layers import layers_of_run
 from napari_sam2_probe.gui.run_views import composites_figure, open_videos
 from napari_sam2_probe.probe.positions import BY_KEY
 from napari_sam2_probe.runs.run import STATISTICS, Statistic
@@ -209,9 +208,7 @@ class PositionsPanel(RunPanel):
     def _add(self, entry: RunEntry, of: MapOf, data: LayerData | None) -> None:
         if data is None or (of.key, of.statistic) not in self._wanted or of in map_layers(self.viewer, entry.path):
             return
-        videos = layers_of_run(self.viewer, entry.path, "video")
-        video = videos[0] if videos else None if self.state.video is None else self.state.video.layer
-        layer = add_map_layer(self.viewer, entry, data, video if video in self.viewer.layers else None)
+        layer = add_map_layer(self.viewer, entry, data, self.video_layer)
         layer.opacity = self._opacity.value() / 100
         layer.colormap = self._colours[of.statistic].currentText()
         self._applied[layer] = tuple(layer.contrast_limits)

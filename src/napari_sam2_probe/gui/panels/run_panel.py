@@ -73,15 +73,21 @@ class RunPanel(QWidget):
         return plot_theme(self.viewer.theme)
 
     @property
-    def time_layer(self) -> Layer | None:
-        """The layer whose frames the current run counts; None if none is there."""
-        current = self.state.current_run
-        for content in ("video", "masks", "map"):
+    def video_layer(self) -> Layer | None:
+        """A layer that lies where the current run's video lies: the video, or the masks; None if none is there."""
+        current, video = self.state.current_run, self.state.video
+        for content in ("video", "masks"):
             found = [] if current is None else layers_of_run(self.viewer, current.path, content)
             if found:
                 return found[0]
-        video = self.state.video
         return None if video is None else video.layer
+
+    @property
+    def time_layer(self) -> Layer | None:
+        """The layer whose frames the current run counts; None if none is there."""
+        current = self.state.current_run
+        maps = [] if current is None else layers_of_run(self.viewer, current.path, "map")
+        return self.video_layer or (maps[0] if maps else None)
 
     def shown_frame(self) -> int:
         """Return the frame the time slider stands on."""
@@ -90,6 +96,10 @@ class RunPanel(QWidget):
     def show_frame(self, frame_idx: int) -> None:
         """Move the time slider."""
         show_frame(self.viewer, frame_idx, self.time_layer)
+
+    def step_frame(self, step: int) -> None:
+        """Move the time slider by some frames."""
+        self.show_frame(self.shown_frame() + step)
 
     def refresh(self) -> None:
         """Read the runs that are looked at, and show them."""
