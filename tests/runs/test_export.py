@@ -25,6 +25,7 @@ from napari_sam2_probe.runs import open_run
 from napari_sam2_probe.runs.export import tables
 from napari_sam2_probe.runs.export.overlay import draw_masks
 from napari_sam2_probe.runs.export.rle import compressed, run_lengths
+from napari_sam2_probe.runs.writer import RunWriter
 from napari_sam2_probe.video import read_mask
 
 EVERY_FORMAT = [(what, name) for what, formats in EXPORTS.items() for name in formats]
@@ -334,3 +335,16 @@ def _copy_without_video(run, folder):
     info["video"]["path"] = None
     (copy / "run.json").write_text(json.dumps(info))
     return open_run(copy)
+
+
+def test_a_video_of_odd_size_is_padded_by_a_pixel(tmp_path):
+    frames = tmp_path / "odd"
+    frames.mkdir()
+    for t in range(2):
+        Image.new("RGB", (45, 31), (200, 100, 50)).save(frames / f"{t:05d}.png")
+    writer = RunWriter(tmp_path / "run", (1,), (2, 31, 45), 4, {"video": {"path": str(frames)}})
+    writer.finish()
+    with av.open(export_run(open_run(writer.path), "video", tmp_path / "odd.mp4")) as container:
+        shown = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
+    assert [frame.shape for frame in shown] == [(32, 46, 3)] * 2
+    assert np.abs(shown[1].astype(int) - [200, 100, 50]).max() < 12
