@@ -22,10 +22,10 @@ from napari_sam2_probe.figures.maps import COLOUR_MAPS
 from napari_sam2_probe.gui.figure_window import FigureWindow
 from napari_sam2_probe.gui.grid import MapGrid
 from napari_sam2_probe.gui.layers import MAP_OPACITY
+from napari_sam2_probe.gui.map_contrast import MapContrast
 from napari_sam2_probe.gui.map_layers import (
     MapOf,
     add_map_layer,
-    load_contrast,
     load_map,
     load_recorded,
     map_layers,
@@ -38,10 +38,10 @@ from napari_sam2_probe.runs.run import STATISTICS, Statistic
 
 if TYPE_CHECKING:
     import napari.viewer
-    from napari.layers import Image, Layer
+    from napari.layers import Image
 
     from napari_sam2_probe.gui.layers import LayerData
-    from napari_sam2_probe.gui.map_layers import Limits, Recorded, Sharing
+    from napari_sam2_probe.gui.map_layers import Recorded, Sharing
     from napari_sam2_probe.gui.state import RunEntry
 
 REDRAW_PAUSE = 200
@@ -63,10 +63,10 @@ class PositionsPanel(RunPanel):
         viewer = self.viewer
         self.setObjectName("positions")
         self._wanted: set[tuple[str, Statistic]] = set()
-        self._applied: dict[Layer, Limits] = {}
         self._run: RunEntry | None = None
         self._obj_id = self.state.obj_id
         self._grid = MapGrid(viewer)
+        self._contrast = MapContrast(viewer, self.background)
         self._redraw = QTimer(self)
         self._redraw.setSingleShot(True)
         self._redraw.setInterval(REDRAW_PAUSE)
@@ -145,7 +145,7 @@ class PositionsPanel(RunPanel):
             self._sharing.addItem(text, sharing)
             self._sharing.setItemData(self._sharing.count() - 1, tip, Qt.ItemDataRole.ToolTipRole)
         self._sharing.setToolTip("Which maps share contrast limits")
-        self._sharing.activated.connect(lambda _: self._load_contrast(anew=True))
+        self._sharing.activated.connect(lambda _: self._update_contrast(anew=True))
         self._opacity = QSlider(Qt.Orientation.Horizontal, objectName="opacity")
         self._opacity.setRange(0, 100)
         self._opacity.setValue(round(100 * MAP_OPACITY))
@@ -203,7 +203,7 @@ class PositionsPanel(RunPanel):
             if key in recorded.keys:
                 self.choose(key, statistic, True)
         self._sync()
-        self._load_contrast(anew=False)
+        self._update_contrast(anew=False)
 
     def _add(self, entry: RunEntry, of: MapOf, data: LayerData | None) -> None:
         if data is None or (of.key, of.statistic) not in self._wanted or of in map_layers(self.viewer, entry.path):
@@ -211,33 +211,12 @@ class PositionsPanel(RunPanel):
         layer = add_map_layer(self.viewer, entry, data, self.video_layer)
         layer.opacity = self._opacity.value() / 100
         layer.colormap = self._colours[of.statistic].currentText()
-        self._applied[layer] = tuple(layer.contrast_limits)
-        self._load_contrast(anew=False)
+        self._contrast.watch(layer)
+        self._update_contrast(anew=False)
         self._grid.arrange(entry.path)
 
-    def _load_contrast(self, *, anew: bool) -> None:
-        """Read limits for the maps of the runs that are looked at; those that the user set stay, unless `anew`."""
-        sharing: Sharing = self._sharing.currentData()
-        layers, maps = [], []
-        for entry in self.state.compared_runs:
-            for of, layer in map_layers(self.viewer, entry.path).items():
-                if layer.visible:
-                    layers.append(layer)
-                    maps.append((entry, of))
-        if maps and (anew or any(layer in self._applied for layer in layers)):
-            self.background.submit(
-                "contrast", lambda: load_contrast(maps, sharing), partial(self._apply_contrast, layers, anew)
-            )
-
-    def _apply_contrast(self, layers: list[Image], anew: bool, limits: list[Limits]) -> None:
-        for layer, (low, high) in zip(layers, limits, strict=True):
-            if anew or tuple(layer.contrast_limits) == self._applied.get(layer):
-                layer.contrast_limits_range = (
-                    min(low, layer.contrast_limits_range[0]),
-                    max(high, layer.contrast_limits_range[1]),
-                )
-                layer.contrast_limits = (low, high)
-                self._applied[layer] = tuple(layer.contrast_limits)
+    def _update_contrast(self, *, anew: bool) -> None:
+        self._contrast.update(self.state.compared_runs, self._sharing.currentData(), anew=anew)
 
     def _set_opacity(self, percent: int) -> None:
         for layer in self._own_layers().values():
@@ -267,7 +246,6 @@ class PositionsPanel(RunPanel):
 
     def _on_removed(self, event: Any) -> None:
         self.connections.remove(event.value.events.visible, self._on_visible)
-        self._applied.pop(event.value, None)
         of = map_of(event.value)
         if of is not None and of.obj_id == self._obj_id:
             self._wanted.discard((of.key, of.statistic))
