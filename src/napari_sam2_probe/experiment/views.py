@@ -136,7 +136,8 @@ class ClipView:
             frame=self.sequence.frames.read(frame_idx),
             maps=tuple(pairs),
             label=label or self.label,
-            mask=self.predicted_masks[frame_idx],
+            # This frame's alone: a long video's masks together may not fit into memory.
+            mask=self.run.masks_per_object[self.obj_index, frame_idx],
             object_id=self.obj_id,
         )
 
