@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 CONFIG = Path(__file__).parents[2] / "sample_data" / "sample_model" / "model.yaml"
 MEAN = torch.tensor([0.485, 0.456, 0.406])[:, None, None]
+_FORCED_PROMPTS = 0.8
 STD = torch.tensor([0.229, 0.224, 0.225])[:, None, None]
 
 
@@ -67,6 +68,25 @@ def explicit_attention() -> Iterator[None]:
         F.scaled_dot_product_attention = fused
 
 
+def _let_points_find_their_place(model: SAM2Base, gain: float = 2.5) -> None:
+    """Start the attention between prompts and image with equal projections of queries and keys.
+
+    The two share a positional encoding, so a point then looks at where it lies from the first step on. With independent
+    projections that has to be found by chance, which takes thousands of steps.
+    """
+    transformer = model.sam_mask_decoder.transformer
+    attentions = [transformer.final_attn_token_to_image]
+    for layer in transformer.layers:
+        attentions += [layer.cross_attn_token_to_image, layer.cross_attn_image_to_token]
+    with torch.no_grad():
+        for attention in attentions:
+            attention.q_proj.weight.mul_(gain)
+            attention.k_proj.weight.copy_(attention.q_proj.weight)
+            attention.k_proj.bias.copy_(attention.q_proj.bias)
+        for embedding in model.sam_prompt_encoder.point_embeddings:
+            embedding.weight.mul_(0.3)
+
+
 class TrainableSAM2(SAM2Base):
     """`SAM2Base` that tracks batches of short clips and keeps every prediction."""
 
@@ -85,6 +105,7 @@ class TrainableSAM2(SAM2Base):
         encoding = trunk._get_pos_embed
         # One float32 summand would make the whole residual stream of the trunk float32 under autocast.
         trunk._get_pos_embed = lambda size: encoding(size).to(_autocast_dtype())
+        _let_points_find_their_place(self)
         # Nobody is absent at first: an untrained score would empty every memory.
         torch.nn.init.constant_(self.sam_mask_decoder.pred_obj_score_head.layers[-1].bias, 1.5)
 
@@ -165,7 +186,9 @@ class TrainableSAM2(SAM2Base):
             }
             truth = masks[:, t, None].float()
             out, high, score = self._frame(step, truth, prompter if t == 0 else None, found, t)
-            forced = torch.rand((), generator=generator) < teacher_forcing
+            # Nothing can be learned about tracking from a prompt that was not understood.
+            share = max(teacher_forcing, _FORCED_PROMPTS) if t == 0 else teacher_forcing
+            forced = torch.rand((), generator=generator) < share
             if forced:
                 high = truth * 20 - 10
                 score = truth.flatten(1).amax(1, keepdim=True) * 20 - 10

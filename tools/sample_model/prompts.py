@@ -39,9 +39,10 @@ class Prompter:
     """Whether clicks go to the middle of regions, as in evaluation, rather than anywhere."""
 
     @classmethod
-    def draw(cls, rng: np.random.Generator) -> Prompter:
-        """Half of the users give a mask, the others a box or clicks, most of them with corrections."""
-        kind: Kind = ("mask", "box", "click")[rng.choice(3, p=[0.5, 0.15, 0.35])]
+    def draw(cls, rng: np.random.Generator, *, video: bool = True) -> Prompter:
+        """Most users of videos give a mask; of a single image all give a box or clicks, often with corrections."""
+        share = [0.8, 0.08, 0.12] if video else [0.0, 0.4, 0.6]
+        kind: Kind = ("mask", "box", "click")[rng.choice(3, p=share)]
         corrections = 0 if kind == "mask" else int(rng.choice(4, p=[0.4, 0.25, 0.2, 0.15]))
         return cls(rng, kind, corrections, central=bool(rng.random() < 0.3))
 
