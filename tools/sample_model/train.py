@@ -1,10 +1,10 @@
 """Train the sample model on rendered clips.
 
-``python -m tools.sample_model.train --out RUN --minutes 65`` starts or, where ``RUN`` has a checkpoint, goes on. The first
-part of the time goes into clips of half the resolution, which take a third of the work. The learning rate warms up and
-then falls to zero at the end. ``RUN/metrics.jsonl`` gets a line of means every 20 steps, ``RUN/checkpoint.pt`` all that
-is needed to go on, ``RUN/model.safetensors`` the weights. On a machine with other work, one thread (``--threads 1``)
-gets more done than several that wait for each other.
+``python -m tools.sample_model.train --out RUN --minutes 65`` starts or, where ``RUN`` has a checkpoint, goes on. The
+first part of the time goes into clips of half the resolution, which take a third of the work. The learning rate warms
+up and then falls to zero at the end. ``RUN/metrics.jsonl`` gets a line of means every 20 steps, ``RUN/checkpoint.pt``
+all that is needed to go on, ``RUN/model.safetensors`` the weights. On a machine with other work, one thread
+(``--threads 1``) gets more done than several that wait for each other.
 """
 
 from __future__ import annotations
