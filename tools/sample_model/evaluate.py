@@ -151,19 +151,29 @@ def sequences(root: Path, length: int) -> Iterator[tuple[str, Frames, NDArray[np
 
 
 def dataset(model: Any, root: Path, length: int, names: set[str] | None = None) -> dict[str, Any]:
-    """Mean J by sequence (over its objects) with the first mask given, and that of copying it."""
-    rows = {}
+    """Mean J by sequence (over its objects) with the first mask given, and that of copying it.
+
+    Where objects are out of sight in some frames, also the AUROC of the object score.
+    """
+    from sklearn.metrics import roc_auc_score
+
+    rows, visible, scores = {}, [], []
     for name, frames, labels in sequences(root, length):
         if names is not None and name not in names:
             continue
         values, copied = [], []
         for label in np.unique(labels[0][(labels[0] > 0) & (labels[0] < 255)]):
             truth = labels == label
-            values.append(np.nanmean(_frame_overlaps(truth, track(model, frames, truth[0])[0])))
+            found, score = track(model, frames, truth[0])
+            values.append(np.nanmean(_frame_overlaps(truth, found)))
             copied.append(np.nanmean(_frame_overlaps(truth, np.broadcast_to(truth[0], truth.shape))))
+            visible.extend(truth.any((1, 2))[1:])
+            scores.extend(score[1:])
         rows[name] = {"J": float(np.mean(values)), "copying": float(np.mean(copied)), "objects": len(values)}
-    mean = {key: float(np.mean([row[key] for row in rows.values()])) for key in ("J", "copying")}
-    return mean | {"sequences": rows}
+    result: dict[str, Any] = {k: float(np.mean([row[k] for row in rows.values()])) for k in ("J", "copying")}
+    if not all(visible):
+        result["AUROC"] = float(roc_auc_score(visible, scores))
+    return result | {"sequences": rows}
 
 
 def speed(model: Any, root: Path) -> float:
@@ -185,6 +195,7 @@ def main() -> None:
     parser.add_argument("--weights", type=Path, default=CONFIG.with_name("model.safetensors"))
     parser.add_argument("--davis", type=Path)
     parser.add_argument("--names", nargs="*", help="only these DAVIS sequences")
+    parser.add_argument("--folders", type=Path, nargs="*", default=[], help="more folders in DAVIS's layout")
     parser.add_argument("--clips", type=int, default=200, help="held-out clips; 0 leaves them out")
     parser.add_argument("--frames", type=int, default=LENGTH, help="of each DAVIS or sample sequence")
     parser.add_argument("--threads", type=int, default=2)
@@ -203,6 +214,8 @@ def main() -> None:
     record("sample data", dataset(model, CONFIG.parents[1], options.frames))
     if options.davis is not None:
         record("DAVIS", dataset(model, options.davis, options.frames, set(options.names) if options.names else None))
+    for folder in options.folders:
+        record(folder.name, dataset(model, folder, options.frames))
     if options.clips:
         renderer = ClipRenderer(build_bank("held_out", crops=60, count=200))
         for kind in PROMPTS:
