@@ -9,6 +9,17 @@ if str(REPOSITORY) not in sys.path:  # tools/ is not installed
     sys.path.insert(0, str(REPOSITORY))
 
 
+@pytest.fixture(autouse=True)
+def _one_thread():
+    """Threads that wait for each other on a busy machine make these tests ten times slower."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 @pytest.fixture(scope="session")
 def bank():
     """A bank without photographs: textures stand for scenes, blobs for what is seen in them."""
