@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from captured import Captured, reference_features
 
+from captured import Captured, reference_features
 from napari_sam2_probe.probe.distance import FeatureOptions
 from napari_sam2_probe.probe.positions import BY_KEY, POSITIONS
 from napari_sam2_probe.probe.recorder import ProbeRecorder
