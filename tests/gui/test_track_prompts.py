@@ -153,6 +153,10 @@ def test_a_point_outside_is_refused_and_taken_out():
     assert len(said) == 1
     prompts.undo()
     assert prompts.states == {}
+    prompts.set_object(3)
+    layer.add((0, H + 5, 3))
+    layer.add((0, 3, 3))
+    assert prompts.states.keys() == {(0, 3)}
 
 
 def test_other_words_drop_the_choice_among_candidates():

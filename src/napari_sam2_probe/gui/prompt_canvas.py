@@ -173,6 +173,8 @@ class PromptCanvas:
                 self._write_boxes(self._boxes, snapshot.rectangles)
             if self._masks is not None:
                 self._write_masks(self._masks, snapshot, before)
+        # Features that are written anew bring defaults of their own.
+        self._set_defaults()
         self.style()
 
     @staticmethod
@@ -326,7 +328,7 @@ class PromptCanvas:
         layer = event.value
         if layer not in self.layers:
             return
-        gone = {}
+        gone: dict[str, Any] = {}
         if layer is self._points:
             self._points, gone = None, {"clicks": ()}
         elif layer is self._boxes:
