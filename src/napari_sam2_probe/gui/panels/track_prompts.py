@@ -10,6 +10,8 @@ from qtpy.QtWidgets import QButtonGroup, QGridLayout, QHBoxLayout, QLabel, QPush
 from napari_sam2_probe.gui.prompt_layers import TOGGLE_KEY
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from napari_sam2_probe.gui.prompt_layers import PromptLayers
     from napari_sam2_probe.gui.prompt_state import Key
 
@@ -60,16 +62,20 @@ class PromptTools(QWidget):
         layout.addLayout(signs)
         layout.addWidget(self._choice)
 
-        self._buttons["points"].clicked.connect(lambda: self._prompts and self._prompts.show_points())
-        self._buttons["boxes"].clicked.connect(lambda: self._prompts and self._prompts.show_boxes())
-        self._buttons["masks"].clicked.connect(lambda: self._prompts and self._prompts.show_masks())
-        self._buttons["undo"].clicked.connect(lambda: self._prompts and self._prompts.undo())
-        self._buttons["redo"].clicked.connect(lambda: self._prompts and self._prompts.redo())
-        self._positive.clicked.connect(lambda: self._prompts and self._prompts.set_positive(True))
-        self._negative.clicked.connect(lambda: self._prompts and self._prompts.set_positive(False))
+        self._buttons["points"].clicked.connect(lambda: self._tell(lambda prompts: prompts.show_points()))
+        self._buttons["boxes"].clicked.connect(lambda: self._tell(lambda prompts: prompts.show_boxes()))
+        self._buttons["masks"].clicked.connect(lambda: self._tell(lambda prompts: prompts.show_masks()))
+        self._buttons["undo"].clicked.connect(lambda: self._tell(lambda prompts: prompts.undo()))
+        self._buttons["redo"].clicked.connect(lambda: self._tell(lambda prompts: prompts.redo()))
+        self._positive.clicked.connect(lambda: self._tell(lambda prompts: prompts.set_positive(True)))
+        self._negative.clicked.connect(lambda: self._tell(lambda prompts: prompts.set_positive(False)))
         self._previous.clicked.connect(lambda: self._cycle(-1))
         self._next.clicked.connect(lambda: self._cycle(1))
         self.set_prompts(None)
+
+    def _tell(self, action: Callable[[PromptLayers], object]) -> None:
+        if self._prompts is not None:
+            action(self._prompts)
 
     def set_prompts(self, prompts: PromptLayers | None) -> None:
         """Work on the prompts of another video."""

@@ -122,10 +122,10 @@ class ScoreStrip(QWidget):
         painter.drawLine(QPointF(x, self._y(1.0)), QPointF(x, self._y(0.0)))
         painter.end()
 
-    def _draw_line(self, painter: QPainter, values: NDArray[np.float32], pen: QPen) -> None:
+    def _draw_line(self, painter: QPainter, values: NDArray[np.floating], pen: QPen) -> None:
         painter.setPen(pen)
         known = np.isfinite(values)
-        for frame_idx in np.flatnonzero(known):
+        for frame_idx in np.flatnonzero(known).tolist():
             here = QPointF(self.x_of(frame_idx), self._y(values[frame_idx]))
             if frame_idx > 0 and known[frame_idx - 1]:
                 painter.drawLine(QPointF(self.x_of(frame_idx - 1), self._y(values[frame_idx - 1])), here)

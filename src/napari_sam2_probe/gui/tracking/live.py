@@ -202,8 +202,7 @@ class LiveRun:
         frame_idx, obj_id = key
         self._plan.touch(frame_idx)
         if self._writer is None:
-            self._start_run(obj_id)
-            yield RunStarted(self._writer.path)
+            yield RunStarted(self._start_run(obj_id))
         self._writer.add_object(obj_id)
         self._save_prompts()
         if obj_id in self._session.obj_ids:
@@ -300,7 +299,7 @@ class LiveRun:
 
     # The run on disk.
 
-    def _start_run(self, obj_id: int) -> None:
+    def _start_run(self, obj_id: int) -> Path:
         from napari_sam2_probe.runs.describe import describe_run
         from napari_sam2_probe.runs.record import RunOptions
         from napari_sam2_probe.runs.writer import RunWriter
@@ -311,6 +310,7 @@ class LiveRun:
         shape = (source.num_frames, source.height, source.width)
         folder = new_run_folder(self._runs_folder, source.name, datetime.now())
         self._writer = RunWriter(folder, (obj_id,), shape, self._loaded.model.hidden_dim, info)
+        return folder
 
     def _save_prompts(self) -> None:
         from napari_sam2_probe.runs.prompts_file import prompts_as_json

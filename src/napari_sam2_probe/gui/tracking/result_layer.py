@@ -51,8 +51,9 @@ class ResultLayer:
 
     def show(self, masks: Any, colormap: DirectLabelColormap) -> None:
         """Show other masks, (T, H, W), in the layer; it is added below prompts if it isn't there."""
-        if self.layer is not None:
-            self._layer.data = masks
+        layer = self.layer
+        if layer is not None:
+            layer.data = masks
             return
         about = {METADATA_KEY: {"content": "masks"}}
         active = self._viewer.layers.selection.active
@@ -78,8 +79,9 @@ class ResultLayer:
 
     def recolour(self, colormap: DirectLabelColormap) -> None:
         """Show objects in other colours."""
-        if self.layer is not None:
-            self._layer.colormap = colormap
+        layer = self.layer
+        if layer is not None:
+            layer.colormap = colormap
 
     def frame_changed(self, frame_idx: int) -> None:
         """Learn that a frame has other masks."""
