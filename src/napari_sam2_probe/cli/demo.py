@@ -50,9 +50,10 @@ def _has_screen() -> bool:
 
 
 def _open_runs(folder: Path) -> None:
+    from napari_sam2_probe.experiment.demo import PAIRS
     from napari_sam2_probe.gui.view import open_runs
 
-    open_runs([folder / "interjection-seed3"])
+    open_runs([folder / f"{PAIRS[0].kind}-seed{PAIRS[0].seed}"])
     import napari
 
     napari.run()
