@@ -1,5 +1,8 @@
 """A live run without a window: what a session is told, which frames are tracked, what is on disk at every moment."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -255,6 +258,40 @@ def test_an_interrupted_run_is_offered_and_gives_its_prompts_back(live, inbox, s
     second.close()
     run.set_aside("another")
     assert run.path not in {other.path for other in unfinished_runs(tmp_path)}
+
+
+_UNTIL_KILLED = """
+import sys, numpy as np
+from pathlib import Path
+from napari_sam2_probe.gui.prompt_state import PromptState
+from napari_sam2_probe.gui.tracking.inbox import Inbox
+from napari_sam2_probe.gui.tracking.live import LiveRun
+from napari_sam2_probe.gui.tracking.shelf import ModelShelf
+from napari_sam2_probe.tracking.loaded import ModelChoice
+from napari_sam2_probe.video import ArraySource
+noise = np.random.default_rng(5).integers(0, 256, (200, 24, 40, 3), np.uint8)
+inbox = Inbox()
+inbox.put({(0, 1): PromptState(((10.0, 8.0, 1),))})
+live = LiveRun(ArraySource(noise, name="noise"), ModelChoice("sample"), Path(sys.argv[1]), ModelShelf(), inbox)
+for event in live.propagate("forward"):
+    if type(event).__name__ == "FramesSaved":
+        print(max(event.frames), flush=True)
+"""
+
+
+def test_after_a_kill_prompts_and_frames_are_there_and_offered(tmp_path):
+    command = [sys.executable, "-c", _UNTIL_KILLED, str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        last = 0
+        while last < 3:
+            last = int(process.stdout.readline())
+        assert unfinished_runs(tmp_path) == []
+        process.kill()
+    (run,) = unfinished_runs(tmp_path)
+    assert run.restore() == ({(0, 1): CLICK}, {})
+    left = open_run(run.path)
+    assert left.tracked[0, : last + 1].all()
+    assert left.masks[: last + 1].any()
 
 
 # Keys and states of a few prompts; among them two of one frame and a choice of candidate.
