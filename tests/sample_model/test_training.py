@@ -1,5 +1,6 @@
 """Training of the sample model."""
 
+import sys
 from itertools import count
 
 import numpy as np
@@ -11,6 +12,14 @@ from tools.sample_model.losses import losses
 from tools.sample_model.model import Prediction, TrainableSAM2, build, explicit_attention
 from tools.sample_model.prompts import Prompter
 from tools.sample_model.train import Batches, Run, Settings
+
+
+@pytest.fixture(autouse=True)
+def _no_software_opengl():
+    # torch's optimisers load triton, which crashes where the LLVM of software OpenGL was loaded before.
+    if "vispy" in sys.modules:
+        pytest.skip("a window was opened in this process before; run tests/sample_model by itself")
+
 
 SMALL = Settings(clips=2, frames=2, warmup_steps=2, minutes=1.0)
 
