@@ -249,7 +249,7 @@ def _check_classes(path: Path, model: dict[str, Any]) -> None:
         target = node.get("_target_")
         if place == "model" and target is None:
             raise InputError(f"{path}: 'model' names no class; its _target_ is sam2.modeling.sam2_base.SAM2Base.")
-        if target is not None and target not in allowed:
+        if target is not None and (not isinstance(target, str) or target not in allowed):
             raise InputError(
                 f"{path}: '{place}._target_' names {target!r}, which is not among the classes of sam2 that a model "
                 f"needs there; nothing was run."
