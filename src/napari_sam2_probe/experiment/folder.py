@@ -1,0 +1,122 @@
+"""The folder of an experiment: what lies where, and the lock that keeps two commands from writing at once."""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from napari_sam2_probe.common.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+CONFIG = "experiment.toml"
+"""The file that makes a folder an experiment."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExperimentFolder:
+    """Names and places of an experiment's files.
+
+    Attributes
+    ----------
+    path
+        The folder.
+    """
+
+    path: Path
+
+    @property
+    def config(self) -> Path:
+        """The configuration, complete."""
+        return self.path / CONFIG
+
+    @property
+    def plan(self) -> Path:
+        """Batches, and what else decides the bytes of the results; fixed when the experiment is begun."""
+        return self.path / "plan.json"
+
+    @property
+    def provenance(self) -> Path:
+        """Versions, model, data, command lines and times."""
+        return self.path / "provenance.json"
+
+    @property
+    def store(self) -> Path:
+        """The zarr with what is not a table: ``<kind>/<clip>/<array>``."""
+        return self.path / "results.zarr"
+
+    @property
+    def frames(self) -> Path:
+        """The table of frames, there when everything is."""
+        return self.path / "frames.parquet"
+
+    @property
+    def features(self) -> Path:
+        """The table of features, there when everything is."""
+        return self.path / "features.parquet"
+
+    @property
+    def report(self) -> Path:
+        """The folder of the report."""
+        return self.path / "report"
+
+    @property
+    def unfinished(self) -> Path:
+        """Where clips' arrays are written before they take their place."""
+        return self.path / ".unfinished"
+
+    def clips(self, kind: str) -> Path:
+        """Return the data set of clips of a kind, in DAVIS layout."""
+        return self.path / "clips" / kind
+
+    def frames_part(self, batch: str) -> Path:
+        """Return a batch's rows of the table of frames; it is written last, so it says that the batch is whole."""
+        return self.path / "parts" / f"{batch}.frames.parquet"
+
+    def features_part(self, batch: str) -> Path:
+        """Return a batch's rows of the table of features."""
+        return self.path / "parts" / f"{batch}.features.parquet"
+
+    def is_whole(self, batch: str) -> bool:
+        """Tell whether a batch is done."""
+        return self.frames_part(batch).is_file()
+
+
+def is_experiment(path: Path) -> bool:
+    """Say whether a folder looks like an experiment, without reading it."""
+    return (path / CONFIG).is_file()
+
+
+@contextmanager
+def held(folder: ExperimentFolder) -> Iterator[None]:
+    """Let nobody else work on the experiment while the block runs; a process that is killed lets go too.
+
+    Raises
+    ------
+    InputError
+        If another process is at work on it.
+    """
+    try:
+        import fcntl
+    except ImportError:
+        # Windows; there two commands on one folder would do double work, but spoil nothing: files are whole or not.
+        yield
+        return
+    handle = os.open(folder.path / ".lock", os.O_RDWR | os.O_CREAT, 0o666)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise InputError(
+                f"Another process is working on the experiment {folder.path}: wait for it, or stop it."
+            ) from None
+        except OSError:
+            # A file system without locks.
+            pass
+        yield
+    finally:
+        os.close(handle)
