@@ -6,18 +6,21 @@ from itertools import count
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 from sam2.modeling.sam2_base import SAM2Base
 
 from tools.sample_model.losses import losses
-from tools.sample_model.model import Prediction, TrainableSAM2, build, explicit_attention
+from tools.sample_model.model import CONFIG, Prediction, TrainableSAM2, build, explicit_attention
 from tools.sample_model.prompts import Prompter
 from tools.sample_model.train import Batches, Run, Settings
 
 
 @pytest.fixture(autouse=True)
 def _no_software_opengl():
-    # torch's optimisers load triton, which crashes where the LLVM of software OpenGL was loaded before.
-    if "vispy" in sys.modules:
+    # torch's optimisers load triton, which crashes where the LLVM of software OpenGL was loaded before. That comes with
+    # the first window; napari's pytest plugin loads vispy alone, without one.
+    widgets = sys.modules.get("PyQt6.QtWidgets")
+    if widgets is not None and widgets.QApplication.instance() is not None:
         pytest.skip("a window was opened in this process before; run tests/sample_model by itself")
 
 
@@ -52,6 +55,30 @@ def test_a_run_that_went_on_equals_one_that_never_stopped(batches, tmp_path, clo
         straight.model.state_dict().items(), second.model.state_dict().values(), strict=True
     ):
         assert torch.equal(expected, value), name
+    for name, value in straight.averaged.items():
+        assert torch.equal(value, second.averaged[name]), name
+
+
+def test_the_shipped_weights_are_an_average_over_steps(batches, tmp_path, clock):
+    run = Run(tmp_path, SMALL, clock)
+    name = "memory_attention.layers.0.linear1.weight"
+    expected = run.model.state_dict()[name].clone()
+    for step, _ in zip(range(3), run.train(iter(batches)), strict=False):
+        keep = (1 + step) / (10 + step)
+        expected = keep * expected + (1 - keep) * run.model.state_dict()[name]
+    torch.testing.assert_close(run.averaged[name], expected)
+    run.save()
+    kept = {which: load_file(tmp_path / f"{which}.safetensors") for which in ("model", "last")}
+    assert torch.equal(kept["model"][name], run.averaged[name].half())
+    assert torch.equal(kept["last"][name], run.model.state_dict()[name].half())
+    assert not torch.equal(kept["model"][name], kept["last"][name])
+
+
+def test_a_run_can_start_from_shipped_weights(tmp_path):
+    weights = CONFIG.with_name("model.safetensors")
+    run = Run(tmp_path, SMALL, init=weights)
+    for name, value in load_file(weights).items():
+        assert torch.equal(run.model.state_dict()[name], value.float()), name
 
 
 def test_the_learning_rate_warms_up_and_ends_at_zero(tmp_path):
@@ -85,7 +112,7 @@ def test_explicit_attention_is_attention():
 def test_every_prediction_is_kept(batches, kind, corrections, expected):
     model: TrainableSAM2 = build("tools.sample_model.model.TrainableSAM2")
     model.set_resolution(64)
-    images, masks, _ = batches[2]  # one clip of four frames
+    images, masks, _ = batches[1]  # one clip of four frames
     prompter = Prompter(np.random.default_rng(0), kind, corrections)
     with torch.no_grad():
         found = model(images[:, :3].float() / 255, masks[:, :3], prompter)
@@ -93,6 +120,24 @@ def test_every_prediction_is_kept(batches, kind, corrections, expected):
     assert [p.logits.shape for p in found] == [(1, 4, 16, 16)] * expected
     if kind == "click":
         assert [p.multimask for p in found] == [True, False, False, True, True]
+
+
+def test_further_users_see_the_first_frame_alone(batches):
+    model: TrainableSAM2 = build("tools.sample_model.model.TrainableSAM2").eval()
+    model.set_resolution(64)
+    images, masks, _ = batches[0]
+
+    def track(others):
+        with torch.no_grad():
+            prompter = Prompter(np.random.default_rng(0), "mask")
+            return model(images[:, :2].float() / 255, masks[:, :2], prompter, others)
+
+    others = [Prompter(np.random.default_rng(1), kind) for kind in ("box", "click")]
+    alone, together = track([]), track(others)
+    assert [p.frame for p in alone] == [1]
+    assert [p.frame for p in together] == [0, 0, 1]
+    torch.testing.assert_close(together[-1].logits, alone[-1].logits)
+    assert not torch.equal(together[0].logits, together[1].logits)
 
 
 def _prediction(logits, score):

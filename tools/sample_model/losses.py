@@ -10,7 +10,7 @@ import torch.nn.functional as F
 if TYPE_CHECKING:
     from tools.sample_model.model import Prediction
 
-WEIGHTS = {"mask": 2.0, "dice": 1.0, "iou": 0.5, "score": 1.5}
+WEIGHTS = {"mask": 2.0, "dice": 1.0, "iou": 0.5, "score": 2.0}
 _OTHER_TOKENS = 0.1
 
 

@@ -14,7 +14,7 @@ from omegaconf import OmegaConf
 from sam2.modeling.sam2_base import SAM2Base
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from tools.sample_model.prompts import Prompter
 
@@ -139,6 +139,7 @@ class TrainableSAM2(SAM2Base):
         frames: torch.Tensor,
         masks: torch.Tensor,
         prompter: Prompter,
+        others: Sequence[Prompter] = (),
         *,
         gap: int = 0,
         teacher_forcing: float = 0.0,
@@ -154,6 +155,8 @@ class TrainableSAM2(SAM2Base):
             ``(B, T, S, S)`` bool.
         prompter
             Gives the prompt and the correction clicks.
+        others
+            Further users, who see the first frame alone. They give boxes or clicks, and cost no further image features.
         gap
             Frames that seem to lie between the first frame and the rest, as when a long video is tracked.
         teacher_forcing
@@ -185,6 +188,8 @@ class TrainableSAM2(SAM2Base):
                 "track_in_reverse": False,
             }
             truth = masks[:, t, None].float()
+            for other in others if t == 0 else ():
+                self._frame(step, truth, other, found, t)
             out, high, score = self._frame(step, truth, prompter if t == 0 else None, found, t)
             # Nothing can be learned about tracking from a prompt that was not understood.
             share = max(teacher_forcing, _FORCED_PROMPTS) if t == 0 else teacher_forcing

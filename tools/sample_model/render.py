@@ -25,8 +25,9 @@ if TYPE_CHECKING:
 
 Event = Literal["none", "cut", "removal", "occlusion", "leaving"]
 EVENTS: tuple[Event, ...] = ("none", "cut", "removal", "occlusion", "leaving")
-_EVENT_PROBABILITY = (0.58, 0.13, 0.13, 0.08, 0.08)
+_EVENT_PROBABILITY = (0.42, 0.17, 0.19, 0.13, 0.09)
 _SAMPLE_VIDEO_PROBABILITY = 0.1
+_SAMPLE_THING_PROBABILITY = 0.1
 _VISIBLE_AREA = 0.0002
 _FIRST_AREA = 0.0012
 _NODES = 33
@@ -188,13 +189,28 @@ class ClipRenderer:
         seen = F.grid_sample(rgba, grid, padding_mode="reflection", align_corners=False)
         return seen[:, :3], seen[:, 3] > 0.5
 
+    def _sample_frame(self, rng: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+        """A frame of a sample sequence and one of its objects, which may be out of sight."""
+        bank = self._bank
+        video, time = (int(rng.integers(size)) for size in bank.videos.shape[:2])
+        labels = bank.video_labels[video, time]
+        target = int(rng.choice(np.unique(labels)[1:])) if labels.any() else 255
+        rgb = torch.from_numpy(bank.videos[video, time]).permute(2, 0, 1).float() / 255
+        return rgb, torch.from_numpy(labels == target)
+
     def _picture(self, rng: np.random.Generator) -> torch.Tensor:
+        if len(self._bank.videos) and rng.random() < _SAMPLE_THING_PROBABILITY:
+            return recolour(rng, self._sample_frame(rng)[0], 0.6)
         pool = self._bank.scenes if rng.random() < 0.6 else self._bank.textures
         rgb = torch.from_numpy(pool[int(rng.integers(len(pool)))]).permute(2, 0, 1).float() / 255
         return recolour(rng, rgb.flip(-1) if rng.random() < 0.5 else rgb)
 
     def _thing(self, rng: np.random.Generator) -> _Thing:
         bank = self._bank
+        if len(bank.videos) and rng.random() < _SAMPLE_THING_PROBABILITY:
+            rgb, mask = self._sample_frame(rng)
+            if mask.float().mean() > _FIRST_AREA:
+                return _Thing(recolour(rng, rgb, 0.6), mask, -1)
         if rng.random() < 0.6:
             region = int(rng.integers(len(bank.regions)))
             scene = int(bank.region_scene[region])

@@ -3,8 +3,12 @@
 ``python -m tools.sample_model.train --out RUN --minutes 65`` starts or, where ``RUN`` has a checkpoint, goes on. The
 first part of the time goes into clips of half the resolution, which take a third of the work. The learning rate warms
 up and then falls to zero at the end. ``RUN/metrics.jsonl`` gets a line of means every 20 steps, ``RUN/checkpoint.pt``
-all that is needed to go on, ``RUN/model.safetensors`` the weights. On a machine with other work, one thread
-(``--threads 1``) gets more done than several that wait for each other.
+all that is needed to go on, ``RUN/model.safetensors`` the weights averaged over the last steps, and
+``RUN/last.safetensors`` those of the last step. On a machine with other work, one thread (``--threads 1``) gets more
+done than several that wait for each other.
+
+``--init FILE`` starts from the weights of a file, for a run that refines them:
+``--init sample_data/sample_model/model.safetensors --coarse-share 0 --forcing-steps 1 --learning-rate 4.5e-4``.
 """
 
 from __future__ import annotations
@@ -14,12 +18,13 @@ import json
 import math
 import time
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch.utils.data import DataLoader, Dataset
 
 from tools.sample_model.bank import SIZE, Bank, load_bank
@@ -49,6 +54,8 @@ class Settings:
     frames: int = 4
     coarse_size: int = 128
     coarse_share: float = 0.72
+    averaging: float = 0.99
+    """Share of the averaged weights that a step keeps; less in the first steps."""
 
 
 class Batches(Dataset[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]):
@@ -61,9 +68,11 @@ class Batches(Dataset[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]):
         return 1 << 30
 
     def __getitem__(self, step: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Render; of four batches one has half the clips and twice the frames, one has single images for prompts."""
-        s, turn = self._settings, step % 4
-        clips, frames = {2: (s.clips // 2, 2 * s.frames), 3: (3 * s.clips, 1)}.get(turn, (s.clips, s.frames))
+        """Render; every other batch has half the clips and twice the frames, one in eight single images for prompts."""
+        s, turn = self._settings, step % 8
+        clips, frames = (s.clips // 2, 2 * s.frames) if turn % 2 else (s.clips, s.frames)
+        if turn == 6:
+            clips, frames = 3 * s.clips, 1
         batch = self._renderer.render((s.seed, step), clips=clips, frames=frames)
         return (batch.frames * 255).round().byte(), batch.masks, batch.present
 
@@ -97,8 +106,10 @@ def _steps(model: TrainableSAM2, batch: Any, step: int, settings: Settings) -> d
     forcing = max(_LEAST_FORCING, 0.8 * (1 - step / settings.forcing_steps))
     gap = int(rng.integers(0, 20)) if rng.random() < 0.5 else 0
     with torch.autocast("cpu", torch.bfloat16), explicit_attention():
-        prompter = Prompter.draw(rng, video=frames.shape[1] > 1)
-        found = model(frames, masks, prompter, gap=gap, teacher_forcing=forcing, generator=generator)
+        video = frames.shape[1] > 1
+        prompter = Prompter.draw(rng, video=video)
+        others = [Prompter.draw(rng, video=False) for _ in range(1 if video else 2)]
+        found = model(frames, masks, prompter, others, gap=gap, teacher_forcing=forcing, generator=generator)
     return losses(found, masks, present)
 
 
@@ -111,18 +122,30 @@ def _save(path: Path, write: Any) -> None:
 class Run:
     """A training run in a folder."""
 
-    def __init__(self, out: Path, settings: Settings, clock: Callable[[], float] = time.perf_counter) -> None:
+    def __init__(
+        self,
+        out: Path,
+        settings: Settings,
+        clock: Callable[[], float] = time.perf_counter,
+        *,
+        init: Path | None = None,
+    ) -> None:
+        """Start from random weights or those of the file ``init``, or go on where ``out`` has a checkpoint."""
         out.mkdir(parents=True, exist_ok=True)
         torch.manual_seed(settings.seed)
         self.out, self.settings, self.step, self.seconds = out, settings, 0, 0.0
         self._clock = clock
         self.model: TrainableSAM2 = build("tools.sample_model.model.TrainableSAM2").train()
+        if init is not None:
+            self.model.load_state_dict(load_file(init))
         self.optimizers = _optimizers(self.model, settings)
+        self.averaged = {name: value.detach().clone() for name, value in self.model.state_dict().items()}
         if (out / "checkpoint.pt").exists():
             state = torch.load(out / "checkpoint.pt", weights_only=True)
             self.model.load_state_dict(state["model"])
             for optimizer, kept in zip(self.optimizers, state["optimizers"], strict=True):
                 optimizer.load_state_dict(kept)
+            self.averaged = state["averaged"]
             self.step, self.seconds = state["step"], state["seconds"]
 
     @property
@@ -139,13 +162,21 @@ class Run:
         """Write the checkpoint and the weights, each at once."""
         state = {
             "model": self.model.state_dict(),
+            "averaged": self.averaged,
             "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
             "step": self.step,
             "seconds": self.seconds,
         }
         _save(self.out / "checkpoint.pt", lambda path: torch.save(state, path))
-        weights = {name: value.half().contiguous() for name, value in self.model.state_dict().items()}
-        _save(self.out / "model.safetensors", lambda path: save_file(weights, path))
+        for name, state in (("model", self.averaged), ("last", self.model.state_dict())):
+            weights = {key: value.half().contiguous() for key, value in state.items()}
+            _save(self.out / f"{name}.safetensors", partial(save_file, weights))
+
+    def _average(self) -> None:
+        """Move the averaged weights towards those of this step."""
+        keep = min(self.settings.averaging, (1 + self.step) / (10 + self.step))
+        now = self.model.state_dict()
+        torch._foreach_lerp_(list(self.averaged.values()), [now[name] for name in self.averaged], 1 - keep)
 
     def train(self, batches: Iterator[Any], until: float = 1.0) -> Iterator[dict[str, float]]:
         """Step through batches until a share of the time is over; yields the losses of each step."""
@@ -161,6 +192,7 @@ class Run:
                 if torch.isfinite(norm):
                     optimizer.step()
                 optimizer.zero_grad(set_to_none=True)
+            self._average()
             self.step += 1
             self.seconds += self._clock() - begin
             yield {name: float(part.detach()) for name, part in parts.items()} | {"norm": float(norm), "rate": rate}
@@ -170,18 +202,21 @@ def main() -> None:
     """Train from the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--init", type=Path, help="weights to start from, safetensors")
     parser.add_argument("--threads", type=int, default=2)
     for name, value in asdict(Settings()).items():
         parser.add_argument(f"--{name.replace('_', '-')}", type=type(value), default=value)
     options = vars(parser.parse_args())
-    out, threads = options.pop("out"), options.pop("threads")
+    out, threads, init = (options.pop(name) for name in ("out", "threads", "init"))
     torch.set_num_threads(threads)
     settings = Settings(**options)
     out.mkdir(parents=True, exist_ok=True)
     bank = load_bank(out / "bank.npz", "train", seed=settings.seed)
     (out / "settings.json").write_text(json.dumps(asdict(settings), indent=1))
-    run, saved = Run(out, settings), time.monotonic()
+    run, saved = Run(out, settings, init=init), time.monotonic()
     for size, until in ((settings.coarse_size, settings.coarse_share), (SIZE, 1.0)):
+        if run.done >= until:
+            continue
         batches = Batches(bank, settings, size)
         order = range(run.step, len(batches))
         loader = DataLoader(batches, batch_size=None, sampler=order, num_workers=1, prefetch_factor=4)
