@@ -12,9 +12,10 @@ import pytest
 
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.common.sample_data import sample_data_folder
-from napari_sam2_probe.runs.known import KnownFrames, read_known_frames
+from napari_sam2_probe.runs.known import KnownFrames, find_known_frames, read_known_frames
 from napari_sam2_probe.transforms.dataset import make_dataset
 from napari_sam2_probe.transforms.plan import Order
+from napari_sam2_probe.video import ArraySource, FolderSource
 from napari_sam2_probe.video.davis import DavisDataset
 
 if TYPE_CHECKING:
@@ -54,6 +55,16 @@ def test_a_clip_of_a_data_set(made):
         else:
             assert known.object_present.all()
             assert known.obscured_fraction.max() > 0
+
+
+def test_a_clip_is_known_by_the_data_set_it_lies_in(made):
+    clip = clips_of(made)[1]
+    found = find_known_frames(DavisDataset(made).sequence(clip).frames)
+    assert found is not None
+    assert found.as_json() == read_known_frames(made / "frames.csv", clip, sum(LENGTHS)).as_json()
+    sample = sample_data_folder() / "JPEGImages" / "480p" / "coins"
+    assert find_known_frames(FolderSource(sample)) is None
+    assert find_known_frames(ArraySource(np.zeros((2, 8, 8), np.uint8), name="array")) is None
 
 
 def test_json_round_trip(made):

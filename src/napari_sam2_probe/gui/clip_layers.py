@@ -57,7 +57,7 @@ def add_clip(viewer: napari.Viewer, made: MadeClip, twin: MadeClip | None) -> Vi
     viewer.dims.set_current_step(0, 0)
     viewer.reset_view()
     about = layers[0].metadata[METADATA_KEY]
-    return use_video(viewer, VideoEntry(layers[0], about["source"], about["sequence"]))
+    return use_video(viewer, VideoEntry(layers[0], about["source"], about["sequence"], about["known"]))
 
 
 def _features(made: MadeClip) -> dict[str, Any]:

@@ -1,15 +1,17 @@
-"""Notice that a viewer's window closes while there is still time to end threads."""
+"""Notice that a viewer's window or a panel's dock closes, while there is still time to end threads."""
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QEvent, QObject
+from qtpy.QtCore import QEvent, QObject, QTimer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     import napari
+    from qtpy.QtWidgets import QWidget
 
 
 class _Watcher(QObject):
@@ -31,3 +33,43 @@ class _Watcher(QObject):
 def when_closed(viewer: napari.Viewer, callback: Callable[[], None]) -> None:
     """Call `callback` once, in the GUI thread, when the window of `viewer` closes."""
     _Watcher(viewer.window._qt_window, callback)
+
+
+_LEAVING: dict[int, QObject] = {}
+"""Panels out of their docks. Held, because Qt tells nobody of a widget's end whose Python half went first."""
+
+
+class _Undocked(QObject):
+    def __init__(self, panel: QWidget) -> None:
+        super().__init__(panel)
+        self._docked = panel.parent() is not None
+        self._soon = QTimer(self, singleShot=True, interval=0)
+        self._soon.timeout.connect(self._delete_panel)
+        self.destroyed.connect(partial(_forget, id(panel)))
+        panel.installEventFilter(self)
+
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
+        """See whether the panel is taken out of its dock; Qt calls this."""
+        if event is not None and event.type() == QEvent.Type.ParentChange:
+            panel = self.parent()
+            if panel.parent() is not None:
+                self._docked = True
+            elif self._docked:
+                # Not yet: it may be on its way into another dock.
+                _LEAVING[id(panel)] = panel
+                self._soon.start()
+        return False
+
+    def _delete_panel(self) -> None:
+        panel = _LEAVING.pop(id(self.parent()), None)
+        if panel is not None and panel.parent() is None:
+            panel.deleteLater()
+
+
+def delete_when_undocked(panel: QWidget) -> None:
+    """Delete a panel once its dock is closed: napari only takes it out, and it would go on listening unseen."""
+    _Undocked(panel)
+
+
+def _forget(panel_id: int, *_: object) -> None:
+    _LEAVING.pop(panel_id, None)

@@ -34,8 +34,9 @@ METADATA_KEY = "napari_sam2_probe"
 """Layer metadata written here and read by the panels.
 
 A dictionary with ``content`` (``"video"``, ``"true masks"``, ``"masks"`` or ``"map"``) and, for what a run gave,
-``run`` (its folder); for a video also ``source`` (its frames) and ``sequence`` (where it has true masks); for a map
-also ``position`` (its number), ``key``, ``statistic`` and ``obj_id``.
+``run`` (its folder); for a video also ``source`` (its frames), ``sequence`` (where it has true masks) and ``known`` (a
+`KnownFrames`, for a clip that was made here); for a map also ``position`` (its number), ``key``, ``statistic`` and
+``obj_id``.
 """
 
 AXIS_LABELS = ("time", "y", "x")

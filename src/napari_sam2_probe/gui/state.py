@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from napari.layers import Image
 
     from napari_sam2_probe.gui.lazy import MaskedSequence
+    from napari_sam2_probe.runs.known import KnownFrames
     from napari_sam2_probe.video.source import FrameSource
 
 
@@ -37,11 +38,14 @@ class VideoEntry:
         Its frames.
     sequence
         The DAVIS sequence it comes from, or the clip that was made of one, with true masks; None for any other video.
+    known
+        What the recipe of a clip that was made here tells of its frames; None for any other video.
     """
 
     layer: Image
     source: FrameSource
     sequence: MaskedSequence | None = None
+    known: KnownFrames | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -127,7 +127,7 @@ def video_from_layer(layer: Image) -> VideoEntry:
     """
     about = layer.metadata.get(METADATA_KEY, {})
     if about.get("source") is not None:
-        return VideoEntry(layer, about["source"], about.get("sequence"))
+        return VideoEntry(layer, about["source"], about.get("sequence"), about.get("known"))
     if layer._type_string != "image":
         raise InputError(f"The layer {layer.name!r} holds {layer._type_string}, not images: choose an image layer.")
     if layer.ndim != 3:

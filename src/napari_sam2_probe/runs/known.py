@@ -16,6 +16,8 @@ from napari_sam2_probe.transforms.store import FRAME_COLUMNS
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from napari_sam2_probe.video.source import FrameSource
+
 OBJECT_OF_INTEREST = 1
 """The id of the object of interest in every clip."""
 
@@ -112,6 +114,29 @@ def read_known_frames(frames_csv: Path | str, clip: str, num_frames: int) -> Kno
             f"{path}: a row of the clip {clip} holds no number or flag where one is needed; give the file as it was "
             "written."
         ) from error
+
+
+def find_known_frames(source: FrameSource) -> KnownFrames | None:
+    """Read what the data set that a video lies in tells of it; None if the video is not a clip of one.
+
+    Parameters
+    ----------
+    source
+        A video. Only a folder of frames in a data set that holds ``frames.csv`` and ``clips.jsonl`` is a clip of one.
+
+    Raises
+    ------
+    InputError
+        As `read_known_frames`.
+    """
+    if source.path is None:
+        return None
+    folder = Path(source.path)
+    for root in folder.parents[1:3]:
+        table = root / "frames.csv"
+        if table.is_file() and (root / "clips.jsonl").is_file():
+            return read_known_frames(table, folder.name, source.num_frames) if _rows(table, folder.name) else None
+    return None
 
 
 def _rows(path: Path, clip: str) -> list[dict[str, str]]:

@@ -20,7 +20,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_sam2_probe.gui.closing import when_closed
+from napari_sam2_probe.gui.closing import delete_when_undocked, when_closed
 from napari_sam2_probe.gui.connections import Connections
 from napari_sam2_probe.gui.jobs import JobState
 from napari_sam2_probe.gui.panels.job_row import JobRow
@@ -30,7 +30,7 @@ from napari_sam2_probe.gui.state import RunEntry, state_of
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    import napari
+    import napari.viewer
 
     from napari_sam2_probe.common.progress import Progress
 
@@ -55,6 +55,7 @@ class ExportPanel(QWidget):
         self.state = state_of(viewer)
         self.connections = Connections()
         self.destroyed.connect(self.connections.close)
+        delete_when_undocked(self)
         self._writing: Path | None = None
         watch_run_layers(self.state.viewer)
         when_closed(self.state.viewer, self.state.jobs.close)

@@ -9,6 +9,7 @@ from qtpy.QtCore import Qt, QTimer, Signal
 from qtpy.QtWidgets import QComboBox, QLabel, QStackedWidget, QVBoxLayout, QWidget
 
 from napari_sam2_probe.gui.background import Background
+from napari_sam2_probe.gui.closing import delete_when_undocked
 from napari_sam2_probe.gui.connections import Connections
 from napari_sam2_probe.gui.plots import plot_theme
 from napari_sam2_probe.gui.run_layers import layers_of_run, watch_run_layers
@@ -44,6 +45,7 @@ class RunPanel(QWidget):
         self.background = Background()
         self.connections = Connections()
         self.destroyed.connect(partial(_end, self.connections, self.background))
+        delete_when_undocked(self)
         watch_run_layers(viewer)
 
         self.content = QWidget()

@@ -24,6 +24,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_sam2_probe.gui.background import Background
+from napari_sam2_probe.gui.closing import delete_when_undocked
 from napari_sam2_probe.gui.connections import Connections
 from napari_sam2_probe.gui.layers import run_to_layers
 from napari_sam2_probe.gui.run_folders import add_run_folder, run_folders
@@ -33,7 +34,7 @@ from napari_sam2_probe.runs import open_run
 from napari_sam2_probe.runs.library import delete_run, has_trash, list_runs, rename_run
 
 if TYPE_CHECKING:
-    import napari
+    import napari.viewer
     from qtpy.QtGui import QKeyEvent
 
     from napari_sam2_probe.gui.layers import LayerData
@@ -70,6 +71,7 @@ class RunsPanel(QWidget):
         self.connections = Connections()
         self._end = partial(_end, self.connections, self.background)
         self.destroyed.connect(self._end)
+        delete_when_undocked(self)
         self._to_add: deque[tuple[RunEntry, LayerData]] = deque()
         self._opened: RunEntry | None = None
         self._adding = QTimer(self, singleShot=True, interval=0)

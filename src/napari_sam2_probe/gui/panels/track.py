@@ -22,19 +22,20 @@ from qtpy.QtWidgets import (
 )
 
 from napari_sam2_probe.common.errors import ProbeError
-from napari_sam2_probe.gui.closing import when_closed
+from napari_sam2_probe.gui.closing import delete_when_undocked, when_closed
 from napari_sam2_probe.gui.connections import Connections
 from napari_sam2_probe.gui.panels.track_model import ModelChooser
 from napari_sam2_probe.gui.panels.track_objects import ObjectListWidget
 from napari_sam2_probe.gui.panels.track_prompts import PromptTools
 from napari_sam2_probe.gui.panels.track_resume import ResumeRow
 from napari_sam2_probe.gui.panels.track_scores import ScoreStrip
+from napari_sam2_probe.gui.state import state_of
 from napari_sam2_probe.gui.time_axis import show_frame, shown_frame
 from napari_sam2_probe.gui.tracking.controller import Phase, TrackController
 from napari_sam2_probe.gui.videos import is_video_layer, use_video, video_from_layer
 
 if TYPE_CHECKING:
-    import napari
+    import napari.viewer
 
     from napari_sam2_probe.common.progress import Progress
     from napari_sam2_probe.gui.prompt_state import Key
@@ -59,10 +60,12 @@ class TrackPanel(QWidget):
         The viewer.
     """
 
-    def __init__(self, viewer: napari.Viewer) -> None:
+    # napari gives the viewer to a widget whose parameter is annotated with these very words.
+    def __init__(self, viewer: napari.viewer.Viewer) -> None:
         super().__init__()
         self.setObjectName("track")
-        self._viewer = viewer
+        # napari gives a proxy, whose layers are proxies too.
+        self._viewer = viewer = state_of(viewer).viewer
         self.controller = TrackController(viewer)
         self._connections = Connections()
 
@@ -83,6 +86,7 @@ class TrackPanel(QWidget):
         # Bound to what outlives the widget: Qt calls these when its own part is gone already.
         others = (self._connections, self.resume.background, self.model.downloads)
         self.destroyed.connect(partial(_end, self.controller, others))
+        delete_when_undocked(self)
         when_closed(viewer, partial(_end_now, self.controller, others))
 
     def _build(self) -> None:

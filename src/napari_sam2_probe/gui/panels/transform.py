@@ -32,7 +32,7 @@ from napari_sam2_probe.gui.clip_maker import (
     unrelated,
 )
 from napari_sam2_probe.gui.clip_preview import ClipPreview
-from napari_sam2_probe.gui.closing import when_closed
+from napari_sam2_probe.gui.closing import delete_when_undocked, when_closed
 from napari_sam2_probe.gui.connections import Connections
 from napari_sam2_probe.gui.jobs import JobState
 from napari_sam2_probe.gui.panels.job_row import JobRow
@@ -47,7 +47,7 @@ from napari_sam2_probe.video import Sequence
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    import napari
+    import napari.viewer
     from numpy.typing import NDArray
 
     from napari_sam2_probe.common.progress import Progress
@@ -74,6 +74,7 @@ class TransformPanel(QWidget):
         self.connections = Connections()
         self._end = partial(_end, self.connections, self.background)
         self.destroyed.connect(self._end)
+        delete_when_undocked(self)
         self._maker: ClipMaker | None = None
         self._sequence = ""
         self._made: tuple[Wish, MadeClip] | None = None

@@ -21,6 +21,7 @@ from qtpy.QtWidgets import (
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.common.sample_data import sample_data_folder
 from napari_sam2_probe.gui.background import Background
+from napari_sam2_probe.gui.closing import delete_when_undocked
 from napari_sam2_probe.gui.connections import Connections
 from napari_sam2_probe.gui.layers import METADATA_KEY
 from napari_sam2_probe.gui.sequence_list import SequenceList
@@ -30,7 +31,7 @@ from napari_sam2_probe.video import DavisDataset
 from napari_sam2_probe.video.file import VIDEO_SUFFIXES
 
 if TYPE_CHECKING:
-    import napari
+    import napari.viewer
     from napari.layers import Layer
     from qtpy.QtGui import QDragEnterEvent, QDropEvent
 
@@ -53,6 +54,7 @@ class VideoPanel(QWidget):
         self.background, previews = Background(), Background()
         self._end = partial(_end, self.connections, self.background, previews)
         self.destroyed.connect(self._end)
+        delete_when_undocked(self)
         self._named: set[Layer] = set()
         self._build(previews)
         self.connections.add(viewer.layers.events.inserted, self._list_layers)

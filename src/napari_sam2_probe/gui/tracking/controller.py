@@ -242,8 +242,10 @@ class TrackController:
             self._inbox = Inbox()
             self._inbox.put(self.prompts.states)
             earlier = None if self._earlier is None else self._earlier.path
-            source = self._video.source
-            self._live = LiveRun(source, self.choice, self.runs_folder, self._shelf, self._inbox, earlier)
+            video = self._video
+            self._live = LiveRun(
+                video.source, self.choice, self.runs_folder, self._shelf, self._inbox, earlier, video.known
+            )
         self._live.name_objects(self.objects.names)
         return self._live
 
@@ -352,8 +354,8 @@ class TrackController:
             self.refused.emit(event.reason)
         elif isinstance(event, events.Ready):
             self._result.show(event.masks, self.objects.colormap())
-            if not event.trained:
-                self.told.emit("This model is untrained: its masks mean nothing.")
+            if event.note:
+                self.told.emit(event.note)
         elif isinstance(event, events.RunStarted):
             self._on_run_started(event.path)
         elif isinstance(event, events.Paused):

@@ -22,12 +22,12 @@ class Ready:
     ----------
     masks
         (T, H, W) uint16 zarr array of object ids, which grows; for a labels layer.
-    trained
-        Whether there are weights; without, masks mean nothing.
+    note
+        What the user should know of model or video; empty if nothing.
     """
 
     masks: Any
-    trained: bool
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)

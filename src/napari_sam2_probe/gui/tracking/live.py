@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from napari_sam2_probe.gui.tracking.inbox import Inbox
     from napari_sam2_probe.gui.tracking.plan import RunDirection
     from napari_sam2_probe.gui.tracking.shelf import ModelShelf
+    from napari_sam2_probe.runs.known import KnownFrames
     from napari_sam2_probe.tracking.loaded import ModelChoice
     from napari_sam2_probe.tracking.results import Direction, FrameResult
     from napari_sam2_probe.video.source import FrameSource
@@ -65,6 +66,8 @@ class LiveRun:
         What the window wants; looked into before and between frames.
     earlier
         A run's folder whose masks are shown until there are others.
+    known
+        What a recipe tells of the frames; None: what the data set that the video lies in tells, if it is a clip.
     """
 
     def __init__(
@@ -75,8 +78,10 @@ class LiveRun:
         shelf: ModelShelf,
         inbox: Inbox,
         earlier: Path | None = None,
+        known: KnownFrames | None = None,
     ) -> None:
         self.source = source
+        self._known = known
         self._choice = choice
         self._runs_folder = runs_folder
         self._shelf = shelf
@@ -164,18 +169,28 @@ class LiveRun:
 
         from napari_sam2_probe.gui.tracking.edits import SessionEdits
         from napari_sam2_probe.probe.recorder import ProbeRecorder
+        from napari_sam2_probe.runs.known import OBJECT_OF_INTEREST, find_known_frames
         from napari_sam2_probe.tracking.session import VideoSession
 
         self._loaded = self._shelf.load(self._choice)
         source = self.source
         shape = (source.num_frames, source.height, source.width)
         self._masks = zarr.create_array({}, shape=shape, dtype=np.uint16, chunks=(1, *shape[1:]))
-        self._recorder = ProbeRecorder(source.num_frames)
+        known = self._known = self._known or find_known_frames(source)
+        present = {} if known is None else {OBJECT_OF_INTEREST: known.object_present}
+        self._recorder = ProbeRecorder(source.num_frames, object_present=present)
         self._session = VideoSession(self._loaded.model, source, self._loaded.session_options(), self._recorder)
         self._edits = SessionEdits(self._session)
-        yield Ready(self._masks, self._loaded.checkpoint.trained)
+        yield Ready(self._masks, self._note())
         if self._earlier is not None:
             yield from self._show_earlier(self._earlier)
+
+    def _note(self) -> str:
+        if not self._loaded.checkpoint.trained:
+            return "This model is untrained: its masks mean nothing."
+        if self._known is not None:
+            return f"Clip {self._known.clip}: object 1 is the object of interest, and known to be present or not."
+        return ""
 
     def _show_earlier(self, path: Path) -> Events:
         from napari_sam2_probe.runs import open_run
@@ -305,7 +320,7 @@ class LiveRun:
         from napari_sam2_probe.runs.writer import RunWriter
 
         source = self.source
-        info = describe_run(source, self._loaded, RunOptions(), None)
+        info = describe_run(source, self._loaded, RunOptions(), self._known)
         info |= {"objects": [obj_id], "live": mark_of_this_process()}
         shape = (source.num_frames, source.height, source.width)
         folder = new_run_folder(self._runs_folder, source.name, datetime.now())

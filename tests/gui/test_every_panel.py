@@ -1,0 +1,74 @@
+"""What holds for every panel: it opens from the menu, explains itself, is reached by keys, and goes without a trace."""
+
+from __future__ import annotations
+
+import gc
+import threading
+import weakref
+
+import pytest
+from npe2 import PluginManifest
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import (
+    QAbstractButton,
+    QAbstractSlider,
+    QAbstractSpinBox,
+    QApplication,
+    QComboBox,
+    QLineEdit,
+    QListWidget,
+    QScrollBar,
+    QTabBar,
+)
+
+from napari_sam2_probe.gui.state import state_of
+
+PLUGIN = "napari-sam2-probe"
+CONTROLS = (QAbstractButton, QComboBox, QAbstractSlider, QAbstractSpinBox, QLineEdit, QListWidget)
+WHOLE = (QAbstractSpinBox, QComboBox, QLineEdit, QTabBar)
+
+
+def panels():
+    return [widget.display_name for widget in PluginManifest.from_distribution(PLUGIN).contributions.widgets]
+
+
+def controls(panel):
+    """What a person can use, without what is itself a part of that: arrows, a button that clears."""
+    found = {widget for kind in CONTROLS for widget in panel.findChildren(kind) if not isinstance(widget, QScrollBar)}
+    return [w for w in found if not isinstance(w.parent(), WHOLE)]
+
+
+@pytest.fixture
+def viewer(make_napari_viewer):
+    viewer = make_napari_viewer(show=True)
+    yield viewer
+    state_of(viewer).jobs.close()
+
+
+@pytest.mark.parametrize("name", panels())
+def test_it_opens_from_the_menu_and_explains_itself(viewer, name):
+    _, panel = viewer.window.add_plugin_dock_widget(PLUGIN, name)
+    QApplication.processEvents()
+    used = controls(panel)
+    assert used
+    assert [w.objectName() or w for w in used if not w.toolTip()] == []
+    assert [w.objectName() or w for w in used if not w.focusPolicy() & Qt.FocusPolicy.TabFocus] == []
+
+
+def test_all_panels_at_once_go_without_a_trace(make_napari_viewer, qtbot):
+    viewer = make_napari_viewer(show=True)
+    before = {thread.ident for thread in threading.enumerate()}
+    made = [viewer.window.add_plugin_dock_widget(PLUGIN, name) for name in panels()]
+    for _ in range(5):
+        QApplication.processEvents()
+    gone = [weakref.ref(panel) for _, panel in made]
+    for dock, _ in made:
+        viewer.window.remove_dock_widget(dock)
+    del made, dock
+    viewer.close()
+    for _ in range(5):
+        QApplication.processEvents()
+    gc.collect()
+    qtbot.waitUntil(lambda: not [t for t in threading.enumerate() if "sam2-probe" in t.name], timeout=20_000)
+    assert {thread.ident for thread in threading.enumerate() if "sam2-probe" in thread.name} <= before
+    assert [ref().objectName() for ref in gone if ref() is not None] == []
