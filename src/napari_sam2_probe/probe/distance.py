@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Literal
 import torch
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from torch import Tensor
 
 LONG_WINDOW = 5
@@ -76,45 +78,86 @@ class ReferenceRing:
         """Return ``d_1``, the plain distance to the last reference, as a scalar tensor; None without reference."""
         if self._buffer is None or self._pushed == 0:
             return None
-        last = self._buffer[(self._pushed - 1) % LONG_WINDOW]
-        pieces = zip(_pieces(last), _pieces(embedding.reshape(-1)), strict=True)
-        return _norm([torch.linalg.vector_norm(current.float() - reference) for reference, current in pieces])
+        return plain_distance(embedding.reshape(-1), self._buffer[(self._pushed - 1) % LONG_WINDOW])
 
     def long_term(self, embedding: Tensor) -> Tensor | None:
         """Return ``d_5``, the distance to up to five references; None with fewer than two."""
         if self._buffer is None or len(self) < 2:
             return None
-        pieces = zip(_pieces(self._buffer[: len(self)]), _pieces(embedding.reshape(-1)), strict=True)
-        return _norm([self._normalised_distance(references, current.float()) for references, current in pieces])
+        return normalised_distance(embedding.reshape(-1), self._buffer[: len(self)].unbind(), self._options)
 
-    def _normalised_distance(self, references: Tensor, current: Tensor) -> Tensor:
-        # Everything is taken relative to one of the references: elements that are equal in all of them, as in a still
-        # background, then have a variance of exactly 0, not one of rounding errors that epsilon doesn't hide.
-        # Row by row over contiguous memory: on a CPU a reduction over the short first axis takes twenty times as long.
-        count = len(references)
-        origin, others = references[0], references[1:]
-        mean = torch.sub(others[0], origin)
-        difference = torch.empty_like(mean)
-        for reference in others[1:]:
-            mean.add_(torch.sub(reference, origin, out=difference))
-        mean.div_(count)
-        variance = mean.square()
-        for reference in others:
-            torch.sub(reference, origin, out=difference).sub_(mean)
-            variance.addcmul_(difference, difference)
-        variance.div_(count)
-        if self._options.denominator == "standard deviation":
-            variance.sqrt_()
-        torch.sub(current, origin, out=difference).sub_(mean)
-        distance: Tensor = torch.linalg.vector_norm(difference.div_(variance.add_(self._options.epsilon)))
-        return distance
+
+def plain_distance(embedding: Tensor, reference: Tensor) -> Tensor:
+    """Return ``|| f - r ||`` over the last axis, in float32.
+
+    Parameters
+    ----------
+    embedding
+        (..., N) of any floating type.
+    reference
+        (..., N) float32.
+
+    Returns
+    -------
+    Tensor
+        (...) float32.
+    """
+    pieces = zip(_pieces(embedding), _pieces(reference), strict=True)
+    return _norm([torch.linalg.vector_norm(current.float() - other, dim=-1) for current, other in pieces])
+
+
+def normalised_distance(embedding: Tensor, references: Sequence[Tensor], options: FeatureOptions) -> Tensor:
+    """Return ``|| (f - mean) / sigma ||`` over the last axis, in float32.
+
+    Parameters
+    ----------
+    embedding
+        (..., N) of any floating type.
+    references
+        At least two of (..., N) float32, whose order matters to the last bits only.
+    options
+        What sigma is.
+
+    Returns
+    -------
+    Tensor
+        (...) float32.
+    """
+    pieces = zip(_pieces(embedding), *map(_pieces, references), strict=True)
+    return _norm([_normalised_distance(current.float(), others, options) for current, *others in pieces])
+
+
+def _normalised_distance(current: Tensor, references: list[Tensor], options: FeatureOptions) -> Tensor:
+    # Everything is taken relative to one of the references: elements that are equal in all of them, as in a still
+    # background, then have a variance of exactly 0, not one of rounding errors that epsilon doesn't hide.
+    # Row by row over contiguous memory: on a CPU a reduction over the short first axis takes twenty times as long.
+    count = len(references)
+    origin, others = references[0], references[1:]
+    mean = torch.sub(others[0], origin)
+    difference = torch.empty_like(mean)
+    for reference in others[1:]:
+        mean.add_(torch.sub(reference, origin, out=difference))
+    mean.div_(count)
+    variance = mean.square()
+    for reference in others:
+        torch.sub(reference, origin, out=difference).sub_(mean)
+        variance.addcmul_(difference, difference)
+    variance.div_(count)
+    if options.denominator == "standard deviation":
+        variance.sqrt_()
+    torch.sub(current, origin, out=difference).sub_(mean)
+    distance: Tensor = torch.linalg.vector_norm(difference.div_(variance.add_(options.epsilon)), dim=-1)
+    return distance
 
 
 def _pieces(values: Tensor) -> tuple[Tensor, ...]:
     """Split the last axis so that what is computed on the way stays in a CPU's cache; on a GPU whole is faster."""
-    return torch.split(values, _PIECE, dim=-1) if values.device.type == "cpu" else (values,)
+    if values.device.type != "cpu":
+        return (values,)
+    rows = max(1, values.shape[:-1].numel())
+    return torch.split(values, max(1, _PIECE // rows), dim=-1)
 
 
 def _norm(parts: list[Tensor]) -> Tensor:
-    norm: Tensor = torch.linalg.vector_norm(torch.stack(parts))
+    norm: Tensor = torch.linalg.vector_norm(torch.stack(parts), dim=0)
     return norm

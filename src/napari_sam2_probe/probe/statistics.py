@@ -23,7 +23,12 @@ def channel_statistics(tensor: Tensor) -> Tensor:
     Tensor
         (2, h, w) float32 on the same device: mean, then variance.
     """
-    # In two passes: on a CPU torch.var_mean over the first axis takes ten times as long.
-    values = tensor[0].float()
-    mean = values.mean(dim=0)
-    return torch.stack([mean, (values - mean).square_().mean(dim=0)])
+    return batch_statistics(tensor)[0]
+
+
+def batch_statistics(tensor: Tensor) -> Tensor:
+    """Return the same of each clip of a batch (B, C, h, w), as (B, 2, h, w)."""
+    # In two passes: on a CPU torch.var_mean over the channels takes ten times as long.
+    values = tensor.float()
+    mean = values.mean(dim=1)
+    return torch.stack([mean, (values - mean[:, None]).square_().mean(dim=1)], dim=1)

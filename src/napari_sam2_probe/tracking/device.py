@@ -104,12 +104,19 @@ def choose_dtype(name: str, device: torch.device) -> torch.dtype:
 
 
 @contextmanager
-def computing(device: torch.device, dtype: torch.dtype) -> Iterator[None]:
+def computing(device: torch.device, dtype: torch.dtype, *, fewer: str = "objects at a time") -> Iterator[None]:
     """Compute without gradients and in `dtype` while the block runs, and say in words if memory runs out.
 
     Enter it around one step of the model and leave it before handing anything to a caller: autocast and
     inference mode belong to the thread, so held across a ``yield`` they would leak into whatever else the thread
     does. A float32 block is float32 even inside somebody else's autocast.
+
+    Parameters
+    ----------
+    device, dtype
+        Where and in which number format.
+    fewer
+        What to choose fewer of if memory runs out.
 
     Raises
     ------
@@ -121,7 +128,7 @@ def computing(device: torch.device, dtype: torch.dtype) -> Iterator[None]:
     reduced = dtype is not torch.float32
     # Autocast refuses float32 as a format, so a float32 block only switches it off.
     with (
-        memory_in_words(device),
+        memory_in_words(device, fewer=fewer),
         torch.inference_mode(),
         torch.autocast(device.type, dtype=dtype if reduced else None, enabled=reduced),
     ):
@@ -129,13 +136,13 @@ def computing(device: torch.device, dtype: torch.dtype) -> Iterator[None]:
 
 
 @contextmanager
-def memory_in_words(device: torch.device) -> Iterator[None]:
+def memory_in_words(device: torch.device, *, fewer: str = "objects at a time") -> Iterator[None]:
     """Turn "out of memory", in the forms torch and Python have for it, into a :class:`ResourceError`."""
     try:
         yield
     except (RuntimeError, MemoryError) as error:
         if is_out_of_memory(error):
-            raise out_of_memory(device) from error
+            raise out_of_memory(device, fewer=fewer) from error
         raise
 
 
@@ -148,17 +155,17 @@ def is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and bool(_OUT_OF_MEMORY.search(str(error)))
 
 
-def out_of_memory(device: torch.device) -> ResourceError:
+def out_of_memory(device: torch.device, *, fewer: str = "objects at a time") -> ResourceError:
     """Return the error that says the memory of `device` doesn't suffice, and what to choose smaller."""
     free = free_memory(device)
     left = "" if free is None else f" ({free / 1e9:.1f} GB are free)"
     if device.type == "cpu":
         return ResourceError(
             f"The memory of this machine doesn't suffice{left}: close other programs, or choose a smaller checkpoint "
-            "or fewer objects at a time."
+            f"or fewer {fewer}."
         )
     return ResourceError(
-        f"The memory of {device} doesn't suffice{left}: choose a smaller checkpoint, fewer objects at a time, "
+        f"The memory of {device} doesn't suffice{left}: choose a smaller checkpoint, fewer {fewer}, "
         "--dtype bfloat16 or --device cpu, or end other programs that use the GPU."
     )
 

@@ -5,8 +5,6 @@ Shapes follow ``sam2``: B = 1, ``low`` is a quarter of the model input's side, (
 
 from __future__ import annotations
 
-import functools
-import importlib.util
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +12,7 @@ import torch
 
 from napari_sam2_probe.tracking.device import computing
 from napari_sam2_probe.tracking.frames import FeatureCache, FrameReader, ImageFeatures
+from napari_sam2_probe.tracking.mask_logits import filled, mask_input, scaled
 from napari_sam2_probe.tracking.outputs import Bank, FrameOutput
 
 if TYPE_CHECKING:
@@ -185,9 +184,7 @@ class FrameEngine:
         """Encode the memory of a prompted frame from its low-resolution logits, as the stock preflight does."""
         vision_feats, _, feat_sizes = self._encode_image(frame_idx, step=0)
         size = self.model.image_size
-        high_res = torch.nn.functional.interpolate(
-            pred_masks.to(self.device), size=(size, size), mode="bilinear", align_corners=False
-        )
+        high_res = scaled(pred_masks.to(self.device), (size, size))
         features, pos_enc = self.model._encode_new_memory(
             current_vision_feats=vision_feats,
             feat_sizes=feat_sizes,
@@ -201,20 +198,11 @@ class FrameEngine:
 
     def filled(self, pred_masks: Tensor) -> Tensor:
         """Fill small holes in low-resolution logits where the options ask for it."""
-        if self._flags.fill_hole_area <= 0 or not can_fill_holes():
-            return pred_masks
-        from sam2.utils.misc import fill_holes_in_mask_scores
-
-        result: Tensor = fill_holes_in_mask_scores(pred_masks, self._flags.fill_hole_area)
-        return result
+        return filled(pred_masks, self._flags.fill_hole_area)
 
     def at_video_size(self, pred_masks: Tensor) -> Tensor:
         """Scale logits (O, 1, h, w) to the video (O, 1, H, W)."""
-        size = (self.source.height, self.source.width)
-        masks = pred_masks.to(self.device)
-        if masks.shape[-2:] != size:
-            masks = torch.nn.functional.interpolate(masks, size=size, mode="bilinear", align_corners=False)
-        return masks
+        return scaled(pred_masks.to(self.device), (self.source.height, self.source.width))
 
     def without_overlap(self, masks: Tensor) -> Tensor:
         """Let each pixel of (O, 1, H, W) logits belong to one object, where the options ask for it."""
@@ -225,7 +213,7 @@ class FrameEngine:
     def prompt_inputs(self, prompt: Prompt) -> dict[str, Any]:
         """Turn a prompt into the ``point_inputs`` and ``mask_inputs`` of ``track_step``."""
         if prompt.mask is not None:
-            return {"point_inputs": None, "mask_inputs": self._mask_input(torch.from_numpy(prompt.mask))}
+            return {"point_inputs": None, "mask_inputs": mask_input(prompt.mask, self.model.image_size, self.device)}
         points, labels = torch.from_numpy(prompt.points), torch.from_numpy(prompt.labels)
         if prompt.box is not None:
             # A box is two points with labels 2 and 3, before all others, as in training.
@@ -244,16 +232,6 @@ class FrameEngine:
         """Stop reading ahead and let features go."""
         self._reader.close()
         self._features.clear()
-
-    def _mask_input(self, mask: Tensor) -> Tensor:
-        size = (self.model.image_size, self.model.image_size)
-        inputs = mask[None, None].float().to(self.device)
-        if inputs.shape[-2:] != size:
-            inputs = torch.nn.functional.interpolate(
-                inputs, size=size, mode="bilinear", align_corners=False, antialias=True
-            )
-            inputs = (inputs >= 0.5).float()
-        return inputs
 
     def _step(self, frame_idx: int, memories: Memories, **inputs: Any) -> dict[str, Any]:
         step = 0
@@ -283,7 +261,7 @@ class FrameEngine:
             levels = self.model.num_feature_levels
             features = ImageFeatures(tuple(backbone_out["backbone_fpn"][-levels:]))
             if self._vision_pos_enc is None:
-                self._vision_pos_enc = _slim(backbone_out["vision_pos_enc"][-levels:])
+                self._vision_pos_enc = slim_pos_enc(backbone_out["vision_pos_enc"][-levels:])
             self._features.put(frame_idx, features)
         _, vision_feats, vision_pos_embeds, feat_sizes = self.model._prepare_backbone_features(
             {"backbone_fpn": list(features.maps), "vision_pos_enc": self._vision_pos_enc}
@@ -295,13 +273,7 @@ class FrameEngine:
             self.maskmem_pos_enc.extend(x[0:1].clone() for x in pos_enc)
 
 
-@functools.cache
-def can_fill_holes() -> bool:
-    """Say whether ``sam2`` was built with the extension that fills holes; without it SAM 2 leaves masks as they are."""
-    return importlib.util.find_spec("sam2._C") is not None
-
-
-def _slim(pos_enc: list[Tensor]) -> list[Tensor]:
+def slim_pos_enc(pos_enc: list[Tensor]) -> list[Tensor]:
     """Keep the coarsest encoding and, of the finer ones, whose values SAM 2 never reads, only the shape.
 
     Encodings are the same for every frame, and the finer ones four times as large as the features themselves.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections import OrderedDict
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -24,9 +25,6 @@ IMAGE_STD = (0.229, 0.224, 0.225)
 def prepare_frame(rgb: NDArray[np.uint8], image_size: int) -> Tensor:
     """Resize, scale and normalise a frame just as the stock loader does.
 
-    The order matters to the last bit: resized to a square with Pillow's default filter, divided by 255 in
-    float64, rounded to float32, then normalised (``sam2.utils.misc``).
-
     Parameters
     ----------
     rgb
@@ -39,11 +37,42 @@ def prepare_frame(rgb: NDArray[np.uint8], image_size: int) -> Tensor:
     Tensor
         (3, image_size, image_size) float32 on the CPU.
     """
-    square = np.asarray(Image.fromarray(rgb).resize((image_size, image_size)))
-    image = torch.from_numpy((square / 255.0).astype(np.float32)).permute(2, 0, 1).contiguous()
-    image -= torch.tensor(IMAGE_MEAN)[:, None, None]
-    image /= torch.tensor(IMAGE_STD)[:, None, None]
-    return image
+    return normalised(torch.from_numpy(square_frame(rgb, image_size))[None])[0]
+
+
+def square_frame(rgb: NDArray[np.uint8], image_size: int) -> NDArray[np.uint8]:
+    """Resize a frame (H, W, 3) to a square (image_size, image_size, 3) with Pillow's default filter."""
+    # A copy: torch warns of arrays that can't be written to, as those of Pillow.
+    return np.array(Image.fromarray(rgb).resize((image_size, image_size)))
+
+
+def normalised(squares: Tensor) -> Tensor:
+    """Scale and normalise square frames, on whatever device they are.
+
+    The stock loader divides by 255 in float64, rounds to float32 and then normalises (``sam2.utils.misc``). Divided in
+    float32 all 256 values are the same.
+
+    Parameters
+    ----------
+    squares
+        (B, S, S, 3) uint8.
+
+    Returns
+    -------
+    Tensor
+        (B, 3, S, S) float32.
+    """
+    white, mean, std = _constants(squares.device)
+    images = squares.permute(0, 3, 1, 2).to(torch.float32, memory_format=torch.contiguous_format)
+    return images.div_(white).sub_(mean).div_(std)
+
+
+@functools.cache
+def _constants(device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
+    # On the device, and once: a copy to a GPU waits for all that it has to do, and a division by a plain number
+    # becomes a multiplication with its reciprocal there.
+    white, mean, std = (torch.tensor(values, device=device) for values in ((255.0,), IMAGE_MEAN, IMAGE_STD))
+    return white, mean[:, None, None], std[:, None, None]
 
 
 class FrameReader:

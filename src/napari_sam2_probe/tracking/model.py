@@ -66,6 +66,20 @@ class ObservedSAM2(SAM2Base):  # type: ignore[misc]
             for handle in handles:
                 handle.remove()
 
+    @contextmanager
+    def one_object_each(self) -> Iterator[None]:
+        """Take the batch axis as videos with one object each while the block runs, not as objects of one video.
+
+        Masks of one video may be kept from overlapping before they enter memory; those of different videos have
+        nothing to do with each other.
+        """
+        before: Any = self.__dict__["non_overlap_masks_for_mem_enc"]
+        self.non_overlap_masks_for_mem_enc = False
+        try:
+            yield
+        finally:
+            self.non_overlap_masks_for_mem_enc = before
+
     def _forward_sam_heads(self, *args: Any, **kwargs: Any) -> Any:
         # The heads hand on neither the tokens of the other candidates nor the unblanked masks.
         def keep(_module: nn.Module, _inputs: Any, output: Any) -> None:

@@ -93,3 +93,19 @@ class Observer(Protocol):
     def removed(self, obj_id: int) -> None:
         """Forget an object."""
         ...
+
+
+class BatchObserver(Protocol):
+    """Somebody who is shown the tensors of a whole batch of clips, one object each, frame by frame in time order.
+
+    As for an `Observer`, calls come from the thread that tracks, inside ``torch.inference_mode``, and tensors are not
+    edited afterwards. To read a number out of one makes the device wait: better let it gather there.
+    """
+
+    def observe(self, frame_idx: int, key: str, tensor: Tensor) -> None:
+        """Take the tensor (batch axis B) that arose at the position `key`; a later one of the same frame wins."""
+        ...
+
+    def passed(self, frame_idx: int) -> None:
+        """Learn that the frame is done: all has been shown of it."""
+        ...

@@ -1,0 +1,152 @@
+"""The observer that records whole batches of clips: features over time, pointers, and maps where they are wanted.
+
+Used with `napari_sam2_probe.tracking.batch.BatchTracker`; what it gives is what a `ProbeRecorder` gives of each clip.
+
+    recorder = BatchRecorder(28, object_present, options)     # object_present (B, 28) bool, from the recipes
+    with BatchTracker(model, sources, masks, session_options, recorder) as tracker:
+        for frame in tracker.track():
+            ...
+    recorder.values()                  # (B, P, T, 3), in the order of recorder.positions and FEATURES
+    recorder.window, recorder.prompted_reference      # (B, T)
+    recorder.pointers()                # (B, T, C); pointers(raw=True) before the gate
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from napari_sam2_probe.common.errors import InputError
+from napari_sam2_probe.probe.batch_references import BatchRing, ReferencePlan
+from napari_sam2_probe.probe.distance import FeatureOptions
+from napari_sam2_probe.probe.positions import OBJECT_POINTER, OBJECT_POINTER_RAW, OPTIONAL_POSITIONS, POSITIONS
+from napari_sam2_probe.probe.statistics import batch_statistics
+from napari_sam2_probe.tracking.host_copy import HostCopy
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+
+class BatchRecorder:
+    """Records what a `BatchTracker` shows; a `BatchObserver`.
+
+    Distances and pointers stay on the device, a few kilobytes a frame and clip, until they are asked for; a `Tensor`
+    of an embedding stays for as long as it serves as a reference.
+
+    Parameters
+    ----------
+    num_frames
+        Frames of the clips, T.
+    object_present
+        (B, T) bool: whether each clip's object is in the frame, from its recipe.
+    options
+        How features are computed.
+    keep_maps
+        Whether channel statistics are recorded; whoever tracks must then call `take_maps` as it goes.
+    unblanked
+        Whether position 5u is recorded too; the tracker must be asked to show it.
+
+    Raises
+    ------
+    InputError
+        If `object_present` has not T columns.
+    """
+
+    def __init__(
+        self,
+        num_frames: int,
+        object_present: NDArray[np.bool_],
+        options: FeatureOptions | None = None,
+        *,
+        keep_maps: bool = False,
+        unblanked: bool = False,
+    ) -> None:
+        if object_present.ndim != 2 or object_present.shape[1] != num_frames:
+            raise InputError(
+                f"Presence is given as {object_present.shape} but the clips have {num_frames} frames: give one row a "
+                "clip and one column a frame."
+            )
+        self.options = options or FeatureOptions()
+        self.positions = POSITIONS + (OPTIONAL_POSITIONS if unblanked else ())
+        self._plan = ReferencePlan.of(object_present, self.options)
+        self._num_frames = num_frames
+        self._keep_maps = keep_maps
+        self._rings = [BatchRing(self._plan, self.options) for _ in self.positions]
+        self._shown: dict[str, Tensor] = {}
+        self._distances: Tensor | None = None
+        self._pointers: dict[str, list[Tensor | None]] = {OBJECT_POINTER.key: [], OBJECT_POINTER_RAW.key: []}
+        self._maps: list[tuple[int, list[str], HostCopy]] = []
+
+    # What a tracker calls.
+
+    def observe(self, frame_idx: int, key: str, tensor: Tensor) -> None:
+        """Take a tensor; see `BatchObserver.observe`."""
+        self._shown[key] = tensor
+
+    def passed(self, frame_idx: int) -> None:
+        """Take what was shown of a frame as its values; see `BatchObserver.passed`."""
+        shown, self._shown = self._shown, {}
+        for key, pointers in self._pointers.items():
+            pointers.append(shown[key].float() if key in shown else None)
+        if self._keep_maps:
+            maps = {p.key: batch_statistics(shown[p.key]) for p in self.positions if p.is_map and p.key in shown}
+            self._maps.append((frame_idx, list(maps), HostCopy(list(maps.values()))))
+        for index, (position, ring) in enumerate(zip(self.positions, self._rings, strict=True)):
+            tensor = shown.pop(position.key, None)
+            # Once for all uses: some embeddings arise with channels last, and to flatten these moves every element.
+            embedding = None if tensor is None else tensor.flatten(1)
+            if embedding is not None:
+                distances = self._distances_at(frame_idx, embedding.device)
+                distances[index, 0] = ring.short_term(frame_idx, embedding)
+                distances[index, 1] = ring.long_term(frame_idx, embedding)
+            ring.push(frame_idx, embedding)
+
+    # What everybody else calls.
+
+    @property
+    def window(self) -> NDArray[np.int64]:
+        """(B, T) how many references the long-term distance of a frame has, 0 to 5."""
+        return self._plan.window
+
+    @property
+    def prompted_reference(self) -> NDArray[np.bool_]:
+        """(B, T) whether the prompted frame is among the references of a frame's long-term distance."""
+        return self._plan.prompted_reference
+
+    def values(self) -> NDArray[np.float64]:
+        """Return the features (B, P, T, 3) of all frames so far, NaN elsewhere; it waits for the device."""
+        clips = len(self._plan.references)
+        values = np.full((clips, len(self.positions), self._num_frames, 3), np.nan)
+        if self._distances is None:
+            return values
+        # (T, P, 2, B) on the device.
+        values[..., :2] = self._distances.double().cpu().numpy().transpose(3, 1, 0, 2)
+        last = self._plan.last[:, None, :]
+        before = np.take_along_axis(values[..., 0], np.maximum(last, 0), axis=2)
+        known = (last >= 0) & (before > 0)
+        np.divide(values[..., 0], before, out=values[..., 2], where=known)
+        return values
+
+    def pointers(self, *, raw: bool = False) -> NDArray[np.float32]:
+        """Return the object pointers (B, T, C) of all frames so far, NaN elsewhere; `raw` is before the gate."""
+        frames = self._pointers[OBJECT_POINTER_RAW.key if raw else OBJECT_POINTER.key]
+        known = {t: pointers for t, pointers in enumerate(frames) if pointers is not None}
+        channels = next(iter(known.values())).shape[1] if known else 0
+        pointers = np.full((len(self._plan.references), self._num_frames, channels), np.nan, np.float32)
+        if known:
+            pointers[:, list(known)] = torch.stack(list(known.values()), dim=1).cpu().numpy()
+        return pointers
+
+    def take_maps(self) -> list[tuple[int, dict[str, NDArray[np.float32]]]]:
+        """Return frame and channel statistics, by position key (B, 2, h, w), of frames since the last call."""
+        taken, self._maps = self._maps, []
+        return [(frame_idx, dict(zip(keys, copy.arrays(), strict=True))) for frame_idx, keys, copy in taken]
+
+    def _distances_at(self, frame_idx: int, device: torch.device) -> Tensor:
+        if self._distances is None:
+            size = (self._num_frames, len(self.positions), 2, len(self._plan.references))
+            self._distances = torch.full(size, float("nan"), device=device)
+        return self._distances[frame_idx]

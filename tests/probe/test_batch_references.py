@@ -1,0 +1,136 @@
+"""References of many clips at once against one `FeatureSeries` a clip, whatever frames hold the object."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from napari_sam2_probe.common.errors import InputError
+from napari_sam2_probe.probe.batch import BatchRecorder
+from napari_sam2_probe.probe.batch_references import ReferencePlan
+from napari_sam2_probe.probe.distance import FeatureOptions
+from napari_sam2_probe.probe.features import FEATURES, FeatureSeries
+from napari_sam2_probe.probe.positions import POSITIONS
+
+KEYS = tuple(p.key for p in POSITIONS)
+
+
+def embeddings_of(rng, clips, num_frames, missing):
+    """(frame -> key -> (B, ...)), a few of which are missing, and a still element in each."""
+    result = []
+    for t in range(num_frames):
+        shown = {}
+        for p in POSITIONS:
+            shape = (clips, 3, 4, 4) if p.is_map else (clips, 7)
+            values = rng.normal(size=shape).astype(np.float32)
+            values.reshape(clips, -1)[:, 0] = 0.1
+            if (t, p.key) not in missing:
+                shown[p.key] = torch.from_numpy(values)
+        result.append(shown)
+    return result
+
+
+def record(frames, present, options):
+    recorder = BatchRecorder(len(frames), present, options)
+    for t, shown in enumerate(frames):
+        for key, tensor in shown.items():
+            recorder.observe(t, key, tensor)
+        recorder.passed(t)
+    return recorder
+
+
+def series_of(frames, present, options, clip):
+    series = FeatureSeries(len(frames), KEYS, options)
+    series.rewind(0)
+    for t, shown in enumerate(frames):
+        is_reference = bool(present[clip, t]) and (options.prompted_references or t > 0)
+        series.pass_in_order(t, {k: v[clip] for k, v in shown.items()}, is_reference=is_reference)
+    series.settle()
+    return series
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    seed=st.integers(0, 10_000),
+    clips=st.integers(1, 5),
+    num_frames=st.integers(1, 16),
+    alike=st.booleans(),
+    some_missing=st.booleans(),
+    options=st.sampled_from(
+        [
+            FeatureOptions(),
+            FeatureOptions(denominator="standard deviation", epsilon=1e-3),
+            FeatureOptions(prompted_references=False),
+        ]
+    ),
+)
+def test_equal_to_a_series_for_each_clip(seed, clips, num_frames, alike, some_missing, options):
+    rng = np.random.default_rng(seed)
+    present = rng.random((clips, num_frames)) < rng.uniform(0.2, 1)
+    if alike:
+        present[:] = present[0]
+    missing = {(t, KEYS[0]) for t in range(num_frames) if some_missing and rng.random() < 0.3}
+    frames = embeddings_of(rng, clips, num_frames, missing)
+    recorder = record(frames, present, options)
+    values = recorder.values()
+    assert values.shape == (clips, len(POSITIONS), num_frames, len(FEATURES))
+    for k in range(clips):
+        expected = series_of(frames, present, options, k)
+        np.testing.assert_allclose(values[k], expected.values, rtol=1e-5)
+        np.testing.assert_array_equal(np.isnan(values[k]), np.isnan(expected.values))
+
+
+@given(seed=st.integers(0, 10_000), num_frames=st.integers(1, 20), prompted=st.booleans())
+def test_the_plan_counts_what_a_list_of_references_holds(seed, num_frames, prompted):
+    rng = np.random.default_rng(seed)
+    present = rng.random((3, num_frames)) < 0.6
+    plan = ReferencePlan.of(present, FeatureOptions(prompted_references=prompted))
+    for k in range(3):
+        for t in range(num_frames):
+            before = [j for j in range(t) if present[k, j] and (prompted or j > 0)]
+            assert plan.window[k, t] == len(before[-5:])
+            assert plan.last[k, t] == (before[-1] if before else -1)
+            assert plan.prompted_reference[k, t] == (0 in before[-5:])
+
+
+def test_presence_handed_in_is_left_as_it_was():
+    present = np.ones((1, 3), bool)
+    ReferencePlan.of(present, FeatureOptions(prompted_references=False))
+    assert present.all()
+
+
+def test_before_anything_is_shown_everything_is_unknown():
+    recorder = BatchRecorder(4, np.ones((2, 4), bool))
+    assert np.isnan(recorder.values()).all()
+    assert recorder.pointers().shape == (2, 4, 0)
+
+
+def test_pointers_and_maps_of_the_frames_so_far():
+    rng = np.random.default_rng(0)
+    frames = embeddings_of(rng, 2, 3, set())
+    recorder = BatchRecorder(4, np.ones((2, 4), bool), keep_maps=True)
+    for t, shown in enumerate(frames):
+        for key, tensor in shown.items():
+            recorder.observe(t, key, tensor)
+        recorder.passed(t)
+        if t == 1:
+            assert [frame for frame, _ in recorder.take_maps()] == [0, 1]
+    [(frame, maps)] = recorder.take_maps()
+    assert frame == 2
+    assert maps.keys() == {p.key for p in POSITIONS if p.is_map}
+    expected = frames[2]["memory_features"].numpy()
+    np.testing.assert_allclose(maps["memory_features"][:, 0], expected.mean(axis=1), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(maps["memory_features"][:, 1], expected.var(axis=1), rtol=1e-4)
+    for raw, key in ((False, "object_pointer"), (True, "object_pointer_raw")):
+        pointers = recorder.pointers(raw=raw)
+        np.testing.assert_array_equal(pointers[:, :3], np.stack([f[key].numpy() for f in frames], axis=1))
+        assert np.isnan(pointers[:, 3]).all()
+    assert not recorder.take_maps()
+
+
+def test_presence_of_another_length_is_refused():
+    with pytest.raises(InputError, match="one column a frame"):
+        BatchRecorder(5, np.ones((2, 4), bool))
