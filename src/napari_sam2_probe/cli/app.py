@@ -26,6 +26,7 @@ COMMANDS: dict[str, str] = {
     "run": "track objects through a video and record what SAM 2 sees",
     "evaluate": "score predicted masks as the official DAVIS evaluation does",
     "export": "write a run's masks, maps, tables, figures or video in common formats",
+    "decoder": "fit or show a decoder from object pointer to bounding box",
     "view": "open a run or a folder of runs in napari",
     "checkpoints": "list, download and verify SAM 2 checkpoints",
     "doctor": "say what this machine has and what to do about each problem",

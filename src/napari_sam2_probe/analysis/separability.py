@@ -1,0 +1,326 @@
+"""Whether features tell frames without the object from frames with it (SPEC 6; figures 18, 19, 21, 22, 24-27, 29, 30).
+
+Three features of a frame (`FEATURE_COLUMNS`) at one position inside SAM 2, each alone and all together in a linear
+model, are judged as a detector of absent frames. Everything is resampled by source sequence, and the linear model
+never scores a frame of a sequence that it was fitted on.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from napari_sam2_probe.analysis.auroc import auroc_estimate, equal_error_threshold
+from napari_sam2_probe.analysis.bootstrap import Estimate, group_codes, mean_estimate
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    import pandas as pd
+    from numpy.typing import NDArray
+
+FEATURE_COLUMNS = ("short_term_l2", "long_term_l2", "short_term_ratio")
+"""The features of the paper, as columns of a features table."""
+
+COMBINED = "combined"
+"""Name of the linear combination of all three."""
+
+THRESHOLD_KIND = "interjection"
+"""The kind whose threshold others are judged at."""
+
+SEPARABILITY_COLUMNS = (
+    "position",
+    "feature",
+    "kind",
+    "measure",
+    "value",
+    "low",
+    "high",
+    "threshold",
+    "num_absent",
+    "num_present",
+    "num_sequences",
+    "reason",
+)
+"""Columns of `Separability.table`."""
+
+FULL_WINDOW = 5
+"""References of a full long-term window."""
+
+
+@dataclass(frozen=True, slots=True)
+class SeparabilityOptions:
+    """How separability is measured; stored beside the results.
+
+    Attributes
+    ----------
+    transform
+        What the linear model sees: ``"log"``, the logarithm of each feature (they are positive and heavy-tailed; a
+        zero counts as the smallest positive value that the model was fitted on), or ``"none"``. A single feature's
+        AUROC is the same either way.
+    num_folds
+        Folds of the cross-validation, at most one a source sequence.
+    prompted_references
+        Whether frames whose references hold a prompted frame are used, as in the paper.
+    full_window
+        Whether only frames with all five references of the long-term window are used.
+    num_resamples, seed
+        Of the bootstrap.
+    """
+
+    transform: Literal["log", "none"] = "log"
+    num_folds: int = 5
+    prompted_references: bool = True
+    full_window: bool = False
+    num_resamples: int = 1000
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Separability:
+    """How well absent frames are told from present ones.
+
+    Attributes
+    ----------
+    table
+        A row for each position, feature (the three and ``"combined"``) and kind, columns `SEPARABILITY_COLUMNS`:
+
+        * ``measure``: ``"auroc"`` for kinds with absent frames, the chance that an absent frame scores higher than a
+          present one; ``"false_alarm_rate"`` for the others, the share of their frames that score at or above
+          ``threshold``.
+        * ``value, low, high``: the measure and its 95 % interval; NaN where there is none, then ``reason`` says why.
+        * ``threshold``: of the score (the feature itself; log-odds for ``"combined"``), where on interjection clips
+          as many present frames score higher as absent ones score lower (equal error). It is taken as given: the
+          interval of a false-alarm rate doesn't hold its uncertainty.
+        * ``num_absent, num_present, num_sequences``: what it rests on.
+    scores
+        The linear model's score of each frame used, out of fold: columns kind, clip, base_sequence, frame, position,
+        object_present, score (log-odds of absence with both classes weighed alike; NaN where no model could be
+        fitted).
+    options
+        How it was measured.
+    """
+
+    table: pd.DataFrame
+    scores: pd.DataFrame
+    options: SeparabilityOptions
+
+
+def separability(features: pd.DataFrame, options: SeparabilityOptions | None = None) -> Separability:
+    """Measure how well each feature, and all together, tell absent from present frames.
+
+    Parameters
+    ----------
+    features
+        A features table: columns kind, clip, base_sequence, frame, position, object_present, prompted_reference,
+        window and `FEATURE_COLUMNS`, a row for each frame and position. Frames where one of the three features is
+        missing or infinite are left out of everything, so that all are judged on the same frames.
+    options
+        How.
+    """
+    import pandas as pd
+
+    options = options or SeparabilityOptions()
+    used = usable_frames(features, options)
+    # A position or kind none of whose frames can be used still has its row, which says so.
+    positions = sorted(features["position"].unique())
+    kinds = _kinds_in_order(features["kind"].unique().tolist())
+    rows: list[dict[str, Any]] = []
+    scores: list[pd.DataFrame] = []
+    with_absent = set(features["kind"][~features["object_present"].astype(bool)])
+    for position in positions:
+        at_position = used[used["position"] == position]
+        scored = _with_combined_scores(at_position, kinds, with_absent, options)
+        for feature in (*FEATURE_COLUMNS, COMBINED):
+            rows.extend(_rows(scored, str(position), feature, kinds, with_absent, options))
+        scores.append(scored.rename(columns={COMBINED: "score"}))
+    names = ["kind", "clip", "base_sequence", "frame", "position", "object_present", "score"]
+    all_scores = pd.concat(scores, ignore_index=True)[names] if scores else pd.DataFrame(columns=names)
+    return Separability(pd.DataFrame(rows, columns=list(SEPARABILITY_COLUMNS)), all_scores, options)
+
+
+def usable_frames(features: pd.DataFrame, options: SeparabilityOptions) -> pd.DataFrame:
+    """Return the rows of a features table that separability is measured on."""
+    keep = np.isfinite(features[list(FEATURE_COLUMNS)].to_numpy(dtype=np.float64)).all(axis=1)
+    if not options.prompted_references:
+        keep &= ~features["prompted_reference"].to_numpy(dtype=np.bool_)
+    if options.full_window:
+        keep &= features["window"].to_numpy() >= FULL_WINDOW
+    used: pd.DataFrame = features[keep]
+    return used
+
+
+def _kinds_in_order(kinds: Sequence[str]) -> list[str]:
+    """Interjection first, as the others are judged at its threshold."""
+    return sorted(kinds, key=lambda kind: (kind != THRESHOLD_KIND, kind))
+
+
+def _rows(
+    scored: pd.DataFrame,
+    position: str,
+    feature: str,
+    kinds: Sequence[str],
+    with_absent: set[str],
+    options: SeparabilityOptions,
+) -> Iterator[dict[str, Any]]:
+    of_threshold = scored[scored["kind"] == THRESHOLD_KIND]
+    threshold = equal_error_threshold(of_threshold[feature], ~of_threshold["object_present"].to_numpy(dtype=np.bool_))
+    for kind in kinds:
+        frames = scored[scored["kind"] == kind]
+        absent = ~frames["object_present"].to_numpy(dtype=np.bool_)
+        values, groups = frames[feature].to_numpy(dtype=np.float64), frames["base_sequence"].to_numpy()
+        known = np.isfinite(values)
+        if kind in with_absent:
+            measure = "auroc"
+            estimate = _auroc(values, absent, groups, options)
+        else:
+            measure = "false_alarm_rate"
+            estimate = _false_alarm_rate(values, groups, threshold, options)
+        yield {
+            "position": position,
+            "feature": feature,
+            "kind": kind,
+            "measure": measure,
+            "value": estimate.value,
+            "low": estimate.low,
+            "high": estimate.high,
+            "threshold": threshold,
+            "num_absent": int((absent & known).sum()),
+            "num_present": int((~absent & known).sum()),
+            "num_sequences": estimate.num_groups,
+            "reason": estimate.reason,
+        }
+
+
+def _auroc(
+    values: NDArray[np.float64], absent: NDArray[np.bool_], groups: NDArray[Any], options: SeparabilityOptions
+) -> Estimate:
+    if not values.size:
+        return Estimate.missing("no frame has all three features")
+    if absent.all() or not absent.any():
+        return Estimate.missing(f"no {'present' if absent.all() else 'absent'} frame has all three features")
+    if np.isnan(values).all():
+        return Estimate.missing("no linear model could be fitted without the frames' own source sequence")
+    return auroc_estimate(values, absent, groups, num_resamples=options.num_resamples, seed=options.seed)
+
+
+def _false_alarm_rate(
+    values: NDArray[np.float64], groups: NDArray[Any], threshold: float, options: SeparabilityOptions
+) -> Estimate:
+    if np.isnan(threshold):
+        return Estimate.missing(f"no threshold, as there are no usable {THRESHOLD_KIND} clips")
+    alarms = np.where(np.isfinite(values), values >= threshold, np.nan)
+    return mean_estimate(
+        alarms,
+        groups,
+        num_resamples=options.num_resamples,
+        seed=options.seed,
+        reason="no frame has all three features",
+    )
+
+
+def _with_combined_scores(
+    frames: pd.DataFrame, kinds: Sequence[str], with_absent: set[str], options: SeparabilityOptions
+) -> pd.DataFrame:
+    """Return the frames with the linear model's score as one more column.
+
+    Kinds with absent frames have a model each, cross-validated. The others are scored by the interjection's: each
+    frame by the model that was fitted without its sequence.
+    """
+    scores = np.full(len(frames), np.nan)
+    of_kind = frames["kind"].to_numpy()
+    values = frames[list(FEATURE_COLUMNS)].to_numpy(dtype=np.float64)
+    groups = frames["base_sequence"].to_numpy()
+    absent = ~frames["object_present"].to_numpy(dtype=np.bool_)
+    for kind in kinds:
+        if kind not in with_absent:
+            continue
+        own = of_kind == kind
+        others = ~np.isin(of_kind, list(with_absent)) if kind == THRESHOLD_KIND else np.zeros(len(frames), np.bool_)
+        scores[own], scores[others] = _cross_validated(
+            values[own], absent[own], groups[own], values[others], groups[others], options
+        )
+    return frames.assign(**{COMBINED: scores})
+
+
+def _cross_validated(
+    values: NDArray[np.float64],
+    absent: NDArray[np.bool_],
+    groups: NDArray[Any],
+    other_values: NDArray[np.float64],
+    other_groups: NDArray[Any],
+    options: SeparabilityOptions,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the scores of a kind's frames and of other frames, each by a model that knows nothing of its sequence."""
+    scores, other_scores = np.full(len(values), np.nan), np.full(len(other_values), np.nan)
+    fold_of_group = _folds(groups, options.num_folds)
+    folds = np.array([fold_of_group[group] for group in groups], dtype=np.int64)
+    other_folds = np.array([fold_of_group.get(group, -1) for group in other_groups], dtype=np.int64)
+    for fold in (*range(max(fold_of_group.values(), default=-1) + 1), -1):
+        held_out, others = folds == fold, other_folds == fold
+        if not held_out.any() and not others.any():
+            continue
+        model = _LinearModel.fit(values[~held_out], absent[~held_out], options)
+        if model is not None:
+            scores[held_out], other_scores[others] = model(values[held_out]), model(other_values[others])
+    return scores, other_scores
+
+
+def _folds(groups: NDArray[Any], num_folds: int) -> dict[Any, int]:
+    """Deal groups to folds so that folds have about as many frames each: the largest group first, to the smallest fold.
+
+    A single group is a fold of its own, for which no model can be fitted.
+    """
+    codes, num_groups = group_codes(groups)
+    if not num_groups:
+        return {}
+    names, sizes = np.unique(groups), np.bincount(codes, minlength=num_groups)
+    filled = np.zeros(max(1, min(num_folds, num_groups)), dtype=np.int64)
+    fold_of_group = {}
+    for group in np.argsort(-sizes, kind="stable"):
+        fold = int(np.argmin(filled))
+        filled[fold] += sizes[group]
+        fold_of_group[names[group]] = fold
+    return fold_of_group
+
+
+@dataclass(frozen=True)
+class _LinearModel:
+    """Logistic regression on standardised (log) features."""
+
+    transform: str
+    floor: NDArray[np.float64]
+    mean: NDArray[np.float64]
+    scale: NDArray[np.float64]
+    coefficients: NDArray[np.float64]
+    intercept: float
+
+    @classmethod
+    def fit(
+        cls, values: NDArray[np.float64], absent: NDArray[np.bool_], options: SeparabilityOptions
+    ) -> _LinearModel | None:
+        """Fit to frames; None if they are all of one class."""
+        if absent.all() or not absent.any():
+            return None
+        from sklearn.linear_model import LogisticRegression
+
+        floor = np.min(values, axis=0, where=values > 0, initial=np.inf)
+        floor[~np.isfinite(floor)] = 1
+        model = cls(options.transform, floor, np.zeros(3), np.ones(3), np.zeros(3), 0.0)
+        seen = model._transformed(values)
+        mean, scale = seen.mean(axis=0), seen.std(axis=0)
+        scale[scale == 0] = 1
+        # Both classes count alike, however many frames they have, so that a score of 0 favours neither.
+        fitted = LogisticRegression(class_weight="balanced", max_iter=1000).fit((seen - mean) / scale, absent)
+        return cls(options.transform, floor, mean, scale, fitted.coef_[0], float(fitted.intercept_[0]))
+
+    def __call__(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the log-odds of absence."""
+        standardised = (self._transformed(values) - self.mean) / self.scale
+        scores: NDArray[np.float64] = standardised @ self.coefficients + self.intercept
+        return scores
+
+    def _transformed(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.log(np.maximum(values, self.floor)) if self.transform == "log" else values

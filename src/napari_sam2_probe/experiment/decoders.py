@@ -1,0 +1,118 @@
+"""Where box decoders are kept, and which one belongs to a model."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import platformdirs
+
+from napari_sam2_probe.analysis.decoder import BoxDecoder, DecoderOptions, fit_decoder
+from napari_sam2_probe.analysis.decoder_file import load_decoder, save_decoder
+from napari_sam2_probe.common.errors import InputError
+from napari_sam2_probe.common.progress import ProgressCallback, ignore_progress
+from napari_sam2_probe.common.sample_data import sample_data_folder
+from napari_sam2_probe.experiment.pointer_tracks import collect_pointers
+
+if TYPE_CHECKING:
+    from napari_sam2_probe.tracking.loaded import LoadedModel
+    from napari_sam2_probe.video.davis import DavisDataset
+
+FOLDER_VARIABLE = "SAM2_PROBE_DECODERS"
+"""Environment variable that names another folder for decoders of one's own."""
+
+SHIPPED = "decoder.safetensors"
+"""Name of the decoder that lies beside the sample model."""
+
+
+def decoder_folder() -> Path:
+    """Return the folder of the user's decoders; it need not exist yet."""
+    named = os.environ.get(FOLDER_VARIABLE)
+    return Path(named).expanduser() if named else platformdirs.user_data_path("napari-sam2-probe") / "decoders"
+
+
+def installed_path(sha256: str) -> Path:
+    """Return where the decoder for a model is kept in the user's folder."""
+    return decoder_folder() / f"{sha256}.safetensors"
+
+
+def find_decoder(checkpoint_sha256: str | None) -> BoxDecoder | None:
+    """Return the decoder that belongs to a model, or None if there is none.
+
+    The user's own, put there by ``sam2-probe decoder fit``, goes before the one that comes with the sample model.
+
+    Parameters
+    ----------
+    checkpoint_sha256
+        SHA-256 of the model's weights, as in a run's description; None for an untrained model, which has none.
+
+    Raises
+    ------
+    InputError
+        If its file is damaged.
+    """
+    if checkpoint_sha256 is None:
+        return None
+    for path in (installed_path(checkpoint_sha256), sample_data_folder() / "sample_model" / SHIPPED):
+        if path.is_file():
+            decoder = load_decoder(path)
+            if decoder.sha256 == checkpoint_sha256:
+                return decoder
+    return None
+
+
+def install_decoder(decoder: BoxDecoder) -> Path:
+    """Put a decoder into the user's folder, where `find_decoder` finds it; an older one for the same model goes.
+
+    Raises
+    ------
+    InputError
+        If it was fitted for an untrained model.
+    ResourceError
+        If the system refuses to write.
+    """
+    if decoder.sha256 is None:
+        raise InputError(
+            f"The model {decoder.checkpoint} is untrained and can't be recognised later: keep the decoder as a file."
+        )
+    path = installed_path(decoder.sha256)
+    save_decoder(decoder, path)
+    return path
+
+
+def fit_to_dataset(
+    loaded: LoadedModel,
+    dataset: DavisDataset,
+    options: DecoderOptions | None = None,
+    *,
+    max_frames: int | None = None,
+    progress: ProgressCallback = ignore_progress,
+) -> BoxDecoder:
+    """Track a data set of clean videos and fit a decoder to what the pointers of its objects say.
+
+    Parameters
+    ----------
+    loaded
+        The model.
+    dataset
+        Clean videos with masks.
+    options
+        How to fit.
+    max_frames
+        Use only the first so many frames of each sequence.
+    progress
+        Told of every frame.
+
+    Raises
+    ------
+    InputError
+        As in `collect_pointers` and `napari_sam2_probe.analysis.decoder.fit_decoder`.
+    """
+    if len(dataset.names) < 2:
+        raise InputError(
+            f"{dataset.root} has only the sequence {dataset.names[0]}, but a decoder needs at least two, one to fit it "
+            "to and one to judge it on: give a larger data set or split."
+        )
+    tracks = collect_pointers(loaded, dataset, max_frames=max_frames, progress=progress)
+    return fit_decoder(tracks, loaded.checkpoint.name, loaded.checkpoint.sha256, options)
