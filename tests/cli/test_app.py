@@ -24,7 +24,7 @@ HEAVY = {
 }
 
 
-@pytest.mark.parametrize("words", [["--help"], ["run", "--help"], ["transform", "--help"]])
+@pytest.mark.parametrize("words", [["--help"], ["run", "--help"], ["transform", "--help"], ["experiment", "--help"]])
 def test_help_waits_for_nothing_heavy(words):
     code = (
         "import sys\n"
@@ -157,8 +157,8 @@ def test_a_log_gets_a_line_now_and_then(monkeypatch, capsys):
     report(9)
     # The clock goes on by 4 s a frame, and a line comes after 10 s.
     assert capsys.readouterr().err.splitlines() == [
-        "tracking cat: 4 of 9, about 15 s left",
-        "tracking cat: 7 of 9, about 7 s left",
+        "tracking cat: 4 of 9, about 20 s left",
+        "tracking cat: 7 of 9, about 8 s left",
     ]
 
 

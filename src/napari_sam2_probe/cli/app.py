@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import os
+import shlex
 import sys
 from typing import TYPE_CHECKING, NoReturn
 
@@ -24,6 +25,7 @@ COMMANDS: dict[str, str] = {
     "demo": "make two transformed clips, track and probe them, and show the figures",
     "transform": "make a data set of transformed clips from a DAVIS folder",
     "run": "track objects through a video and record what SAM 2 sees",
+    "experiment": "make, track and score whole data sets of clips, on one GPU or many; run again, it goes on",
     "evaluate": "score predicted masks as the official DAVIS evaluation does",
     "export": "write a run's masks, maps, tables, figures or video in common formats",
     "decoder": "fit or show a decoder from object pointer to bounding box",
@@ -63,6 +65,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     try:
         arguments = build_parser().parse_args(argv)
+        arguments.command_line = shlex.join(["sam2-probe", *(sys.argv[1:] if argv is None else argv)])
         arguments.run(arguments)
         # Now, so that a reader of our output who is gone is noticed here and not at exit.
         sys.stdout.flush()

@@ -54,6 +54,8 @@ class _Bar:
         size = shutil.get_terminal_size()
         return tqdm(
             total=event.total or None,
+            # What an earlier call has done says nothing about the pace of this one.
+            initial=event.done,
             desc=event.what,
             unit_scale=event.unit == "byte",
             bar_format=_KNOWN_TOTAL if event.total else _UNKNOWN_TOTAL,
@@ -70,26 +72,29 @@ class _Lines:
     def __init__(self) -> None:
         self._what = ""
         self._began = self._last = 0.0
+        self._first = 0
 
     def show(self, event: Progress) -> None:
         now = time.monotonic()
         if self._what != event.what:
-            self._what, self._began, self._last = event.what, now, now
+            self._what, self._began, self._last, self._first = event.what, now, now, event.done
         if now - self._last >= LOG_SECONDS:
             self._last = now
-            print(_line(event, now - self._began), file=sys.stderr, flush=True)  # noqa: T201
+            print(_line(event, now - self._began, self._first), file=sys.stderr, flush=True)  # noqa: T201
 
     def close(self) -> None:
         """Do nothing: every line is whole."""
 
 
-def _line(event: Progress, seconds: float) -> str:
+def _line(event: Progress, seconds: float, first: int = 0) -> str:
+    """Say how far a job is that `seconds` ago had done `first`."""
+
     def amount(count: int) -> str:
         return f"{count / 1e6:.0f} MB" if event.unit == "byte" else f"{count}"
 
     if not event.total:
         return f"{event.what}: {amount(event.done)}"
-    left = seconds / max(event.done, 1) * (event.total - event.done)
+    left = seconds / max(event.done - first, 1) * (event.total - event.done)
     return f"{event.what}: {amount(event.done)} of {amount(event.total)}, about {_duration(left)} left"
 
 

@@ -40,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--lengths",
-        type=_lengths,
+        type=parse_lengths,
         default=DEFAULT_LENGTHS,
         metavar="P,I,S",
         help="frames of prefix, interjection and suffix (default 12,4,12)",
@@ -91,7 +91,8 @@ def run(arguments: argparse.Namespace) -> None:
     sys.stdout.write(f"{arguments.samples} {arguments.kind} clips are in {arguments.out}\n")
 
 
-def _lengths(text: str) -> tuple[int, int, int]:
+def parse_lengths(text: str) -> tuple[int, int, int]:
+    """Read ``--lengths``: frames of prefix, interjection and suffix."""
     try:
         prefix, interjection, suffix = (int(part) for part in text.split(","))
     except ValueError:

@@ -92,7 +92,29 @@ def read_known_frames(frames_csv: Path | str, clip: str, num_frames: int) -> Kno
         If the file is not a frames.csv, or its rows of this clip don't fit the video.
     """
     path = Path(frames_csv)
-    rows = _rows(path, clip)
+    rows = [row for row in _rows(path) if row["clip"] == clip]
+    return _known(path, clip, rows, num_frames, _recipes(path).get(clip))
+
+
+def read_all_known_frames(frames_csv: Path | str) -> dict[str, KnownFrames]:
+    """Read the rows of all clips, by clip, with their recipes if ``clips.jsonl`` lies beside.
+
+    Raises
+    ------
+    InputError
+        If the file is not a frames.csv.
+    """
+    path = Path(frames_csv)
+    rows: dict[str, list[dict[str, str]]] = {}
+    for row in _rows(path):
+        rows.setdefault(row["clip"], []).append(row)
+    recipes = _recipes(path)
+    return {clip: _known(path, clip, own, len(own), recipes.get(clip)) for clip, own in rows.items()}
+
+
+def _known(
+    path: Path, clip: str, rows: list[dict[str, str]], num_frames: int, recipe: dict[str, Any] | None
+) -> KnownFrames:
     try:
         rows.sort(key=lambda row: int(row["frame"]))
         if [int(row["frame"]) for row in rows] != list(range(num_frames)):
@@ -107,7 +129,7 @@ def read_known_frames(frames_csv: Path | str, clip: str, num_frames: int) -> Kno
             np.array([float(row["obscured_fraction"] or "nan") for row in rows]),
             tuple(row["source_sequence"] for row in rows),
             np.array([int(row["source_frame"]) for row in rows], np.int64),
-            _recipe(path.with_name("clips.jsonl"), clip),
+            recipe,
         )
     except (ValueError, KeyError, OverflowError) as error:
         raise InputError(
@@ -135,18 +157,22 @@ def find_known_frames(source: FrameSource) -> KnownFrames | None:
     for root in folder.parents[1:3]:
         table = root / "frames.csv"
         if table.is_file() and (root / "clips.jsonl").is_file():
-            return read_known_frames(table, folder.name, source.num_frames) if _rows(table, folder.name) else None
+            return read_known_frames(table, folder.name, source.num_frames) if folder.name in _clips(table) else None
     return None
 
 
-def _rows(path: Path, clip: str) -> list[dict[str, str]]:
+def _clips(path: Path) -> set[str]:
+    return {row["clip"] for row in _rows(path)}
+
+
+def _rows(path: Path) -> list[dict[str, str]]:
     try:
         with path.open(newline="", encoding="utf-8") as file:
             reader = csv.DictReader(file, restval="")
             missing = [column for column in FRAME_COLUMNS if column not in (reader.fieldnames or ())]
             if missing:
                 raise InputError(f"{path}: this is not a frames.csv (no {', '.join(missing)}); give the data set's.")
-            return [row for row in reader if row["clip"] == clip]
+            return list(reader)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{path}: the file can't be read as a frames.csv; give the one of the data set.") from error
 
@@ -155,12 +181,13 @@ def _flag(text: str) -> bool:
     return {"true": True, "false": False, "1": True, "0": False}[text.lower()]
 
 
-def _recipe(path: Path, clip: str) -> dict[str, Any] | None:
+def _recipes(frames_csv: Path) -> dict[str, dict[str, Any]]:
+    path = frames_csv.with_name("clips.jsonl")
     if not path.is_file():
-        return None
+        return {}
     try:
         # Not splitlines: a name may hold a character that only Unicode takes for the end of a line.
         entries = [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line]
-        return next((entry for entry in entries if entry["clip"] == clip), None)
+        return {entry["clip"]: entry for entry in entries}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"{path}: the file is damaged; give the data set as it was written.") from error

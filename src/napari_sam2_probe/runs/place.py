@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-def check_free(path: Path | str) -> None:
-    """Make sure that a run can be made at `path`, without making anything.
+def check_free(path: Path | str, what: str = "run") -> None:
+    """Make sure that a run, or something else, can be made at `path`, without making anything.
 
     Raises
     ------
@@ -26,12 +26,12 @@ def check_free(path: Path | str) -> None:
     try:
         # A broken link is something too.
         if os.path.lexists(path):
-            raise InputError(f"{path} exists already: name another folder for the run, or remove this one.")
+            raise InputError(f"{path} exists already: name another folder for the {what}, or remove this one.")
         above = next(parent for parent in path.absolute().parents if os.path.lexists(parent))
     except ValueError as error:
-        raise InputError(f"The run can't be named {str(path)!r}: give the path of a new folder.") from error
+        raise InputError(f"The {what} can't be named {str(path)!r}: give the path of a new folder.") from error
     if not above.is_dir():
-        raise InputError(f"{path} can't be made because {above} is a file: name a folder elsewhere for the run.")
+        raise InputError(f"{path} can't be made because {above} is a file: name a folder elsewhere for the {what}.")
     if not os.access(above, os.W_OK | os.X_OK):
         raise InputError(f"{path} can't be made because {above} can't be written to: name a folder elsewhere.")
 

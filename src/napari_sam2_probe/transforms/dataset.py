@@ -31,6 +31,7 @@ def make_dataset(
     *,
     lossless: bool = False,
     workers: int | None = None,
+    catalogue: Catalogue | None = None,
     progress: ProgressCallback = ignore_progress,
 ) -> None:
     """Make `samples` clips of one kind and write them in DAVIS layout (SPEC 3).
@@ -52,6 +53,8 @@ def make_dataset(
         Write frames as PNG instead of JPEG (quality 95, 4:4:4).
     workers
         Number of processes; that of processors if None. With 1 all happens in this process.
+    catalogue
+        What `measure` found, where it is known already.
     progress
         Called for every sequence that is measured and every clip that is made.
 
@@ -62,7 +65,8 @@ def make_dataset(
     ResourceError
         If the disk is full, or a worker process dies.
     """
-    with closing(iterate_dataset(dataset, out, order, samples, lossless=lossless, workers=workers)) as events:
+    events = iterate_dataset(dataset, out, order, samples, lossless=lossless, workers=workers, catalogue=catalogue)
+    with closing(events):
         for event in events:
             progress(event)
 
@@ -75,13 +79,15 @@ def iterate_dataset(
     *,
     lossless: bool = False,
     workers: int | None = None,
+    catalogue: Catalogue | None = None,
 ) -> Generator[Progress, None, None]:
     """Do what `make_dataset` does step by step, for whoever wants to stop in between: by closing the iterator."""
     if samples < 1:
         raise InputError(f"{samples} samples were asked for: ask for at least one.")
     workers = default_workers() if workers is None else workers
     store = ClipStore(Path(out), lossless)
-    catalogue = yield from _measure(dataset, workers)
+    if catalogue is None:
+        catalogue = yield from iterate_measure(dataset, workers)
     configuration = describe(order, samples, lossless=lossless, source=catalogue.fingerprint())
     if store.check(configuration):
         store.clean_up()
@@ -106,7 +112,7 @@ def iterate_dataset(
 
 def measure(dataset: DataSet, workers: int = 1, progress: ProgressCallback = ignore_progress) -> Catalogue:
     """Read all masks of a data set and note where its objects are."""
-    with closing(_measure(dataset, workers)) as steps:
+    with closing(iterate_measure(dataset, workers)) as steps:
         while True:
             try:
                 progress(next(steps))
@@ -115,7 +121,9 @@ def measure(dataset: DataSet, workers: int = 1, progress: ProgressCallback = ign
                 return catalogue
 
 
-def _measure(dataset: DataSet, workers: int) -> Generator[Progress, None, Catalogue]:
+def iterate_measure(dataset: DataSet, workers: int | None = None) -> Generator[Progress, None, Catalogue]:
+    """Do what `measure` does step by step; the catalogue is the generator's return value."""
+    workers = default_workers() if workers is None else workers
     entries: dict[str, SequenceEntry] = {}
     with closing(map_unordered(_measurer, (dataset,), list(dataset.names), workers)) as measured:
         for name, entry in measured:

@@ -1,0 +1,86 @@
+"""Masks of another system (XMem's, Cutie's, ...) for the clips of an experiment, in place of tracking."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_sam2_probe.common.errors import InputError
+from napari_sam2_probe.experiment.track_batch import ClipOutput
+from napari_sam2_probe.runs.known import OBJECT_OF_INTEREST
+from napari_sam2_probe.video.masks import check_mask_size, read_mask
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterable, Sequence
+
+    from napari_sam2_probe.experiment.batch_clips import BatchClip
+    from napari_sam2_probe.experiment.plan import Batch
+
+
+def check_predictions(folder: Path | str, batches: Iterable[Batch], num_frames: int) -> None:
+    """Make sure that there is a mask for every frame that is scored: all but the first, which was given.
+
+    Raises
+    ------
+    InputError
+        If one is missing.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise InputError(f"There is no folder {folder}: give the folder of predicted masks.")
+    for batch in batches:
+        for clip in batch.clips:
+            place = _place(folder, batch.kind, clip)
+            missing = [name for t in range(1, num_frames) if not (place / (name := f"{t:05d}.png")).is_file()]
+            if missing:
+                more = f" (and {len(missing) - 1} more)" if len(missing) > 1 else ""
+                raise InputError(
+                    f"The predicted mask {place / missing[0]}{more} is missing: predict every frame of every clip."
+                )
+
+
+def read_predictions(folder: Path | str, clips: Sequence[BatchClip]) -> Generator[int, None, list[ClipOutput]]:
+    """Read what another system predicted for the clips of a batch, as `track_batch` would give it.
+
+    Masks hold ids, of which 1 is the object of interest, or 0 and 255. A first frame without a file is the mask that
+    the system was given.
+
+    Yields
+    ------
+    int
+        How many frames were read since the last one.
+
+    Returns
+    -------
+    list of ClipOutput
+        Without features, pointers and scores.
+
+    Raises
+    ------
+    InputError
+        If a mask is missing, can't be read or has another size than its clip.
+    """
+    outputs = []
+    for clip in clips:
+        place = _place(Path(folder), clip.kind, clip.name)
+        num_frames = clip.frames.num_frames
+        masks = np.zeros((num_frames, clip.frames.height, clip.frames.width), bool)
+        for t in range(num_frames):
+            path = place / f"{t:05d}.png"
+            if t == 0 and not path.is_file():
+                masks[0] = clip.true_masks[0]
+            else:
+                labels = read_mask(path)
+                check_mask_size(labels, clip.frames, where=path)
+                masks[t] = labels == OBJECT_OF_INTEREST
+            yield 1
+        nothing = np.full(num_frames, np.nan, np.float32)
+        outputs.append(ClipOutput(masks, nothing, nothing, (), np.empty((0, num_frames, 3)), {}))
+    return outputs
+
+
+def _place(folder: Path, kind: str, clip: str) -> Path:
+    inside = folder / kind / clip
+    return inside if inside.is_dir() else folder / clip

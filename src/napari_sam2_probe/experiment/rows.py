@@ -1,0 +1,114 @@
+"""The rows of an experiment's two tables, from what was tracked and what is known (SPEC 6 and 7)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_sam2_probe.analysis.boxes import box_edges
+from napari_sam2_probe.analysis.metrics import score_clip
+from napari_sam2_probe.experiment.tables import FEATURE_COLUMNS, FRAME_COLUMNS, STAGES
+from napari_sam2_probe.probe.distance import LONG_WINDOW
+from napari_sam2_probe.probe.features import FEATURES
+from napari_sam2_probe.transforms.recipe import clip_name
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from napari_sam2_probe.experiment.batch_clips import BatchClip
+    from napari_sam2_probe.experiment.track_batch import ClipOutput
+
+Columns = dict[str, Any]
+
+
+def frame_rows(clip: BatchClip, output: ClipOutput, lengths: tuple[int, int, int]) -> Columns:
+    """Return the columns of a clip's rows in the table of frames (T,)."""
+    known = clip.known
+    num_frames = len(known.object_present)
+    scores = score_clip(clip.true_masks, output.masks, known.object_present, lengths=lengths, object_id=True)
+    edges = np.stack([box_edges(mask) for mask in clip.true_masks])
+    assert known.recipe is not None
+    twin = "" if clip.kind == "clean" else clip_name("clean", int(known.recipe["number"]))
+    columns: Columns = {
+        "kind": [clip.kind] * num_frames,
+        "clip": [clip.name] * num_frames,
+        "twin": [twin] * num_frames,
+        "base_sequence": [clip.base_sequence] * num_frames,
+        "frame": np.arange(num_frames),
+        "stage": np.repeat(STAGES, lengths).tolist(),
+        "source_sequence": list(known.source_sequence),
+        "source_frame": known.source_frame,
+        "object_present": known.object_present,
+        "context_present": known.context_present,
+        "obscured_fraction": known.obscured_fraction,
+        "object_score": output.object_scores,
+        "predicted_iou": output.predicted_iou,
+        "prompted": np.arange(num_frames) == 0,
+        "region": scores.region_per_frame,
+        "boundary": scores.boundary_per_frame,
+        "false_positive": scores.false_positive,
+        "area": np.count_nonzero(output.masks, axis=(1, 2)),
+    }
+    names = ("true_xmin", "true_ymin", "true_xmax", "true_ymax")
+    return columns | dict(zip(names, edges.T, strict=True))
+
+
+def feature_rows(clip: BatchClip, output: ClipOutput, *, prompted_references: bool) -> Columns:
+    """Return the columns of a clip's rows in the table of features (P * T,), position by position."""
+    num_frames, count = len(clip.known.object_present), len(output.positions)
+    window, holds_prompted = reference_windows(clip.known.object_present, prompted_references=prompted_references)
+    size = num_frames * count
+    columns: Columns = {
+        "kind": [clip.kind] * size,
+        "clip": [clip.name] * size,
+        "base_sequence": [clip.base_sequence] * size,
+        "frame": np.tile(np.arange(num_frames), count),
+        "position": [position for position in output.positions for _ in range(num_frames)],
+        "object_present": np.tile(clip.known.object_present, count),
+        "prompted_reference": np.tile(holds_prompted, count),
+        "window": np.tile(window, count),
+    }
+    return columns | {name: output.features[..., index].ravel() for index, name in enumerate(FEATURES)}
+
+
+def reference_windows(
+    object_present: NDArray[np.bool_], *, prompted_references: bool
+) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Return how many references the long-term distance of each frame has, and whether a prompted one is among them.
+
+    Parameters
+    ----------
+    object_present
+        (T,) bool; frame 0 is the prompted one.
+    prompted_references
+        Whether prompted frames count as references.
+
+    Returns
+    -------
+    window, holds_prompted
+        (T,) int64 from 0 to 5 and (T,) bool.
+    """
+    is_reference = object_present.copy()
+    is_reference[0] &= prompted_references
+    earlier = np.concatenate([[0], np.cumsum(is_reference)[:-1]]).astype(np.int64)
+    holds_prompted = is_reference[0] & (earlier > 0) & (earlier <= LONG_WINDOW)
+    return np.minimum(earlier, LONG_WINDOW), holds_prompted
+
+
+def joined(parts: Sequence[Columns], columns: Mapping[str, str]) -> Columns:
+    """Put the rows of several clips below each other."""
+    return {name: np.concatenate([np.asarray(part[name]) for part in parts]) for name in columns}
+
+
+def batch_frames(clips: Sequence[BatchClip], outputs: Sequence[ClipOutput], lengths: tuple[int, int, int]) -> Columns:
+    """Return a batch's rows in the table of frames."""
+    return joined([frame_rows(c, o, lengths) for c, o in zip(clips, outputs, strict=True)], FRAME_COLUMNS)
+
+
+def batch_features(clips: Sequence[BatchClip], outputs: Sequence[ClipOutput], *, prompted_references: bool) -> Columns:
+    """Return a batch's rows in the table of features."""
+    rows = [feature_rows(c, o, prompted_references=prompted_references) for c, o in zip(clips, outputs, strict=True)]
+    return joined(rows, FEATURE_COLUMNS)
