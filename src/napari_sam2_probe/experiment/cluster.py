@@ -289,5 +289,6 @@ def _local_cluster(workers: int) -> Any:
     for index in range(workers):
         env = {"CUDA_VISIBLE_DEVICES": devices[index % len(devices)]} if devices else {}
         spec[index] = {"cls": distributed.Nanny, "options": options | {"env": env, "silence_logs": logging.ERROR}}
-    scheduler = {"cls": distributed.Scheduler, "options": {"host": "127.0.0.1", "port": 0, "dashboard": False}}
+    addresses = {"host": "127.0.0.1", "port": 0, "dashboard_address": "127.0.0.1:0"}
+    scheduler = {"cls": distributed.Scheduler, "options": addresses | {"dashboard": False}}
     return distributed.SpecCluster(workers=spec, scheduler=scheduler, silence_logs=logging.ERROR)

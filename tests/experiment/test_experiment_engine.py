@@ -1,0 +1,316 @@
+"""A tiny experiment with the sample model: what it holds is what single runs give, and what was asked for."""
+
+from __future__ import annotations
+
+import json
+from contextlib import closing
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from small_experiments import SETTINGS, table_bytes
+
+from napari_sam2_probe.analysis.boxes import box_edges_over_time
+from napari_sam2_probe.analysis.metrics import score_clip
+from napari_sam2_probe.common.errors import InputError
+from napari_sam2_probe.experiment import batch_worker
+from napari_sam2_probe.experiment.clips import probe_clip
+from napari_sam2_probe.experiment.config import make_config, read_config, write_config
+from napari_sam2_probe.experiment.execute import iterate_experiment, run_experiment
+from napari_sam2_probe.experiment.folder import ExperimentFolder, held
+from napari_sam2_probe.experiment.plan import make_plan
+from napari_sam2_probe.experiment.results import open_experiment
+from napari_sam2_probe.experiment.rows import reference_windows
+from napari_sam2_probe.experiment.tables import FEATURE_COLUMNS, FRAME_COLUMNS
+from napari_sam2_probe.probe.distance import FeatureOptions
+from napari_sam2_probe.probe.features import FEATURES
+from napari_sam2_probe.runs.record import RunOptions
+from napari_sam2_probe.tracking.loaded import ModelChoice, load_model
+from napari_sam2_probe.video.masks import write_mask
+
+pytestmark = [pytest.mark.filterwarnings("ignore:cannot import name '_C'"), pytest.mark.usefixtures("one_thread")]
+
+
+@pytest.fixture(scope="module")
+def loaded():
+    return load_model(ModelChoice("sample", device="cpu"))
+
+
+@pytest.fixture(scope="module")
+def results(tiny_experiment):
+    return open_experiment(tiny_experiment)
+
+
+def assert_clip_is_the_run(results, kind, clip, run) -> None:
+    """A clip of an experiment is what the command `run` gives of it."""
+    np.testing.assert_array_equal(results.masks(kind, clip), run.masks_per_object[0])
+    np.testing.assert_allclose(results.pointers(kind, clip), run.object_pointers[0], atol=1e-4)
+    np.testing.assert_allclose(results.pointers(kind, clip, raw=True), run.object_pointers_raw[0], atol=1e-4)
+    frames = results.frames[results.frames["clip"] == clip]
+    np.testing.assert_allclose(frames.object_score, run.object_scores[0], atol=1e-4)
+    np.testing.assert_allclose(frames.predicted_iou, run.predicted_iou[0], atol=1e-4)
+    assert frames.prompted.tolist() == run.prompted[0].tolist()
+    features = results.features[results.features["clip"] == clip]
+    assert features.position.tolist() == run.features.position.tolist()
+    assert features.frame.tolist() == run.features.frame.tolist()
+    for name in FEATURES:
+        rtol = 2e-3 if name == "long_term_l2" else 1e-4
+        np.testing.assert_allclose(features[name], run.features[name], rtol=rtol, atol=1e-4)
+
+
+@pytest.mark.parametrize("kind", SETTINGS["kinds"])
+def test_a_clip_is_what_a_single_run_gives(results, kind, loaded, tmp_path):
+    clip = results.clips(kind)[1]
+    run = probe_clip(results.path / "clips" / kind, clip, tmp_path / "run", loaded)
+    assert_clip_is_the_run(results, kind, clip, run)
+    frames = results.frames[results.frames["clip"] == clip]
+    assert frames.object_present.tolist() == run.object_present[0].tolist()
+    assert frames.source_frame.tolist() == run.info["known"]["source_frame"]
+    sequence = results.sequence(kind, clip)
+    truth = np.stack([sequence.mask(t) for t in range(8)])
+    scores = score_clip(truth, results.masks(kind, clip).astype(int), run.object_present[0], lengths=(3, 2, 3))
+    np.testing.assert_array_equal(frames.region, scores.region_per_frame)
+    np.testing.assert_array_equal(frames.boundary, scores.boundary_per_frame)
+    assert frames.false_positive.tolist() == scores.false_positive.tolist()
+    assert frames.area.tolist() == results.masks(kind, clip).sum((1, 2)).tolist()
+    edges = frames[["true_xmin", "true_ymin", "true_xmax", "true_ymax"]].to_numpy()
+    np.testing.assert_array_equal(edges, box_edges_over_time(truth))
+
+
+def test_options_reach_the_features_and_maps_are_kept(settings, loaded, tmp_path):
+    features = {"denominator": "standard deviation", "epsilon": 1e-3, "prompted_references": False}
+    config = make_config(
+        **settings | {"kinds": ["interjection"], "samples": 1, "keep_maps": True, "features": features}
+    )
+    results = run_experiment(config, tmp_path / "out")
+    [clip] = results.clips("interjection")
+    options = RunOptions(features=FeatureOptions("standard deviation", 1e-3, False))
+    run = probe_clip(tmp_path / "out/clips/interjection", clip, tmp_path / "run", loaded, options)
+    assert_clip_is_the_run(results, "interjection", clip, run)
+    assert not results.features.prompted_reference.any()
+    for key in ("image_embedding", "memory_attention", "memory_features_raw"):
+        for statistic in ("mean", "variance"):
+            maps = results.maps("interjection", clip, key, statistic)
+            np.testing.assert_allclose(maps, run.maps(key, statistic)[0], atol=1e-4)
+
+
+def test_the_tables_are_tidy(results):
+    frames, features = results.frames, results.features
+    assert list(frames) == list(FRAME_COLUMNS)
+    assert list(features) == list(FEATURE_COLUMNS)
+    assert frames.frame.tolist() == list(range(8)) * 4
+    assert frames["clip"].unique().tolist() == [f"{k}-0000{n}" for k in ("clean", "interjection") for n in (0, 1)]
+    assert frames.stage.tolist() == (["prefix"] * 3 + ["interjection"] * 2 + ["suffix"] * 3) * 4
+    assert (features.groupby("clip").size() == 8 * 7).all()
+    interjected = frames[frames.kind == "interjection"]
+    assert interjected.object_present.tolist() == (interjected.stage != "interjection").tolist()
+    for column in ("region", "true_xmin", "obscured_fraction"):
+        assert interjected[column][~interjected.object_present].isna().all()
+    # Clip k of every kind has the same base, and names its twin.
+    bases = frames.groupby("clip").base_sequence.first()
+    for clip, twin in interjected[["clip", "twin"]].drop_duplicates().to_numpy():
+        assert clip[-5:] == twin[-5:]
+        assert bases[clip] == bases[twin]
+    assert (frames[frames.kind == "clean"].twin == "").all()
+    assert frames.region.mean() > 0.7, "the sample model tracks"
+    # The interjected frames are seen by some feature: the paper's point.
+    median = features[features.position == "1"].groupby("object_present").short_term_l2.median()
+    assert median[False] > 1.5 * median[True]
+
+
+def test_windows_say_what_distances_were_computed_from(results):
+    features = results.features
+    assert features.short_term_l2.isna().equals(features.window < 1)
+    assert features.long_term_l2.isna().equals(features.window < 2)
+    first = features[(features["clip"] == "interjection-00000") & (features.position == "4")]
+    assert first.window.tolist() == [0, 1, 2, 3, 3, 3, 4, 5]
+    assert first.prompted_reference.tolist() == [False] + [True] * 7
+
+
+@given(present=st.lists(st.booleans(), min_size=1, max_size=30), prompted_references=st.booleans())
+def test_windows_by_counting(present, prompted_references):
+    present[0] = True
+    window, holds_prompted = reference_windows(np.array(present), prompted_references=prompted_references)
+    references = [t for t, there in enumerate(present) if there and (t > 0 or prompted_references)]
+    for t in range(len(present)):
+        last = [r for r in references if r < t][-5:]
+        assert window[t] == len(last)
+        assert holds_prompted[t] == (0 in last)
+
+
+def test_provenance_tells_what_was_used(results):
+    said = results.provenance
+    assert said["model"]["checkpoint"] == results.label == "sample"
+    assert len(said["model"]["sha256"]) == len(said["data"]["fingerprint"]) == 64
+    assert (said["model"]["dtype"], said["model"]["threads"]) == ("float32", 1)
+    assert said["software"]["torch"]
+    [session] = said["sessions"]
+    assert session["command"] == "sam2-probe experiment"
+    assert session["frames"] == 32
+    assert session["finished"]
+
+
+def test_a_finished_experiment_is_left_alone(tiny_experiment, settings, monkeypatch):
+    before = {path: path.stat().st_mtime_ns for path in tiny_experiment.rglob("*")}
+    monkeypatch.setattr(batch_worker, "load_model", None)
+    assert run_experiment(make_config(**settings), tiny_experiment).complete
+    assert {path: path.stat().st_mtime_ns for path in tiny_experiment.rglob("*")} == before
+
+
+def test_stopping_between_steps_keeps_what_is_whole(settings, tmp_path, tiny_experiment):
+    out = tmp_path / "out"
+    with closing(iterate_experiment(make_config(**settings), out)) as events:
+        for event in events:
+            if event.what == "tracking clips" and event.done > 9:
+                break
+    half = open_experiment(out)
+    assert (half.complete, half.done, half.total) == (False, 1, 4)
+    assert half.clips("clean") == ["clean-00000"]
+    assert half.provenance["sessions"][0]["finished"] is None
+    seen = []
+    whole = run_experiment(make_config(**settings), out, progress=seen.append)
+    tracked = [event.done for event in seen if event.what == "tracking clips"]
+    assert tracked[0] == 8, "nothing is computed twice"
+    assert tracked[-1] == 32
+    assert len(whole.provenance["sessions"]) == 2
+    assert table_bytes(out) == table_bytes(tiny_experiment)
+    assert not list((out / ".unfinished").glob("*"))
+
+
+# Masks of another system
+
+
+@pytest.fixture(scope="module")
+def predictions(results, tmp_path_factory):
+    """The sample model's masks, as if another system had predicted them: for one kind in a folder, for one not.
+
+    The first frame, which the other system was given, has no file.
+    """
+    folder = tmp_path_factory.mktemp("predictions")
+    for kind, above in (("clean", folder), ("interjection", folder / "interjection")):
+        for clip in results.clips(kind):
+            for t, mask in enumerate(results.masks(kind, clip)[1:], start=1):
+                write_mask(above / clip / f"{t:05d}.png", mask.astype(np.uint8))
+    return folder
+
+
+def other_system(settings, folder) -> dict:
+    return {k: v for k, v in settings.items() if k != "model"} | {
+        "predictions": {"name": "Else", "folder": str(folder)}
+    }
+
+
+def test_masks_of_another_system_are_scored_alike(results, settings, predictions, tmp_path):
+    config = make_config(**other_system(settings, predictions))
+    seen = run_experiment(config, tmp_path / "out")
+    assert seen.label == "Else"
+    scores = ["region", "boundary", "false_positive", "true_xmin", "object_present", "twin", "prompted"]
+    assert seen.frames[scores].equals(results.frames[scores])
+    later = seen.frames.frame > 0
+    assert seen.frames.area[later].equals(results.frames.area[later])
+    assert seen.frames[["object_score", "predicted_iou"]].isna().all(axis=None)
+    assert len(seen.features) == 0
+    for kind in seen.kinds:
+        for clip in seen.clips(kind):
+            np.testing.assert_array_equal(seen.masks(kind, clip)[1:], results.masks(kind, clip)[1:])
+            np.testing.assert_array_equal(seen.masks(kind, clip)[0], seen.sequence(kind, clip).mask(0) == 1)
+
+
+def test_a_missing_prediction_is_told_before_anything_is_made(settings, predictions, tmp_path):
+    (predictions / "interjection/interjection-00001/00007.png").rename(tmp_path / "away.png")
+    try:
+        with pytest.raises(InputError, match=r"interjection-00001.00007\.png is missing: predict every frame"):
+            run_experiment(make_config(**other_system(settings, predictions)), tmp_path / "out")
+    finally:
+        (tmp_path / "away.png").rename(predictions / "interjection/interjection-00001/00007.png")
+    assert not (tmp_path / "out").exists()
+
+
+# Going on, or not
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"samples": 3}, r"another samples \(2 before, 3 now\): give the same settings"),
+        ({"seed": 5, "lossless": True}, r"another seed \(0 before, 5 now\) and lossless \(False before, True now\)"),
+        ({"features": {"prompted_references": False}}, r"another features\.prompted_references \(True before"),
+        ({"batch_size": 2}, r"another batch_size \(1 before, 2 now\)"),
+        ({"model": {"checkpoint": "sample", "device": "cpu", "dtype": "bfloat16"}}, r"another model\.dtype \(auto bef"),
+    ],
+)
+def test_another_configuration_is_refused(tiny_experiment, settings, changed, said):
+    with pytest.raises(InputError, match=said):
+        run_experiment(make_config(**settings | changed), tiny_experiment)
+
+
+def test_another_checkpoint_is_refused(tiny_experiment, settings):
+    file = tiny_experiment / "provenance.json"
+    before = file.read_text()
+    said = json.loads(before)
+    said["model"]["sha256"] = "1" * 64
+    file.write_text(json.dumps(said))
+    try:
+        with pytest.raises(InputError, match="computed with another file of the checkpoint sample"):
+            run_experiment(make_config(**settings), tiny_experiment)
+    finally:
+        file.write_text(before)
+
+
+def test_two_commands_do_not_work_on_one_experiment(tiny_experiment):
+    folder = ExperimentFolder(tiny_experiment)
+    with held(folder), pytest.raises(InputError, match="Another process is working on"), held(folder):
+        pass
+    with held(folder):
+        pass
+
+
+# Configuration and plan
+
+
+def test_a_configuration_goes_through_toml(settings, tmp_path):
+    config = make_config(
+        **settings | {"kinds": ["context-removal", "clean"], "options": {"context-removal": {"fill": "blur"}}}
+    )
+    assert config.kinds == ("clean", "context-removal")
+    assert config.options["context-removal"]["fill"] == "blur"
+    write_config(tmp_path / "a.toml", config)
+    assert read_config(tmp_path / "a.toml") == config
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"samples": 0}, "the setting samples can't be used: should be greater than or equal to 1"),
+        ({"sampels": 3}, "there is no setting sampels; the settings are: davis, split, kinds"),
+        ({"model": {"chekpoint": "x"}}, "there is no setting model.chekpoint"),
+        ({"kinds": ["clean", "melt"]}, "There is no kind 'melt': choose one of clean"),
+        ({"kinds": ["clean", "clean"]}, "name every kind once"),
+        ({"kinds": []}, "the setting kinds can't be used"),
+        ({"lengths": [1, 2, 3]}, "lengths is 1,2,3 but needs a prefix of at least 2 frames"),
+        ({"lengths": [4, 2]}, "the setting lengths"),
+        ({"options": {"clean": {"fill": "blur"}}}, "clean has no option 'fill'"),
+        ({"options": {"obscuration": {}}, "kinds": ["clean"]}, "options are given for obscuration, which is not among"),
+        ({"features": {"epsilon": 0}}, "the setting features.epsilon can't be used"),
+        ({"model": {"dtype": "int8"}}, "the setting model.dtype can't be used: should be 'auto', 'float32'"),
+        ({"predictions": {"name": "A", "folder": "b"}}, "model and predictions are both given"),
+        ({"davis": None}, "the setting davis can't be used"),
+    ],
+)
+def test_a_configuration_that_makes_no_sense(settings, fields, said):
+    with pytest.raises(InputError) as caught:
+        make_config(**settings | fields)
+    assert said in str(caught.value)
+    assert str(caught.value).endswith(".")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_plan_holds_every_clip_once_and_kinds_take_turns():
+    plan = make_plan(("clean", "obscuration"), 5, 2, 1)
+    assert [batch.name for batch in plan.batches[:3]] == ["clean-0000", "clean-0001", "clean-0002"]
+    clips = [clip for batch in plan.batches for clip in batch.clips]
+    assert clips == [f"{kind}-0000{n}" for kind in ("clean", "obscuration") for n in range(5)]
+    turns = plan.in_turn()
+    assert [batch.kind for batch in turns] == ["clean", "obscuration"] * 3
+    assert sorted(turns, key=plan.batches.index) == list(plan.batches)

@@ -1,0 +1,85 @@
+"""The command, stopped and killed at random moments, comes to the same bytes as at one go."""
+
+from __future__ import annotations
+
+import os
+import random
+import shlex
+import signal
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+from small_experiments import start_command, table_bytes, words
+
+from napari_sam2_probe.experiment.results import open_experiment
+
+if TYPE_CHECKING:
+    import subprocess
+
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="kills processes")
+
+# SAM2_PROBE_KILLS=20 kills oftener; each costs a start of the command.
+KILLS = int(os.environ.get("SAM2_PROBE_KILLS", "3"))
+
+
+def begun(child: subprocess.Popen, out) -> None:
+    """Wait until the command has found everything in order and started to write."""
+    lock = out / ".lock"
+    before = lock.stat().st_mtime_ns if lock.exists() else None
+    while child.poll() is None and not (lock.exists() and (before is None or held_by_another(lock))):
+        time.sleep(0.02)
+
+
+def held_by_another(lock) -> bool:
+    import fcntl
+
+    with lock.open("r+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
+def test_killed_at_random_moments(tiny_experiment, settings, tmp_path):
+    out = tmp_path / "out"
+    rng = random.Random(4)
+    done = []
+    for _ in range(KILLS):
+        child = start_command(*words(settings, out))
+        begun(child, out)
+        # All of it takes about six seconds from here.
+        time.sleep(rng.uniform(0, 4))
+        os.killpg(child.pid, signal.SIGKILL)
+        child.communicate()
+        done.append(open_experiment(out).done if (out / "experiment.toml").exists() else 0)
+    assert done == sorted(done), "what is whole stays"
+    # To the end, with what is stored.
+    child = start_command("experiment", "--out", out)
+    printed, said = child.communicate(timeout=200)
+    assert child.returncode == 0, said
+    assert printed.startswith(f"4 clips of 2 kind(s) with sample are in {out}; make figures")
+    assert table_bytes(out) == table_bytes(tiny_experiment)
+    assert not [*out.glob(".*-*"), *out.glob("parts/.*"), *out.glob(".unfinished/*")]
+    results = open_experiment(out)
+    assert results.complete
+    for kind in results.kinds:
+        for clip in results.clips(kind):
+            assert (results.masks(kind, clip) == open_experiment(tiny_experiment).masks(kind, clip)).all()
+
+
+def test_ctrl_c_keeps_what_is_whole(settings, tmp_path):
+    out = tmp_path / "out"
+    child = start_command(*words(settings, out))
+    while child.poll() is None and not list(out.glob("parts/*.frames.parquet")):
+        time.sleep(0.02)
+    child.send_signal(signal.SIGINT)
+    _, said = child.communicate(timeout=100)
+    assert (child.returncode, said) == (130, "sam2-probe: interrupted; what was finished is kept.\n")
+    results = open_experiment(out)
+    assert 1 <= results.done < 4
+    [session] = results.provenance["sessions"]
+    assert session["finished"] is None
+    assert session["frames"] >= 8
+    assert session["command"] == shlex.join(["sam2-probe", *words(settings, out)])
