@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import layout_trees
 from napari_sam2_probe.analysis.metrics import evaluate_folders
 from napari_sam2_probe.analysis.metrics.folders import pair_sequences
 from napari_sam2_probe.cli import main
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.video.masks import write_mask
+from scenarios import square_mask
 
 
 def write_sequence(folder, num_frames=5, shape=(40, 50), num_objects=2, shift=0):
@@ -156,10 +158,11 @@ class TestCommand:
         write_mask(predicted / "dog" / "00003.png", labels)
         assert "void pixels (255)" in self.refused(capsys, truth, predicted)
 
-    def test_a_first_mask_without_object(self, folders, capsys):
+    def test_no_object_at_all(self, folders, capsys):
         truth, predicted = folders
-        write_mask(truth / "cat" / "00000.png", np.zeros((40, 50), np.uint8))
-        assert "holds no object" in self.refused(capsys, truth, predicted)
+        for path in (truth / "cat").glob("*.png"):
+            write_mask(path, np.zeros((40, 50), np.uint8))
+        assert "holds an object" in self.refused(capsys, truth, predicted)
 
     def test_too_short(self, folders, capsys):
         truth, predicted = folders
@@ -186,3 +189,100 @@ def test_void_stays_void_where_no_object_is_left(folders):
     scores = evaluate_folders(truth, predicted)
     # Both objects are absent from truth and prediction there, which the official evaluation scores 1.
     assert [s.region_per_frame[1] for s in scores.sequences["cat"]] == [1.0, 1.0]
+
+
+class TestObjectsThatAppearLater:
+    """As in YouTube-VOS and LVOS, of which DAVIS's evaluation knows nothing."""
+
+    @pytest.fixture
+    def later(self, folders):
+        """Object 2 of cat appears on frame 2 of 5."""
+        truth, predicted = folders
+        for index in (0, 1):
+            path = truth / "cat" / f"{index:05d}.png"
+            labels = np.array(Image.open(path))
+            write_mask(path, np.where(labels == 2, 0, labels))
+        return truth, predicted
+
+    def test_are_scored_after_the_frame_they_appear_on(self, later):
+        one, two = evaluate_folders(*later).sequences["cat"]
+        assert len(one.region_per_frame) == 3
+        assert two.object_id == 2
+        np.testing.assert_allclose(two.region_per_frame, [13 / 17])
+
+    def test_what_is_predicted_before_does_not_matter(self, later):
+        truth, predicted = later
+        before = evaluate_folders(truth, predicted).rows()
+        path = predicted / "cat" / "00001.png"
+        labels = np.array(Image.open(path))
+        write_mask(path, np.where(labels == 2, 0, labels))
+        assert evaluate_folders(truth, predicted).rows() == before
+
+    def test_too_late_to_be_scored(self, later):
+        truth, predicted = later
+        for index in (2, 3):
+            path = truth / "cat" / f"{index:05d}.png"
+            labels = np.array(Image.open(path))
+            write_mask(path, np.where(labels == 2, 0, labels))
+        # It is on the last frame alone, where nothing is scored, but it is no unknown object either.
+        assert [s.object_id for s in evaluate_folders(truth, predicted).sequences["cat"]] == [1]
+
+    def test_nothing_on_the_first_frame(self, folders):
+        truth, predicted = folders
+        write_mask(truth / "cat" / "00000.png", np.zeros((40, 50), np.uint8))
+        assert [len(s.region_per_frame) for s in evaluate_folders(truth, predicted).sequences["cat"]] == [2, 2]
+
+
+class TestFolderAnObject:
+    """As in SA-V: masks of their own, which may overlap."""
+
+    @pytest.fixture
+    def per_object(self, tmp_path):
+        root = layout_trees.sav(tmp_path / "sav_val")
+        for number, make in enumerate((square_mask, layout_trees.second_mask)):
+            for t in range(0, 17, 4):
+                file = tmp_path / "pred" / "sav_000262" / f"{number:03d}" / f"{t:05d}.png"
+                file.parent.mkdir(parents=True, exist_ok=True)
+                Image.fromarray(make(t)).save(file)
+        return root, tmp_path / "pred"
+
+    def test_perfect_where_objects_overlap(self, per_object):
+        root, predicted = per_object
+        for truth in (root, root / "Annotations_6fps"):
+            scores = evaluate_folders(truth, predicted).sequences["sav_000262"]
+            assert [(s.object_id, s.jf_mean, len(s.region_per_frame)) for s in scores] == [(1, 1, 3), (2, 1, 3)]
+
+    def test_predicted_as_label_images(self, per_object, tmp_path):
+        root, _ = per_object
+        for t in range(0, 17, 4):
+            write_mask(tmp_path / "flat" / "sav_000262" / f"{t:05d}.png", layout_trees.labels(t))
+        one, two = evaluate_folders(root, tmp_path / "flat").sequences["sav_000262"]
+        hidden = [(square_mask(t) & layout_trees.second_mask(t)).sum() / 900 for t in (4, 8, 12)]
+        assert one.jf_mean == 1
+        np.testing.assert_allclose(two.region_per_frame, 1 - np.array(hidden))
+
+    def test_each_object_has_frames_of_its_own(self, per_object):
+        root, predicted = per_object
+        (root / "Annotations_6fps" / "sav_000262" / "001" / "00000.png").unlink()
+        scores = evaluate_folders(root, predicted).sequences["sav_000262"]
+        assert [len(s.region_per_frame) for s in scores] == [3, 2]
+        (predicted / "sav_000262" / "001" / "00008.png").unlink()
+        with pytest.raises(InputError, match=r"00008\.png is missing"):
+            evaluate_folders(root, predicted)
+
+    def test_another_size(self, per_object):
+        root, predicted = per_object
+        Image.fromarray(np.ones((4, 5), bool)).save(predicted / "sav_000262" / "000" / "00008.png")
+        with pytest.raises(InputError, match=r"00008\.png is 5x4 but its ground truth is 160x90"):
+            evaluate_folders(root, predicted)
+
+
+def test_sparse_ground_truth_of_another_frame_rate(tmp_path):
+    """Predicted are all frames at 30 fps, scored those that YouTube-VOS annotates."""
+    root = layout_trees.youtube_vos(tmp_path / "root")
+    for t in range(11):
+        for k in range(5 * t, 5 * t + 5):
+            write_mask(tmp_path / "pred" / "003234408d" / f"{k:05d}.png", layout_trees.labels(t))
+    one, two = evaluate_folders(root / "train", tmp_path / "pred").sequences["003234408d"]
+    assert (one.jf_mean, len(one.region_per_frame)) == (1, 9)
+    assert (two.jf_mean, len(two.region_per_frame)) == (1, 6)

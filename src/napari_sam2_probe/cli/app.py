@@ -27,6 +27,7 @@ COMMANDS: dict[str, str] = {
     "run": "track objects through a video and record what SAM 2 sees",
     "experiment": "make, track and score whole data sets of clips, on one GPU or many; run again, it goes on",
     "evaluate": "score predicted masks as the official DAVIS evaluation does",
+    "protocols": "evaluate a model as the SAM 2 paper does: prompts on the first frame, and interactive",
     "export": "write a run's masks, maps, tables, figures or video in common formats",
     "decoder": "fit or show a decoder from object pointer to bounding box",
     "view": "open a run or a folder of runs in napari",

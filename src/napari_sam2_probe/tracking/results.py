@@ -11,6 +11,7 @@ import torch
 from napari_sam2_probe.tracking.config import ModelFlags, PredictorFlags, predictor_flags
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -88,3 +89,15 @@ class FrameResult:
         labels = torch.where(highest > 0, ids[winner], 0)
         result: NDArray[np.uint16] = labels.cpu().numpy().astype(np.uint16)
         return result
+
+
+def merge_results(results: Sequence[FrameResult]) -> FrameResult:
+    """Put the objects of several sessions side by side, on one frame; their ids must differ."""
+    return FrameResult(
+        frame_idx=results[0].frame_idx,
+        obj_ids=tuple(obj_id for result in results for obj_id in result.obj_ids),
+        mask_logits=torch.cat([result.mask_logits for result in results]),
+        object_scores=np.concatenate([result.object_scores for result in results]),
+        predicted_iou=np.concatenate([result.predicted_iou for result in results]),
+        kinds=tuple(kind for result in results for kind in result.kinds),
+    )

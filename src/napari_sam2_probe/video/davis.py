@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.video.folder import FolderSource
 from napari_sam2_probe.video.layout import find_annotations, find_layout, read_split
-from napari_sam2_probe.video.masks import check_mask_size, object_ids, read_mask
+from napari_sam2_probe.video.mask_folder import MaskFolder
+from napari_sam2_probe.video.masks import check_mask_size
 from napari_sam2_probe.video.source import check_frame_idx
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from napari_sam2_probe.video.masks import Labels
 
 
@@ -37,7 +40,7 @@ class Sequence:
 
     def __init__(self, frames: FolderSource, annotations: Path | None) -> None:
         self.frames = frames
-        self._annotations = annotations
+        self._masks = None if annotations is None else MaskFolder(annotations)
 
     @property
     def name(self) -> str:
@@ -49,10 +52,26 @@ class Sequence:
         """The length in frames."""
         return self.frames.num_frames
 
-    def has_mask(self, frame_idx: int) -> bool:
-        """Return whether there is a mask file for frame `frame_idx`."""
+    @property
+    def masks_per_object(self) -> bool:
+        """Whether each object has mask files of its own, so that objects may overlap (SA-V)."""
+        return self._masks is not None and self._masks.per_object
+
+    def fingerprint(self) -> str:
+        """Return a hash that changes when frames or masks do; cheap, so not of every pixel."""
+        masks = self._masks.fingerprint() if self._masks is not None and self._masks.stems else "no masks"
+        return hashlib.sha256(f"{self.frames.fingerprint()}\n{masks}\n".encode()).hexdigest()
+
+    def has_mask(self, frame_idx: int, object_id: int | None = None) -> bool:
+        """Return whether there is a mask file for frame `frame_idx`; for this object, if one is named."""
         check_frame_idx(self.frames, frame_idx)
-        return self.frames.files[frame_idx].stem in self._mask_files
+        return self._masks is not None and self._masks.has(self.frames.files[frame_idx].stem, object_id)
+
+    def annotated_frames(self, object_id: int | None = None) -> list[int]:
+        """Return the frames that have a mask file; that could hold this object, if one is named."""
+        if self._masks is None:
+            return []
+        return [t for t, file in enumerate(self.frames.files) if self._masks.has(file.stem, object_id)]
 
     def mask(self, frame_idx: int) -> Labels | None:
         """Return the label image of frame `frame_idx`, (H, W), or None where the frame has no mask.
@@ -65,47 +84,41 @@ class Sequence:
         InputError
             If there is no such frame, or its mask can't be read or is not as large as the video.
         """
-        check_frame_idx(self.frames, frame_idx)
-        files = self._mask_files.get(self.frames.files[frame_idx].stem)
-        if files is None:
+        if not self.has_mask(frame_idx):
             return None
-        masks = []
-        for file in files.values():
-            masks.append(read_mask(file))
-            check_mask_size(masks[-1], self.frames, where=file)
-        if None in files:
-            return masks[0]
-        ids = [object_id for object_id in files if object_id is not None]
-        labels = np.zeros(masks[0].shape, dtype=np.uint8 if max(ids) <= 255 else np.uint16)
-        for object_id, mask in zip(ids, masks, strict=True):
-            labels[mask != 0] = object_id
+        assert self._masks is not None
+        stem = self.frames.files[frame_idx].stem
+        labels = self._masks.labels(stem)
+        if labels is not None:
+            check_mask_size(labels, self.frames, where=self._masks.files(stem)[0])
         return labels
 
+    def object_mask(self, frame_idx: int, object_id: int) -> NDArray[np.bool_] | None:
+        """Return the pixels of one object on frame `frame_idx`, (H, W) bool, or None where it has no mask file.
+
+        Unlike in `mask`, nothing is lost where objects overlap.
+
+        Raises
+        ------
+        InputError
+            As in `mask`.
+        """
+        if not self.has_mask(frame_idx, object_id):
+            return None
+        assert self._masks is not None
+        stem = self.frames.files[frame_idx].stem
+        mask = self._masks.object_mask(stem, object_id)
+        if mask is not None:
+            check_mask_size(mask, self.frames, where=self._masks.files(stem)[0])
+        return mask
+
     def object_ids(self) -> list[int]:
-        """Return the ids of all objects of the sequence in rising order; the first call reads all its masks."""
+        """Return the ids of all objects of the sequence in rising order; the first call may read all its masks."""
         return list(self._object_ids)
 
     @cached_property
     def _object_ids(self) -> list[int]:
-        ids: set[int] = set()
-        for file in self.frames.files:
-            for object_id, mask in self._mask_files.get(file.stem, {}).items():
-                ids.update(object_ids(read_mask(mask)) if object_id is None else [object_id])
-        return sorted(ids)
-
-    @cached_property
-    def _mask_files(self) -> dict[str, dict[int | None, Path]]:
-        """The mask files of each stem, by object id; None stands for a file that holds all objects."""
-        if self._annotations is None:
-            return {}
-        files: dict[str, dict[int | None, Path]] = {}
-        for file in self._annotations.glob("*.png"):
-            files.setdefault(file.stem, {})[None] = file
-        if not files:
-            for file in sorted(self._annotations.glob("*/*.png")):
-                if file.parent.name.isdecimal():
-                    files.setdefault(file.stem, {})[int(file.parent.name) + 1] = file
-        return files
+        return [] if self._masks is None else self._masks.object_ids()
 
 
 class DavisDataset:

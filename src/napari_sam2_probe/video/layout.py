@@ -6,6 +6,8 @@ data set              frames                                      masks
 DAVIS 2016, 2017      ``JPEGImages/<resolution>/<name>``          ``Annotations/<resolution>/<name>``
 MOSE, YouTube-VOS,    ``[<split>/]JPEGImages/<name>``             ``[<split>/]Annotations/<name>``
 LVOS
+YouTube-VOS at 30     ``<split>_all_frames/JPEGImages/<name>``    ``<split>/Annotations/<name>``
+frames a second
 SA-V                  ``[<split>/]JPEGImages_24fps/<name>``       ``[<split>/]Annotations_6fps/<name>/<object>``
 ====================  ==========================================  =========================================
 """
@@ -20,6 +22,9 @@ from napari_sam2_probe.video.images import is_image_file
 
 RESOLUTIONS = ("480p", "Full-Resolution", "1080p")
 """The resolution folders of DAVIS; 1080p is the name of the full resolution in 2016."""
+
+ALL_FRAMES = "_all_frames"
+"""Ends the name of a YouTube-VOS split that holds every frame; its masks are those of the split without it."""
 
 # The folder of the frames, and where its masks may lie.
 _FOLDERS: dict[str, tuple[str, ...]] = {
@@ -107,9 +112,10 @@ def find_annotations(folder: Path | str) -> Path | None:
     folder = Path(folder).absolute()
     for above in (folder, *folder.parents):
         for masks in _FOLDERS.get(above.name, ()):
-            candidate = above.parent / masks / folder.relative_to(above)
-            if candidate.is_dir():
-                return candidate
+            for split in (above.parent, above.parent.with_name(above.parent.name.removesuffix(ALL_FRAMES))):
+                candidate = split / masks / folder.relative_to(above)
+                if candidate.is_dir():
+                    return candidate
     return None
 
 

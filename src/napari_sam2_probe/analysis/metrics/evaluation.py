@@ -14,7 +14,7 @@ from napari_sam2_probe.analysis.metrics.summary import Summary, summarize
 from napari_sam2_probe.common.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
 
@@ -97,13 +97,24 @@ class SequenceEvaluator:
             np.equal(prediction, object_id, out=predicted_mask)
             scores.append(score_masks(true_mask, predicted_mask))
 
+    @property
+    def object_ids(self) -> tuple[int, ...]:
+        """The objects that are scored now."""
+        return tuple(self._scores)
+
+    def add_object(self, object_id: int) -> None:
+        """Score another object on the frames that are added from now on."""
+        self._scores.setdefault(object_id, [])
+
     def conclude(self) -> tuple[ObjectScores, ...]:
-        """Return the scores of every object over the frames added so far, at least one."""
-        concluded = []
-        for object_id, scores in self._scores.items():
-            region, boundary = np.array(scores, dtype=np.float64).T.copy()
-            concluded.append(ObjectScores(object_id, region, boundary, summarize(region), summarize(boundary)))
-        return tuple(concluded)
+        """Return the scores of every object over the frames added so far; one without any is left out."""
+        return tuple(object_scores(object_id, scores) for object_id, scores in self._scores.items() if scores)
+
+
+def object_scores(object_id: int, scores: Sequence[tuple[float, float]]) -> ObjectScores:
+    """Summarize J and F of one object on each of its scored frames, at least one."""
+    region, boundary = np.array(scores, dtype=np.float64).T.copy()
+    return ObjectScores(object_id, region, boundary, summarize(region), summarize(boundary))
 
 
 def score_masks(ground_truth: NDArray[np.bool_], prediction: NDArray[np.bool_]) -> tuple[float, float]:

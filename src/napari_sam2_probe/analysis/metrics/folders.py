@@ -5,29 +5,29 @@ from __future__ import annotations
 import csv
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from napari_sam2_probe.analysis.metrics.evaluation import ObjectScores, SequenceEvaluator
-from napari_sam2_probe.analysis.metrics.summary import Summary
+import numpy as np
+
+from napari_sam2_probe.analysis.metrics.evaluation import (
+    ObjectScores,
+    SequenceEvaluator,
+    object_scores,
+    score_masks,
+)
+from napari_sam2_probe.analysis.metrics.pairs import SequencePair, pair_sequences
+from napari_sam2_probe.analysis.metrics.table import SCORE_COLUMNS, mean_summary, score_cells
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.common.files import atomic_path
 from napari_sam2_probe.common.progress import Progress, ProgressCallback, ignore_progress
 from napari_sam2_probe.video.masks import VOID, object_ids, read_mask
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Generator
 
-_CSV_COLUMNS = (
-    "sequence",
-    "object_id",
-    "J_mean",
-    "J_recall",
-    "J_decay",
-    "F_mean",
-    "F_recall",
-    "F_decay",
-    "JF_mean",
-)
+    from numpy.typing import NDArray
+
+    from napari_sam2_probe.analysis.metrics.summary import Summary
 
 
 @dataclass(frozen=True)
@@ -45,12 +45,12 @@ class DatasetScores:
     @property
     def region(self) -> Summary:
         """The means over all objects of J's mean (mIoU), recall and decay."""
-        return _mean_summary([scores.region for scores in self._objects])
+        return mean_summary([scores.region for scores in self._objects])
 
     @property
     def boundary(self) -> Summary:
         """The means over all objects of F's mean, recall and decay."""
-        return _mean_summary([scores.boundary for scores in self._objects])
+        return mean_summary([scores.boundary for scores in self._objects])
 
     @property
     def jf_mean(self) -> float:
@@ -63,12 +63,12 @@ class DatasetScores:
 
     def rows(self) -> list[dict[str, str | int | float]]:
         """Return one row an object and a last row ``global``, with the columns that `write_csv` writes."""
-        rows = [
-            _row(name, scores.object_id, scores.region, scores.boundary, scores.jf_mean)
+        rows: list[dict[str, str | int | float]] = [
+            {"sequence": name, "object_id": scores.object_id, **score_cells(scores.region, scores.boundary)}
             for name, sequence in self.sequences.items()
             for scores in sequence
         ]
-        return [*rows, _row("global", "", self.region, self.boundary, self.jf_mean)]
+        return [*rows, {"sequence": "global", "object_id": "", **score_cells(self.region, self.boundary)}]
 
     def write_csv(self, path: Path | str) -> None:
         """Write `rows` with full precision; the file is whole or not there."""
@@ -76,7 +76,7 @@ class DatasetScores:
             atomic_path(path) as temporary,
             temporary.open("w", newline="", encoding="utf-8") as file,
         ):
-            writer = csv.DictWriter(file, _CSV_COLUMNS, lineterminator="\n")
+            writer = csv.DictWriter(file, ("sequence", "object_id", *SCORE_COLUMNS), lineterminator="\n")
             writer.writeheader()
             writer.writerows(self.rows())
 
@@ -89,11 +89,15 @@ def evaluate_folders(
     The first and the last frame of each sequence are left out. The objects are those up to the highest id of the
     first ground-truth mask. Void pixels (255) belong to no object.
 
+    Beyond DAVIS: an object with a higher id that appears later (YouTube-VOS, LVOS) is scored after the frame it
+    appears on. Where each object has a folder of masks (SA-V), it is scored by itself on its own frames, as SA-V's
+    evaluation does.
+
     Parameters
     ----------
     ground_truth
-        A folder with one folder of mask PNGs a sequence, or a DAVIS root. Its frames are those that are scored, so
-        sparse annotations are fine.
+        A folder with one folder of masks a sequence, or the root of a data set. Its frames are those that are
+        scored, so sparse annotations are fine.
     predictions
         A folder with the same names.
     progress
@@ -104,164 +108,77 @@ def evaluate_folders(
     InputError
         If a sequence, a frame or an object can't be matched, sizes differ, or a mask can't be read.
     """
-    sequences = pair_sequences(Path(ground_truth), Path(predictions))
-    total = sum(len(frames.scored) for frames in sequences)
-    done = 0
+    pairs = pair_sequences(Path(ground_truth), Path(predictions))
+    total = sum(pair.num_steps for pair in pairs)
     scores: dict[str, tuple[ObjectScores, ...]] = {}
-    for frames in sequences:
-        evaluator = SequenceEvaluator(range(1, frames.num_objects + 1))
-        for name in frames.scored:
-            _add_frame(evaluator, frames, name)
+    done = 0
+    for pair in pairs:
+        steps = _score_label_images(pair) if None in pair.scored else _score_each_object(pair)
+        # A generator that yields once a frame and returns the scores.
+        while True:
+            try:
+                next(steps)
+            except StopIteration as end:
+                scores[pair.name] = end.value
+                break
             done += 1
             progress(Progress(done, total, "scoring masks", "frame"))
-        scores[frames.ground_truth.name] = evaluator.conclude()
     return DatasetScores(scores)
 
 
-@dataclass(frozen=True)
-class SequencePair:
-    """A sequence's ground truth and its prediction.
-
-    Attributes
-    ----------
-    ground_truth, prediction
-        Two folders of mask PNGs.
-    scored
-        The file names of the frames that are scored: all of the ground truth but the first and the last.
-    num_objects
-        The highest id of the first ground-truth mask.
-    holds_ids
-        Whether the ground truth holds ids, not just 0 and 255.
-    """
-
-    ground_truth: Path
-    prediction: Path
-    scored: tuple[str, ...]
-    num_objects: int
-    holds_ids: bool
-
-
-def pair_sequences(ground_truth: Path, predictions: Path) -> list[SequencePair]:
-    """Match the sequences of two folders, and check names before any frame is scored.
-
-    All sequences of the ground truth have to be predicted, or exactly those of one of a DAVIS root's lists
-    (``ImageSets/*/*.txt``), such as ``val``. Predictions of other sequences are ignored.
-
-    Raises
-    ------
-    InputError
-        If something is missing.
-    """
-    for folder, what in ((ground_truth, "ground truth"), (predictions, "predictions")):
-        if not folder.is_dir():
-            raise InputError(f"There is no folder {folder}: give the folder of the {what}.")
-    annotations = _annotations_folder(ground_truth)
-    names = _sequence_names(annotations)
-    predicted = {child.name for child in predictions.iterdir() if child.is_dir()}
-    missing = [name for name in names if name not in predicted]
-    if missing:
-        names = _covered_list(annotations, predicted.intersection(names))
-        if not names:
-            more = f" (and {len(missing) - 1} more)" if len(missing) > 1 else ""
+def _score_label_images(pair: SequencePair) -> Generator[None, None, tuple[ObjectScores, ...]]:
+    highest = max(pair.first_ids, default=0)
+    evaluator = SequenceEvaluator(range(1, highest + 1))
+    unknown: dict[int, Path] = {}
+    for stem in pair.scored[None]:
+        true_file, predicted_file = pair.ground_truth.files(stem)[0], pair.prediction.path / f"{stem}.png"
+        true_mask = read_mask(true_file, several_objects=pair.holds_ids)
+        predicted_mask = pair.prediction.labels(stem)
+        assert predicted_mask is not None
+        _check_sizes(true_mask, predicted_mask, predicted_file)
+        if int(predicted_mask.max()) > highest:
+            for object_id in set(np.unique(predicted_mask).tolist()) - {0, *evaluator.object_ids}:
+                unknown.setdefault(object_id, predicted_file)
+        evaluator.add_frame(true_mask, predicted_mask)
+        if int(true_mask.max()) > highest:
+            for object_id in object_ids(true_mask):
+                evaluator.add_object(object_id)
+        yield
+    last = object_ids(read_mask(pair.ground_truth.files(pair.ground_truth.stems[-1])[0]))
+    for object_id, file in unknown.items():
+        if object_id not in (*evaluator.object_ids, *last):
+            what = "void pixels (255)" if object_id == VOID else f"the object {object_id}"
             raise InputError(
-                f"The sequence {missing[0]}{more} is in {annotations} but not in {predictions}: predict it, or leave "
-                "its folder out of the ground truth."
+                f"The predicted mask {file} holds {what}, but the ground truth of the sequence only has objects up to "
+                f"{max(evaluator.object_ids)}: predict only these."
             )
-    return [_pair_frames(annotations / name, predictions / name) for name in names]
+    return evaluator.conclude()
 
 
-def _annotations_folder(folder: Path) -> Path:
-    for name in ("Annotations", "480p"):
-        if (folder / name).is_dir():
-            folder = folder / name
-    return folder
+def _score_each_object(pair: SequencePair) -> Generator[None, None, tuple[ObjectScores, ...]]:
+    concluded = []
+    for object_id, stems in pair.scored.items():
+        assert object_id is not None
+        scores = []
+        for stem in stems:
+            true_mask = pair.ground_truth.object_mask(stem, object_id)
+            predicted_mask = pair.prediction.object_mask(stem, object_id)
+            assert true_mask is not None
+            assert predicted_mask is not None
+            _check_sizes(true_mask, predicted_mask, pair.prediction.path / f"{stem}.png")
+            scores.append(score_masks(true_mask, predicted_mask))
+            yield
+        concluded.append(object_scores(object_id, scores))
+    return tuple(concluded)
 
 
-def _sequence_names(annotations: Path) -> list[str]:
-    names = sorted(child.name for child in annotations.iterdir() if child.is_dir() and any(child.glob("*.png")))
-    if not names:
-        hint = "give its parent folder" if any(annotations.glob("*.png")) else "give a folder of such folders"
-        raise InputError(f"{annotations} holds no folder of mask PNGs: {hint}.")
-    return names
-
-
-def _covered_list(annotations: Path, predicted: set[str]) -> list[str]:
-    root = annotations.parent.parent if annotations.name == "480p" else annotations.parent
-    for path in sorted(root.glob("ImageSets/*/*.txt")):
-        if predicted and set(path.read_text(encoding="utf-8").split()) == predicted:
-            return sorted(predicted)
-    return []
-
-
-def _pair_frames(ground_truth: Path, prediction: Path) -> SequencePair:
-    names = sorted(path.name for path in ground_truth.glob("*.png"))
-    scored = names[1:-1]
-    if not scored:
-        raise InputError(
-            f"{ground_truth} holds {len(names)} masks, but the first and the last are not scored: give at least 3."
-        )
-    missing = [name for name in scored if not (prediction / name).is_file()]
-    if missing:
-        more = f" (and {len(missing) - 1} more)" if len(missing) > 1 else ""
-        raise InputError(
-            f"The predicted mask {prediction / missing[0]}{more} is missing: predict every frame that has a "
-            "ground-truth mask."
-        )
-    first = read_mask(ground_truth / names[0], several_objects=True)
-    ids = object_ids(read_mask(ground_truth / names[0]))
-    if not ids:
-        raise InputError(
-            f"The first ground-truth mask {ground_truth / names[0]} holds no object, so there is nothing to score: "
-            "leave this sequence out."
-        )
-    # The first mask tells what 255 means in all of them.
-    holds_ids = bool((first == ids[0]).any())
-    return SequencePair(ground_truth, prediction, tuple(scored), max(ids), holds_ids)
-
-
-def _add_frame(evaluator: SequenceEvaluator, frames: SequencePair, name: str) -> None:
-    true_mask = read_mask(frames.ground_truth / name, several_objects=frames.holds_ids)
-    predicted_mask = read_mask(frames.prediction / name)
+def _check_sizes(true_mask: NDArray[Any], predicted_mask: NDArray[Any], file: Path) -> None:
     if true_mask.shape != predicted_mask.shape:
         raise InputError(
-            f"The predicted mask {frames.prediction / name} is {_size(predicted_mask.shape)} but its ground truth is "
+            f"The predicted mask {file} is {_size(predicted_mask.shape)} but its ground truth is "
             f"{_size(true_mask.shape)}: predict at the size of the ground truth."
         )
-    highest = int(predicted_mask.max())
-    if highest > frames.num_objects:
-        what = "void pixels (255)" if highest == VOID else f"the object {highest}"
-        raise InputError(
-            f"The predicted mask {frames.prediction / name} holds {what}, but the first ground-truth mask of the "
-            f"sequence only has objects up to {frames.num_objects}: predict only these."
-        )
-    evaluator.add_frame(true_mask, predicted_mask)
 
 
 def _size(shape: tuple[int, ...]) -> str:
     return f"{shape[1]}x{shape[0]}"
-
-
-def _row(
-    sequence: str, object_id: int | str, region: Summary, boundary: Summary, jf_mean: float
-) -> dict[str, str | int | float]:
-    values = (
-        sequence,
-        object_id,
-        region.mean,
-        region.recall,
-        region.decay,
-        boundary.mean,
-        boundary.recall,
-        boundary.decay,
-        jf_mean,
-    )
-    return dict(zip(_CSV_COLUMNS, values, strict=True))
-
-
-def _mean_summary(summaries: Sequence[Summary]) -> Summary:
-    count = len(summaries)
-    return Summary(
-        mean=sum(s.mean for s in summaries) / count,
-        recall=sum(s.recall for s in summaries) / count,
-        decay=sum(s.decay for s in summaries) / count,
-    )

@@ -1,0 +1,118 @@
+"""The masks of one sequence: a PNG a frame, or a folder of them for each object (SA-V)."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_sam2_probe.common.errors import InputError
+from napari_sam2_probe.video.fingerprint import fingerprint_files
+from napari_sam2_probe.video.masks import object_ids, read_mask
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from napari_sam2_probe.video.masks import Labels
+
+
+class MaskFolder:
+    """Mask files by the stem of the frame they belong to.
+
+    Making one lists files and reads none. Where each object has a folder of its own, object ``000`` is id 1, and the
+    masks of several objects may overlap.
+
+    Parameters
+    ----------
+    path
+        Holds ``<stem>.png``, or ``<object>/<stem>.png`` with objects named by numbers.
+
+    Attributes
+    ----------
+    path
+        As given.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._whole = {file.stem: file for file in sorted(path.glob("*.png"))}
+        self._per_object: dict[int, dict[str, Path]] = {}
+        if not self._whole:
+            for file in sorted(path.glob("*/*.png")):
+                if file.parent.name.isdecimal():
+                    self._per_object.setdefault(int(file.parent.name) + 1, {})[file.stem] = file
+
+    @property
+    def per_object(self) -> bool:
+        """Whether each object has a folder of its own, so that masks may overlap."""
+        return bool(self._per_object)
+
+    @cached_property
+    def stems(self) -> tuple[str, ...]:
+        """The stems of all frames with a mask, sorted."""
+        parts: list[dict[str, Path]] = [self._whole, *self._per_object.values()]
+        return tuple(sorted({stem for part in parts for stem in part}))
+
+    def files(self, stem: str) -> list[Path]:
+        """Return the mask files of a frame: one, or one for each object."""
+        if stem in self._whole:
+            return [self._whole[stem]]
+        return [files[stem] for files in self._per_object.values() if stem in files]
+
+    def fingerprint(self) -> str:
+        """Return a hash (hex SHA-256) of all names and sizes and of the bytes of the first, middle and last file."""
+        return fingerprint_files([file for stem in self.stems for file in self.files(stem)])
+
+    def has(self, stem: str, object_id: int | None = None) -> bool:
+        """Return whether there is a mask file for a frame; for this object of it, if one is named."""
+        if object_id is None or not self.per_object:
+            return bool(self.files(stem))
+        return stem in self._per_object.get(object_id, {})
+
+    def labels(self, stem: str) -> Labels | None:
+        """Return the label image (H, W) of a frame, or None without a file; of objects that overlap the later wins.
+
+        Raises
+        ------
+        InputError
+            If a file can't be read, or the masks of a frame differ in size.
+        """
+        if not self.per_object:
+            return read_mask(self._whole[stem]) if stem in self._whole else None
+        labels: Labels | None = None
+        for object_id in self._per_object:
+            mask = self.object_mask(stem, object_id)
+            if mask is None:
+                continue
+            if labels is None:
+                labels = np.zeros(mask.shape, np.uint8 if max(self._per_object) <= 255 else np.uint16)
+            if labels.shape != mask.shape:
+                raise InputError(f"The masks of {stem} in {self.path} differ in size: make them as large as the video.")
+            labels[mask] = object_id
+        return labels
+
+    def object_mask(self, stem: str, object_id: int) -> NDArray[np.bool_] | None:
+        """Return the pixels (H, W) of one object, bool; None where there is no file that could hold it.
+
+        Raises
+        ------
+        InputError
+            If the file can't be read.
+        """
+        if not self.has(stem, object_id):
+            return None
+        mask: NDArray[np.bool_]
+        if self.per_object:
+            mask = read_mask(self._per_object[object_id][stem]) != 0
+        else:
+            mask = read_mask(self._whole[stem]) == object_id
+        return mask
+
+    def object_ids(self) -> list[int]:
+        """Return the ids of all objects in rising order; without a folder for each, all masks are read."""
+        if self.per_object:
+            return sorted(self._per_object)
+        return sorted({label for file in self._whole.values() for label in object_ids(read_mask(file))})
