@@ -1,13 +1,15 @@
 """Measure the sample model: ``python -m tools.sample_model.evaluate --weights FILE --davis ROOT --out RESULT.json``.
 
 Tracking is the project's own session on the stock flags. J of a video is the mean over tracked frames (the prompted
-frame is left out) in which the object is visible.
+frame is left out) in which the object is visible. Intervals are 95 %, by a bootstrap that draws whole clips (or whole
+sequences). Held-out clips keep one mix of events, whatever training's is, so that results can be compared.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,11 +19,19 @@ import torch
 from PIL import Image
 from scipy.ndimage import distance_transform_edt
 
+from napari_sam2_probe.analysis.auroc import auroc_estimate
+from napari_sam2_probe.analysis.bootstrap import Estimate, mean_estimate
+from napari_sam2_probe.probe.recorder import ProbeRecorder
 from napari_sam2_probe.tracking.checkpoints import CheckpointFile
 from napari_sam2_probe.tracking.loading import build_model
 from napari_sam2_probe.tracking.prompts import Prompt
 from napari_sam2_probe.tracking.session import VideoSession
+from napari_sam2_probe.transforms.dataset import make_dataset
+from napari_sam2_probe.transforms.options import read_options
+from napari_sam2_probe.transforms.plan import Order
+from napari_sam2_probe.transforms.registry import KINDS, load_kind
 from napari_sam2_probe.video.array import ArraySource
+from napari_sam2_probe.video.davis import DavisDataset
 from tools.sample_model.bank import build_bank
 from tools.sample_model.model import CONFIG
 from tools.sample_model.render import ClipRenderer
@@ -38,6 +48,7 @@ if TYPE_CHECKING:
 LENGTH = 28
 EVENT = (12, 16)
 PACE = 0.5
+_EVENT_PROBABILITY = (0.58, 0.13, 0.13, 0.08, 0.08)
 _SEED = 20_000
 
 
@@ -98,6 +109,21 @@ def _frame_overlaps(truth: Masks, found: Masks) -> NDArray[np.float64]:
     return np.array([overlap(a, b) if a.any() else np.nan for a, b in zip(truth[1:], found[1:], strict=True)])
 
 
+def _mean_overlap(values: NDArray[np.float64]) -> float:
+    """Mean of frames' overlaps; NaN where the object is visible in none."""
+    return float(np.nanmean(values)) if np.isfinite(values).any() else float("nan")
+
+
+def _row(name: str, estimate: Estimate) -> dict[str, Any]:
+    """A number and its interval, as results hold them."""
+    return {name: estimate.value, f"{name} interval": [estimate.low, estimate.high]}
+
+
+def held_out_renderer() -> ClipRenderer:
+    """Clips of photographs, textures and outlines that are not in training."""
+    return ClipRenderer(build_bank("held_out", crops=60, count=200), event_probability=_EVENT_PROBABILITY)
+
+
 def _clips(renderer: ClipRenderer, count: int, **options: Any) -> Iterator[tuple[Frames, Masks]]:
     """Held-out clips, rendered in pairs so that a cut has another scene to show."""
     for index in range(-(-count // 2)):
@@ -107,38 +133,42 @@ def _clips(renderer: ClipRenderer, count: int, **options: Any) -> Iterator[tuple
             yield frames, batch.masks[b].numpy()
 
 
-def rendered(model: Any, renderer: ClipRenderer, count: int, kind: str) -> dict[str, float]:
-    """J on held-out clips, as training's mix of events, by the kind of prompt."""
-    values, copied = [], []
+def rendered(model: Any, renderer: ClipRenderer, count: int, kind: str) -> dict[str, Any]:
+    """J on held-out clips with their mix of events, by the kind of prompt."""
+    values, copied, first = [], [], []
     for frames, truth in _clips(renderer, count):
         found, _ = track(model, frames, truth[0], PROMPTS[kind])
-        values.append(np.nanmean(_frame_overlaps(truth, found)))
-        copied.append(np.nanmean(_frame_overlaps(truth, np.broadcast_to(truth[0], truth.shape))))
-    return {"J": float(np.nanmean(values)), "copying": float(np.nanmean(copied)), "clips": len(values)}
+        first.append(overlap(truth[0], found[0]))
+        values.append(_mean_overlap(_frame_overlaps(truth, found)))
+        copied.append(_mean_overlap(_frame_overlaps(truth, np.broadcast_to(truth[0], truth.shape))))
+    return _row("J", mean_estimate(values, np.arange(len(values)))) | {
+        "copying": float(np.nanmean(copied)),
+        "first frame": float(np.mean(first)),
+        "clips": len(values),
+    }
 
 
-def absence(model: Any, renderer: ClipRenderer, count: int, event: str) -> dict[str, float]:
+def absence(model: Any, renderer: ClipRenderer, count: int, event: str) -> dict[str, Any]:
     """AUROC of the object score against absence in frames 12-15, and J after it against before."""
-    from sklearn.metrics import roc_auc_score
-
-    present, scores, before, after, alarms = [], [], [], [], []
-    for frames, truth in _clips(renderer, count, event=event, event_frames=EVENT):
+    present, scores, clips, before, after, alarms = [], [], [], [], [], []
+    for index, (frames, truth) in enumerate(_clips(renderer, count, event=event, event_frames=EVENT)):
         found, score = track(model, frames, truth[0])
         visible = truth.any((1, 2))
         present.extend(visible[1:])
         scores.extend(score[1:])
+        clips.extend([index] * len(score[1:]))
         values = _frame_overlaps(truth, found)
-        before.append(np.nanmean(values[: EVENT[0] - 1]))
-        if visible[EVENT[1] :].any():
-            after.append(np.nanmean(values[EVENT[1] - 1 :]))
+        before.append(_mean_overlap(values[: EVENT[0] - 1]))
+        after.append(_mean_overlap(values[EVENT[1] - 1 :]))
         alarms.append(found[EVENT[0] : EVENT[1]].any((1, 2)).mean())
-    return {
-        "AUROC": float(roc_auc_score(present, scores)),
-        "prefix J": float(np.nanmean(before)),
-        "suffix J": float(np.nanmean(after)),
-        "mask on absent frames": float(np.mean(alarms)),
-        "clips": len(before),
-    }
+    everything = np.arange(len(before))
+    return (
+        _row("AUROC", auroc_estimate(scores, present, clips))
+        | _row("prefix J", mean_estimate(before, everything))
+        | _row("suffix J", mean_estimate(after, everything))
+        | _row("suffix minus prefix", mean_estimate(np.subtract(after, before), everything))
+        | {"mask on absent frames": float(np.mean(alarms)), "clips": len(before)}
+    )
 
 
 def sequences(root: Path, length: int) -> Iterator[tuple[str, Frames, NDArray[np.uint8]]]:
@@ -155,9 +185,8 @@ def dataset(model: Any, root: Path, length: int, names: set[str] | None = None) 
 
     Where objects are out of sight in some frames, also the AUROC of the object score.
     """
-    from sklearn.metrics import roc_auc_score
-
-    rows, visible, scores = {}, [], []
+    rows: dict[str, dict[str, float]] = {}
+    visible, scores, places = [], [], []
     for name, frames, labels in sequences(root, length):
         if names is not None and name not in names:
             continue
@@ -165,23 +194,39 @@ def dataset(model: Any, root: Path, length: int, names: set[str] | None = None) 
         for label in np.unique(labels[0][(labels[0] > 0) & (labels[0] < 255)]):
             truth = labels == label
             found, score = track(model, frames, truth[0])
-            values.append(np.nanmean(_frame_overlaps(truth, found)))
-            copied.append(np.nanmean(_frame_overlaps(truth, np.broadcast_to(truth[0], truth.shape))))
+            values.append(_mean_overlap(_frame_overlaps(truth, found)))
+            copied.append(_mean_overlap(_frame_overlaps(truth, np.broadcast_to(truth[0], truth.shape))))
             visible.extend(truth.any((1, 2))[1:])
             scores.extend(score[1:])
+            places.extend([name] * len(score[1:]))
         rows[name] = {"J": float(np.mean(values)), "copying": float(np.mean(copied)), "objects": len(values)}
-    result: dict[str, Any] = {k: float(np.mean([row[k] for row in rows.values()])) for k in ("J", "copying")}
+    result = _row("J", mean_estimate([row["J"] for row in rows.values()], list(rows)))
+    result["copying"] = float(np.mean([row["copying"] for row in rows.values()]))
     if not all(visible):
-        result["AUROC"] = float(roc_auc_score(visible, scores))
+        result |= _row("AUROC", auroc_estimate(scores, visible, places))
     return result | {"sequences": rows}
 
 
-def speed(model: Any, root: Path) -> float:
-    """Seconds a tracked frame, reading and resizing included."""
+def transformed(model: Any, kind: str, count: int, seed: int = 0) -> dict[str, Any]:
+    """The same for clips of one kind, made from the sample videos."""
+    order = Order(kind=kind, seed=seed, options=read_options(kind, load_kind(kind).OPTIONS, {}))
+    with tempfile.TemporaryDirectory() as folder:
+        make_dataset(DavisDataset(CONFIG.parents[1]), folder, order, count, workers=1)
+        return dataset(model, Path(folder), LENGTH)
+
+
+def speed(model: Any, root: Path) -> dict[str, float]:
+    """Seconds a tracked frame, with reading, resizing and the probe: by the clock, and of the processor."""
     _, frames, labels = next(sequences(root, LENGTH))
-    begin = time.perf_counter()
-    track(model, frames, labels[0] == labels[0].max())
-    return (time.perf_counter() - begin) / len(frames)
+    begin, spent = time.perf_counter(), time.process_time()
+    recorder = ProbeRecorder(len(frames))
+    with VideoSession(model, ArraySource(frames), observer=recorder) as session:
+        _by_mask(session, labels[0] == labels[0].max())
+        for _ in session.propagate():
+            recorder.take()
+    recorder.close()
+    wall, processor = time.perf_counter() - begin, time.process_time() - spent
+    return {"clock": wall / len(frames), "processor": processor / len(frames)}
 
 
 def load(weights: Path) -> Any:
@@ -196,7 +241,9 @@ def main() -> None:
     parser.add_argument("--davis", type=Path)
     parser.add_argument("--names", nargs="*", help="only these DAVIS sequences")
     parser.add_argument("--folders", type=Path, nargs="*", default=[], help="more folders in DAVIS's layout")
+    parser.add_argument("--kinds", type=int, default=10, help="clips of each kind made from the sample videos")
     parser.add_argument("--clips", type=int, default=200, help="held-out clips; 0 leaves them out")
+    parser.add_argument("--other-clips", type=int, help="held-out clips of each prompt but the mask, and of each event")
     parser.add_argument("--frames", type=int, default=LENGTH, help="of each DAVIS or sample sequence")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--out", type=Path)
@@ -216,12 +263,18 @@ def main() -> None:
         record("DAVIS", dataset(model, options.davis, options.frames, set(options.names) if options.names else None))
     for folder in options.folders:
         record(folder.name, dataset(model, folder, options.frames))
-    if options.clips:
-        renderer = ClipRenderer(build_bank("held_out", crops=60, count=200))
-        for kind in PROMPTS:
-            record(f"rendered, {kind}", rendered(model, renderer, options.clips, kind))
-        for event in ("cut", "removal"):
-            record(event, absence(model, renderer, options.clips, event))
+    others = options.clips if options.other_clips is None else options.other_clips
+    renderer = held_out_renderer() if options.clips or others else None
+    for prompt in PROMPTS:
+        count = options.clips if prompt == "mask" else others
+        if renderer is not None and count:
+            record(f"rendered, {prompt}", rendered(model, renderer, count, prompt))
+    for event in ("cut", "removal"):
+        if renderer is not None and others:
+            record(event, absence(model, renderer, others, event))
+    for kind in KINDS:
+        if options.kinds:
+            record(f"sample data, {kind}", transformed(model, kind, options.kinds))
     print(json.dumps(results, indent=1))
 
 

@@ -103,11 +103,10 @@ def _walk(rng: np.random.Generator, frames: int, shape: tuple[int, ...] = ()) ->
 
 
 class ClipRenderer:
-    """Renders batches of clips of ``size`` pixels from a bank."""
+    """Renders batches of clips of ``size`` pixels from a bank, with a mix of ``EVENTS``."""
 
-    def __init__(self, bank: Bank, size: int = SIZE) -> None:
-        self._bank = bank
-        self._size = size
+    def __init__(self, bank: Bank, size: int = SIZE, event_probability: tuple[float, ...] = _EVENT_PROBABILITY) -> None:
+        self._bank, self._size, self._event_probability = bank, size, event_probability
 
     def render(
         self,
@@ -141,7 +140,7 @@ class ClipRenderer:
         during = np.zeros((clips, frames), bool)
         events: list[Event] = []
         for b in range(clips):
-            kind = event or EVENTS[rng.choice(len(EVENTS), p=_EVENT_PROBABILITY)]
+            kind = event or EVENTS[rng.choice(len(EVENTS), p=self._event_probability)]
             if frames > 1 and kind != "none":
                 first, end = event_frames or (int(rng.integers(1, frames)), frames)
                 if event_frames is None and rng.random() < 0.6:
