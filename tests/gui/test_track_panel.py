@@ -4,6 +4,7 @@ import time
 
 import numpy as np
 import pytest
+from hands import click_canvas
 from napari.utils.notifications import notification_manager
 from qtpy.QtCore import QPoint, Qt, QTimer
 from qtpy.QtWidgets import QApplication, QCheckBox, QComboBox, QLabel, QListWidget, QPushButton, QWidget
@@ -57,18 +58,7 @@ class Desk:
 
     def click_canvas(self, layer, place):
         """Click with the mouse where a place of a layer is drawn."""
-        canvas = self.viewer.window._qt_viewer.canvas
-        world = layer.data_to_world(place)
-        for _ in range(3):
-            QApplication.processEvents()
-        y, x = world[-2:]
-        (cy, cx), zoom = self.viewer.camera.center[-2:], self.viewer.camera.zoom
-        width, height = canvas._scene_canvas.size
-        at = QPoint(round(width / 2 + (x - cx) * zoom), round(height / 2 + (y - cy) * zoom))
-        native = canvas.native
-        self.qtbot.mouseMove(native, at)
-        self.qtbot.mousePress(native, Qt.MouseButton.LeftButton, pos=at)
-        self.qtbot.mouseRelease(native, Qt.MouseButton.LeftButton, pos=at)
+        click_canvas(self.qtbot, self.viewer, layer, place)
 
     def key(self, key, modifiers=Qt.KeyboardModifier.NoModifier):
         self.qtbot.keyClick(self.viewer.window._qt_viewer.canvas.native, key, modifiers)
@@ -334,6 +324,35 @@ def test_an_end_while_tracking_is_clean(desk, how):
     assert not run.finished
     assert run.info["live"] is None
     assert 2 < run.tracked.sum() < 60
+
+
+def test_a_video_that_was_left_is_as_it_was(desk):
+    first = desk.add_video(frames=4)
+    points = desk.controller.prompts.show_points()
+    points.add((0, 12, 20))
+    desk.settle()
+    desk.press("forward")
+    desk.until(lambda: desk.controller.phase is Phase.IDLE)
+    masks, states = desk.masks(), desk.controller.prompts.states
+    tracked = masks.data[:]
+    scores = desk.controller.scores.object_scores(1).copy()
+    desk.controller.objects.change(1, name="cat")
+    desk.add_video(frames=3)
+    assert desk.controller.prompts.states == {}
+    assert not np.isfinite(desk.controller.scores.object_scores(1)).any()
+    assert desk.controller.objects[1].name == "Object 1"
+    use_video(desk.viewer, video_from_layer(first))
+    assert desk.controller.prompts.states == states
+    assert desk.controller.objects[1].name == "cat"
+    np.testing.assert_array_equal(desk.controller.scores.object_scores(1), scores)
+    # A correction goes on with what there was.
+    points.add((3, 30, 30))
+    desk.settle()
+    desk.until(lambda: len(find_runs(desk.folder)) == 2)
+    assert desk.masks() is masks
+    np.testing.assert_array_equal(masks.data[:3], tracked[:3])
+    desk.viewer.layers.remove(first)
+    assert desk.controller.video is None
 
 
 def test_an_unfinished_run_is_offered_and_gone_on_with(desk, make_napari_viewer, qtbot):

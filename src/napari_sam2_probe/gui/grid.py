@@ -5,6 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary, ref
 
+import numpy as np
+
+from napari_sam2_probe.gui.layers import METADATA_KEY
 from napari_sam2_probe.gui.map_layers import grid_arrangement, map_of
 from napari_sam2_probe.gui.run_layers import run_content
 
@@ -18,12 +21,17 @@ if TYPE_CHECKING:
 
 
 class MapGrid:
-    """Puts the visible layers of a viewer into cells: video and maps in the order of the paper, others after them."""
+    """Puts the visible layers of a viewer into cells: video and maps in the order of the paper, others after them.
+
+    Prompts, and what lies elsewhere in the world, such as the clean twin beside a clip, are hidden meanwhile: every
+    cell shows the same piece of the world.
+    """
 
     def __init__(self, viewer: napari.Viewer) -> None:
         self._viewer = viewer
         self._before: list[ref[Layer]] | None = None
         self._opacities: WeakKeyDictionary[Layer, float] = WeakKeyDictionary()
+        self._hidden: list[ref[Layer]] = []
 
     @property
     def model(self) -> Any:
@@ -31,11 +39,22 @@ class MapGrid:
         canvas = getattr(self._viewer, "canvas", None)
         return self._viewer.grid if canvas is None else canvas.grid
 
-    def show(self, path: Path) -> None:
-        """Show the grid with the layers of a run first."""
+    def show(self, path: Path, over: Layer | None) -> None:
+        """Show the grid with the layers of a run first.
+
+        Parameters
+        ----------
+        path
+            The run.
+        over
+            A layer that lies where the run's video lies; None: nothing is hidden.
+        """
         self._before = [ref(layer) for layer in self._viewer.layers]
+        if over is not None:
+            self._hide_others(over)
         self.model.enabled = True
         self.arrange(path)
+        self._fit(over)
 
     def hide(self) -> None:
         """Show the layers over one another again, in the order in which they were."""
@@ -49,6 +68,11 @@ class MapGrid:
             if layer.opacity == 1:
                 layer.opacity = opacity
         self._opacities.clear()
+        for weak in self._hidden:
+            if (layer := weak()) is not None:
+                layer.visible = True
+        self._hidden = []
+        self._fit(None)
 
     def arrange(self, path: Path) -> None:
         """Order layers anew after maps were shown or hidden; nothing if the grid was not shown by `show`."""
@@ -66,6 +90,20 @@ class MapGrid:
         # Hidden layers come last: older versions of napari keep cells for them.
         self._put_first([visible[k] for k in order])
 
+    def _hide_others(self, over: Layer) -> None:
+        for layer in self._viewer.layers:
+            prompts = layer.metadata.get(METADATA_KEY, {}).get("content") == "prompts"
+            if layer.visible and (prompts or not _lies_over(layer, over)):
+                layer.visible = False
+                self._hidden.append(ref(layer))
+
+    def _fit(self, over: Layer | None) -> None:
+        try:
+            self._viewer.reset_view(**({} if over is None else {"layers": [over]}))
+        except TypeError:
+            # napari before 0.7 looks at everything.
+            self._viewer.reset_view()
+
     def _put_first(self, layers: list[Layer]) -> None:
         for index, layer in enumerate(layers):
             self._viewer.layers.move(self._viewer.layers.index(layer), index)
@@ -73,6 +111,15 @@ class MapGrid:
 
 def _held(layer: Layer, path: Path) -> MapOf | str | None:
     content = run_content(layer)
-    if content is None or content["run"] != str(path):
-        return None
-    return map_of(layer) or content.get("content")
+    if content is None:
+        # The video that is tracked now is no layer of the run; what lies elsewhere is hidden.
+        return "video" if layer.metadata.get(METADATA_KEY, {}).get("content") == "video" else None
+    return (map_of(layer) or content.get("content")) if content["run"] == str(path) else None
+
+
+def _lies_over(layer: Layer, other: Layer) -> bool:
+    """Whether a layer covers most of another."""
+    (top, left), (bottom, right) = other.extent.world[:, -2:]
+    own = layer.extent.world[:, -2:]
+    shared = np.minimum(own[1], (bottom, right)) - np.maximum(own[0], (top, left))
+    return bool((shared > 0).all() and shared.prod() > 0.5 * (bottom - top) * (right - left))

@@ -15,6 +15,8 @@ from napari_sam2_probe.gui.state import VideoEntry, state_of
 from napari_sam2_probe.video import ArraySource, FolderSource, Sequence, find_annotations, open_video
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import napari
     from napari.layers import Image, Layer
 
@@ -100,6 +102,37 @@ def use_video(viewer: napari.Viewer, entry: VideoEntry) -> VideoEntry:
 
     emitter.connect(forget)
     return entry
+
+
+def watch_videos(viewer: napari.Viewer) -> None:
+    """Work on the first video that was opened with its source (a sample, a sequence), as long as on no other.
+
+    Every panel that needs a video may ask for it.
+    """
+    if viewer in _WATCHED:
+        return
+    _WATCHED[viewer] = callback = _adopter(viewer)
+    viewer.layers.events.inserted.connect(callback)
+    callback()
+
+
+_WATCHED: weakref.WeakKeyDictionary[napari.Viewer, Callable[..., None]] = weakref.WeakKeyDictionary()
+
+
+def _adopter(viewer: napari.Viewer) -> Callable[..., None]:
+    weak = weakref.ref(viewer)
+
+    def adopt(_: Any = None) -> None:
+        viewer = weak()
+        if viewer is None or state_of(viewer).video is not None:
+            return
+        for layer in viewer.layers:
+            about = layer.metadata.get(METADATA_KEY, {})
+            if about.get("content") == VIDEO and about.get("source") is not None and "run" not in about:
+                use_video(viewer, video_from_layer(layer))
+                return
+
+    return adopt
 
 
 def is_video_layer(layer: Layer) -> bool:

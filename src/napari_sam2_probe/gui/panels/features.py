@@ -6,9 +6,19 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import Qt
+from qtpy.QtCore import Qt, QTimer
 from qtpy.QtGui import QAction
-from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QMenu, QPushButton, QScrollArea, QSizePolicy, QVBoxLayout
+from qtpy.QtWidgets import (
+    QDockWidget,
+    QFileDialog,
+    QHBoxLayout,
+    QMainWindow,
+    QMenu,
+    QPushButton,
+    QScrollArea,
+    QSizePolicy,
+    QVBoxLayout,
+)
 
 from napari_sam2_probe.figures.features import ALL_POSITIONS, FEATURES
 from napari_sam2_probe.gui.dock_figures import features_figure
@@ -29,6 +39,8 @@ SHOWN_AT_FIRST = ("1", "2", "3", "4", "5")
 LOGARITHMIC_AT_FIRST = ("long_term_l2",)
 ROW_HEIGHT = 84
 LEGEND_HEIGHT = 52
+DOCK_HEIGHT = 300
+"""Pixels of the window that the panel asks for when it is opened: two rows, the legend and the buttons."""
 FILES = "PNG picture (*.png);;SVG drawing (*.svg);;PDF (*.pdf);;CSV table (*.csv)"
 
 
@@ -42,6 +54,8 @@ class FeaturesPanel(RunPanel):
         # Else napari pushes the panel to the top of its dock.
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
         self._shown: FeaturesShown | None = None
+        self._placing: QTimer | None = QTimer(self, singleShot=True, interval=0)
+        self._placing.timeout.connect(self._move_below)
         self._object = ObjectBox()
         self._object.chosen.connect(self._choose_object)
         self._positions = _menu_of(
@@ -85,6 +99,12 @@ class FeaturesPanel(RunPanel):
         """The features on a logarithmic axis."""
         return _checked(self._log)
 
+    def showEvent(self, event: Any) -> None:
+        """Move below the canvas when it is first seen: three columns of plots are wide; Qt calls it."""
+        super().showEvent(event)
+        if self._placing is not None:
+            self._placing.start()
+
     def refresh(self) -> None:
         """Read the features of the runs that are looked at, and draw them."""
         entries, obj_id = self.state.compared_runs, self.state.obj_id
@@ -95,6 +115,15 @@ class FeaturesPanel(RunPanel):
         shown, positions, log = self._shown, self.positions, self.log
         if shown is not None:
             self.background.submit("save", lambda: save_features(path, shown, positions, log), say_saved)
+
+    def _move_below(self) -> None:
+        # napari has one place for the panels of plugins, at the right. From then on the user decides.
+        self._placing = None
+        dock, window = self.parent(), self.window()
+        if isinstance(dock, QDockWidget) and isinstance(window, QMainWindow) and not dock.isFloating():
+            window.addDockWidget(Qt.DockWidgetArea.BottomDockWidgetArea, dock)
+            window.resizeDocks([dock], [DOCK_HEIGHT], Qt.Orientation.Vertical)
+            dock.show()
 
     def _show(self, shown: FeaturesShown) -> None:
         self._shown = shown

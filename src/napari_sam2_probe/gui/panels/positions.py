@@ -274,7 +274,7 @@ class PositionsPanel(RunPanel):
 
     def _toggle_grid(self, on: bool) -> None:
         if self._run is not None:
-            self._grid.show(self._run.path) if on else self._grid.hide()
+            self._grid.show(self._run.path, self.video_layer) if on else self._grid.hide()
 
     def _on_grid(self, _: Any) -> None:
         self._grid_button.setChecked(self._grid.model.enabled)

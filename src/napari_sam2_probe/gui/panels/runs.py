@@ -165,6 +165,8 @@ class RunsPanel(QWidget):
             font = item.font()
             font.setBold(current is not None and item.data(SUMMARY).path.resolve() == current.path.resolve())
             item.setFont(font)
+        # Bold lines may need more of them, which Qt doesn't notice by itself.
+        self.list.doItemsLayout()
 
     def _update_buttons(self) -> None:
         runs = self._selected()
@@ -265,7 +267,9 @@ class RunsPanel(QWidget):
 
 def _describe(run: RunSummary, *, live: bool) -> str:
     note = "growing" if live else "" if run.finished else "unfinished"
-    about = " · ".join(part for part in (run.video, run.transform, run.model) if part)
+    # A clip that was made here is named by its kind already.
+    transform = "" if run.video.endswith(run.transform) else run.transform
+    about = " · ".join(part for part in (run.video, transform, run.model) if part)
     when = " · ".join(part for part in (run.started[:16].replace("T", " "), note) if part)
     return "\n".join(line for line in (run.title, about, when) if line)
 

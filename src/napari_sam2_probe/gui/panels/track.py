@@ -32,7 +32,7 @@ from napari_sam2_probe.gui.panels.track_scores import ScoreStrip
 from napari_sam2_probe.gui.state import state_of
 from napari_sam2_probe.gui.time_axis import show_frame, shown_frame
 from napari_sam2_probe.gui.tracking.controller import Phase, TrackController
-from napari_sam2_probe.gui.videos import is_video_layer, use_video, video_from_layer
+from napari_sam2_probe.gui.videos import is_video_layer, use_video, video_from_layer, watch_videos
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -79,6 +79,7 @@ class TrackPanel(QWidget):
         self.resume = ResumeRow(self.controller)
         self._build()
 
+        watch_videos(viewer)
         self._listen(viewer)
         self._fill_layers()
         self._on_video(self.controller.video)

@@ -9,7 +9,7 @@ from qtpy.QtWidgets import QHBoxLayout, QLabel, QMenu, QPushButton, QWidget
 
 from napari_sam2_probe.common.errors import ProbeError
 from napari_sam2_probe.gui.background import Background
-from napari_sam2_probe.gui.tracking.autosave import UnfinishedRun, unfinished_runs
+from napari_sam2_probe.gui.tracking.autosave import UnfinishedRun, set_aside, unfinished_runs
 from napari_sam2_probe.gui.videos import add_video, read_video
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ class ResumeRow(QWidget):
         self.setVisible(False)
 
     def _set_aside(self, run: UnfinishedRun, *_: Any) -> None:
-        run.set_aside("")
+        set_aside(run.path, "")
         self.look()
 
 

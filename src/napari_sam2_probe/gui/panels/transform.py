@@ -38,6 +38,7 @@ from napari_sam2_probe.gui.jobs import JobState
 from napari_sam2_probe.gui.panels.job_row import JobRow
 from napari_sam2_probe.gui.panels.option_form import OptionForm
 from napari_sam2_probe.gui.state import state_of
+from napari_sam2_probe.gui.videos import watch_videos
 from napari_sam2_probe.transforms.plan import Order
 from napari_sam2_probe.transforms.recipe import DEFAULT_LENGTHS
 from napari_sam2_probe.transforms.registry import KINDS, load_kind
@@ -83,6 +84,7 @@ class TransformPanel(QWidget):
         self._build()
         self._offer_options()
         self.connections.add(self.state.video_changed, self._on_video_changed)
+        watch_videos(self.viewer)
         self._on_video_changed(self.state.video)
 
     @property

@@ -26,7 +26,7 @@ from napari_sam2_probe.gui.connections import Connections
 from napari_sam2_probe.gui.layers import METADATA_KEY
 from napari_sam2_probe.gui.sequence_list import SequenceList
 from napari_sam2_probe.gui.state import VideoEntry, state_of
-from napari_sam2_probe.gui.videos import VIDEO, add_video, read_video, use_video, video_from_layer
+from napari_sam2_probe.gui.videos import VIDEO, add_video, read_video, use_video, video_from_layer, watch_videos
 from napari_sam2_probe.video import DavisDataset
 from napari_sam2_probe.video.file import VIDEO_SUFFIXES
 
@@ -61,6 +61,7 @@ class VideoPanel(QWidget):
         self.connections.add(viewer.layers.events.removed, self._list_layers)
         self.connections.add(viewer.layers.events.reordered, self._list_layers)
         self.connections.add(self.state.video_changed, self._on_video_changed)
+        watch_videos(viewer)
         self._list_layers()
         self._on_video_changed(self.state.video)
         self.open_path(sample_data_folder())

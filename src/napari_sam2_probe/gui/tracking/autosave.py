@@ -69,12 +69,6 @@ class UnfinishedRun:
         states = {(p.frame_idx, p.obj_id): PromptState.of(p, chosen.get((p.frame_idx, p.obj_id))) for p in prompts}
         return states, {int(obj_id): name for obj_id, name in info.get("object_names", {}).items()}
 
-    def set_aside(self, continued_in: str) -> None:
-        """Note that another run goes on with this one, so that it is not offered again; nothing is deleted."""
-        info = _info(self.path)
-        if info is not None:
-            atomic_write_text(self.path / INFO, json.dumps(info | {"continued_in": continued_in}, indent=2) + "\n")
-
 
 def unfinished_runs(runs_folder: Path) -> list[UnfinishedRun]:
     """Return the unfinished runs in a folder whose video can still be there, the latest first."""
@@ -82,6 +76,13 @@ def unfinished_runs(runs_folder: Path) -> list[UnfinishedRun]:
         return []
     found = (_unfinished(path) for path in runs_folder.iterdir() if is_run(path))
     return sorted((run for run in found if run is not None), key=lambda run: run.started, reverse=True)
+
+
+def set_aside(path: Path, continued_in: str) -> None:
+    """Note in a run that another one goes on with it, so that it is not offered again; nothing is deleted."""
+    info = _info(path)
+    if info is not None:
+        atomic_write_text(path / INFO, json.dumps(info | {"continued_in": continued_in}, indent=2) + "\n")
 
 
 def mark_of_this_process() -> dict[str, Any]:

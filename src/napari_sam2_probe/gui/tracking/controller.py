@@ -18,7 +18,8 @@ from napari_sam2_probe.gui.prompt_layers import PromptLayers
 from napari_sam2_probe.gui.state import RunEntry, state_of
 from napari_sam2_probe.gui.time_axis import show_frame
 from napari_sam2_probe.gui.tracking import events
-from napari_sam2_probe.gui.tracking.autosave import default_runs_folder
+from napari_sam2_probe.gui.tracking.autosave import default_runs_folder, set_aside
+from napari_sam2_probe.gui.tracking.desk import Desks, VideoDesk
 from napari_sam2_probe.gui.tracking.inbox import Inbox
 from napari_sam2_probe.gui.tracking.live import LiveRun
 from napari_sam2_probe.gui.tracking.objects import ObjectList
@@ -28,7 +29,7 @@ from napari_sam2_probe.gui.tracking.shelf import ModelShelf
 from napari_sam2_probe.tracking.loaded import ModelChoice
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Callable, Generator
 
     import napari
 
@@ -82,18 +83,15 @@ class TrackController:
         self._viewer = ref(viewer)
         self.state = state_of(viewer)
         self.objects = ObjectList()
-        self.prompts: PromptLayers | None = None
-        self.scores: ScoreTable | None = None
         self.choice: ModelChoice | None = ModelChoice()
         self.runs_folder: Path = default_runs_folder()
         self.follow = True
-        self._video: VideoEntry | None = None
-        self._result: ResultLayer | None = None
+        self._desk: VideoDesk | None = None
+        self._desks = Desks()
         self._live: LiveRun | None = None
         self._inbox = Inbox()
         self._shelf = ModelShelf()
         self._entry: RunEntry | None = None
-        self._earlier: UnfinishedRun | None = None
         self._job: Job | None = None
         self._phase = Phase.IDLE
         self._steps: deque[tuple[float, int]] = deque(maxlen=12)
@@ -111,7 +109,17 @@ class TrackController:
     @property
     def video(self) -> VideoEntry | None:
         """The video that is worked on."""
-        return self._video
+        return None if self._desk is None else self._desk.video
+
+    @property
+    def prompts(self) -> PromptLayers | None:
+        """What is said about its objects."""
+        return None if self._desk is None else self._desk.prompts
+
+    @property
+    def scores(self) -> ScoreTable | None:
+        """What is known of its frames."""
+        return None if self._desk is None else self._desk.scores
 
     @property
     def viewer(self) -> napari.Viewer | None:
@@ -130,6 +138,9 @@ class TrackController:
         if choice != self.choice:
             self.choice = choice
             self._drop_live()
+            if self._desk is not None:
+                # Masks of another model are not this one's.
+                self._desk.earlier = None
 
     def use_runs_folder(self, folder: Path | str) -> None:
         """Keep the next runs in another folder."""
@@ -141,9 +152,9 @@ class TrackController:
 
     def propagate(self, direction: RunDirection, *_: Any) -> None:
         """Track all objects through the video, or to its beginning."""
-        if self._video is None or self._phase is Phase.TRACKING:
+        if self._desk is None or self._phase is Phase.TRACKING:
             return
-        if not (self.prompts and self.prompts.states):
+        if not self._desk.prompts.states:
             self.refused.emit("Nothing to track yet: click on the object, draw a box around it, or paint it first.")
             return
         live = self._get_live()
@@ -172,20 +183,21 @@ class TrackController:
 
     def restore(self, run: UnfinishedRun) -> None:
         """Go on with a run that was left unfinished: its prompts are said again and its masks shown."""
-        if self.prompts is None:
+        if self._desk is None:
             return
         states, names = run.restore()
         self._drop_live()
-        self._earlier = run
+        self._desk.earlier = run.path
         self.objects.reset({obj_id: names.get(obj_id, f"Object {obj_id}") for _, obj_id in states} | names)
         self.state.obj_id = self.objects.entries[0].obj_id
-        self.prompts.restore(states)
+        self._desk.prompts.restore(states)
 
     def close(self) -> None:
         """End whatever runs, without waiting for it; calling it twice is harmless."""
         self._connections.close()
         self._drop_live()
-        self._let_go_of_video()
+        self._leave_desk()
+        self._desks.close()
 
     def shut_down(self) -> None:
         """End whatever runs and wait for it: the window closes."""
@@ -197,52 +209,54 @@ class TrackController:
     # The video.
 
     def _set_video(self, video: VideoEntry | None) -> None:
-        if video is self._video:
+        if video is self.video:
             return
         self._drop_live()
-        self._let_go_of_video()
+        self._leave_desk()
         viewer = self._viewer()
-        self._video = video
-        self.objects.reset()
-        if video is not None and viewer is not None:
-            self.scores = ScoreTable(video.source.num_frames)
-            self.prompts = PromptLayers(viewer, video)
-            self.prompts.set_object(self.state.obj_id)
-            self.prompts.changed.connect(self._on_prompts)
-            self.prompts.refused.connect(self._on_refused)
-            self._result = ResultLayer(viewer, video, self._on_redraw)
-        self.state.obj_id = 1
-        self.video_changed.emit(video)
+        if video is None or viewer is None:
+            self.objects.reset()
+            self.state.obj_id = 1
+        else:
+            self._desk = self._desks.take(video) or _new_desk(viewer, video, self._on_redraw)
+            self._desk.video = video
+            self.objects.restore(self._desk.objects)
+            self._desk.prompts.changed.connect(self._on_prompts)
+            self._desk.prompts.refused.connect(self._on_refused)
+            self.state.obj_id = self._desk.obj_id
+            self._desk.prompts.set_object(self.state.obj_id)
+        self.video_changed.emit(self.video)
 
-    def _let_go_of_video(self) -> None:
-        if self._live is not None:
-            self._live.close()
-            self._live = None
-        if self.prompts is not None:
-            self.prompts.changed.disconnect(self._on_prompts)
-            self.prompts.close()
-        if self._result is not None:
-            self._result.close()
-        self.prompts = self.scores = self._result = self._video = self._earlier = None
+    def _leave_desk(self) -> None:
+        desk, self._desk = self._desk, None
+        if desk is None:
+            return
+        desk.prompts.changed.disconnect(self._on_prompts)
+        desk.prompts.refused.disconnect(self._on_refused)
+        desk.objects, desk.obj_id = self.objects.entries, self.state.obj_id
+        viewer = self._viewer()
+        if viewer is not None and desk.video.layer in viewer.layers:
+            self._desks.keep(desk)
+        else:
+            desk.close()
 
     def _on_layer_removed(self, event: Any) -> None:
-        if self._video is not None and event.value is self._video.layer:
+        self._desks.drop(event.value)
+        if self._desk is not None and event.value is self._desk.video.layer:
             self.state.video = None
 
     # The live run.
 
     def _get_live(self) -> LiveRun | None:
         """Return the live run, a new one if there is none; None where it can't be."""
-        assert self._video is not None
-        assert self.prompts is not None
+        assert self._desk is not None
         if self.choice is None:
             self.refused.emit("The chosen model is not on this machine: download it, or choose another one.")
             return None
         if self._live is None:
             self._inbox = Inbox()
-            self._inbox.put(self.prompts.states)
-            earlier = None if self._earlier is None else self._earlier.path
-            video = self._video
+            self._inbox.put(self._desk.prompts.states)
+            video, earlier = self._desk.video, self._desk.earlier
             self._live = LiveRun(
                 video.source, self.choice, self.runs_folder, self._shelf, self._inbox, earlier, video.known
             )
@@ -257,7 +271,8 @@ class TrackController:
         if self._job is not None:
             self.state.jobs.cancel(self._job)
         entry, self._entry = self._entry, None
-        self._earlier = None
+        if self._desk is not None and entry is not None:
+            self._desk.earlier = entry.path
         self._set_phase(Phase.IDLE)
 
         def close() -> Generator[Any, None, None]:
@@ -267,7 +282,7 @@ class TrackController:
         def closed(state: JobState) -> None:
             # A queue that was closed has not begun this.
             live.close()
-            if self._video is None:
+            if self._desk is None:
                 self._shelf.clear()
             if self._closing or entry is None:
                 return
@@ -281,8 +296,7 @@ class TrackController:
     def _submit(self, title: str, work: Any, phase: Phase) -> None:
         live = self._live
         assert live is not None
-        assert self._video is not None
-        name = self._video.source.name
+        name = live.source.name
         job = Job(f"{title} {name}", work)
         job.on_result = partial(self._on_event, live)
         job.on_end = partial(self._on_end, job, phase)
@@ -330,19 +344,20 @@ class TrackController:
     def _on_looks(self) -> None:
         if self.prompts is not None:
             self.prompts.set_looks(self.objects.colours, self.objects.hidden)
-        if self._result is not None:
-            self._result.recolour(self.objects.colormap())
+        if self._desk is not None:
+            self._desk.result.recolour(self.objects.colormap())
         if self._live is not None:
             self._live.name_objects(self.objects.names)
 
     # What jobs say.
 
     def _on_event(self, live: LiveRun, event: Any) -> None:
-        if live is not self._live or self._result is None or self.scores is None:
+        desk = self._desk
+        if live is not self._live or desk is None:
             return
         if isinstance(event, events.FrameShown):
-            self.scores.take(event)
-            self._result.frame_changed(event.frame_idx)
+            desk.scores.take(event)
+            desk.result.frame_changed(event.frame_idx)
             if event.tracked and self.follow:
                 self._show_frame(event.frame_idx)
         elif isinstance(event, events.FramesSaved) and self._entry is not None:
@@ -353,28 +368,28 @@ class TrackController:
         elif isinstance(event, events.Refused):
             self.refused.emit(event.reason)
         elif isinstance(event, events.Ready):
-            self._result.show(event.masks, self.objects.colormap())
+            desk.result.show(event.masks, self.objects.colormap())
             if event.note:
                 self.told.emit(event.note)
         elif isinstance(event, events.RunStarted):
-            self._on_run_started(event.path)
+            self._on_run_started(desk, event.path)
         elif isinstance(event, events.Paused):
             self._set_phase(Phase.PAUSED)
 
-    def _on_run_started(self, path: Path) -> None:
-        assert self._result is not None
-        self._result.tell_run(path)
+    def _on_run_started(self, desk: VideoDesk, path: Path) -> None:
+        desk.result.tell_run(path)
         self._entry = self.state.add_run(RunEntry(path, path.name, live=True))
-        if self._earlier is not None:
-            self._earlier.set_aside(path.name)
+        if desk.earlier is not None:
+            set_aside(desk.earlier, path.name)
+            desk.earlier = None
 
     def _show_frame(self, frame_idx: int) -> None:
         viewer = self._viewer()
         now = time.monotonic()
         # No more often than masks are drawn.
-        if viewer is not None and self._video is not None and now - self._followed > 0.1:
+        if viewer is not None and self._desk is not None and now - self._followed > 0.1:
             self._followed = now
-            show_frame(viewer, frame_idx, self._video.layer)
+            show_frame(viewer, frame_idx, self._desk.video.layer)
 
     def _on_end(self, job: Job, phase: Phase, state: JobState) -> None:
         if job is not self._job:
@@ -405,3 +420,8 @@ class TrackController:
         if phase is not self._phase:
             self._phase = phase
             self.phase_changed.emit(phase)
+
+
+def _new_desk(viewer: napari.Viewer, video: VideoEntry, on_redraw: Callable[[], None]) -> VideoDesk:
+    prompts, result = PromptLayers(viewer, video), ResultLayer(viewer, video, on_redraw)
+    return VideoDesk(video, prompts, result, ScoreTable(video.source.num_frames))

@@ -169,6 +169,7 @@ class LiveRun:
 
         from napari_sam2_probe.gui.tracking.edits import SessionEdits
         from napari_sam2_probe.probe.recorder import ProbeRecorder
+        from napari_sam2_probe.runs import is_run
         from napari_sam2_probe.runs.known import OBJECT_OF_INTEREST, find_known_frames
         from napari_sam2_probe.tracking.session import VideoSession
 
@@ -182,7 +183,7 @@ class LiveRun:
         self._session = VideoSession(self._loaded.model, source, self._loaded.session_options(), self._recorder)
         self._edits = SessionEdits(self._session)
         yield Ready(self._masks, self._note())
-        if self._earlier is not None:
+        if self._earlier is not None and is_run(self._earlier):
             yield from self._show_earlier(self._earlier)
 
     def _note(self) -> str:

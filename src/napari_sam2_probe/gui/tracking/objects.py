@@ -10,7 +10,7 @@ from psygnal import Signal
 from napari_sam2_probe.figures.style import object_colour
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from napari.utils.colormaps import DirectLabelColormap
 
@@ -105,6 +105,14 @@ class ObjectList:
         chosen = names or {1: "Object 1"}
         self._entries = {obj_id: ObjectEntry(obj_id, name, object_colour(obj_id)) for obj_id, name in chosen.items()}
         self.changed.emit()
+
+    def restore(self, entries: Sequence[ObjectEntry]) -> None:
+        """Begin anew with these objects as they were, or with a single new one."""
+        self._entries = {entry.obj_id: entry for entry in entries}
+        if entries:
+            self.changed.emit()
+        else:
+            self.reset()
 
     def colormap(self) -> DirectLabelColormap:
         """Return the colours of a labels layer, in which hidden objects are transparent."""
