@@ -12,11 +12,19 @@ from made_tracks import CHANNELS, made_tracks, pointers_of
 from safetensors.numpy import load_file, save_file
 
 from napari_sam2_probe.analysis.boxes import box_edges, box_iou, boxes_to_pixels
-from napari_sam2_probe.analysis.decoder import DecoderOptions, decoder_of_estimator, fit_decoder, fit_estimator
+from napari_sam2_probe.analysis.decoder import (
+    DEFAULT_WEIGHT_DECAY,
+    WEIGHT_DECAYS,
+    DecoderOptions,
+    choose_weight_decay,
+    decoder_of_estimator,
+    fit_decoder,
+    fit_estimator,
+)
 from napari_sam2_probe.analysis.decoder_file import load_decoder, save_decoder
 from napari_sam2_probe.common.errors import InputError
 
-OPTIONS = DecoderOptions(hidden=(16, 8), weight_decay=0.1, iterations=200, num_resamples=200)
+OPTIONS = DecoderOptions(hidden=(16, 8), weight_decay=0.001, iterations=200, num_resamples=200)
 SHA = "ab" * 32
 
 
@@ -87,7 +95,16 @@ class TestFitting:
     def test_pointers_that_know_nothing_gain_nothing(self, tracks):
         rng = np.random.default_rng(0)
         deaf = [replace(t, pointers=rng.normal(0, 1, t.pointers.shape).astype(np.float32)) for t in tracks]
-        assert fit_decoder(deaf, "made", SHA, replace(OPTIONS, weight_decay=100)).report.gain.value < 0.05
+        assert fit_decoder(deaf, "made", SHA, replace(OPTIONS, weight_decay=1.0)).report.gain.value < 0.05
+
+    def test_weight_decay_follows_what_pointers_know(self, tracks):
+        rng = np.random.default_rng(0)
+        deaf = [replace(t, pointers=rng.normal(0, 1, t.pointers.shape).astype(np.float32)) for t in tracks]
+        open_options = replace(OPTIONS, weight_decay=None, iterations=60)
+        of_clear, of_deaf = (fit_decoder(t, "made", SHA, open_options).options.weight_decay for t in (tracks, deaf))
+        assert of_clear < of_deaf
+        assert {of_clear, of_deaf} <= set(WEIGHT_DECAYS)
+        assert choose_weight_decay(tracks[:1], open_options) == DEFAULT_WEIGHT_DECAY
 
     def test_report_is_about_the_held_out(self, tracks):
         chosen = fit_decoder(tracks, "made", SHA, OPTIONS, held_out=["sequence-02", "sequence-05", "elsewhere"])

@@ -22,6 +22,16 @@ if TYPE_CHECKING:
 
     from napari_sam2_probe.analysis.pointer_tracks import PointerTrack
 
+WEIGHT_DECAYS = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
+"""What is tried where no weight decay is given."""
+
+DEFAULT_WEIGHT_DECAY = 0.1
+"""What is taken where none is given and there are too few sequences to choose by."""
+
+# Neighbouring frames tell much the same, so a choice of weight decay needs no more than these.
+_FRAMES_TO_CHOOSE_BY = 1500
+_FOLDS_TO_CHOOSE_BY = 4
+
 SIDES = ("left", "top", "right", "bottom")
 """What the four numbers of a box are."""
 
@@ -35,7 +45,9 @@ class DecoderOptions:
     hidden
         Units of the hidden layers (ReLU).
     weight_decay
-        L2 penalty on the weights (scikit-learn's ``alpha``).
+        Half of this times the squared weights is added to half the mean squared error (of standardised edges). None:
+        the one of `WEIGHT_DECAYS` that decodes best in a cross-validation over the sequences it is fitted to, those
+        held out not among them. With few objects that is a strong one, and little more than the mean box is decoded.
     iterations
         At most as many steps of L-BFGS.
     held_out_share
@@ -47,7 +59,7 @@ class DecoderOptions:
     """
 
     hidden: tuple[int, ...] = (64,)
-    weight_decay: float = 30.0
+    weight_decay: float | None = None
     iterations: int = 400
     held_out_share: float = 0.25
     num_resamples: int = 1000
@@ -234,9 +246,42 @@ def fit_decoder(
             f"{len(chosen)} of {len(names)} sequences are held out, which leaves none to "
             f"{'fit the decoder to' if judged_on else 'judge the decoder on'}: name some of them."
         )
+    if options.weight_decay is None:
+        options = replace(options, weight_decay=choose_weight_decay(fitted_to, options))
     pointers, boxes = _joined(fitted_to)
     decoder = decoder_of_estimator(fit_estimator(pointers, boxes, options), checkpoint, sha256, options)
     return replace(decoder, report=judge_decoder(decoder, fitted_to, judged_on))
+
+
+def choose_weight_decay(tracks: Sequence[PointerTrack], options: DecoderOptions) -> float:
+    """Return the one of `WEIGHT_DECAYS` that decodes boxes of sequences not fitted to best.
+
+    Parameters
+    ----------
+    tracks
+        What a decoder is to be fitted to; with a single sequence there is nothing to compare on, and the answer is
+        `DEFAULT_WEIGHT_DECAY`.
+    options
+        How it is fitted otherwise.
+    """
+    names = sorted({track.sequence for track in tracks})
+    if len(names) < 2:
+        return DEFAULT_WEIGHT_DECAY
+    pointers, boxes = _joined(tracks)
+    sequences = np.concatenate([np.full(len(track.frames), track.sequence) for track in tracks])
+    some = np.linspace(0, len(boxes) - 1, min(len(boxes), _FRAMES_TO_CHOOSE_BY)).astype(np.int64)
+    pointers, boxes, sequences = pointers[some], boxes[some], sequences[some]
+    shuffled = np.random.default_rng(options.seed).permutation(names)
+    folds = [np.isin(sequences, part) for part in np.array_split(shuffled, min(_FOLDS_TO_CHOOSE_BY, len(names)))]
+    folds = [fold for fold in folds if fold.any() and not fold.all()]
+    iou = np.zeros(len(WEIGHT_DECAYS))
+    for index, decay in enumerate(WEIGHT_DECAYS):
+        for fold in folds:
+            estimator = fit_estimator(pointers[~fold], boxes[~fold], replace(options, weight_decay=decay))
+            decoded = decoder_of_estimator(estimator, "", None).decode(pointers[fold])
+            iou[index] += box_iou(np.clip(decoded, 0, 1), boxes[fold]).sum()
+    # Of equally good ones the strongest.
+    return WEIGHT_DECAYS[len(iou) - 1 - int(np.argmax(iou[::-1]))]
 
 
 def fit_estimator(pointers: NDArray[np.floating], boxes: NDArray[np.float64], options: DecoderOptions) -> Any:
@@ -260,10 +305,12 @@ def fit_estimator(pointers: NDArray[np.floating], boxes: NDArray[np.float64], op
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
+    decay = DEFAULT_WEIGHT_DECAY if options.weight_decay is None else options.weight_decay
     network = MLPRegressor(
         hidden_layer_sizes=options.hidden,
         solver="lbfgs",
-        alpha=options.weight_decay,
+        # scikit-learn divides by the number of frames.
+        alpha=decay * len(boxes),
         max_iter=options.iterations,
         max_fun=10 * options.iterations,
         random_state=options.seed,

@@ -39,7 +39,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     fit.add_argument("--hidden", default="64", metavar="N[,N]", help="units of the hidden layers (default %(default)s)")
     fit.add_argument(
-        "--weight-decay", type=float, metavar="X", help="L2 penalty on the weights (default: that of the package)"
+        "--weight-decay",
+        type=float,
+        metavar="X",
+        help="penalty on squared weights (default: chosen by cross-validation)",
     )
     fit.add_argument("--seed", type=int, default=0, help="draws held-out sequences and first weights (default 0)")
     add_model_options(fit)
@@ -63,7 +66,7 @@ def describe(decoder: BoxDecoder) -> str:
     layers = [decoder.num_channels, *(len(biases) for biases in decoder.biases)]
     lines = [
         f"Decodes object pointers of the checkpoint {decoder.checkpoint} ({model}).",
-        f"Layers: {' -> '.join(map(str, layers))}, weight decay {decoder.options.weight_decay:g}, "
+        f"Layers: {' -> '.join(map(str, layers))}, weight decay {decoder.options.weight_decay}, "
         f"seed {decoder.options.seed}.",
     ]
     if decoder.report is not None:
@@ -119,8 +122,8 @@ def _options(arguments: argparse.Namespace) -> DecoderOptions:
         raise InputError(f"--held-out {arguments.held_out:g}: give a share between 0 and 1.")
     if not 0 <= arguments.seed < 2**32:
         raise InputError(f"--seed {arguments.seed} can't be used: give a whole number from 0 to {2**32 - 1}.")
-    decay = DecoderOptions().weight_decay if arguments.weight_decay is None else arguments.weight_decay
-    if not 0 <= decay < float("inf"):
+    decay = arguments.weight_decay
+    if decay is not None and not 0 <= decay < float("inf"):
         raise InputError(f"--weight-decay {decay:g}: give a number that is not negative.")
     if arguments.max_frames is not None and arguments.max_frames < 2:
         raise InputError(f"--max-frames {arguments.max_frames}: the first frame is prompted, so give at least 2.")
