@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from napari_sam2_probe.analysis.auroc import auroc, auroc_estimate, equal_error_threshold
-from napari_sam2_probe.analysis.bootstrap import group_codes, group_weights, mean_estimate
 from scipy.stats import norm
 from sklearn.metrics import roc_auc_score
+
+from napari_sam2_probe.analysis.auroc import auroc, auroc_estimate, equal_error_threshold
+from napari_sam2_probe.analysis.bootstrap import group_codes, group_weights, mean_estimate
 
 
 @st.composite

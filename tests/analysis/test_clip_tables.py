@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from napari_sam2_probe.analysis.clip_tables import CLIP_TABLE_COLUMNS, MEASURES, clip_table, per_clip
 from sklearn.metrics import roc_auc_score
 
+from napari_sam2_probe.analysis.clip_tables import CLIP_TABLE_COLUMNS, MEASURES, clip_table, per_clip
 from napari_sam2_probe.analysis.metrics.clips import score_clip
 
 T, ABSENT = 28, slice(12, 16)

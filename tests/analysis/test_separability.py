@@ -5,6 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from made_tables import features_table
+from scipy.stats import norm
+from sklearn.metrics import roc_auc_score
+
 from napari_sam2_probe.analysis.separability import (
     COMBINED,
     FEATURE_COLUMNS,
@@ -13,8 +16,6 @@ from napari_sam2_probe.analysis.separability import (
     separability,
     usable_frames,
 )
-from scipy.stats import norm
-from sklearn.metrics import roc_auc_score
 
 SHIFTS = {"clean": 0.0, "interjection": 1.2, "object-removal": 0.7, "context-removal": 0.9}
 
