@@ -13,13 +13,16 @@ from small_experiments import SETTINGS, table_bytes
 
 from napari_sam2_probe.analysis.boxes import box_edges_over_time
 from napari_sam2_probe.analysis.metrics import score_clip
-from napari_sam2_probe.common.errors import InputError
+from napari_sam2_probe.common.errors import InputError, ResourceError
 from napari_sam2_probe.experiment import batch_worker
+from napari_sam2_probe.experiment import track_batch as track_batch_module
+from napari_sam2_probe.experiment.batch_clips import read_batch_clips
+from napari_sam2_probe.experiment.batch_size import batch_size_for
 from napari_sam2_probe.experiment.clips import probe_clip
 from napari_sam2_probe.experiment.config import make_config, read_config, write_config
 from napari_sam2_probe.experiment.execute import iterate_experiment, run_experiment
 from napari_sam2_probe.experiment.folder import ExperimentFolder, held
-from napari_sam2_probe.experiment.plan import make_plan
+from napari_sam2_probe.experiment.plan import Batch, make_plan
 from napari_sam2_probe.experiment.results import open_experiment
 from napari_sam2_probe.experiment.rows import reference_windows
 from napari_sam2_probe.experiment.tables import FEATURE_COLUMNS, FRAME_COLUMNS
@@ -80,19 +83,46 @@ def test_a_clip_is_what_a_single_run_gives(results, kind, loaded, tmp_path):
 
 def test_options_reach_the_features_and_maps_are_kept(settings, loaded, tmp_path):
     features = {"denominator": "standard deviation", "epsilon": 1e-3, "prompted_references": False}
-    config = make_config(
-        **settings | {"kinds": ["interjection"], "samples": 1, "keep_maps": True, "features": features}
-    )
-    results = run_experiment(config, tmp_path / "out")
-    [clip] = results.clips("interjection")
-    options = RunOptions(features=FeatureOptions("standard deviation", 1e-3, False))
-    run = probe_clip(tmp_path / "out/clips/interjection", clip, tmp_path / "run", loaded, options)
-    assert_clip_is_the_run(results, "interjection", clip, run)
+    changes = {"kinds": ["interjection"], "keep_maps": True, "features": features, "batch_size": 2}
+    results = run_experiment(make_config(**settings | changes), tmp_path / "out")
+    assert results.total == 1, "both clips went through the model together"
     assert not results.features.prompted_reference.any()
-    for key in ("image_embedding", "memory_attention", "memory_features_raw"):
-        for statistic in ("mean", "variance"):
-            maps = results.maps("interjection", clip, key, statistic)
-            np.testing.assert_allclose(maps, run.maps(key, statistic)[0], atol=1e-4)
+    options = RunOptions(features=FeatureOptions("standard deviation", 1e-3, False))
+    for clip in results.clips("interjection"):
+        run = probe_clip(tmp_path / "out/clips/interjection", clip, tmp_path / clip, loaded, options)
+        assert_clip_is_the_run(results, "interjection", clip, run)
+        for key in ("image_embedding", "memory_attention", "memory_features_raw"):
+            for statistic in ("mean", "variance"):
+                maps = results.maps("interjection", clip, key, statistic)
+                np.testing.assert_allclose(maps, run.maps(key, statistic)[0], atol=1e-4)
+
+
+def test_a_batch_that_memory_does_not_hold_is_divided(results, loaded, monkeypatch):
+    whole = Batch("clean-0000", "clean", tuple(results.clips("clean")))
+    clips = read_batch_clips(ExperimentFolder(results.path), whole)
+    sizes = []
+
+    class SmallTracker(track_batch_module.BatchTracker):
+        def track(self):
+            sizes.append(len(self._masks))
+            for frame in super().track():
+                yield frame
+                if frame.frame_idx == 1 and len(self._masks) > 1:
+                    raise ResourceError("The memory doesn't suffice.") from MemoryError()
+
+    monkeypatch.setattr(track_batch_module, "BatchTracker", SmallTracker)
+    counts, outputs = [], None
+    steps = track_batch_module.track_batch(loaded, clips, FeatureOptions())
+    while outputs is None:
+        try:
+            counts.append(next(steps))
+        except StopIteration as end:
+            outputs = end.value
+    assert sizes == [2, 1, 1]
+    assert counts[:3] == [2, 2, -4]
+    assert sum(counts) == 16
+    for clip, output in zip(clips, outputs, strict=True):
+        np.testing.assert_array_equal(output.masks, results.masks("clean", clip.name))
 
 
 def test_the_tables_are_tidy(results):
@@ -314,3 +344,13 @@ def test_a_plan_holds_every_clip_once_and_kinds_take_turns():
     turns = plan.in_turn()
     assert [batch.kind for batch in turns] == ["clean", "obscuration"] * 3
     assert sorted(turns, key=plan.batches.index) == list(plan.batches)
+
+
+def test_batches_fill_the_memory_that_is_free():
+    gigabyte = 2**30
+    assert batch_size_for(2 * gigabyte, 4 * gigabyte, 100 * gigabyte, 500) == 63  # of 8 even batches
+    assert batch_size_for(2 * gigabyte, 4 * gigabyte, 10 * gigabyte, 500) == 6
+    assert batch_size_for(2 * gigabyte, 4 * gigabyte, 1 * gigabyte, 500) == 1
+    assert batch_size_for(2 * gigabyte, 4 * gigabyte, 100 * gigabyte, 10) == 10
+    assert batch_size_for(2 * gigabyte, 4 * gigabyte, 100 * gigabyte, 65) == 33
+    assert batch_size_for(gigabyte, gigabyte, 100 * gigabyte, 64) == 64

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.experiment.batch_clips import BatchClip, close_clips, read_batch_clips
+from napari_sam2_probe.experiment.batch_size import suggest_batch_size
 from napari_sam2_probe.experiment.predictions import read_predictions
 from napari_sam2_probe.experiment.rows import batch_features, batch_frames
 from napari_sam2_probe.experiment.store import write_clip_arrays
@@ -67,8 +68,10 @@ class BatchWorker:
             return self._model().describe()
 
     def suggest_batch_size(self) -> int:
-        """Return how many clips go through the model together by default."""
-        return 4
+        """Return how many clips go through the model together by default; see `suggest_batch_size`."""
+        with self._tracking:
+            loaded = None if self._config.predictions is not None else self._model()
+            return suggest_batch_size(loaded, self._config)
 
     def do(self, batch: Batch, threads: int, progress: Callable[[int], None]) -> None:
         """Compute and write a batch, telling how many frames were tracked since the last call."""

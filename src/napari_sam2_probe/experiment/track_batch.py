@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_sam2_probe.probe.recorder import ProbeRecorder
-from napari_sam2_probe.runs.known import OBJECT_OF_INTEREST
+from napari_sam2_probe.common.errors import ResourceError
+from napari_sam2_probe.probe.batch import BatchRecorder
 from napari_sam2_probe.runs.run import STATISTICS
-from napari_sam2_probe.tracking.prompts import Prompt
-from napari_sam2_probe.tracking.session import VideoSession
+from napari_sam2_probe.tracking.batch import BatchTracker
+from napari_sam2_probe.tracking.device import is_out_of_memory
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping, Sequence
@@ -69,7 +69,8 @@ def track_batch(
     Yields
     ------
     int
-        How many frames were tracked since the last one.
+        How many frames were tracked since the last one; below 0 where some are tracked again, because the device's
+        memory did not suffice for all clips together.
 
     Returns
     -------
@@ -81,45 +82,66 @@ def track_batch(
     InputError, ResourceError
         If a frame can't be read, or memory doesn't suffice.
     """
-    outputs = []
-    for clip in clips:
-        outputs.append((yield from _track_one(loaded, clip, options, keep_maps)))
-    return outputs
+    tracked = 0
+    try:
+        with closing(_track(loaded, clips, options, keep_maps)) as steps:
+            while True:
+                try:
+                    count = next(steps)
+                except StopIteration as end:
+                    outputs: list[ClipOutput] = end.value
+                    return outputs
+                tracked += count
+                yield count
+    except ResourceError as error:
+        if len(clips) == 1 or error.__cause__ is None or not is_out_of_memory(error.__cause__):
+            raise
+    # Somebody else took of the device's memory since the size of batches was chosen.
+    yield -tracked
+    half = len(clips) // 2
+    outputs = yield from track_batch(loaded, clips[:half], options, keep_maps=keep_maps)
+    return outputs + (yield from track_batch(loaded, clips[half:], options, keep_maps=keep_maps))
 
 
-def _track_one(
-    loaded: LoadedModel, clip: BatchClip, options: FeatureOptions, keep_maps: bool
-) -> Generator[int, None, ClipOutput]:
-    num_frames = clip.frames.num_frames
-    masks = np.zeros((num_frames, clip.frames.height, clip.frames.width), bool)
-    scores = np.full((2, num_frames), np.nan, np.float32)
-    arrays: dict[str, NDArray[np.float32]] = {}
-
-    def put(name: str, frame_idx: int, values: NDArray[np.float32]) -> None:
-        if name not in arrays:
-            arrays[name] = np.full((num_frames, *values.shape), np.nan, np.float32)
-        arrays[name][frame_idx] = values
-
-    recorder = ProbeRecorder(num_frames, options, {OBJECT_OF_INTEREST: clip.known.object_present})
-    with (
-        closing(recorder),
-        VideoSession(loaded.model, clip.frames, loaded.session_options(), recorder) as session,
-    ):
-        session.add_prompt(Prompt.from_mask(0, OBJECT_OF_INTEREST, clip.true_masks[0]))
-        for result in session.propagate():
-            masks[result.frame_idx] = result.masks()[0]
-            scores[:, result.frame_idx] = result.object_scores[0], result.predicted_iou[0]
-            for record in recorder.take():
-                for key, pointer in record.pointers.items():
-                    put(
-                        f"{key.removesuffix('_raw')}s{'_raw' if key.endswith('_raw') else ''}",
-                        record.frame_idx,
-                        pointer,
-                    )
-                for key, maps in record.maps.items() if keep_maps else ():
-                    for statistic, values in zip(STATISTICS, maps, strict=True):
-                        put(f"maps/{key}/{statistic}", record.frame_idx, values)
-            yield 1
-        features = recorder.features(OBJECT_OF_INTEREST).values.copy()
+def _track(
+    loaded: LoadedModel, clips: Sequence[BatchClip], options: FeatureOptions, keep_maps: bool
+) -> Generator[int, None, list[ClipOutput]]:
+    num_frames = clips[0].frames.num_frames
+    masks = [np.zeros((num_frames, clip.frames.height, clip.frames.width), bool) for clip in clips]
+    scores = np.full((2, len(clips), num_frames), np.nan, np.float32)
+    maps: dict[str, NDArray[np.float32]] = {}
+    recorder = BatchRecorder(
+        num_frames, np.stack([clip.known.object_present for clip in clips]), options, keep_maps=keep_maps
+    )
+    sources = [clip.frames for clip in clips]
+    prompts = [clip.true_masks[0] for clip in clips]
+    with BatchTracker(loaded.model, sources, prompts, loaded.session_options(), recorder) as tracker:
+        for frame in tracker.track():
+            for clip_masks, mask in zip(masks, frame.masks(), strict=True):
+                clip_masks[frame.frame_idx] = mask
+            scores[:, :, frame.frame_idx] = frame.object_scores, frame.predicted_iou
+            for frame_idx, shown in recorder.take_maps():
+                _put_maps(maps, frame_idx, num_frames, shown)
+            yield len(clips)
+    features = recorder.values()
+    arrays = {"object_pointers": recorder.pointers(), "object_pointers_raw": recorder.pointers(raw=True), **maps}
     positions = tuple(position.number for position in recorder.positions)
-    return ClipOutput(masks, scores[0], scores[1], positions, features, arrays)
+    return [
+        ClipOutput(
+            masks[k], scores[0, k], scores[1, k], positions, features[k], {name: a[k] for name, a in arrays.items()}
+        )
+        for k in range(len(clips))
+    ]
+
+
+def _put_maps(
+    maps: dict[str, NDArray[np.float32]], frame_idx: int, num_frames: int, shown: Mapping[str, NDArray[np.float32]]
+) -> None:
+    """Put the statistics (B, 2, h, w) of one frame into arrays (B, T, h, w) by name."""
+    for key, statistics in shown.items():
+        for index, statistic in enumerate(STATISTICS):
+            values = statistics[:, index]
+            name = f"maps/{key}/{statistic}"
+            if name not in maps:
+                maps[name] = np.full((len(values), num_frames, *values.shape[1:]), np.nan, np.float32)
+            maps[name][:, frame_idx] = values
