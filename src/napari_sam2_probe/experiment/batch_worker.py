@@ -120,7 +120,7 @@ class BatchWorker:
             computed.clips, computed.outputs, prompted_references=self._config.features.prompted_references
         )
         frames = batch_frames(computed.clips, computed.outputs, self._config.lengths)
-        with writing(folder.path):
+        with writing(folder.path, "experiment"):
             write_table(folder.features_part(batch.name), FEATURE_COLUMNS, features)
             write_table(folder.frames_part(batch.name), FRAME_COLUMNS, frames)
 

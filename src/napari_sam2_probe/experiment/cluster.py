@@ -38,6 +38,8 @@ _BATCHES_A_WORKER = 2
 
 _SECONDS_TO_CONNECT = 30
 
+_GONE = "The Dask scheduler is gone: start it, then run the command again to go on."
+
 
 class ProbePlugin(distributed.WorkerPlugin):  # type: ignore[misc]
     """Keeps the model of an experiment in a worker process as long as the experiment runs.
@@ -151,6 +153,8 @@ class ClusterExecutor:
                 if (done := sum(frames.values())) > told:
                     yield done - told
                     told = done
+        except distributed.comm.CommClosedError as error:
+            raise ResourceError(_GONE) from error
         finally:
             with contextlib.suppress(Exception):
                 self._client.cancel(list(running.values()))
@@ -242,7 +246,7 @@ def _all(news: queue.SimpleQueue[Any], client: Any) -> list[tuple[str, Any]]:
         items = [news.get(timeout=1)]
     except queue.Empty:
         if client.status not in ("running", "connecting"):
-            raise ResourceError("The Dask scheduler is gone: start it, then run the command again to go on.") from None
+            raise ResourceError(_GONE) from None
         return []
     while not news.empty():
         items.append(news.get())

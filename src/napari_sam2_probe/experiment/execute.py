@@ -130,18 +130,19 @@ def iterate_experiment(
     with closing(_executor(folder, config, workers, scheduler)) as executor:
         model = executor.describe_model()
         check_same_model(read_provenance(folder).get("model"), model, str(folder.path))
-        with writing(folder.path):
+        with writing(folder.path, "experiment"):
             folder.path.mkdir(parents=True, exist_ok=True)
-        with held(folder), writing(folder.path):
-            plan = _begin(folder, config, executor)
-            provenance = Provenance(
-                folder,
-                config,
-                model=model,
-                fingerprint=catalogue.fingerprint(),
-                command=command,
-                executor=executor.name,
-            )
+        with held(folder):
+            with writing(folder.path, "experiment"):
+                plan = _begin(folder, config, executor)
+                provenance = Provenance(
+                    folder,
+                    config,
+                    model=model,
+                    fingerprint=catalogue.fingerprint(),
+                    command=command,
+                    executor=executor.name,
+                )
             for kind in config.kinds:
                 order, place = _order(config, kind), folder.clips(kind)
                 yield from iterate_dataset(
@@ -155,9 +156,10 @@ def iterate_experiment(
                 )
             yield from _do_batches(folder, config, plan, executor, provenance)
             names = [batch.name for batch in plan.batches]
-            join_tables(folder.features, FEATURE_COLUMNS, [folder.features_part(name) for name in names])
-            join_tables(folder.frames, FRAME_COLUMNS, [folder.frames_part(name) for name in names])
-            provenance.end(finished=True)
+            with writing(folder.path, "experiment"):
+                join_tables(folder.features, FEATURE_COLUMNS, [folder.features_part(name) for name in names])
+                join_tables(folder.frames, FRAME_COLUMNS, [folder.frames_part(name) for name in names])
+                provenance.end(finished=True)
 
 
 def _processes(items: int) -> int | None:

@@ -25,7 +25,7 @@ def begin_store(folder: ExperimentFolder, kinds: tuple[str, ...]) -> None:
     """Make the groups of all kinds that are not there yet, and remove what a killed process left half written."""
     import zarr
 
-    with writing(folder.path):
+    with writing(folder.path, "experiment"):
         shutil.rmtree(folder.unfinished, ignore_errors=True)
         root: Any = zarr.open_group(folder.store, mode="a")
         for kind in kinds:
@@ -53,7 +53,7 @@ def write_clip_arrays(folder: ExperimentFolder, kind: str, clip: str, arrays: Ma
 
     # Elsewhere first: another process, thought dead, may be writing the same clip.
     working = folder.unfinished / f"{clip}-{uuid.uuid4().hex}"
-    with writing(folder.path):
+    with writing(folder.path, "experiment"):
         try:
             group: Any = zarr.create_group(working)
             for name, values in arrays.items():

@@ -37,8 +37,8 @@ def check_free(path: Path | str, what: str = "run") -> None:
 
 
 @contextmanager
-def writing(path: Path) -> Iterator[None]:
-    """Say in words when the system refuses to write a run.
+def writing(path: Path, what: str = "run") -> Iterator[None]:
+    """Say in words when the system refuses to write a run, or something else.
 
     Raises
     ------
@@ -52,6 +52,6 @@ def writing(path: Path) -> Iterator[None]:
         if isinstance(said, ProbeError):
             raise said from error
         raise ResourceError(
-            f"The run {path} can't be written ({error.strerror or error}): name a folder where there is room and you "
+            f"The {what} {path} can't be written ({error.strerror or error}): name a folder where there is room and you "
             "may write."
         ) from error
