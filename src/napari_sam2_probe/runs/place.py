@@ -52,6 +52,6 @@ def writing(path: Path, what: str = "run") -> Iterator[None]:
         if isinstance(said, ProbeError):
             raise said from error
         raise ResourceError(
-            f"The {what} {path} can't be written ({error.strerror or error}): name a folder where there is room and you "
-            "may write."
+            f"The {what} {path} can't be written ({error.strerror or error}): name a folder where there is room and "
+            "you may write."
         ) from error
