@@ -48,9 +48,14 @@ class JobRow(QWidget):
         """Whether a job of the panel runs or waits."""
         return self._job is not None
 
-    def submit(self, title: str, work: Callable[[], Generator[Any, None, None]]) -> None:
-        """Run a job as soon as those before it are done."""
-        self._job = Job(title, work)
+    def submit(
+        self,
+        title: str,
+        work: Callable[[], Generator[Any, None, None]],
+        on_result: Callable[[Any], None] = lambda _: None,
+    ) -> None:
+        """Run a job as soon as those before it are done; what it yields beside `Progress` goes to `on_result`."""
+        self._job = Job(title, work, on_result)
         self.bar.setRange(0, 0)
         self.bar.setFormat("waiting")
         self.cancel.setEnabled(True)

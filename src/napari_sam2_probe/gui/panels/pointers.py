@@ -23,13 +23,13 @@ from qtpy.QtWidgets import (
 )
 
 from napari_sam2_probe.figures.style import series_colours
-from napari_sam2_probe.gui.boxes import add_true_boxes
 from napari_sam2_probe.gui.dock_figures import obscuration_figure, pointers_figure
 from napari_sam2_probe.gui.figure_files import save_pointers, save_response
+from napari_sam2_probe.gui.panels.box_row import BoxRow
 from napari_sam2_probe.gui.panels.features import FILES
 from napari_sam2_probe.gui.panels.run_panel import ObjectBox, RunPanel, say_saved
 from napari_sam2_probe.gui.plots import PlotView, Ring
-from napari_sam2_probe.gui.run_views import find_pair, find_video, load_pointers, load_response, nearest_point
+from napari_sam2_probe.gui.run_views import find_pair, load_pointers, load_response, nearest_point
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -63,9 +63,6 @@ class PointersPanel(RunPanel):
         self._raw = QCheckBox("Ungated (4r)", objectName="raw")
         self._raw.setToolTip("Pointers as the decoder made them, before SAM 2 replaces those of absent objects")
         self._raw.toggled.connect(self.update_runs)
-        self._boxes = QPushButton("True boxes", objectName="true_boxes")
-        self._boxes.setToolTip("Add the boxes of the video's true masks as a shapes layer over time")
-        self._boxes.clicked.connect(self._add_true_boxes)
         save = QPushButton("Save…", objectName="save")
         save.setToolTip("Save the plot that is shown (PNG, SVG, PDF) at publication size, or its numbers (CSV)")
         save.clicked.connect(self._ask_where_to_save)
@@ -73,17 +70,16 @@ class PointersPanel(RunPanel):
         self._tabs = QTabWidget(objectName="tabs")
         self._tabs.addTab(self._make_paths_tab(), "Paths")
         self._tabs.addTab(self._make_distance_tab(), "Distance to twin")
-        first, last = QHBoxLayout(), QHBoxLayout()
+        self._tabs.setCornerWidget(save)
+        self.boxes = BoxRow(self)
+        first = QHBoxLayout()
         first.addWidget(self._object)
         first.addWidget(self._raw)
-        last.addWidget(self._boxes)
-        last.addStretch()
-        last.addWidget(save)
         layout = QVBoxLayout(self.content)
         layout.setContentsMargins(6, 4, 6, 4)
         layout.addLayout(first)
         layout.addWidget(self._tabs, 1)
-        layout.addLayout(last)
+        layout.addWidget(self.boxes)
 
         self.connections.add(self.state.runs_changed, self._on_runs_changed)
         self.connections.add(viewer.dims.events.current_step, self._on_step)
@@ -229,12 +225,6 @@ class PointersPanel(RunPanel):
             nearest = nearest_point(drawn.areas[area], at, points, CLICK_RADIUS)
             if nearest is not None:
                 self.show_frame(int(frames[nearest]))
-
-    def _add_true_boxes(self) -> None:
-        entry, video = self.state.current_run, self.state.video
-        if entry is not None:
-            at_hand = [] if video is None or video.sequence is None else [video.sequence]
-            add_true_boxes(self.viewer, lambda: find_video(entry.open(), at_hand), self.video_layer, self.background)
 
     def _ask_where_to_save(self) -> None:
         path, chosen = QFileDialog.getSaveFileName(self, "Save the plot", "pointers.png", FILES)

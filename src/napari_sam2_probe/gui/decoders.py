@@ -1,0 +1,133 @@
+"""Boxes decoded from a run's object pointers, and decoders fitted beside the window."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_sam2_probe.common.errors import InputError
+from napari_sam2_probe.common.progress import Progress
+from napari_sam2_probe.figures.style import object_colour
+from napari_sam2_probe.gui.boxes import rectangle
+from napari_sam2_probe.gui.layers import METADATA_KEY
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from numpy.typing import NDArray
+
+    from napari_sam2_probe.analysis.decoder import BoxDecoder
+    from napari_sam2_probe.gui.state import RunEntry
+    from napari_sam2_probe.video import DavisDataset
+
+DECODED_BOXES = "decoded boxes"
+"""Value of ``content`` in the layer's metadata."""
+
+
+@dataclass(frozen=True)
+class DecodedBoxes:
+    """What a run's pointers say of where its objects are.
+
+    Attributes
+    ----------
+    title
+        The run's.
+    corners, owners
+        (4, 3) of every box, as napari's shapes have them, and its object.
+    """
+
+    title: str
+    corners: list[NDArray[np.float64]]
+    owners: list[int]
+
+    def layer_arguments(self) -> dict[str, Any]:
+        """Return napari's arguments for the shapes layer."""
+        return {
+            "data": self.corners,
+            "shape_type": "rectangle",
+            # Paler than the true boxes, whose edges have the object's own colour.
+            "edge_color": [_pale(object_colour(obj_id)) for obj_id in self.owners],
+            "face_color": "transparent",
+            "edge_width": 1,
+            "features": {"object_id": self.owners},
+            "name": f"decoded boxes · {self.title}",
+            "metadata": {METADATA_KEY: {"content": DECODED_BOXES}},
+        }
+
+
+def decode_boxes(entry: RunEntry) -> DecodedBoxes | None:
+    """Decode the boxes of a run's objects on every frame with a pointer; None if its model has no decoder yet.
+
+    Raises
+    ------
+    InputError
+        If the run or the decoder can't be read.
+    """
+    from napari_sam2_probe.experiment.decoders import find_decoder
+
+    run = entry.open()
+    decoder = find_decoder(run.info.get("model", {}).get("sha256"))
+    if decoder is None:
+        return None
+    height, width = run.masks.shape[1:]
+    corners: list[NDArray[np.float64]] = []
+    owners: list[int] = []
+    for obj_id, pointers in zip(run.object_ids.tolist(), run.object_pointers[:], strict=True):
+        edges = decoder.decode(pointers)
+        for frame_idx in np.flatnonzero(np.isfinite(edges).all(axis=1)).tolist():
+            corners.append(rectangle(frame_idx, edges[frame_idx], height, width))
+            owners.append(obj_id)
+    return DecodedBoxes(entry.title, corners, owners)
+
+
+def fit_decoder_job(entry: RunEntry, dataset: DavisDataset) -> Generator[Progress | BoxDecoder, None, None]:
+    """Fit a decoder for a run's model to a data set of clean videos, and keep it where `decode_boxes` finds it.
+
+    Yields
+    ------
+    Progress or BoxDecoder
+        Steps, and at last the decoder.
+
+    Raises
+    ------
+    InputError
+        If the model is not here any more or is untrained, or the data set doesn't suffice.
+    """
+    model = entry.open().info.get("model", {})
+    if not model.get("sha256"):
+        raise InputError(f"The model of the run {entry.title} is untrained: a decoder of its pointers means nothing.")
+    yield Progress(0, 0, "loading torch and the model")
+    from napari_sam2_probe.analysis.decoder import fit_decoder
+    from napari_sam2_probe.experiment.decoders import install_decoder
+    from napari_sam2_probe.experiment.pointer_tracks import iterate_dataset
+    from napari_sam2_probe.tracking.loaded import ModelChoice, load_model
+
+    loaded = load_model(ModelChoice(model["checkpoint"]))
+    if loaded.checkpoint.sha256 != model["sha256"]:
+        raise InputError(
+            f"The checkpoint {model['checkpoint']} is another than the one that the run {entry.title} was made with: "
+            "put that one back, or choose a run of this one."
+        )
+    tracks = yield from iterate_dataset(loaded, dataset)
+    yield Progress(0, 0, "fitting the decoder")
+    decoder = fit_decoder(tracks, loaded.checkpoint.name, loaded.checkpoint.sha256)
+    install_decoder(decoder)
+    yield decoder
+
+
+def describe_decoder(decoder: BoxDecoder) -> str:
+    """Return in one sentence how good a decoder is."""
+    report = decoder.report
+    if report is None:
+        return "The decoder was fitted and not measured."
+    return (
+        f"Decoder for {decoder.checkpoint}: mean IoU {report.iou} on {len(report.held_out_sequences)} held-out "
+        f"sequences (the mean box: {report.baseline_iou})."
+    )
+
+
+def _pale(colour: str) -> NDArray[np.float64]:
+    rgb = np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)]) / 255
+    return np.array([*(0.45 * rgb + 0.55), 1.0])

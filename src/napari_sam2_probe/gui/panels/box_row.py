@@ -1,0 +1,143 @@
+"""The part of the Pointers panel that adds boxes: true ones, decoded ones, and a decoder where there is none."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QMenu, QPushButton, QVBoxLayout, QWidget
+
+from napari_sam2_probe.common.errors import ProbeError
+from napari_sam2_probe.common.sample_data import sample_data_folder
+from napari_sam2_probe.gui.boxes import add_true_boxes
+from napari_sam2_probe.gui.clip_maker import dataset_of
+from napari_sam2_probe.gui.closing import when_closed
+from napari_sam2_probe.gui.decoders import DecodedBoxes, decode_boxes, describe_decoder, fit_decoder_job
+from napari_sam2_probe.gui.jobs import JobState
+from napari_sam2_probe.gui.panels.job_row import JobRow
+from napari_sam2_probe.gui.run_views import find_video
+from napari_sam2_probe.gui.videos import placement
+from napari_sam2_probe.video import DavisDataset, Sequence
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from napari_sam2_probe.analysis.decoder import BoxDecoder
+    from napari_sam2_probe.gui.panels.run_panel import RunPanel
+    from napari_sam2_probe.gui.state import RunEntry
+
+WITHOUT_DECODER = "There is no decoder for this model yet: fit one with Fit decoder."
+
+
+class BoxRow(QWidget):
+    """Buttons for boxes, and the progress of a decoder that is being fitted.
+
+    Parameters
+    ----------
+    panel
+        The panel that it is a part of.
+    """
+
+    def __init__(self, panel: RunPanel) -> None:
+        super().__init__()
+        self._panel = panel
+        self._fitted_for: RunEntry | None = None
+        when_closed(panel.viewer, panel.state.jobs.close)
+        self._true = _button("true_boxes", "True boxes", "Add the boxes of the video's true masks as a shapes layer")
+        self._true.clicked.connect(self._add_true_boxes)
+        self._decoded = _button("decoded_boxes", "Decoded boxes", "Add the boxes that a decoder reads off the pointers")
+        self._decoded.clicked.connect(self._add_decoded_boxes)
+        self._fit = _button(
+            "fit_decoder", "Fit decoder", "Fit a decoder from pointer to box to clean videos, in the background"
+        )
+        menu = QMenu(self._fit)
+        self._fit_open = menu.addAction("To the data set that is open")
+        self._fit_open.triggered.connect(self._fit_to_open)
+        menu.addAction("To the sample videos").triggered.connect(lambda: self.fit_to(sample_data_folder()))
+        menu.addAction("To a folder in DAVIS layout…").triggered.connect(self._ask_dataset)
+        self._fit.setMenu(menu)
+        self.job = JobRow(panel.state.jobs)
+        self.job.ended.connect(self._on_ended)
+        self._said = QLabel(objectName="decoder", wordWrap=True)
+        self._said.hide()
+        row = QHBoxLayout()
+        for button in (self._true, self._decoded, self._fit):
+            row.addWidget(button)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addLayout(row)
+        layout.addWidget(self.job)
+        layout.addWidget(self._said)
+
+    def fit_to(self, folder: Path | str) -> None:
+        """Fit a decoder for the current run's model to a data set, as soon as other jobs are done."""
+        entry = self._panel.state.current_run
+        if entry is None or self.job.busy:
+            return
+        try:
+            dataset = DavisDataset(folder)
+        except ProbeError as error:
+            self.say(str(error))
+            return
+        self._fitted_for = entry
+        self._fit.setEnabled(False)
+        self.say("")
+        self.job.submit("Fit a decoder", partial(fit_decoder_job, entry, dataset), self._on_fitted)
+
+    def say(self, text: str) -> None:
+        """Show a sentence below the buttons."""
+        self._said.setText(text)
+        self._said.setVisible(bool(text))
+
+    def _add_true_boxes(self) -> None:
+        panel = self._panel
+        entry, video = panel.state.current_run, panel.state.video
+        if entry is not None:
+            at_hand = [] if video is None or video.sequence is None else [video.sequence]
+            add_true_boxes(panel.viewer, lambda: find_video(entry.open(), at_hand), panel.video_layer, panel.background)
+
+    def _add_decoded_boxes(self) -> None:
+        entry = self._panel.state.current_run
+        if entry is not None:
+            self._panel.background.submit("decoded boxes", partial(decode_boxes, entry), self._show_decoded)
+
+    def _show_decoded(self, boxes: DecodedBoxes | None) -> None:
+        panel = self._panel
+        if boxes is None:
+            self.say(WITHOUT_DECODER)
+            return
+        if boxes.corners:
+            over = panel.video_layer
+            where = {} if over is None else placement(over)
+            panel.viewer.add_shapes(**boxes.layer_arguments(), **where)
+
+    def _fit_to_open(self) -> None:
+        video = self._panel.state.video
+        if video is None or not isinstance(video.sequence, Sequence):
+            self.say("No sequence of a data set is worked on: open one in the Video panel, or choose a folder.")
+            return
+        try:
+            self.fit_to(dataset_of(video.sequence).root)
+        except ProbeError as error:
+            self.say(str(error))
+
+    def _ask_dataset(self) -> None:
+        folder = QFileDialog.getExistingDirectory(self, "Clean videos with masks, in DAVIS layout")
+        if folder:
+            self.fit_to(folder)
+
+    def _on_fitted(self, decoder: BoxDecoder) -> None:
+        self.say(describe_decoder(decoder))
+
+    def _on_ended(self, state: JobState) -> None:
+        self._fit.setEnabled(True)
+        if state is JobState.CANCELLED:
+            self.say("Cancelled: no decoder was kept.")
+        elif state is JobState.DONE and self._fitted_for is self._panel.state.current_run:
+            self._add_decoded_boxes()
+
+
+def _button(name: str, text: str, tip: str, **_: Any) -> QPushButton:
+    button = QPushButton(text, objectName=name)
+    button.setToolTip(tip)
+    return button
