@@ -1,0 +1,164 @@
+"""The panel of experiments, driven as a user drives it, with the sample model."""
+
+from __future__ import annotations
+
+import shutil
+
+import numpy as np
+import pytest
+from qtpy.QtCore import QPointF, Qt
+from qtpy.QtWidgets import QLabel, QListWidget, QPushButton
+
+from napari_sam2_probe.common.sample_data import sample_data_folder
+from napari_sam2_probe.experiment.config import make_config, write_config
+from napari_sam2_probe.experiment.results import open_experiment
+from napari_sam2_probe.gui.experiments import ExperimentShown, frame_points
+from napari_sam2_probe.gui.layers import METADATA_KEY
+from napari_sam2_probe.gui.panels.experiments import ExperimentsPanel
+from napari_sam2_probe.gui.plots import PlotView
+from napari_sam2_probe.gui.state import state_of
+
+LENGTHS = (3, 2, 3)
+
+
+@pytest.fixture
+def viewer(make_napari_viewer):
+    return make_napari_viewer(show=True)
+
+
+@pytest.fixture
+def panel(viewer):
+    _, panel = viewer.window.add_plugin_dock_widget("napari-sam2-probe", "Experiments")
+    assert isinstance(panel, ExperimentsPanel)
+    viewer.window._qt_window.resize(1280, 800)
+    yield panel
+    state_of(viewer).jobs.close()
+
+
+@pytest.fixture(scope="module")
+def davis(tmp_path_factory):
+    """Three of the sample videos, which are measured sooner than eight."""
+    root = tmp_path_factory.mktemp("davis")
+    for name in ("cat", "coins", "horse"):
+        for part in ("JPEGImages", "Annotations"):
+            shutil.copytree(sample_data_folder() / part / "480p" / name, root / part / "480p" / name)
+    return root
+
+
+@pytest.fixture(scope="module")
+def begun(davis, tmp_path_factory):
+    """An experiment that has nothing but its configuration."""
+    folder = tmp_path_factory.mktemp("small") / "experiment"
+    folder.mkdir()
+    model = {"checkpoint": "sample", "device": "cpu"}
+    kinds = ("clean", "interjection")
+    config = make_config(davis=str(davis), kinds=kinds, samples=2, lengths=LENGTHS, seed=1, batch_size=1, model=model)
+    write_config(folder / "experiment.toml", config)
+    return folder
+
+
+def press(panel, qtbot, name):
+    button = panel.findChild(QPushButton, name)
+    assert button.isEnabled()
+    qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+
+
+def said(panel):
+    return panel.findChild(QLabel, "said").text()
+
+
+def test_an_experiment_is_gone_on_with_and_looked_at(viewer, panel, qtbot, begun):
+    assert not panel.start.isEnabled()
+    panel.form.folder.setText(str(begun))
+    assert panel.start.text() == "Go on"
+    assert not panel.form.samples.isEnabled()
+    press(panel, qtbot, "start")
+    assert panel.job.isVisible()
+    qtbot.waitUntil(lambda: not panel.job.busy, timeout=180_000)
+    assert said(panel) == "Finished."
+    results = open_experiment(begun)
+    assert results.complete
+
+    panel.tabs.setCurrentIndex(1)
+    plot = panel.findChild(PlotView, "points")
+    qtbot.waitUntil(
+        lambda: plot.plot is not None and "finished" in panel.findChild(QLabel, "about").text(), timeout=30_000
+    )
+    panel.kind.setCurrentIndex(panel.kind.findData("interjection"))
+    with qtbot.waitSignal(plot.drawn, timeout=30_000):
+        panel.kind.activated.emit(panel.kind.currentIndex())
+    assert "AUROC" in panel.findChild(QLabel, "told").text()
+    points = panel._points
+    assert points.absent.sum() == 2 * LENGTHS[1]
+
+    # A click on the outermost point opens its clip at its frame.
+    index = int(np.argmax(points.x))
+    at = plot.plot.areas[0].to_pixels(*points.points[index])
+    qtbot.mouseClick(plot, Qt.MouseButton.LeftButton, pos=QPointF(*at).toPoint())
+    qtbot.waitUntil(lambda: len(viewer.layers) == 3, timeout=30_000)
+    clip, frame = str(points.clips[index]), int(points.frames[index])
+    assert viewer.layers[0].name == clip
+    assert viewer.dims.current_step[0] == frame
+    np.testing.assert_array_equal(viewer.layers[2].data == 1, results.masks("interjection", clip))
+    np.testing.assert_array_equal(np.asarray(viewer.layers[1].data[0]), results.sequence("interjection", clip).mask(0))
+    known = viewer.layers[0].metadata[METADATA_KEY]["known"]
+    assert (~known.object_present).sum() == LENGTHS[1]
+    assert state_of(viewer).video.known is known
+
+    # From the list too; what was open before goes.
+    clips = panel.findChild(QListWidget, "clips")
+    other = next(name for name in results.clips("interjection") if name != clip)
+    clips.setCurrentRow(results.clips("interjection").index(other))
+    clips.itemActivated.emit(clips.currentItem())
+    qtbot.waitUntil(lambda: viewer.layers[0].name == other, timeout=30_000)
+    assert len(viewer.layers) == 3
+
+
+def test_one_is_started_and_stopped(panel, qtbot, davis, tmp_path):
+    panel.form.davis.setText(str(davis))
+    panel.form.samples.setValue(3)
+    panel.form.folder.setText(str(tmp_path / "new"))
+    assert panel.start.text() == "Start"
+    press(panel, qtbot, "start")
+    qtbot.waitUntil(lambda: (tmp_path / "new" / "plan.json").is_file(), timeout=120_000)
+    press(panel.job, qtbot, "cancel")
+    qtbot.waitUntil(lambda: not panel.job.busy, timeout=120_000)
+    assert said(panel).startswith("Stopped")
+    assert panel.start.text() == "Go on"
+    assert not open_experiment(tmp_path / "new").complete
+
+
+def test_what_cannot_be_made_is_said(panel, qtbot, tmp_path):
+    from napari.utils.notifications import notification_manager
+
+    notification_manager.records.clear()
+    panel.form.davis.setText(str(tmp_path / "nowhere"))
+    panel.form.folder.setText(str(tmp_path / "new"))
+    press(panel, qtbot, "start")
+    qtbot.waitUntil(lambda: not panel.job.busy, timeout=120_000)
+    assert "nowhere" in str(notification_manager.records[-1].message)
+    notification_manager.records.clear()
+    assert not (tmp_path / "new").exists()
+
+
+def test_points_are_finite_frames_of_a_kind_and_position(tmp_path):
+    import pandas as pd
+
+    table = pd.DataFrame(
+        {
+            "kind": ["clean", "clean", "interjection", "clean"],
+            "clip": ["a", "a", "b", "a"],
+            "frame": [1, 2, 3, 4],
+            "position": ["1", "1", "1", "2"],
+            "object_present": [True, False, True, True],
+            "short_term_l2": [10.0, 100.0, 1.0, 1.0],
+            "long_term_l2": [1.0, np.nan, 1.0, 1.0],
+            "short_term_ratio": [1.0, 10.0, 1.0, 1.0],
+        }
+    )
+    shown = ExperimentShown(tmp_path, "x", 1, 1, {"clean": ["a"]}, ("1", "2"), table)
+    points = frame_points(shown, "clean", "1", ("short_term_l2", "short_term_ratio"))
+    np.testing.assert_allclose(points.points, [[1, 0], [2, 1]])
+    assert points.absent.tolist() == [False, True]
+    assert points.frames.tolist() == [1, 2]
+    assert frame_points(shown, "clean", "1", ("short_term_l2", "long_term_l2")).frames.tolist() == [1]
