@@ -9,6 +9,7 @@ from qtpy.QtCore import QMimeData, QPoint, Qt, QUrl
 from qtpy.QtGui import QDropEvent
 from qtpy.QtWidgets import QFileDialog, QLabel, QPushButton
 
+import layout_trees
 from napari_sam2_probe.common.sample_data import sample_data_folder
 from napari_sam2_probe.gui.panels.video import VideoPanel
 from napari_sam2_probe.gui.sequence_previews import THUMBNAIL_SIZE, thumbnail
@@ -69,6 +70,45 @@ def test_objects_that_come_late_count_and_a_damaged_sequence_harms_no_other(pane
     panel.open_path(dataset)
     qtbot.waitUntil(lambda: shown(panel) == ["late\n3 frames, 2 objects", "torn\ncan't be read"])
     assert panel.findChild(QLabel, "root").text() == "set: 2 sequences"
+
+
+def names(panel):
+    return [text.partition("\n")[0] for text in shown(panel)]
+
+
+def test_a_data_set_of_split_folders_lists_one_of_them(panel, qtbot, tmp_path):
+    panel.open_path(layout_trees.mose(tmp_path / "MOSE", num_frames=3))
+    qtbot.waitUntil(lambda: names(panel) == ["002b4dce"])
+    assert panel.split.isVisibleTo(panel)
+    assert [panel.split.itemText(i) for i in range(panel.split.count())] == ["train", "valid"]
+    panel.split.setCurrentIndex(1)
+    panel.split.activated.emit(1)
+    qtbot.waitUntil(lambda: names(panel) == ["0a97ec66"])
+    assert panel.split.currentText() == "valid"
+
+
+def test_lists_of_sequences_are_offered_beside_all(panel, qtbot, tmp_path):
+    root = layout_trees.davis(tmp_path / "DAVIS", num_frames=3)
+    (root / "ImageSets" / "2017" / "train.txt").write_text("passing\n")
+    panel.open_path(root)
+    qtbot.waitUntil(lambda: names(panel) == ["crossing", "passing"])
+    assert [panel.split.itemText(i) for i in range(panel.split.count())] == ["All sequences", "train", "val"]
+    panel.split.activated.emit(2)
+    qtbot.waitUntil(lambda: names(panel) == ["crossing"])
+
+
+def test_no_split_to_choose_shows_no_choice(panel):
+    assert not panel.split.isVisibleTo(panel)
+
+
+def test_sparse_masks_of_objects_with_folders_of_their_own(panel, viewer, qtbot, tmp_path):
+    panel.open_path(layout_trees.sav(tmp_path / "sav_val"))
+    qtbot.waitUntil(lambda: shown(panel) == ["sav_000262\n17 frames, 2 objects"])
+    panel.open_sequence("sav_000262")
+    qtbot.waitUntil(lambda: len(viewer.layers) == 2)
+    masks = viewer.layers[1].data
+    np.testing.assert_array_equal(np.unique(np.asarray(masks[4])), [0, 1, 2])
+    assert not np.asarray(masks[5]).any()
 
 
 def test_a_sequence_is_added_by_keyboard(panel, viewer, qtbot):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -143,7 +143,7 @@ class ClipMaker:
         entry = self._measure(wish.sequence)
         chosen = tuple(track for track in entry.tracks if track.object_id == wish.obj_id)
         order = Order(wish.kind, wish.seed, wish.lengths, dict(wish.options))
-        base = draw_base(Catalogue((SequenceEntry(entry.name, entry.num_frames, chosen),)), order, 0)
+        base = draw_base(Catalogue((replace(entry, tracks=chosen),)), order, 0)
         refusals: list[InputError] = []
         for distractors in self._distractors(wish):
             catalogue = Catalogue((entry, *(self._measure(name) for name in distractors)))

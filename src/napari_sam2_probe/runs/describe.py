@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
+from napari_sam2_probe.video.folder import FolderSource
+
 if TYPE_CHECKING:
     from napari_sam2_probe.runs.known import KnownFrames
     from napari_sam2_probe.runs.record import RunOptions
@@ -32,11 +34,20 @@ def describe_run(
             "fps": source.fps,
             "sha256": source.fingerprint(),
             "scaling": None if source.scaling is None else asdict(source.scaling),
+            "frame_names": frame_names(source),
         },
         "parameters": asdict(options),
         "known": None if known is None else known.as_json(),
         "times": {"started": now()},
     }
+
+
+def frame_names(source: FrameSource) -> list[str] | None:
+    """Return the stems of a folder's images, by which data sets match masks; None if they just count, ``%05d``."""
+    if not isinstance(source, FolderSource):
+        return None
+    names = [file.stem for file in source.files]
+    return None if names == [f"{t:05d}" for t in range(len(names))] else names
 
 
 def software_versions() -> dict[str, str]:

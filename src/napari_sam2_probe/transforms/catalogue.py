@@ -65,11 +65,12 @@ class ObjectTrack:
 
 @dataclass(frozen=True, slots=True)
 class SequenceEntry:
-    """A sequence: its length and its objects."""
+    """A sequence: its length, its objects, and how many of its frames have a mask."""
 
     name: str
     num_frames: int
     tracks: tuple[ObjectTrack, ...]
+    num_masks: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +91,18 @@ class Catalogue:
     def unrelated(self, sequence: str) -> tuple[SequenceEntry, ...]:
         """Return the sequences that have nothing to do with this one; see `are_related`."""
         return tuple(entry for entry in self.entries if not are_related(entry.name, sequence))
+
+    def why_no_window(self, length: int) -> str:
+        """Say in a sentence why no sequence shows an object in `length` frames in a row, and what to do."""
+        if any(0 < entry.num_masks < entry.num_frames for entry in self.entries):
+            return (
+                f"No sequence of the data set has masks of an object on {length} frames in a row, since not every "
+                "frame has a mask: clips can only be made where all frames have one, so take another data set or split."
+            )
+        return (
+            f"No sequence of the data set shows an object in {length} frames in a row: choose shorter lengths, or add "
+            "longer sequences."
+        )
 
     def fingerprint(self) -> str:
         """Return a hash (hex SHA-256) that changes with names, lengths, sizes and masks."""
@@ -119,10 +132,12 @@ def measure_sequence(name: str, sequence: FootageSequence) -> SequenceEntry:
     areas: dict[int, NDArray[np.int64]] = {}
     boxes: dict[int, NDArray[np.int64]] = {}
     shape = (0, 0)
+    num_masks = 0
     for frame_idx in range(num_frames):
         labels = sequence.mask(frame_idx)
         if labels is None:
             continue
+        num_masks += 1
         shape = labels.shape
         counts = np.bincount(labels.ravel())
         for object_id in (int(label) for label in np.flatnonzero(counts) if label not in (0, VOID)):
@@ -134,7 +149,7 @@ def measure_sequence(name: str, sequence: FootageSequence) -> SequenceEntry:
     tracks = tuple(
         ObjectTrack(name, object_id, *shape, areas[object_id], boxes[object_id]) for object_id in sorted(areas)
     )
-    return SequenceEntry(name, num_frames, tracks)
+    return SequenceEntry(name, num_frames, tracks, num_masks)
 
 
 def read_catalogue(dataset: DataSet) -> Catalogue:

@@ -64,10 +64,7 @@ def draw_base(catalogue: Catalogue, order: Order, number: int) -> Base:
         if len(starts := track.base_starts(length))
     ]
     if not tracks:
-        raise InputError(
-            f"No sequence of the data set shows an object in {length} frames in a row: choose shorter lengths, or add "
-            "longer sequences."
-        )
+        raise InputError(catalogue.why_no_window(length))
     rng = np.random.default_rng([order.seed, number, BASE_STREAM])
     names = list(dict.fromkeys(track.sequence for track, _ in tracks))
     name = names[int(rng.integers(len(names)))]

@@ -75,9 +75,7 @@ def load_kind(name: str) -> Kind:
     InputError
         If there is no such kind.
     """
-    if name not in KINDS:
-        raise InputError(f"There is no kind {name!r}: choose one of {', '.join(KINDS)}.")
-    return cast("Kind", _load("kinds", name))
+    return cast("Kind", _load("kind", KINDS, name))
 
 
 def load_extra(name: str) -> ExtraTransform:
@@ -88,9 +86,7 @@ def load_extra(name: str) -> ExtraTransform:
     InputError
         If there is no such extra.
     """
-    if name not in EXTRAS:
-        raise InputError(f"There is no extra {name!r}: choose one of {', '.join(EXTRAS)}.")
-    return cast("ExtraTransform", _load("extras", name))
+    return cast("ExtraTransform", _load("extra", EXTRAS, name))
 
 
 def parse_extra(text: str) -> Extra:
@@ -106,5 +102,8 @@ def parse_extra(text: str) -> Extra:
     return Extra(name, read_options(name, load_extra(name).OPTIONS, given))
 
 
-def _load(folder: str, name: str) -> object:
-    return importlib.import_module(f"napari_sam2_probe.transforms.{folder}.{name.replace('-', '_')}")
+def _load(what: str, known: Mapping[str, str], name: str) -> object:
+    """Import the module of a kind or an extra: ``<what>s.<name>``."""
+    if name not in known:
+        raise InputError(f"There is no {what} {name!r}: choose one of {', '.join(known)}.")
+    return importlib.import_module(f"napari_sam2_probe.transforms.{what}s.{name.replace('-', '_')}")

@@ -138,7 +138,7 @@ class DavisDataset:
 
     Attributes
     ----------
-    root
+    root, split
         As given.
     names
         The sequences: in the order of the split file, or sorted.
@@ -152,6 +152,7 @@ class DavisDataset:
 
     def __init__(self, root: Path | str, split: str | None = None, resolution: str = "480p") -> None:
         self.root = Path(root)
+        self.split = split
         self._layout = find_layout(self.root, split, resolution)
         present = self._layout.names()
         if not present:

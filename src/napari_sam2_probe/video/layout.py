@@ -87,6 +87,22 @@ def find_layout(root: Path, split: str | None, resolution: str) -> Layout:
     return Layout(root, top / resolution)
 
 
+def list_splits(root: Path) -> tuple[list[str], bool]:
+    """Return the splits of the data set at `root`, and whether one of them must be chosen.
+
+    It must where splits are folders (MOSE, YouTube-VOS, LVOS) and there are several; where they are lists of names,
+    all sequences can be taken too. What is no data set has no splits.
+    """
+    if not root.is_dir():
+        return [], False
+    if _frames_folder(root) is None:
+        folders = _split_folders(root)
+        return folders, len(folders) > 1
+    sets = root / "ImageSets"
+    files = [file for folder in (sets / "2017", sets / "2016", sets, root) for file in sorted(folder.glob("*.txt"))]
+    return list(dict.fromkeys(file.stem for file in files)), False
+
+
 def read_split(root: Path, split: str, resolution: str) -> list[str] | None:
     """Return the names a split file lists, or None if there is no file of that split.
 
@@ -124,7 +140,7 @@ def _frames_folder(root: Path) -> Path | None:
 
 
 def _split_folder(root: Path, split: str | None) -> Path:
-    splits = sorted(entry.name for entry in root.iterdir() if entry.is_dir() and _frames_folder(entry) is not None)
+    splits = _split_folders(root)
     if split in splits:
         return root / split
     if not splits:
@@ -132,6 +148,10 @@ def _split_folder(root: Path, split: str | None) -> Path:
     if split is None and len(splits) == 1:
         return root / splits[0]
     raise InputError(f"{root} holds the splits {', '.join(splits)}: choose one of them.")
+
+
+def _split_folders(root: Path) -> list[str]:
+    return sorted(entry.name for entry in root.iterdir() if entry.is_dir() and _frames_folder(entry) is not None)
 
 
 def _holds_sequences(folder: Path) -> bool:

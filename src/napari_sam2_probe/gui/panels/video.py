@@ -29,6 +29,7 @@ from napari_sam2_probe.gui.state import VideoEntry, state_of
 from napari_sam2_probe.gui.videos import VIDEO, add_video, read_video, use_video, video_from_layer, watch_videos
 from napari_sam2_probe.video import DavisDataset
 from napari_sam2_probe.video.file import VIDEO_SUFFIXES
+from napari_sam2_probe.video.layout import list_splits
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 
     from napari_sam2_probe.video import FrameSource, Sequence
 
+ALL_SEQUENCES = "All sequences"
 VIDEO_FILES = f"Videos ({' '.join(sorted('*' + suffix for suffix in VIDEO_SUFFIXES))})"
 
 
@@ -66,9 +68,9 @@ class VideoPanel(QWidget):
         self._on_video_changed(self.state.video)
         self.open_path(sample_data_folder())
 
-    def open_path(self, path: Path | str) -> None:
-        """List the sequences of a data set, or open a video, whichever lies there."""
-        self.background.submit("open", lambda: _open(Path(path)), self._on_opened)
+    def open_path(self, path: Path | str, split: str | None = None) -> None:
+        """List the sequences of a data set or of one of its splits, or open a video, whichever lies there."""
+        self.background.submit("open", lambda: _open(Path(path), split), self._on_opened)
 
     def open_sequence(self, name: str) -> None:
         """Add a listed sequence to the viewer and work on it."""
@@ -106,6 +108,10 @@ class VideoPanel(QWidget):
             buttons.addWidget(button)
         self._root = QLabel(objectName="root")
         self._root.setWordWrap(True)
+        self.split = QComboBox(objectName="split")
+        self.split.setToolTip("Which part of the data set is listed")
+        self.split.setVisible(False)
+        self.split.activated.connect(self._choose_split)
         self.filter = QLineEdit(objectName="filter", placeholderText="Find a sequence", clearButtonEnabled=True)
         self.filter.setToolTip("Show only the sequences whose name holds these letters")
         self.sequences = SequenceList(previews)
@@ -125,6 +131,7 @@ class VideoPanel(QWidget):
         layout = QVBoxLayout(self)
         layout.addLayout(buttons)
         layout.addWidget(self._root)
+        layout.addWidget(self.split)
         layout.addWidget(self.filter)
         layout.addWidget(self.sequences, 1)
         layout.addWidget(self.add)
@@ -153,10 +160,26 @@ class VideoPanel(QWidget):
         if isinstance(opened, DavisDataset):
             self._root.setText(f"{opened.root.resolve().name}: {len(opened.names)} sequences")
             self._root.setToolTip(str(opened.root))
+            self._show_splits(opened)
             self.filter.clear()
             self.sequences.set_dataset(opened)
         else:
             add_video(self.viewer, *opened)
+
+    def _show_splits(self, dataset: DavisDataset) -> None:
+        splits, must_choose = list_splits(dataset.root)
+        self.split.clear()
+        if not must_choose:
+            self.split.addItem(ALL_SEQUENCES, None)
+        for name in splits:
+            self.split.addItem(name, name)
+        self.split.setCurrentIndex(max(0, self.split.findData(dataset.split)))
+        self.split.setVisible(len(splits) > 1)
+
+    def _choose_split(self, index: int) -> None:
+        dataset = self.sequences.dataset
+        if dataset is not None:
+            self.open_path(dataset.root, self.split.itemData(index))
 
     def _use_layer(self, index: int) -> None:
         layer = self.layer.itemData(index)
@@ -199,8 +222,11 @@ class VideoPanel(QWidget):
         self.layer.setCurrentIndex(layers.index(video.layer) if video and video.layer in layers else -1)
 
 
-def _open(path: Path) -> DavisDataset | tuple[FrameSource, Sequence | None]:
+def _open(path: Path, split: str | None) -> DavisDataset | tuple[FrameSource, Sequence | None]:
     if path.is_dir():
+        splits, must_choose = list_splits(path)
+        if split is not None or must_choose:
+            return DavisDataset(path, split or splits[0])
         try:
             return DavisDataset(path)
         except InputError:

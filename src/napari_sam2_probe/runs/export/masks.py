@@ -26,11 +26,14 @@ _WHAT = "exporting masks"
 
 
 def masks_as_davis(run: ProbeRun, out: Path) -> Iterator[Progress]:
-    """Write ``%05d.png`` into a folder, as `evaluate` reads them: DAVIS palette, or 16-bit gray for ids over 255."""
+    """Write a PNG a frame into a folder, as `evaluate` reads them: DAVIS palette, or 16-bit gray for ids over 255.
+
+    They are named as the frames of a folder are, else ``%05d.png``.
+    """
     with atomic_folder(out) as folder:
         for done, frame_idx in enumerate(_frames(run)):
             yield _progress(done, run)
-            write_mask(folder / f"{frame_idx:05d}.png", run.masks[frame_idx])
+            write_mask(folder / f"{_name(run, frame_idx)}.png", run.masks[frame_idx])
 
 
 def masks_as_tiff(run: ProbeRun, out: Path) -> Iterator[Progress]:
@@ -49,15 +52,15 @@ def masks_as_tiff(run: ProbeRun, out: Path) -> Iterator[Progress]:
 def masks_as_coco(run: ProbeRun, out: Path) -> Iterator[Progress]:
     """Write a COCO JSON: an image a frame, an annotation with compressed run lengths a mask that is not empty.
 
-    ``file_name`` is ``%05d`` without an ending; ``track_id`` is the object's id, ``score`` its predicted IoU where
-    there is one. Masks of objects may overlap.
+    ``file_name`` is the frame's in a folder, else ``%05d``, without an ending; ``track_id`` is the object's id,
+    ``score`` its predicted IoU where there is one. Masks of objects may overlap.
     """
     _, height, width = run.masks.shape
     images = []
     annotations: list[dict[str, Any]] = []
     for done, frame_idx in enumerate(_frames(run)):
         yield _progress(done, run)
-        images.append({"id": frame_idx, "file_name": f"{frame_idx:05d}", "height": height, "width": width})
+        images.append({"id": frame_idx, "file_name": _name(run, frame_idx), "height": height, "width": width})
         for obj_idx, obj_id in enumerate(run.object_ids.tolist()):
             mask = np.asarray(run.masks_per_object[obj_idx, frame_idx])
             if run.tracked[obj_idx, frame_idx] and mask.any():
@@ -87,6 +90,11 @@ def _described(mask: NDArray[np.bool_]) -> dict[str, Any]:
 def _score(run: ProbeRun, obj_idx: int, frame_idx: int) -> dict[str, float]:
     score = float(run.predicted_iou[obj_idx, frame_idx])
     return {} if np.isnan(score) else {"score": score}
+
+
+def _name(run: ProbeRun, frame_idx: int) -> str:
+    names: list[str] | None = run.info.get("video", {}).get("frame_names")
+    return f"{frame_idx:05d}" if names is None else names[frame_idx]
 
 
 def _frames(run: ProbeRun) -> list[int]:
