@@ -12,6 +12,7 @@ import time
 import numpy as np
 import pytest
 
+import layout_trees
 from napari_sam2_probe.common.sample_data import sample_data_folder
 from napari_sam2_probe.runs import open_run
 from napari_sam2_probe.video.masks import write_mask
@@ -149,3 +150,16 @@ def test_interrupted(tmp_path):
     assert done.tolist() == list(range(len(done)))
     kept = run.features.query("position == '1'").set_index("frame")["short_term_l2"]
     assert kept.loc[1 : done[-1]].notna().all()
+
+
+def test_masks_of_a_data_set_with_frame_names_of_its_own_are_found_again(command, tmp_path):
+    """LVOS counts frames from 1 in steps of 5; what is exported has to be matched by these names."""
+    root = layout_trees.lvos(tmp_path / "lvos", num_frames=5)
+    mask = root / "valid" / "Annotations" / "0tCWPOrc" / "00000001.png"
+    run, out = tmp_path / "run", tmp_path / "masks" / "0tCWPOrc"
+    assert command("run", root / "valid" / "0tCWPOrc", "--out", run, "--mask", mask, *SMALL).code == 0
+    assert command("export", run, "--what", "masks", "--out", out).code == 0
+    assert sorted(path.name for path in out.iterdir()) == [f"{5 * t + 1:08d}.png" for t in range(5)]
+    scores = command("evaluate", "--gt", root / "valid", "--pred", tmp_path / "masks")
+    assert scores.code == 0
+    assert "0tCWPOrc" in scores.out
