@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from matplotlib.lines import Line2D
 
 _DASHED = (0, (3, 1.5))
+_LEAST_SPAN = 5.0  # points of J&F
 
 PROMPT_ORDER = ("1-click", "3-click", "5-click", "box", "mask")
 """From the least said to the most, as in table 4 of the SAM 2 paper."""
@@ -104,6 +105,10 @@ def draw_annotation_curves(axes: Axes, curves: Sequence[AnnotationCurve]) -> lis
     axes.set_xlabel("Annotated frames (at most)")
     axes.set_ylabel("J&F (%)")
     axes.margins(y=0.12)
+    low, high = axes.get_ylim()
+    # Less than this would make much of nothing.
+    short = max(0.0, _LEAST_SPAN - (high - low)) / 2
+    axes.set_ylim(low - short, high + short)
     return lines
 
 

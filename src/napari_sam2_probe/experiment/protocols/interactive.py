@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
 from napari_sam2_probe.analysis.metrics.evaluation import object_scores, score_masks
@@ -12,7 +13,7 @@ from napari_sam2_probe.experiment.protocols.user import Said, give_clicks, objec
 from napari_sam2_probe.tracking.session import VideoSession
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
 
     from napari_sam2_probe.experiment.protocols.jobs import InteractionOptions
     from napari_sam2_probe.experiment.protocols.truth import ObjectTruth
@@ -80,7 +81,7 @@ def _summary(truth: ObjectTruth, scores: Scores) -> dict[str, float]:
     return score_cells(concluded.region, concluded.boundary)
 
 
-class _User:
+class _User(ABC):
     """What both ways of working share: clicks on a frame, a pass of tracking, scores of the newest masks."""
 
     def __init__(self, session: VideoSession, truth: ObjectTruth, options: InteractionOptions) -> None:
@@ -98,13 +99,13 @@ class _User:
         self._annotated.add(frame_idx)
         return give_clicks(self._session, self._truth, frame_idx, self._options.num_clicks, seen)
 
+    @abstractmethod
     def watch(self, corrected: int, step: Callable[[], None]) -> None:
         """Track after frame `corrected` was annotated, and score what changes."""
-        raise NotImplementedError
 
+    @abstractmethod
     def next_frame(self, corrected: int) -> int | None:
         """Return the frame to annotate next; None if the user is content."""
-        raise NotImplementedError
 
     def _track(self, start: int, step: Callable[[], None]) -> None:
         wanted = frozenset(self._truth.annotated)
@@ -113,9 +114,6 @@ class _User:
                 predicted = object_mask(result, self._truth.object_id)
                 self.scores[result.frame_idx] = score_masks(self._truth.mask(result.frame_idx), predicted)
             step()
-
-    def _worst(self, frames: Iterable[int]) -> int | None:
-        return min(frames, key=lambda t: (self.scores[t][0], t), default=None)
 
 
 class _OfflineUser(_User):
@@ -126,7 +124,7 @@ class _OfflineUser(_User):
 
     def next_frame(self, corrected: int) -> int | None:
         imperfect = [t for t in self._truth.annotated if t not in self._annotated and self.scores[t][0] < 1]
-        return self._worst(imperfect)
+        return min(imperfect, key=lambda t: self.scores[t][0], default=None)
 
 
 class _OnlineUser(_User):
