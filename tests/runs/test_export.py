@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from contextlib import suppress
+from dataclasses import replace
 
 import av
 import numpy as np
@@ -17,6 +18,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from PIL import Image
 
+from napari_sam2_probe.analysis.decoder import BoxDecoder
+from napari_sam2_probe.analysis.decoder_file import save_decoder
 from napari_sam2_probe.cli import main
 from napari_sam2_probe.common.errors import InputError, ResourceError
 from napari_sam2_probe.experiment.export import EXPORTS, default_name, export_format, export_run, iterate_export
@@ -163,6 +166,58 @@ def test_boxes_enclose_the_predicted_masks(run, tmp_path):
         for edge in (mask[row.ymin], mask[row.ymax], mask[:, row.xmin], mask[:, row.xmax]):
             assert edge.any()
         assert (row.left * width, row.bottom * height) == pytest.approx((row.xmin, row.ymax + 1))
+
+
+@pytest.fixture
+def decoder(run):
+    """One whose boxes follow from two channels, for the run's own (untrained) model."""
+    weights = np.zeros((run.object_pointers.shape[2], 4))
+    weights[0, :2], weights[1, 2:] = 0.1, 0.2
+    channels = len(weights)
+    still = (np.zeros(channels), np.ones(channels), (weights,), (np.full(4, 0.5),), np.zeros(4), np.ones(4))
+    return BoxDecoder("seeded", run.info["model"]["sha256"], *still)
+
+
+def test_decoded_boxes_stand_beside_those_of_masks(run, decoder, tmp_path):
+    alone = _read_table(export_run(run, "boxes", tmp_path / "alone.csv"))
+    both = _read_table(export_run(run, "boxes", tmp_path / "both.csv", decoder=decoder))
+    assert len(both) == 2 * len(alone)
+    pd.testing.assert_frame_equal(both[both["kind"] == "mask"].reset_index(drop=True), alone)
+    _, height, width = run.masks.shape
+    for row in both[both["kind"] == "decoded"].itertuples():
+        pointer = run.object_pointers[run.object_ids.tolist().index(row.object_id), row.frame]
+        edges = [0.5 + 0.1 * pointer[0]] * 2 + [0.5 + 0.2 * pointer[1]] * 2
+        assert [row.left, row.top, row.right, row.bottom] == pytest.approx(edges)
+        inside = np.clip(edges, 0, 1) * (width, height, width, height)
+        assert [row.xmin, row.ymin, row.xmax, row.ymax] == np.round(inside - (0, 0, 1, 1)).tolist()
+
+
+def test_a_decoder_for_another_model_is_refused(run, decoder, tmp_path):
+    other = replace(decoder, checkpoint="other", sha256="ab" * 32)
+    with pytest.raises(InputError, match="was fitted for the checkpoint other"):
+        export_run(run, "boxes", tmp_path / "boxes.csv", decoder=other)
+    with pytest.raises(InputError, match="gives boxes, not features"):
+        export_run(run, "features", tmp_path / "features.csv", decoder=decoder)
+    assert not any(tmp_path.iterdir())
+
+
+def test_the_decoder_of_the_command(run, decoder, tmp_path, capsys):
+    save_decoder(decoder, tmp_path / "d.safetensors")
+    out = tmp_path / "boxes.csv"
+    words = [
+        "export",
+        str(run.path),
+        "--what",
+        "boxes",
+        "--out",
+        str(out),
+        "--decoder",
+        str(tmp_path / "d.safetensors"),
+    ]
+    assert main(words) == 0
+    assert set(_read_table(out)["kind"]) == {"mask", "decoded"}
+    assert main([*words[:-1], str(tmp_path / "nowhere"), "--overwrite"]) == 2
+    assert "There is no decoder" in capsys.readouterr().err
 
 
 def test_the_overlay_video_shows_the_frames_with_the_masks_on_them(run, tmp_path):

@@ -30,16 +30,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--what", required=True, choices=_WHAT, help="what to export")
     parser.add_argument("--out", required=True, type=Path, metavar="PATH", help="the file or folder to write")
     parser.add_argument("--format", metavar="NAME", help="see below")
+    parser.add_argument(
+        "--decoder",
+        type=Path,
+        metavar="FILE",
+        help="with boxes: decode the object pointers too (default: the decoder installed for the run's checkpoint)",
+    )
     parser.add_argument("--overwrite", action="store_true", help="replace an earlier export")
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Export and say where it is."""
+    from napari_sam2_probe.analysis.decoder_file import load_decoder
     from napari_sam2_probe.cli.progress import progress_bars
     from napari_sam2_probe.experiment.export import export_run
     from napari_sam2_probe.runs import open_run
 
     opened = open_run(arguments.run_folder)
+    decoder = None if arguments.decoder is None else load_decoder(arguments.decoder)
     with progress_bars() as progress:
         out = export_run(
             opened,
@@ -47,6 +55,7 @@ def run(arguments: argparse.Namespace) -> None:
             arguments.out,
             arguments.format,
             overwrite=arguments.overwrite,
+            decoder=decoder,
             progress=progress,
         )
     print(out)  # noqa: T201

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.common.progress import Progress, ProgressCallback, ignore_progress
+from napari_sam2_probe.experiment.decoders import find_decoder
 from napari_sam2_probe.experiment.run_figures import export_figures
 from napari_sam2_probe.figures.style import object_colour
 from napari_sam2_probe.runs.export.maps import maps_as_tiff, maps_as_zarr
@@ -21,9 +22,11 @@ from napari_sam2_probe.runs.export.tables import export_boxes, export_features, 
 from napari_sam2_probe.runs.export.whole import copy_run
 
 if TYPE_CHECKING:
+    from napari_sam2_probe.analysis.decoder import BoxDecoder
     from napari_sam2_probe.runs.run import ProbeRun
 
-Exporter = Callable[["ProbeRun", Path], Iterator[Progress]]
+Exporter = Callable[..., Iterator[Progress]]
+"""Takes the run and where to write; that of boxes a decoder too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +115,13 @@ def default_name(run_name: str, what: str, chosen: ExportFormat) -> str:
 
 
 def iterate_export(
-    run: ProbeRun, what: str, out: Path | str, name: str | None = None, *, overwrite: bool = False
+    run: ProbeRun,
+    what: str,
+    out: Path | str,
+    name: str | None = None,
+    *,
+    overwrite: bool = False,
+    decoder: BoxDecoder | None = None,
 ) -> Generator[Progress, None, None]:
     """Export a run step by step; closing the iterator in between leaves nothing behind.
 
@@ -128,11 +137,15 @@ def iterate_export(
         A format of `what`; the first if None.
     overwrite
         Whether an earlier export at `out` may be replaced.
+    decoder
+        With boxes: what decodes object pointers; None for the one that `find_decoder` knows for the run's model,
+        where there is one.
 
     Raises
     ------
     InputError
-        If there is no such format, something is in the way, or the run holds nothing of the kind.
+        If there is no such format, something is in the way, the run holds nothing of the kind, or the decoder was
+        fitted for another model.
     ResourceError
         If the system refuses to write.
     """
@@ -141,7 +154,20 @@ def iterate_export(
     check_target(out, overwrite=overwrite, suffixes=chosen.holds)
     if out.absolute().is_relative_to(Path(run.path).absolute()):
         raise InputError(f"{out} is inside the run itself: choose a place outside of it.")
-    yield from chosen.write(run, out)
+    if what != "boxes":
+        if decoder is not None:
+            raise InputError(f"A decoder gives boxes, not {what}: leave it out, or export boxes.")
+        yield from chosen.write(run, out)
+        return
+    yield from chosen.write(run, out, decoder=_decoder_for(run, decoder))
+
+
+def _decoder_for(run: ProbeRun, given: BoxDecoder | None) -> BoxDecoder | None:
+    model = run.info["model"]
+    if given is None:
+        return find_decoder(model["sha256"])
+    given.check_made_for(model["checkpoint"], model["sha256"])
+    return given
 
 
 def export_run(
@@ -151,10 +177,11 @@ def export_run(
     name: str | None = None,
     *,
     overwrite: bool = False,
+    decoder: BoxDecoder | None = None,
     progress: ProgressCallback = ignore_progress,
 ) -> Path:
     """Export a run; parameters and errors as in `iterate_export`. Returns what was written."""
-    with closing(iterate_export(run, what, out, name, overwrite=overwrite)) as events:
+    with closing(iterate_export(run, what, out, name, overwrite=overwrite, decoder=decoder)) as events:
         for event in events:
             progress(event)
     return Path(out)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from napari_sam2_probe.analysis.boxes import box_edges
+from napari_sam2_probe.analysis.boxes import box_edges, boxes_to_pixels
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.common.files import atomic_path
 from napari_sam2_probe.common.progress import Progress
@@ -19,12 +19,14 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from napari_sam2_probe.analysis.decoder import BoxDecoder
     from napari_sam2_probe.runs.run import ProbeRun
 
 TableFormat = Literal["csv", "parquet"]
 
 BOX_COLUMNS = ("object_id", "frame", "kind", "xmin", "ymin", "xmax", "ymax", "left", "top", "right", "bottom")
-"""``xmin`` to ``ymax`` are pixels, both ends included; ``left`` to ``bottom`` are the edges of SPEC 5, in [0, 1]."""
+"""``xmin`` to ``ymax`` are whole pixels, both ends included; ``left`` to ``bottom`` are the edges of SPEC 5,
+as shares of the frame; decoded ones may reach out of it."""
 
 
 def features_table(run: ProbeRun) -> pd.DataFrame:
@@ -90,21 +92,30 @@ def export_pointers(run: ProbeRun, out: Path, file_format: TableFormat) -> Itera
     write_table(pointers_table(run), out, file_format)
 
 
-def export_boxes(run: ProbeRun, out: Path, file_format: TableFormat) -> Iterator[Progress]:
+def export_boxes(
+    run: ProbeRun, out: Path, file_format: TableFormat, decoder: BoxDecoder | None = None
+) -> Iterator[Progress]:
     """Write the boxes of the predicted masks, a row for each object and tracked frame; see `BOX_COLUMNS`.
 
-    ``kind`` is ``mask``. The cells of a mask that is empty are empty.
+    Where there is a decoder for the run's model a second row follows, the box that the object pointer speaks of.
+    ``kind`` is ``mask`` or ``decoded``. The cells of a mask that is empty are empty.
     """
     import pandas as pd
 
     _, height, width = run.masks.shape
     rows: list[tuple[int | str | float, ...]] = []
+    done = 0
     for obj_idx, obj_id in enumerate(run.object_ids.tolist()):
+        decoded = None if decoder is None else decoder.decode(run.object_pointers[obj_idx])
         for frame_idx in np.flatnonzero(run.tracked[obj_idx]).tolist():
-            yield Progress(len(rows), int(run.tracked.sum()), "exporting boxes", "frame")
-            edges = box_edges(np.asarray(run.masks_per_object[obj_idx, frame_idx]))
-            pixels = edges * (width, height, width, height) - (0, 0, 1, 1)
-            rows.append((obj_id, frame_idx, "mask", *np.round(pixels).tolist(), *edges.tolist()))
+            yield Progress(done, int(run.tracked.sum()), "exporting boxes", "frame")
+            done += 1
+            boxes = {"mask": box_edges(np.asarray(run.masks_per_object[obj_idx, frame_idx]))}
+            if decoded is not None:
+                boxes["decoded"] = decoded[frame_idx]
+            for kind, edges in boxes.items():
+                pixels = np.round(boxes_to_pixels(edges, height, width))
+                rows.append((obj_id, frame_idx, kind, *pixels.tolist(), *edges.tolist()))
     table = pd.DataFrame(rows, columns=list(BOX_COLUMNS))
     # Whole pixels that may be missing.
     table = table.astype(dict.fromkeys(BOX_COLUMNS[3:7], "Int64"))
