@@ -26,11 +26,11 @@ SETTINGS = {
 TABLES = ("frames.parquet", "features.parquet")
 
 
-def small_davis(root: Path) -> Path:
-    """Make a data set of a few of the sample videos."""
+def small_davis(root: Path, resolution: str = "480p") -> Path:
+    """Make a data set of a few of the sample videos; without a resolution in the layout of MOSE and YouTube-VOS."""
     for name in SEQUENCES:
         for part in ("JPEGImages", "Annotations"):
-            place = root / part / "480p" / name
+            place = root / part / resolution / name
             place.parent.mkdir(parents=True, exist_ok=True)
             place.symlink_to(sample_data_folder() / part / "480p" / name, target_is_directory=True)
     return root

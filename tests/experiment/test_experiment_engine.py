@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import json
+import shutil
 from contextlib import closing
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from small_experiments import SETTINGS, table_bytes
+from small_experiments import SETTINGS, small_davis, table_bytes
 
 from napari_sam2_probe.analysis.boxes import box_edges_over_time
 from napari_sam2_probe.analysis.metrics import score_clip
 from napari_sam2_probe.common.errors import InputError, ResourceError
 from napari_sam2_probe.experiment import batch_worker
 from napari_sam2_probe.experiment import track_batch as track_batch_module
-from napari_sam2_probe.experiment.batch_clips import read_batch_clips
+from napari_sam2_probe.experiment.batch_clips import ClipReader
 from napari_sam2_probe.experiment.batch_size import batch_size_for
 from napari_sam2_probe.experiment.clips import probe_clip
 from napari_sam2_probe.experiment.config import make_config, read_config, write_config
@@ -99,7 +100,7 @@ def test_options_reach_the_features_and_maps_are_kept(settings, loaded, tmp_path
 
 def test_a_batch_that_memory_does_not_hold_is_divided(results, loaded, monkeypatch):
     whole = Batch("clean-0000", "clean", tuple(results.clips("clean")))
-    clips = read_batch_clips(ExperimentFolder(results.path), whole)
+    clips = ClipReader(ExperimentFolder(results.path)).read(whole)
     sizes = []
 
     class SmallTracker(track_batch_module.BatchTracker):
@@ -273,6 +274,22 @@ def test_a_missing_prediction_is_told_before_anything_is_made(settings, predicti
 def test_another_configuration_is_refused(tiny_experiment, settings, changed, said):
     with pytest.raises(InputError, match=said):
         run_experiment(make_config(**settings | changed), tiny_experiment)
+
+
+def test_a_folder_is_read_anew_when_an_experiment_is(settings, predictions, tmp_path):
+    """What was read of clips that lay there before says nothing of those that do now."""
+    mose = small_davis(tmp_path / "mose", resolution="")
+    for seed, root in ((1, settings["davis"]), (2, str(mose))):
+        changes = {"seed": seed, "kinds": ["clean"], "davis": root}
+        config = make_config(**other_system(settings, predictions) | changes)
+        results = run_experiment(config, tmp_path / "out")
+        said = [json.loads(line) for line in (tmp_path / "out/clips/clean/clips.jsonl").read_text().splitlines()]
+        expected = [line["base"]["sequence"] for line in said]
+        starts = [line["base"]["start"] for line in said]
+        first = results.frames[results.frames.frame == 0]
+        assert first.base_sequence.tolist() == expected
+        assert first.source_frame.tolist() == starts
+        shutil.rmtree(tmp_path / "out")
 
 
 def test_another_checkpoint_is_refused(tiny_experiment, settings):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,13 +12,14 @@ from napari_sam2_probe.runs.known import OBJECT_OF_INTEREST, KnownFrames, read_a
 from napari_sam2_probe.video.davis import DavisDataset
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable
     from pathlib import Path
 
     from numpy.typing import NDArray
 
     from napari_sam2_probe.experiment.folder import ExperimentFolder
     from napari_sam2_probe.experiment.plan import Batch
+    from napari_sam2_probe.video.davis import Sequence
     from napari_sam2_probe.video.folder import FolderSource
 
 
@@ -49,38 +49,46 @@ class BatchClip:
     true_masks: NDArray[np.bool_]
 
 
-def read_batch_clips(folder: ExperimentFolder, batch: Batch) -> list[BatchClip]:
-    """Read the masks of the clips of a batch, and check the headers of their frames.
+class ClipReader:
+    """Reads the clips of an experiment's batches; tables of a kind are read once, not for each of its batches.
 
-    Raises
-    ------
-    InputError
-        If a clip is not as it was made.
+    Parameters
+    ----------
+    folder
+        The experiment, whose clips are made.
     """
-    return [_read(folder.clips(batch.kind), batch.kind, name) for name in batch.clips]
+
+    def __init__(self, folder: ExperimentFolder) -> None:
+        self._folder = folder
+        self._kinds: dict[str, tuple[DavisDataset, dict[str, KnownFrames]]] = {}
+
+    def read(self, batch: Batch) -> list[BatchClip]:
+        """Read the masks of the clips of a batch, and check the headers of their frames.
+
+        Raises
+        ------
+        InputError
+            If a clip is not as it was made.
+        """
+        place = self._folder.clips(batch.kind)
+        if batch.kind not in self._kinds:
+            self._kinds[batch.kind] = DavisDataset(place), read_all_known_frames(place / "frames.csv")
+        dataset, known = self._kinds[batch.kind]
+        return [_read(place, batch.kind, dataset.sequence(name), known.get(name)) for name in batch.clips]
 
 
-def close_clips(clips: Sequence[BatchClip]) -> None:
+def close_clips(clips: Iterable[BatchClip]) -> None:
     """Give back the files of clips."""
     for clip in clips:
         clip.frames.close()
 
 
-def _read(place: Path, kind: str, name: str) -> BatchClip:
-    dataset, known = _dataset(place)
-    clip = known.get(name)
-    sequence = dataset.sequence(name)
+def _read(place: Path, kind: str, sequence: Sequence, known: KnownFrames | None) -> BatchClip:
     masks = [mask for t in range(sequence.num_frames) if (mask := sequence.mask(t)) is not None]
-    truth = np.stack([mask == OBJECT_OF_INTEREST for mask in masks])
-    lengths = {sequence.num_frames, len(masks), 0 if clip is None else len(clip.object_present)}
-    if clip is None or clip.recipe is None or len(lengths) > 1 or not truth[0].any():
+    truth = np.stack([mask == OBJECT_OF_INTEREST for mask in masks]) if masks else np.zeros((1, 1, 1), bool)
+    lengths = {sequence.num_frames, len(masks), 0 if known is None else len(known.object_present)}
+    if known is None or known.recipe is None or len(lengths) > 1 or not truth[0].any():
         raise InputError(
-            f"{place}: the clip {name} is not as it was made; remove {place} and run the experiment again."
+            f"{place}: the clip {sequence.name} is not as it was made; remove {place} and run the experiment again."
         )
-    return BatchClip(kind, name, sequence.frames, clip, str(clip.recipe["base"]["sequence"]), truth)
-
-
-# Tables of a kind are read once, not once for each of its batches.
-@lru_cache(maxsize=8)
-def _dataset(place: Path) -> tuple[DavisDataset, dict[str, KnownFrames]]:
-    return DavisDataset(place), read_all_known_frames(place / "frames.csv")
+    return BatchClip(kind, sequence.name, sequence.frames, known, str(known.recipe["base"]["sequence"]), truth)

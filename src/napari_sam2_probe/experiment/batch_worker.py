@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from napari_sam2_probe.common.errors import InputError
-from napari_sam2_probe.experiment.batch_clips import BatchClip, close_clips, read_batch_clips
+from napari_sam2_probe.experiment.batch_clips import BatchClip, ClipReader, close_clips
 from napari_sam2_probe.experiment.batch_size import suggest_batch_size
 from napari_sam2_probe.experiment.predictions import read_predictions
 from napari_sam2_probe.experiment.rows import batch_features, batch_frames
@@ -51,6 +51,7 @@ class BatchWorker:
     def __init__(self, folder: ExperimentFolder, config: ExperimentConfig) -> None:
         self._folder = folder
         self._config = config
+        self._reader = ClipReader(folder)
         self._loaded: LoadedModel | None = None
         self._tracking = threading.Lock()
 
@@ -93,7 +94,7 @@ class BatchWorker:
             If a file can't be read, or memory doesn't suffice.
         """
         config = self._config
-        clips = read_batch_clips(self._folder, batch)
+        clips = self._reader.read(batch)
         try:
             if config.predictions is not None:
                 outputs = yield from read_predictions(config.predictions.folder, clips)
