@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
@@ -112,3 +113,19 @@ def test_one_sequence_is_too_few(command, tmp_path, own_folder):
 
 def test_show_says_what_is_no_decoder(command, tmp_path):
     assert "There is no decoder" in command("decoder", "show", tmp_path / "nowhere").sentence
+
+
+def test_lead_of_centres(command, davis, tmp_path, own_folder):
+    missing = command("decoder", "lead", "--davis", davis, *SAMPLE)
+    assert missing.code == 2
+    assert "fit one with" in missing.sentence
+    assert command("decoder", "fit", "--davis", davis, *SAMPLE).code == 0
+    answer = command("decoder", "lead", "--davis", davis, "--out", tmp_path / "lead.csv", *SAMPLE)
+    assert answer.code == 0, answer.err
+    assert "video backwards" in answer.out
+    table = pd.read_csv(tmp_path / "lead.csv")
+    # One sequence was held out, and only that one says something.
+    assert table["sequence"].tolist() == list(find_decoder(sample_checkpoint().sha256).report.held_out_sequences)
+    # The first and last of five frames have one neighbour only, and the prompted one is not tracked.
+    assert table["num_frames"].tolist() == [2]
+    assert np.isfinite(table[["forward", "backward"]]).all(axis=None)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Describe the two actions."""
+    """Describe the three actions."""
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
     fit = actions.add_parser("fit", help="fit one to clean videos with true masks")
     fit.add_argument("--davis", type=Path, required=True, metavar="ROOT", help="clean videos with masks, DAVIS layout")
@@ -46,6 +46,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     fit.add_argument("--seed", type=int, default=0, help="draws held-out sequences and first weights (default 0)")
     add_model_options(fit)
+    lead = actions.add_parser(
+        "lead", help="measure whether decoded centres lead the motion, with videos backwards beside"
+    )
+    lead.add_argument("--davis", type=Path, required=True, metavar="ROOT", help="clean videos with masks, DAVIS layout")
+    lead.add_argument("--split", metavar="NAME", help="take only the sequences of this split (default all)")
+    lead.add_argument("--decoder", type=Path, metavar="FILE", help="default: the one installed for the checkpoint")
+    lead.add_argument("--out", type=Path, metavar="CSV", help="also write the lead of each sequence to this file")
+    add_model_options(lead)
     show = actions.add_parser("show", help="say what a decoder was fitted to and how good it is")
     show.add_argument("file", type=Path, metavar="FILE")
 
@@ -56,8 +64,10 @@ def run(arguments: argparse.Namespace) -> None:
         from napari_sam2_probe.analysis.decoder_file import load_decoder
 
         print(describe(load_decoder(arguments.file)))  # noqa: T201
-    else:
+    elif arguments.action == "fit":
         _fit(arguments)
+    else:
+        _lead(arguments)
 
 
 def describe(decoder: BoxDecoder) -> str:
@@ -106,6 +116,38 @@ def _fit(arguments: argparse.Namespace) -> None:
         written.append(install_decoder(decoder))
     print(describe(decoder))  # noqa: T201
     print(f"\nWrote {' and '.join(map(str, written))}.")  # noqa: T201
+
+
+def _lead(arguments: argparse.Namespace) -> None:
+    from napari_sam2_probe.analysis.decoder_file import load_decoder
+    from napari_sam2_probe.cli.model_options import model_choice
+    from napari_sam2_probe.cli.progress import progress_bars
+    from napari_sam2_probe.common.errors import InputError
+    from napari_sam2_probe.common.files import atomic_path
+    from napari_sam2_probe.experiment.decoders import find_decoder
+    from napari_sam2_probe.experiment.lead import lead_of_dataset
+    from napari_sam2_probe.tracking.loaded import load_model
+    from napari_sam2_probe.video.davis import DavisDataset
+
+    out: Path | None = arguments.out
+    if out is not None and out.is_dir():
+        raise InputError(f"--out {out} is a folder: give the name of a CSV file.")
+    given = None if arguments.decoder is None else load_decoder(arguments.decoder)
+    dataset = DavisDataset(arguments.davis, arguments.split)
+    loaded = load_model(model_choice(arguments))
+    decoder = given or find_decoder(loaded.checkpoint.sha256)
+    if decoder is None:
+        raise InputError(
+            f"There is no decoder for the checkpoint {loaded.checkpoint.name}: fit one with 'sam2-probe decoder fit', "
+            "or name a file with --decoder."
+        )
+    with progress_bars() as progress:
+        result = lead_of_dataset(loaded, dataset, decoder, progress=progress)
+    print(result)  # noqa: T201
+    if out is not None:
+        with atomic_path(out) as temporary:
+            result.table().to_csv(temporary, index=False, lineterminator="\n")
+        print(f"\nWrote {out}.")  # noqa: T201
 
 
 def _options(arguments: argparse.Namespace) -> DecoderOptions:

@@ -108,7 +108,7 @@ def iterate_dataset(
         sequence = dataset.sequence(name)
         with closing(sequence.frames):
             steps = iterate_pointers(loaded, sequence, name, max_frames=max_frames)
-            tracks += yield from _each_as(Progress(done, total, _WHAT, "sequence"), steps)
+            tracks += yield from each_as(Progress(done, total, _WHAT, "sequence"), steps)
     if not tracks:
         raise InputError(
             f"{dataset.root} has no sequence with an object on two frames with masks: choose another data set or split."
@@ -128,7 +128,7 @@ def collect_pointers(
     return result_of(iterate_dataset(loaded, dataset, max_frames=max_frames), progress)
 
 
-def _each_as(event: Progress, steps: Generator[int, None, _Result]) -> Generator[Progress, None, _Result]:
+def each_as(event: Progress, steps: Generator[int, None, _Result]) -> Generator[Progress, None, _Result]:
     """Yield the same event for each step, and return what the steps return."""
     with closing(steps):
         while True:
