@@ -125,6 +125,30 @@ class TestObscuration:
         ours = obscuration_response(distances, fractions).pearson.interval
         np.testing.assert_allclose(ours, theirs, atol=0.03)
 
+    @pytest.mark.parametrize("name", ["pearson", "spearman"])
+    def test_equals_resamples_written_out(self, name):
+        """Rounded, so that there are ties within and between clips."""
+        distances, fractions = self.clips(num_clips=5, num_frames=8)
+        distances, fractions = [d.round() for d in distances], [f.round(1) for f in fractions]
+        response = obscuration_response(distances, fractions, num_resamples=50, seed=3)
+        coefficients = []
+        for drawn in np.random.default_rng(3).integers(5, size=(50, 5)):
+            pooled = (np.concatenate([values[i] for i in drawn]) for values in (distances, fractions))
+            coefficients.append(getattr(stats, f"{name}r")(*pooled).statistic)
+        np.testing.assert_allclose(getattr(response, name).interval, np.quantile(coefficients, [0.025, 0.975]))
+
+    def test_source_sequences_can_be_resampled(self):
+        """Copies of clips under their sequence's name add nothing."""
+        distances, fractions = self.clips(num_clips=6)
+        names = [f"sequence-{n}" for n in range(6)]
+        once = obscuration_response(distances, fractions, source_sequences=names).spearman
+        twice = obscuration_response(distances * 2, fractions * 2, source_sequences=names * 2).spearman
+        np.testing.assert_allclose(twice.interval, once.interval, atol=1e-9)
+        assert "6 source sequences" in str(twice)
+        alone = obscuration_response(distances, fractions, source_sequences=["one"] * 6).spearman
+        assert alone.interval is None
+        assert "one source sequence, so no interval" in str(alone)
+
     def test_the_seed_decides(self):
         clips = self.clips()
         assert obscuration_response(*clips, seed=1).pearson == obscuration_response(*clips, seed=1).pearson

@@ -10,12 +10,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_sam2_probe.analysis.bootstrap import group_codes, group_weights, interval
 from napari_sam2_probe.common.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
 
     from numpy.typing import ArrayLike, NDArray
+
+# Bounds the memory of a bootstrap of correlations.
+_NUMBERS_AT_ONCE = 4_000_000
 
 
 @dataclass(frozen=True)
@@ -127,11 +131,13 @@ class Correlation:
     coefficient
         NaN where one of the two quantities doesn't vary or there are fewer than 3 frames.
     interval
-        95 % by bootstrap over clips; None where there is only one clip to resample, or no coefficient.
+        95 % by bootstrap over clips (or coarser groups); None where there is only one to resample, or no coefficient.
     naive_p_value
         The textbook p-value. It takes frames as independent, which frames of one clip are not.
     num_clips, num_frames
         What it was computed from.
+    num_groups, group
+        How many of what are resampled; ``num_groups`` is None for clips.
     """
 
     name: str
@@ -140,6 +146,8 @@ class Correlation:
     naive_p_value: float
     num_clips: int
     num_frames: int
+    num_groups: int | None = None
+    group: str = "clip"
 
     def __str__(self) -> str:
         """Return the result in words, with what it rests on."""
@@ -147,9 +155,11 @@ class Correlation:
             return f"{self.name}: undefined ({self.num_frames} frames, or a quantity that doesn't vary)"
         value = f"{self.name} {self.coefficient:.2f}"
         if self.interval is None:
-            return f"{value} (one clip, so no interval; naive p = {self.naive_p_value:.2g}, frames as if independent)"
+            alone = f"one {self.group}, so no interval"
+            return f"{value} ({alone}; naive p = {self.naive_p_value:.2g}, frames as if independent)"
         low, high = self.interval
-        return f"{value} [{low:.2f}, {high:.2f}] (95 %, bootstrap over {self.num_clips} clips)"
+        resampled = self.num_clips if self.num_groups is None else self.num_groups
+        return f"{value} [{low:.2f}, {high:.2f}] (95 %, bootstrap over {resampled} {self.group}s)"
 
 
 @dataclass(frozen=True)
@@ -188,6 +198,7 @@ def obscuration_response(
     distances: Sequence[ArrayLike],
     obscured_fractions: Sequence[ArrayLike],
     *,
+    source_sequences: Sequence[str] | None = None,
     num_resamples: int = 2000,
     seed: int = 0,
 ) -> ObscurationResponse:
@@ -197,6 +208,8 @@ def obscuration_response(
     ----------
     distances, obscured_fractions
         A (T,) array for each clip, in the same order; frames where either is NaN are left out.
+    source_sequences
+        The source sequence of each clip; given, whole sequences are drawn instead of clips.
     num_resamples
         Bootstrap resamples. Whole clips are drawn, because frames of a clip are not independent.
     seed
@@ -212,50 +225,107 @@ def obscuration_response(
             origin.append(np.stack([np.full(frames.size, index), frames]))
     pooled = np.concatenate(clips, axis=1) if clips else np.empty((2, 0))
     places = np.concatenate(origin, axis=1) if origin else np.empty((2, 0), dtype=np.int64)
+    names = places[0] if source_sequences is None else np.asarray(source_sequences)[places[0]]
+    codes, num_groups = group_codes(names)
+    weights = group_weights(num_groups, num_resamples, seed) if num_groups > 1 else None
+
+    def correlation(name: str) -> Correlation:
+        coefficient = _coefficients(pooled, np.ones((1, pooled.shape[1])), by_rank=name == "Spearman")[0]
+        ends = None
+        if weights is not None and np.isfinite(coefficient):
+            ends = _interval(pooled, codes, weights, by_rank=name == "Spearman")
+        by_sequence = source_sequences is not None
+        return Correlation(
+            name,
+            float(coefficient),
+            ends,
+            _naive_p_value(float(coefficient), pooled.shape[1]),
+            len(clips),
+            pooled.shape[1],
+            num_groups if by_sequence else None,
+            "source sequence" if by_sequence else "clip",
+        )
+
     return ObscurationResponse(
         distance=pooled[0],
         obscured_fraction=pooled[1],
         clip_index=places[0],
         frame_index=places[1],
-        pearson=_correlation("Pearson", clips, pooled, num_resamples, seed),
-        spearman=_correlation("Spearman", clips, pooled, num_resamples, seed),
+        pearson=correlation("Pearson"),
+        spearman=correlation("Spearman"),
     )
 
 
-def _correlation(
-    name: str,
-    clips: list[NDArray[np.float64]],
-    pooled: NDArray[np.float64],
-    num_resamples: int,
-    seed: int,
-) -> Correlation:
-    by_rank = name == "Spearman"
-    coefficient = _coefficient(pooled, by_rank)
-    interval = None
-    if len(clips) > 1 and np.isfinite(coefficient):
-        generator = np.random.default_rng(seed)
-        resampled = np.empty(num_resamples)
-        for index in range(num_resamples):
-            drawn = generator.integers(len(clips), size=len(clips))
-            resampled[index] = _coefficient(np.concatenate([clips[i] for i in drawn], axis=1), by_rank)
-        # A resample of clips that don't vary has no correlation.
-        low, high = np.quantile(resampled[np.isfinite(resampled)], [0.025, 0.975])
-        interval = (float(low), float(high))
-    return Correlation(
-        name, coefficient, interval, _naive_p_value(coefficient, pooled.shape[1]), len(clips), pooled.shape[1]
+def _interval(
+    pairs: NDArray[np.float64], codes: NDArray[np.intp], weights: NDArray[np.float64], *, by_rank: bool
+) -> tuple[float, float]:
+    at_once = max(1, _NUMBERS_AT_ONCE // pairs.shape[1])
+    resampled = [
+        _coefficients(pairs, weights[start : start + at_once][:, codes], by_rank=by_rank)
+        for start in range(0, len(weights), at_once)
+    ]
+    # A resample of clips that don't vary has no correlation.
+    return interval(np.concatenate(resampled))
+
+
+def _coefficients(pairs: NDArray[np.float64], weights: NDArray[np.float64], *, by_rank: bool) -> NDArray[np.float64]:
+    """Return the correlation of each resample.
+
+    Parameters
+    ----------
+    pairs
+        (2, N).
+    weights
+        (R, N) whole numbers, how often each pair is in each resample.
+    by_rank
+        Whether to correlate ranks in the resample (Spearman) instead of values (Pearson).
+
+    Returns
+    -------
+    coefficients
+        (R,); NaN for fewer than 3 pairs, or where one of the two doesn't vary.
+    """
+    count = weights.sum(axis=1)
+    if not pairs.shape[1]:
+        return np.full(len(weights), np.nan)
+    deviations = []
+    for values in pairs:
+        numbers = _ranks(values, weights) if by_rank else values[None]
+        mean = (weights * numbers).sum(axis=1) / np.maximum(count, 1)
+        deviations.append(numbers - mean[:, None])
+    first, second = deviations
+    spreads = np.stack([(weights * d * d).sum(axis=1) for d in deviations])
+    # Not judged by the spreads: what rounding leaves of quantities that don't vary is no variance.
+    varies = np.stack([_varies(values, weights) for values in pairs]).all(axis=0)
+    coefficients = np.full(len(weights), np.nan)
+    np.divide(
+        (weights * first * second).sum(axis=1),
+        np.sqrt(spreads.prod(axis=0)),
+        out=coefficients,
+        where=varies & (count >= 3),
     )
+    clipped: NDArray[np.float64] = np.clip(coefficients, -1, 1)
+    return clipped
 
 
-def _coefficient(pairs: NDArray[np.float64], by_rank: bool) -> float:
-    if pairs.shape[1] < 3 or (np.ptp(pairs, axis=1) == 0).any():
-        return float("nan")
-    if by_rank:
-        from scipy.stats import rankdata
+def _varies(values: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Return whether a resample holds two different values, (R,)."""
+    drawn = weights > 0
+    lowest = np.where(drawn, values, np.inf).min(axis=1)
+    highest = np.where(drawn, values, -np.inf).max(axis=1)
+    varies: NDArray[np.bool_] = highest > lowest
+    return varies
 
-        pairs = rankdata(pairs, axis=1)
-    centred = pairs - pairs.mean(axis=1, keepdims=True)
-    first, second = centred / np.linalg.norm(centred, axis=1, keepdims=True)
-    return float(np.clip(first @ second, -1, 1))
+
+def _ranks(values: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the rank (R, N) of each value in each resample, equal values sharing their mean rank."""
+    distinct, which = np.unique(values, return_inverse=True)
+    order = np.argsort(which, kind="stable")
+    begins = np.searchsorted(which[order], np.arange(len(distinct)))
+    times = np.add.reduceat(weights[:, order], begins, axis=1)
+    ranks = np.cumsum(times, axis=1) - times + (times + 1) / 2
+    result: NDArray[np.float64] = ranks[:, which]
+    return result
 
 
 def _naive_p_value(coefficient: float, num_frames: int) -> float:
