@@ -9,8 +9,10 @@ import pytest
 from small_experiments import table_bytes, words
 
 from napari_sam2_probe.common.errors import InputError, ResourceError
-from napari_sam2_probe.experiment.config import make_config
+from napari_sam2_probe.experiment.batch_worker import BatchWorker
+from napari_sam2_probe.experiment.config import make_config, read_config
 from napari_sam2_probe.experiment.execute import run_experiment
+from napari_sam2_probe.experiment.folder import ExperimentFolder
 from napari_sam2_probe.experiment.results import open_experiment
 
 distributed = pytest.importorskip("distributed")
@@ -104,3 +106,13 @@ def test_workers_of_this_machine_by_the_command(tiny_experiment, settings, tmp_p
     assert results.frames.drop(columns=["object_score", "predicted_iou"]).equals(
         open_experiment(tiny_experiment).frames.drop(columns=["object_score", "predicted_iou"])
     )
+
+
+def test_a_worker_with_another_model_is_refused(tiny_experiment):
+    worker = BatchWorker(ExperimentFolder(tiny_experiment), read_config(tiny_experiment / "experiment.toml"))
+    model = open_experiment(tiny_experiment).provenance["model"]
+    with pytest.raises(InputError, match=r"another model: the checkpoint's SHA-256 was 1+ and is [0-9a-f]{64} now"):
+        worker.check_model(model | {"sha256": "1" * 64})
+    with pytest.raises(InputError, match="begun on the device cuda, whose numbers are not those of cpu"):
+        worker.check_model(model | {"device": "cuda:1"})
+    worker.check_model(model)

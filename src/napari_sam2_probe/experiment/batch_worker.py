@@ -53,6 +53,7 @@ class BatchWorker:
         self._config = config
         self._reader = ClipReader(folder)
         self._loaded: LoadedModel | None = None
+        self._is_checked = False
         self._tracking = threading.Lock()
 
     def describe_model(self) -> dict[str, Any] | None:
@@ -73,6 +74,18 @@ class BatchWorker:
         with self._tracking:
             loaded = None if self._config.predictions is not None else self._model()
             return suggest_batch_size(loaded, self._config)
+
+    def check_model(self, expected: dict[str, Any] | None) -> None:
+        """Make sure that this process has the model that the others have.
+
+        Raises
+        ------
+        InputError
+            If it differs in what moves results.
+        """
+        if expected is not None and not self._is_checked:
+            check_same_model(expected, self.describe_model(), str(self._folder.path))
+            self._is_checked = True
 
     def do(self, batch: Batch, threads: int, progress: Callable[[int], None]) -> None:
         """Compute and write a batch, telling how many frames were tracked since the last call."""

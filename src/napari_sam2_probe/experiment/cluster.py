@@ -92,6 +92,7 @@ class ClusterExecutor:
         self._config = config
         self._cluster: Any = None
         self._client: Any = None
+        self._model: dict[str, Any] | None = None
         self._plugin = f"sam2-probe-{uuid.uuid4().hex}"
         self.name = f"Dask at {scheduler}" if scheduler else f"{workers} Dask workers on this machine"
         self._threads = None if scheduler else max(1, len(_processors()) // (workers or 1))
@@ -108,8 +109,8 @@ class ClusterExecutor:
 
     def describe_model(self) -> dict[str, Any] | None:
         """Let one worker load the model and say all about it; None where nothing is tracked."""
-        described: dict[str, Any] | None = self._ask("describe_model")
-        return described
+        self._model = self._ask("describe_model")
+        return self._model
 
     def suggest_batch_size(self) -> int:
         """Return what one worker suggests."""
@@ -172,12 +173,12 @@ class ClusterExecutor:
         self._client = self._cluster = None
 
     def _start(self, batch: Batch, threads: int, news: queue.SimpleQueue[Any]) -> distributed.Future:
-        future = self._submit(_do, self._plugin, batch, threads, retries=0)
+        future = self._submit(_do, self._plugin, batch, threads, self._model)
         future.add_done_callback(lambda done: news.put((batch.name, done)))
         return future
 
-    def _submit(self, function: Any, *arguments: Any, **options: Any) -> distributed.Future:
-        return self._client.submit(function, *arguments, pure=False, **options)
+    def _submit(self, function: Any, *arguments: Any) -> distributed.Future:
+        return self._client.submit(function, *arguments, pure=False)
 
     def _ask(self, method: str) -> Any:
         return self._submit(_call, self._plugin, method).result()
@@ -206,7 +207,7 @@ class ClusterExecutor:
             )
 
 
-def _do(plugin: str, batch: Batch, threads: int) -> None:
+def _do(plugin: str, batch: Batch, threads: int, model: dict[str, Any] | None) -> None:
     """Do a batch; runs in a worker process."""
     dask_worker = distributed.get_worker()
     worker: BatchWorker = dask_worker.plugins[plugin].worker
@@ -217,6 +218,7 @@ def _do(plugin: str, batch: Batch, threads: int) -> None:
         tracked += count
         dask_worker.log_event(plugin, (batch.name, tracked))
 
+    worker.check_model(model)
     worker.do(batch, threads, progress)
 
 

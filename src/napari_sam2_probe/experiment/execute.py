@@ -158,8 +158,9 @@ def iterate_experiment(
             names = [batch.name for batch in plan.batches]
             with writing(folder.path, "experiment"):
                 join_tables(folder.features, FEATURE_COLUMNS, [folder.features_part(name) for name in names])
-                join_tables(folder.frames, FRAME_COLUMNS, [folder.frames_part(name) for name in names])
                 provenance.end(finished=True)
+                # Last, since it says that everything is there.
+                join_tables(folder.frames, FRAME_COLUMNS, [folder.frames_part(name) for name in names])
 
 
 def _processes(items: int) -> int | None:
