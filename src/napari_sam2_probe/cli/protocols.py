@@ -81,7 +81,6 @@ def run(arguments: argparse.Namespace) -> None:
     """Evaluate, and print the means over all objects."""
     from napari_sam2_probe.cli.model_options import model_choice
     from napari_sam2_probe.cli.progress import progress_bars
-    from napari_sam2_probe.experiment.protocols.figures import draw_table
     from napari_sam2_probe.experiment.protocols.run import run_protocols
     from napari_sam2_probe.experiment.protocols.store import TABLE
     from napari_sam2_probe.tracking.loaded import load_model
@@ -95,7 +94,6 @@ def run(arguments: argparse.Namespace) -> None:
         rows = run_protocols(
             dataset, arguments.out, options, lambda: load_model(choice), command=command, progress=progress
         )
-        draw_table(rows, arguments.out / "figures")
     print(_summary(rows))  # noqa: T201
     print(f"\nThe table of all objects is {arguments.out / TABLE}.")  # noqa: T201
 

@@ -10,13 +10,16 @@ import numpy as np
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.experiment.track_batch import ClipOutput
 from napari_sam2_probe.runs.known import OBJECT_OF_INTEREST
-from napari_sam2_probe.video.masks import check_mask_size, read_mask
+from napari_sam2_probe.video.mask_folder import MaskFolder
+from napari_sam2_probe.video.masks import check_mask_size
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Sequence
 
     from napari_sam2_probe.experiment.batch_clips import BatchClip
     from napari_sam2_probe.experiment.plan import Batch
+
+_STEM = "{:05d}".format
 
 
 def check_predictions(folder: Path | str, batches: Iterable[Batch], num_frames: int) -> None:
@@ -32,13 +35,8 @@ def check_predictions(folder: Path | str, batches: Iterable[Batch], num_frames: 
         raise InputError(f"There is no folder {folder}: give the folder of predicted masks.")
     for batch in batches:
         for clip in batch.clips:
-            place = _place(folder, batch.kind, clip)
-            missing = [name for t in range(1, num_frames) if not (place / (name := f"{t:05d}.png")).is_file()]
-            if missing:
-                more = f" (and {len(missing) - 1} more)" if len(missing) > 1 else ""
-                raise InputError(
-                    f"The predicted mask {place / missing[0]}{more} is missing: predict every frame of every clip."
-                )
+            masks = MaskFolder(_place(folder, batch.kind, clip))
+            masks.require(map(_STEM, range(1, num_frames)), advice="predict every frame of every clip")
 
 
 def read_predictions(folder: Path | str, clips: Sequence[BatchClip]) -> Generator[int, None, list[ClipOutput]]:
@@ -64,17 +62,18 @@ def read_predictions(folder: Path | str, clips: Sequence[BatchClip]) -> Generato
     """
     outputs = []
     for clip in clips:
-        place = _place(Path(folder), clip.kind, clip.name)
+        predicted = MaskFolder(_place(Path(folder), clip.kind, clip.name))
         num_frames = clip.frames.num_frames
         masks = np.zeros((num_frames, clip.frames.height, clip.frames.width), bool)
         for t in range(num_frames):
-            path = place / f"{t:05d}.png"
-            if t == 0 and not path.is_file():
+            mask = predicted.object_mask(_STEM(t), OBJECT_OF_INTEREST)
+            if t == 0 and mask is None:
                 masks[0] = clip.true_masks[0]
             else:
-                labels = read_mask(path)
-                check_mask_size(labels, clip.frames, where=path)
-                masks[t] = labels == OBJECT_OF_INTEREST
+                predicted.require([_STEM(t)], advice="predict every frame of every clip")
+                assert mask is not None
+                check_mask_size(mask, clip.frames, where=predicted.files(_STEM(t))[0])
+                masks[t] = mask
             yield 1
         nothing = np.full(num_frames, np.nan, np.float32)
         outputs.append(ClipOutput(masks, nothing, nothing, (), np.empty((0, num_frames, 3)), {}))

@@ -12,6 +12,7 @@ from napari_sam2_probe.video.fingerprint import fingerprint_files
 from napari_sam2_probe.video.masks import object_ids, read_mask
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -71,6 +72,28 @@ class MaskFolder:
         if object_id is None or not self.per_object:
             return bool(self.files(stem))
         return stem in self._per_object.get(object_id, {})
+
+    def require(self, stems: Iterable[str], object_id: int | None = None, *, advice: str) -> None:
+        """Make sure that predictions are complete, without reading any.
+
+        Parameters
+        ----------
+        stems
+            The frames that need a mask.
+        object_id
+            The object, where only one is looked at.
+        advice
+            What to do, as the end of a sentence.
+
+        Raises
+        ------
+        InputError
+            If a mask file is missing.
+        """
+        missing = [stem for stem in stems if not self.has(stem, object_id)]
+        if missing:
+            more = f" (and {len(missing) - 1} more)" if len(missing) > 1 else ""
+            raise InputError(f"The predicted mask {self.path / missing[0]}.png{more} is missing: {advice}.")
 
     def labels(self, stem: str) -> Labels | None:
         """Return the label image (H, W) of a frame, or None without a file; of objects that overlap the later wins.

@@ -199,8 +199,13 @@ class TestGoingOn:
         assert not (out / "protocols.csv").exists()
         kept = {path: path.stat().st_mtime_ns for path in out.rglob("*.json")}
         assert len(kept) == whole_jobs
+        # As a process that is killed leaves it.
+        left = out / "results" / "seeded" / ".crossing-1.json"
+        left.parent.mkdir(parents=True, exist_ok=True)
+        left.write_text("{")
         run_protocols(dataset, out, self.OPTIONS, lambda: loaded)
         assert (out / "protocols.csv").read_bytes() == whole
+        assert not left.exists()
         assert {path: path.stat().st_mtime_ns for path in kept} == kept
 
     def test_other_settings_are_refused(self, davis, loaded, tmp_path):
@@ -264,7 +269,9 @@ class TestPredictions:
     def test_a_missing_mask_is_told_before_anything_is_computed(self, davis, other, tmp_path):
         (other / "passing" / "00002.png").unlink()
         options = ProtocolOptions(predictions=(parse_prediction(f"other={other}"),))
-        with pytest.raises(InputError, match=r"other has no mask .*00002\.png"):
+        with pytest.raises(
+            InputError, match=r"The predicted mask .*00002\.png is missing: predict every annotated frame"
+        ):
             run_protocols(DavisDataset(davis), tmp_path / "out", options, lambda: pytest.fail("too early"))
         assert not (tmp_path / "out").exists()
 

@@ -108,13 +108,8 @@ def pair_frames(ground_truth: MaskFolder, prediction: MaskFolder) -> SequencePai
         raise InputError(
             f"{ground_truth.path} holds {number} masks, but the first and the last are not scored: give at least 3."
         )
-    missing = [s for obj, frames in scored.items() for s in frames if not prediction.has(s, obj)]
-    if missing:
-        more = f" (and {len(missing) - 1} more)" if len(missing) > 1 else ""
-        raise InputError(
-            f"The predicted mask {prediction.path / missing[0]}.png{more} is missing: predict every frame that has a "
-            "ground-truth mask."
-        )
+    for object_id, frames in scored.items():
+        prediction.require(frames, object_id, advice="predict every frame that has a ground-truth mask")
     return SequencePair(ground_truth, prediction, scored)
 
 

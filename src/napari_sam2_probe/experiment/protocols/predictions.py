@@ -72,18 +72,9 @@ def check_prediction(prediction: Prediction, objects: Sequence[ObjectTruth]) -> 
     """
     sequence = objects[0].sequence
     masks = prediction.masks(sequence.name)
-    missing = [
-        stem
-        for truth in objects
-        for stem in (sequence.frames.files[t].stem for t in truth.scored)
-        if not masks.has(stem, truth.object_id)
-    ]
-    if missing:
-        more = f" (and {len(missing) - 1} more)" if len(missing) > 1 else ""
-        raise InputError(
-            f"{prediction.name} has no mask {masks.path / missing[0]}.png{more}: predict every frame that has a "
-            "ground-truth mask, or choose sequences with --sequences."
-        )
+    for truth in objects:
+        stems = (sequence.frames.files[t].stem for t in truth.scored)
+        masks.require(stems, truth.object_id, advice="predict every annotated frame, or choose --sequences")
 
 
 def score_prediction(

@@ -20,7 +20,7 @@ from napari_sam2_probe.experiment.protocols.jobs import (
     JobResult,
 )
 from napari_sam2_probe.experiment.protocols.predictions import Prediction, check_prediction, score_prediction
-from napari_sam2_probe.experiment.protocols.store import ABOUT, TABLE, ResultStore
+from napari_sam2_probe.experiment.protocols.store import ABOUT, FIGURES, TABLE, ResultStore
 from napari_sam2_probe.experiment.protocols.table import TableRow, make_table, write_table
 from napari_sam2_probe.experiment.protocols.truth import can_be_scored, read_objects
 from napari_sam2_probe.runs.describe import now, software_versions
@@ -97,6 +97,8 @@ def run_protocols(
     InputError
         If the data set, the model, `out` or the predictions can't be used.
     """
+    from napari_sam2_probe.experiment.protocols.figures import draw_table
+
     started = now()
     store = ResultStore(Path(out))
     sequences = _read_sequences(dataset, options, progress)
@@ -123,6 +125,8 @@ def run_protocols(
         "times": {"started": started, "finished": now()},
     }
     atomic_write_text(store.folder / ABOUT, json.dumps(about, indent=1) + "\n")
+    draw_table(rows, store.folder / FIGURES)
+    store.clean_up()
     return rows
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,9 @@ if TYPE_CHECKING:
 
 TABLE = "protocols.csv"
 ABOUT = "protocols.json"
+FIGURES = "figures"
 _RESULTS = "results"
+_MASKS = "masks"
 
 
 class ResultStore:
@@ -43,7 +46,7 @@ class ResultStore:
 
     def masks_folder(self, job: Job) -> Path:
         """Return where the masks of a job are kept, if they are."""
-        return self.folder / "masks" / job.model / job.prompt / job.sequence
+        return self.folder / _MASKS / job.model / job.prompt / job.sequence
 
     def read(self, job: Job, made_with: dict[str, Any], fingerprint: str) -> JobResult | None:
         """Return the result of a job, or None if it has to be computed: there is none, or files have changed since.
@@ -76,6 +79,15 @@ class ResultStore:
         """Store a result. Numbers are read back exactly as they are."""
         content = {"made_with": made_with, "fingerprint": fingerprint, **asdict(result)}
         atomic_write_text(self._path(job), json.dumps(content, indent=1) + "\n")
+
+    def clean_up(self) -> None:
+        """Remove what a killed evaluation left half-written."""
+        for part in (_RESULTS, _MASKS, FIGURES):
+            for left in sorted((self.folder / part).glob("**/.*"), reverse=True):
+                if left.is_dir():
+                    shutil.rmtree(left, ignore_errors=True)
+                else:
+                    left.unlink(missing_ok=True)
 
     def _path(self, job: Job) -> Path:
         return self.folder / _RESULTS / job.model / job.protocol / job.prompt / f"{job.sequence}.json"
