@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 from made_tables import features_table
 from scipy.stats import norm
@@ -10,6 +11,7 @@ from sklearn.metrics import roc_auc_score
 
 from napari_sam2_probe.analysis.separability import (
     COMBINED,
+    DIFFERENCE_COLUMNS,
     FEATURE_COLUMNS,
     SEPARABILITY_COLUMNS,
     SeparabilityOptions,
@@ -94,6 +96,44 @@ class TestTable:
         np.testing.assert_array_equal(same[numbers], measured.table[numbers])
 
 
+class TestDifferences:
+    def test_equal_those_of_the_table_with_an_interval_of_pairs(self, measured):
+        found = measured.differences
+        assert tuple(found.columns) == DIFFERENCE_COLUMNS
+        # Of the pairs only those that were recorded; clean and context removal have no AUROC.
+        assert len(found) == 3 * 4 * 2
+        for pair in found.itertuples():
+            first, second = (
+                row(measured, position=p, feature=pair.feature, kind=pair.kind) for p in (pair.position, pair.other)
+            )
+            assert pair.value == pytest.approx(first["value"] - second["value"])
+            assert pair.low <= pair.value <= pair.high
+            assert (pair.num_absent, pair.num_present) == (first["num_absent"], first["num_present"])
+
+    def test_a_gate_is_seen(self):
+        table = features_table({"object-removal": 0.0}, positions=("4", "4r"), num_clips=60)
+        gated = (table["position"] == "4") & ~table["object_present"]
+        table.loc[gated, "short_term_l2"] *= 1000
+        found = separability(table, SeparabilityOptions(num_resamples=200)).differences.set_index("feature")
+        assert found["low"]["short_term_l2"] > 0.4
+        assert found["low"]["long_term_l2"] < 0.06
+
+    def test_what_moves_both_alike_does_not_widen_the_interval(self):
+        table = features_table({"object-removal": 1.0}, positions=("4",), num_clips=60)
+        twice = pd.concat([table, table.assign(position="4r")])
+        found = separability(twice, SeparabilityOptions(num_resamples=50)).differences
+        np.testing.assert_array_equal(found[["value", "low", "high"]], 0)
+
+    def test_frames_of_one_position_only_are_left_out(self):
+        table = features_table({"object-removal": 1.0}, positions=("4", "4r"))
+        table.loc[(table["position"] == "4r") & (table["frame"] < 10), "short_term_l2"] = np.nan
+        found = separability(table, SeparabilityOptions(num_resamples=50)).differences
+        assert (found["num_present"] == 40 * 14).all()
+        nothing = table.assign(long_term_l2=table["long_term_l2"].where(table["position"] == "4"))
+        found = separability(nothing, SeparabilityOptions(num_resamples=50)).differences
+        assert (found["reason"] == "no frame has both scores").all()
+
+
 class TestCrossValidation:
     def test_nothing_is_learnt_from_noise(self):
         """Offsets of sequences that carry their own label would be learnt by a model that sees its own sequence."""
@@ -171,7 +211,7 @@ class TestWhatIsMissing:
     def test_one_kind_without_absent_frames(self):
         result = separability(features_table({"clean": 0.0}))
         assert result.table["value"].isna().all()
-        assert result.table["reason"].str.contains("no usable interjection clips").all()
+        assert result.table["reason"].str.contains("no threshold, as interjection clips").all()
 
     def test_no_finite_absent_frame(self):
         table = features_table({"interjection": 1.0})

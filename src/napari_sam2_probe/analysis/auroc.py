@@ -56,22 +56,45 @@ def auroc_estimate(
     codes, num_groups = group_codes(names)
     if is_positive.all() or not is_positive.any():
         return Estimate.missing("all frames are of one class", num_groups)
-
-    wins = np.empty((num_groups, num_groups))
-    of_positive = codes[is_positive]
-    for group in range(num_groups):
-        others = np.sort(numbers[~is_positive & (codes == group)])
-        wins[:, group] = np.bincount(of_positive, _wins(numbers[is_positive], others), minlength=num_groups)
-    num_positive = np.bincount(of_positive, minlength=num_groups).astype(np.float64)
-    num_negative = np.bincount(codes[~is_positive], minlength=num_groups).astype(np.float64)
-
-    weights = group_weights(num_groups, num_resamples, seed)
-    pairs = (weights @ num_positive) * (weights @ num_negative)
-    resampled = np.full(num_resamples, np.nan)
-    # A resample may hold one class only, where groups do.
-    np.divide(((weights @ wins) * weights).sum(axis=1), pairs, out=resampled, where=pairs > 0)
-    value = float(wins.sum() / (num_positive.sum() * num_negative.sum()))
+    value, resampled = _resampled(numbers, is_positive, codes, group_weights(num_groups, num_resamples, seed))
     return estimate_of(value, resampled, num_groups)
+
+
+def auroc_difference(
+    first: ArrayLike,
+    second: ArrayLike,
+    positive: ArrayLike,
+    groups: ArrayLike,
+    *,
+    num_resamples: int = 1000,
+    seed: int = 0,
+) -> Estimate:
+    """Estimate how much larger the AUROC of one score is than that of another on the same frames.
+
+    Both are computed in the same resamples, so that what moves both alike doesn't widen the interval.
+
+    Parameters
+    ----------
+    first, second
+        (N,); frames where either is NaN are left out.
+    positive
+        (N,) bool.
+    groups
+        (N,) what is resampled as a whole.
+    num_resamples, seed
+        The same seed gives the same interval.
+    """
+    scores = np.stack([np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)])
+    known = ~np.isnan(scores).any(axis=0)
+    scores, is_positive = scores[:, known], np.asarray(positive, dtype=np.bool_)[known]
+    if not known.any():
+        return Estimate.missing("no frame has both scores")
+    codes, num_groups = group_codes(np.asarray(groups)[known])
+    if is_positive.all() or not is_positive.any():
+        return Estimate.missing("all frames are of one class", num_groups)
+    weights = group_weights(num_groups, num_resamples, seed)
+    (value, resampled), (less, resampled_less) = (_resampled(s, is_positive, codes, weights) for s in scores)
+    return estimate_of(value - less, resampled - resampled_less, num_groups)
 
 
 def equal_error_threshold(scores: ArrayLike, positive: ArrayLike) -> float:
@@ -107,6 +130,27 @@ def equal_error_threshold(scores: ArrayLike, positive: ArrayLike) -> float:
     middle = below + (above - below) / 2
     # Neighbouring floats have nothing between them, and infinity no middle.
     return middle if below < middle < above else above
+
+
+def _resampled(
+    scores: NDArray[np.float64],
+    is_positive: NDArray[np.bool_],
+    codes: NDArray[np.intp],
+    weights: NDArray[np.float64],
+) -> tuple[float, NDArray[np.float64]]:
+    """Return the AUROC, and that of each resample: NaN for one that holds one class only."""
+    num_resamples, num_groups = weights.shape
+    wins = np.empty((num_groups, num_groups))
+    of_positive = codes[is_positive]
+    for group in range(num_groups):
+        others = np.sort(scores[~is_positive & (codes == group)])
+        wins[:, group] = np.bincount(of_positive, _wins(scores[is_positive], others), minlength=num_groups)
+    num_positive = np.bincount(of_positive, minlength=num_groups).astype(np.float64)
+    num_negative = np.bincount(codes[~is_positive], minlength=num_groups).astype(np.float64)
+    pairs = (weights @ num_positive) * (weights @ num_negative)
+    resampled = np.full(num_resamples, np.nan)
+    np.divide(((weights @ wins) * weights).sum(axis=1), pairs, out=resampled, where=pairs > 0)
+    return float(wins.sum() / (num_positive.sum() * num_negative.sum())), resampled
 
 
 def _wins(scores: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.float64]:

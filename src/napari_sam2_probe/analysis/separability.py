@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from napari_sam2_probe.analysis.auroc import auroc_estimate, equal_error_threshold
+from napari_sam2_probe.analysis.auroc import auroc_difference, auroc_estimate, equal_error_threshold
 from napari_sam2_probe.analysis.bootstrap import Estimate, group_codes, mean_estimate
 
 if TYPE_CHECKING:
@@ -45,6 +45,33 @@ SEPARABILITY_COLUMNS = (
     "reason",
 )
 """Columns of `Separability.table`."""
+
+POSITION_PAIRS = (
+    ("4", "4r"),
+    ("5", "5r"),
+    ("2", "1"),
+    ("3", "1"),
+    ("4", "1"),
+    ("4r", "1"),
+    ("5", "1"),
+    ("5r", "1"),
+)
+"""Positions that are compared: gated with ungated, and each with the image embedding."""
+
+DIFFERENCE_COLUMNS = (
+    "position",
+    "other",
+    "feature",
+    "kind",
+    "value",
+    "low",
+    "high",
+    "num_absent",
+    "num_present",
+    "num_sequences",
+    "reason",
+)
+"""Columns of `Separability.differences`."""
 
 FULL_WINDOW = 5
 """References of a full long-term window."""
@@ -101,11 +128,16 @@ class Separability:
         fitted).
     options
         How it was measured.
+    differences
+        For kinds with absent frames, a row for each pair of `POSITION_PAIRS` that was recorded, feature and kind,
+        columns `DIFFERENCE_COLUMNS`: how much larger the AUROC at ``position`` is than at ``other``, on the frames
+        that can be used at both and in the same resamples. Of 4 and 4r, or 5 and 5r, it is the gate's share.
     """
 
     table: pd.DataFrame
     scores: pd.DataFrame
     options: SeparabilityOptions
+    differences: pd.DataFrame
 
 
 def separability(features: pd.DataFrame, options: SeparabilityOptions | None = None) -> Separability:
@@ -128,17 +160,25 @@ def separability(features: pd.DataFrame, options: SeparabilityOptions | None = N
     positions = sorted(features["position"].unique())
     kinds = _kinds_in_order(features["kind"].unique().tolist())
     rows: list[dict[str, Any]] = []
-    scores: list[pd.DataFrame] = []
+    scored_at: dict[str, pd.DataFrame] = {}
     with_absent = set(features["kind"][~features["object_present"].astype(bool)])
     for position in positions:
         at_position = used[used["position"] == position]
         scored = _with_combined_scores(at_position, kinds, with_absent, options)
         for feature in (*FEATURE_COLUMNS, COMBINED):
             rows.extend(_rows(scored, str(position), feature, kinds, with_absent, options))
-        scores.append(scored.rename(columns={COMBINED: "score"}))
+        scored_at[str(position)] = scored
     names = ["kind", "clip", "base_sequence", "frame", "position", "object_present", "score"]
-    all_scores = pd.concat(scores, ignore_index=True)[names] if scores else pd.DataFrame(columns=names)
-    return Separability(pd.DataFrame(rows, columns=list(SEPARABILITY_COLUMNS)), all_scores, options)
+    scores = [scored.rename(columns={COMBINED: "score"})[names] for scored in scored_at.values()]
+    return Separability(
+        table=pd.DataFrame(rows, columns=list(SEPARABILITY_COLUMNS)),
+        scores=pd.concat(scores, ignore_index=True) if scores else pd.DataFrame(columns=names),
+        options=options,
+        differences=pd.DataFrame(
+            _differences(scored_at, [kind for kind in kinds if kind in with_absent], options),
+            columns=list(DIFFERENCE_COLUMNS),
+        ),
+    )
 
 
 def usable_frames(features: pd.DataFrame, options: SeparabilityOptions) -> pd.DataFrame:
@@ -194,6 +234,45 @@ def _rows(
         }
 
 
+def _differences(
+    scored_at: dict[str, pd.DataFrame], kinds: Sequence[str], options: SeparabilityOptions
+) -> Iterator[dict[str, Any]]:
+    wanted = ["kind", "clip", "frame", *FEATURE_COLUMNS, COMBINED]
+    for position, other in POSITION_PAIRS:
+        if position not in scored_at or other not in scored_at:
+            continue
+        both = scored_at[position].merge(
+            scored_at[other][wanted], on=["kind", "clip", "frame"], suffixes=("", "_other")
+        )
+        for feature in (*FEATURE_COLUMNS, COMBINED):
+            for kind in kinds:
+                frames = both[both["kind"] == kind]
+                absent = ~frames["object_present"].to_numpy(dtype=np.bool_)
+                pair = frames[[feature, f"{feature}_other"]].to_numpy(dtype=np.float64)
+                known = np.isfinite(pair).all(axis=1)
+                estimate = auroc_difference(
+                    pair[:, 0],
+                    pair[:, 1],
+                    absent,
+                    frames["base_sequence"].to_numpy(),
+                    num_resamples=options.num_resamples,
+                    seed=options.seed,
+                )
+                yield {
+                    "position": position,
+                    "other": other,
+                    "feature": feature,
+                    "kind": kind,
+                    "value": estimate.value,
+                    "low": estimate.low,
+                    "high": estimate.high,
+                    "num_absent": int((absent & known).sum()),
+                    "num_present": int((~absent & known).sum()),
+                    "num_sequences": estimate.num_groups,
+                    "reason": estimate.reason,
+                }
+
+
 def _auroc(
     values: NDArray[np.float64], absent: NDArray[np.bool_], groups: NDArray[Any], options: SeparabilityOptions
 ) -> Estimate:
@@ -210,7 +289,7 @@ def _false_alarm_rate(
     values: NDArray[np.float64], groups: NDArray[Any], threshold: float, options: SeparabilityOptions
 ) -> Estimate:
     if np.isnan(threshold):
-        return Estimate.missing(f"no threshold, as there are no usable {THRESHOLD_KIND} clips")
+        return Estimate.missing(f"no threshold, as {THRESHOLD_KIND} clips have no such score, or are not there")
     alarms = np.where(np.isfinite(values), values >= threshold, np.nan)
     return mean_estimate(
         alarms,
