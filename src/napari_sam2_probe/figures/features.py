@@ -8,15 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_sam2_probe.figures.style import (
-    DOUBLE_COLUMN,
-    add_legend,
-    new_axes,
-    new_figure,
-    publication_style,
-    series_colours,
-    series_widths,
-)
+from napari_sam2_probe.figures.series import Series, with_looks
+from napari_sam2_probe.figures.style import DOUBLE_COLUMN, add_legend, new_axes, new_figure, publication_style
 from napari_sam2_probe.figures.timeline import (
     FrameCursor,
     frame_axis,
@@ -50,15 +43,13 @@ LONG_WINDOW = 5
 
 
 @dataclass(frozen=True)
-class FeatureRun:
+class FeatureRun(Series):
     """The features of one object in one run.
 
     Attributes
     ----------
-    label
-        The run's name in the legend.
-    kind
-        The kind of data set (SPEC 3), which chooses the colour.
+    label, kind
+        As in `Series`.
     table
         The rows of one object of ``features.csv``: columns position (string), frame, short_term_l2,
         long_term_l2, short_term_ratio; NaN where a feature is not defined.
@@ -70,8 +61,6 @@ class FeatureRun:
         Whether prompted frames served as references in this run.
     """
 
-    label: str
-    kind: str
     table: pd.DataFrame
     object_present: NDArray[np.bool_]
     prompted: NDArray[np.bool_]
@@ -182,12 +171,12 @@ def draw_features(
         The features on a logarithmic axis. The long-term distance is heavy-tailed (SPEC 6).
     """
     num_frames = max((len(run.object_present) for run in runs), default=1)
-    looks = list(zip(series_colours([run.kind for run in runs]), series_widths(len(runs)), strict=True))
+    looks = with_looks(runs)
     for row, position in zip(grid, positions, strict=True):
         for axes, feature in zip(row, FEATURES, strict=True):
             if interjection is not None:
                 shade_frames(axes, interjection)
-            for run, (colour, linewidth) in zip(runs, looks, strict=True):
+            for run, colour, linewidth in looks:
                 draw_feature(axes, run, position, feature, colour=colour, linewidth=linewidth)
             _scale(axes, logarithmic=feature in log)
             frame_axis(axes, num_frames, label=axes in grid[-1])

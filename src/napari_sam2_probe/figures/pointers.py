@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_sam2_probe.figures.series import Series, with_looks
 from napari_sam2_probe.figures.style import (
     SINGLE_COLUMN,
     add_legend,
@@ -14,7 +15,6 @@ from napari_sam2_probe.figures.style import (
     new_figure,
     publication_style,
     series_colours,
-    series_widths,
 )
 
 if TYPE_CHECKING:
@@ -27,23 +27,19 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class PointerPath:
+class PointerPath(Series):
     """The object pointers of one run, projected.
 
     Attributes
     ----------
-    label
-        The run's name in the legend.
-    kind
-        The kind of data set (SPEC 3), which chooses the colour.
+    label, kind
+        As in `Series`.
     coordinates
         (T, 2) float, in frame order; NaN rows where there is no pointer.
     object_present
         (T,) bool; absent frames are drawn hollow. None: present in all.
     """
 
-    label: str
-    kind: str
     coordinates: NDArray[np.floating]
     object_present: NDArray[np.bool_] | None = None
 
@@ -103,11 +99,7 @@ def draw_pointer_paths(
     list of matplotlib.lines.Line2D
         The line of each path, in the order given.
     """
-    colours, widths = series_colours([p.kind for p in paths]), series_widths(len(paths))
-    lines = [
-        _draw_path(axes, path, colour, linewidth - 0.2)
-        for path, colour, linewidth in zip(paths, colours, widths, strict=True)
-    ]
+    lines = [_draw_path(axes, path, colour, linewidth - 0.2) for path, colour, linewidth in with_looks(paths)]
     first, second = explained_variance
     axes.set_xlabel(f"First component ({100 * first:.0f} % of variance)")
     axes.set_ylabel(f"Second component ({100 * second:.0f} % of variance)")

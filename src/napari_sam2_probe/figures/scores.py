@@ -7,16 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_sam2_probe.figures.style import (
-    NEUTRAL,
-    SINGLE_COLUMN,
-    add_legend,
-    new_axes,
-    new_figure,
-    publication_style,
-    series_colours,
-    series_widths,
-)
+from napari_sam2_probe.figures.series import Series, with_looks
+from napari_sam2_probe.figures.style import NEUTRAL, SINGLE_COLUMN, add_legend, new_axes, new_figure, publication_style
 from napari_sam2_probe.figures.timeline import frame_axis, mark_frames, mark_handles, say_no_values, shade_frames
 
 if TYPE_CHECKING:
@@ -32,15 +24,13 @@ _DASHED = (0, (3, 1.5))
 
 
 @dataclass(frozen=True)
-class ScoreRun:
+class ScoreRun(Series):
     """What SAM 2 thought of its own masks for one object in one run.
 
     Attributes
     ----------
-    label
-        The run's name in the legend.
-    kind
-        The kind of data set (SPEC 3), which chooses the colour.
+    label, kind
+        As in `Series`.
     object_scores
         (T,) float, logits; above 0 SAM 2 takes the object to be in the frame. NaN where nothing ran.
     predicted_iou
@@ -53,8 +43,6 @@ class ScoreRun:
         (T,) float in [0, 1], IoU of the predicted mask with ground truth; None where it is not known.
     """
 
-    label: str
-    kind: str
     object_scores: NDArray[np.floating]
     predicted_iou: NDArray[np.floating]
     object_present: NDArray[np.bool_]
@@ -80,7 +68,7 @@ def draw_object_scores(axes: Axes, runs: Sequence[ScoreRun]) -> list[Line2D]:
     axes.axhline(0, color=NEUTRAL, linewidth=0.6, linestyle=(0, (4, 2)), zorder=1, label="_threshold")
     lines = [
         _draw_line(axes, run, run.object_scores, colour, linewidth, prompted=run.prompted)
-        for run, colour, linewidth in _with_looks(runs)
+        for run, colour, linewidth in with_looks(runs)
     ]
     axes.set_ylabel("Object score (logit)")
     return lines
@@ -102,7 +90,7 @@ def draw_iou(axes: Axes, runs: Sequence[ScoreRun]) -> list[Line2D]:
         For each run the predicted line, then the true one where there is one.
     """
     lines = []
-    for run, colour, linewidth in _with_looks(runs):
+    for run, colour, linewidth in with_looks(runs):
         lines.append(_draw_line(axes, run, run.predicted_iou, colour, linewidth))
         if run.iou is not None:
             (truth,) = axes.plot(
@@ -158,12 +146,6 @@ def make_scores(
         )
         add_legend(figure, [*lines, *_quality_handles(runs), *marks])
     return figure
-
-
-def _with_looks(runs: Sequence[ScoreRun]) -> list[tuple[ScoreRun, str, float]]:
-    """Pair each run with its colour and line width."""
-    colours = series_colours([run.kind for run in runs])
-    return list(zip(runs, colours, series_widths(len(runs)), strict=True))
 
 
 def _draw_line(
