@@ -8,14 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_sam2_probe.figures.overlays import fill_mask, outline_mask, show_frame
-from napari_sam2_probe.figures.style import (
-    DOUBLE_COLUMN,
-    add_legend,
-    new_axes,
-    new_figure,
-    object_colour,
-    publication_style,
-)
+from napari_sam2_probe.figures.pictures import picture_grid
+from napari_sam2_probe.figures.style import DOUBLE_COLUMN, add_legend, object_colour, publication_style
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -86,35 +80,11 @@ def make_filmstrip(film_frames: Sequence[FilmFrame], *, columns: int = 4, width:
     width
         In inches; the height follows from the video's shape.
     """
-    columns = min(columns, len(film_frames))
-    rows = -(-len(film_frames) // columns)
-    video_height, video_width = film_frames[0].frame.shape[:2]
+    height, video_width = film_frames[0].frame.shape[:2]
     with publication_style():
-        # As in the composite, all sizes are known: title and scores take a line each, the legend one in all.
-        gap, line = 0.06, 0.125
-        panel_width = (width - gap * (columns + 1)) / columns
-        panel_height = panel_width * video_height / video_width
-        between, top, bottom = 2 * line + 0.02, line + 0.04, 2 * line + 0.12
-        height = top + rows * panel_height + (rows - 1) * between + bottom
-        figure = new_figure(width, height)
-        figure.set_layout_engine("none")
-        grid = new_axes(
-            figure,
-            rows,
-            columns,
-            gridspec_kw={
-                "left": gap / width,
-                "right": 1 - gap / width,
-                "top": 1 - top / height,
-                "bottom": bottom / height,
-                "wspace": gap / panel_width,
-                "hspace": between / panel_height,
-            },
-        )
+        figure, grid = picture_grid(len(film_frames), (height, video_width), columns=columns, width=width, below=1)
         for axes, film_frame in zip(grid.flat, film_frames, strict=False):
             draw_film_frame(axes, film_frame)
-        for axes in grid.flat[len(film_frames) :]:
-            axes.set_axis_off()
         legend = add_legend(figure, _legend(film_frames), loc="lower center")
         legend.borderaxespad = 0.2
     return figure
