@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_sam2_probe.analysis.boxes import box_iou
 from napari_sam2_probe.figures.overlays import show_frame
 from napari_sam2_probe.figures.pictures import picture_grid
 from napari_sam2_probe.figures.style import DOUBLE_COLUMN, add_legend, publication_style
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
-    from numpy.typing import ArrayLike, NDArray
+    from numpy.typing import NDArray
 
 DECODED_COLOUR = "#EE7733"
 TRUE_COLOUR = "#FFFFFF"
@@ -61,7 +62,7 @@ def draw_box_frame(axes: Axes, box_frame: BoxFrame) -> None:
     _draw_box(axes, box_frame.truth, (height, width), TRUE_COLOUR, dashed=True)
     _draw_box(axes, box_frame.decoded, (height, width), DECODED_COLOUR, dashed=False)
     axes.set_title(box_frame.title, pad=2)
-    overlap = box_overlap(box_frame.decoded, box_frame.truth)
+    overlap = float(box_iou(box_frame.decoded, box_frame.truth))
     said = f"IoU {overlap:.2f}" if np.isfinite(overlap) else "object not seen"
     axes.annotate(
         said,
@@ -74,17 +75,6 @@ def draw_box_frame(axes: Axes, box_frame: BoxFrame) -> None:
         fontsize=6.5,
         color=DECODED_COLOUR,
     )
-
-
-def box_overlap(first: ArrayLike, second: ArrayLike) -> float:
-    """Return the intersection over union of two boxes given by their edges; NaN where either is NaN."""
-    a, b = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
-    if not (np.isfinite(a).all() and np.isfinite(b).all()):
-        return float("nan")
-    shared = np.prod(np.clip(np.minimum(a[2:], b[2:]) - np.maximum(a[:2], b[:2]), 0, None))
-    areas = [float(np.prod(np.clip(box[2:] - box[:2], 0, None))) for box in (a, b)]
-    union = sum(areas) - float(shared)
-    return float(shared) / union if union > 0 else 0.0
 
 
 def make_decoded_boxes(box_frames: Sequence[BoxFrame], *, columns: int = 4, width: float = DOUBLE_COLUMN) -> Figure:

@@ -137,13 +137,15 @@ def make_dots(panels: Sequence[DotPanel], *, columns: int = 2, width: float = DO
     """
     columns = min(columns, len(panels))
     lines = -(-len(panels) // columns)
-    tallest = max(len(p.rows) * (0.12 + 0.075 * len(p.dots)) for p in panels)
+    tallest = max(len(p.rows) * (0.12 + 0.06 * len(p.dots)) for p in panels)
     with publication_style():
         figure = new_figure(width, 0.35 + lines * (0.5 + tallest))
         grid = new_axes(figure, lines, columns)
         handles: dict[str, Artist] = {}
-        for axes, panel in zip(grid.flat, panels, strict=False):
+        for k, (axes, panel) in enumerate(zip(grid.flat, panels, strict=False)):
             handles |= {str(h.get_label()): h for h in draw_dots(axes, panel)}
+            if k % columns and panel.rows == panels[k - 1].rows:
+                axes.tick_params(axis="y", labelleft=False)
         for axes in grid.flat[len(panels) :]:
             axes.set_axis_off()
         if len(handles) > 1:

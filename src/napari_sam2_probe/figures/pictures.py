@@ -1,4 +1,4 @@
-"""A grid of pictures whose every size is known beforehand, so that no gap is left to chance."""
+"""Grids of axes whose every size is known beforehand, so that no gap is left to chance and none is searched for."""
 
 from __future__ import annotations
 
@@ -12,6 +12,51 @@ if TYPE_CHECKING:
 
 LINE = 0.125
 """Height in inches of a line of text."""
+
+
+def inch_grid(
+    figure: Figure,
+    rows: int,
+    columns: int,
+    *,
+    margins: tuple[float, float, float, float],
+    between: tuple[float, float],
+    **options: Any,
+) -> NDArray[Any]:
+    """Add a grid of axes laid out in inches; finding a layout takes longer than drawing, where there are many axes.
+
+    Parameters
+    ----------
+    figure
+        The figure, made inside `publication_style`.
+    rows, columns
+        Size of the grid.
+    margins
+        Left, right, top and bottom, in inches.
+    between
+        Between columns and between rows, in inches.
+    **options
+        Passed to `matplotlib.figure.Figure.subplots`.
+
+    Returns
+    -------
+    numpy.ndarray
+        (rows, columns) axes.
+    """
+    figure.set_layout_engine("none")
+    width, height = figure.get_size_inches()
+    left, right, top, bottom = margins
+    panel_width = (width - left - right - (columns - 1) * between[0]) / columns
+    panel_height = (height - top - bottom - (rows - 1) * between[1]) / rows
+    place = {
+        "left": left / width,
+        "right": 1 - right / width,
+        "top": 1 - top / height,
+        "bottom": bottom / height,
+        "wspace": between[0] / panel_width,
+        "hspace": between[1] / panel_height,
+    }
+    return new_axes(figure, rows, columns, gridspec_kw=place, **options)
 
 
 def picture_grid(
@@ -48,20 +93,7 @@ def picture_grid(
     bottom = (legend + below) * LINE + 0.12
     height = top + rows * panel_height + (rows - 1) * between + bottom
     figure = new_figure(width, height)
-    figure.set_layout_engine("none")
-    grid = new_axes(
-        figure,
-        rows,
-        columns,
-        gridspec_kw={
-            "left": gap / width,
-            "right": 1 - gap / width,
-            "top": 1 - top / height,
-            "bottom": bottom / height,
-            "wspace": gap / panel_width,
-            "hspace": between / panel_height,
-        },
-    )
+    grid = inch_grid(figure, rows, columns, margins=(gap, gap, top, bottom), between=(gap, between))
     for axes in grid.flat[number:]:
         axes.set_axis_off()
     return figure, grid

@@ -87,8 +87,10 @@ def make_reidentification(panels: Sequence[BeforeAfter]) -> Figure:
             draw_before_after(axes, panel, colours.get(panel.kind, NEUTRAL))
         for axes in grid.flat[len(panels) :]:
             axes.set_axis_off()
-        figure.supxlabel("J&F before (prefix)", fontsize=7)
-        figure.supylabel("J&F after (suffix)", fontsize=7)
+        for axes in grid[-1]:
+            axes.set_xlabel("J&F before (prefix)")
+        for axes in grid[:, 0]:
+            axes.set_ylabel("J&F after (suffix)")
         equal = Line2D([], [], color=NEUTRAL, linewidth=0.6, linestyle=(0, (4, 2)), label="as well as before")
         dot = Line2D([], [], linestyle="none", marker="o", color="0.35", label="one clip")
         add_legend(figure, [dot, equal])

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_sam2_probe.figures.style import DOUBLE_COLUMN, add_legend, new_axes, new_figure, publication_style
+from napari_sam2_probe.figures.pictures import inch_grid
+from napari_sam2_probe.figures.style import DOUBLE_COLUMN, add_legend, new_figure, publication_style
 from napari_sam2_probe.figures.timeline import frame_axis, say_no_values
-from napari_sam2_probe.figures.trends import thin_log_ticks
+from napari_sam2_probe.figures.trends import plain_log_numbers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -122,7 +123,7 @@ def draw_distribution(axes: Axes, distribution: Distribution) -> list[PathCollec
         low, high = np.quantile(finite, [0.001, 0.999]) if finite.size > 1000 else (finite.min(), finite.max())
         margin = (high / low) ** 0.05 if high > low else 1.5
         axes.set_ylim(low / margin, high * margin)
-        thin_log_ticks(axes)
+        plain_log_numbers(axes.yaxis, *axes.get_ylim())
     else:
         _limit(axes, finite)
     low, high = axes.get_ylim()
@@ -178,10 +179,15 @@ def make_separability(distributions: Sequence[Distribution], *, width: float = D
     width
         In inches.
     """
-    rows = -(-len(distributions) // 2)
+    columns = min(2, len(distributions))
+    rows = -(-len(distributions) // columns)
     with publication_style():
-        figure = new_figure(width, 0.45 + 1.65 * rows)
-        grid = new_axes(figure, rows, min(2, len(distributions)), sharex=True)
+        figure = new_figure(width, 0.62 + 1.62 * rows)
+        # The marginal histograms reach into the margin at the right of their axes.
+        marginal = 0.16 * width / columns
+        grid = inch_grid(
+            figure, rows, columns, margins=(0.42, marginal, 0.2, 0.62), between=(marginal + 0.4, 0.34), sharex=True
+        )
         for axes, distribution in zip(grid.flat, distributions, strict=False):
             draw_distribution(axes, distribution)
             draw_marginal(axes, distribution)
@@ -189,7 +195,7 @@ def make_separability(distributions: Sequence[Distribution], *, width: float = D
             axes.set_axis_off()
         for axes in grid[-1]:
             axes.set_xlabel("Frame")
-        add_legend(figure, distribution_handles(distributions))
+        add_legend(figure, distribution_handles(distributions), loc="lower center")
     return figure
 
 

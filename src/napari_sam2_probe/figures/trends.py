@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_sam2_probe.figures.features import FEATURES, LONG_WINDOW
+from napari_sam2_probe.figures.pictures import inch_grid
 from napari_sam2_probe.figures.series import Series, with_looks
 from napari_sam2_probe.figures.style import DOUBLE_COLUMN, add_legend, new_axes, new_figure, publication_style
 from napari_sam2_probe.figures.timeline import frame_axis, mark_frames, mark_handles, say_no_values, shade_frames
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
     from numpy.typing import NDArray
@@ -143,8 +145,10 @@ def make_trends(
         In inches.
     """
     with publication_style():
-        figure = new_figure(width, 0.62 + 1.22 * len(rows))
-        grid = new_axes(figure, len(rows), len(FEATURES), sharex=True)
+        figure = new_figure(width, 0.85 + 1.22 * len(rows))
+        grid = inch_grid(
+            figure, len(rows), len(FEATURES), margins=(0.84, 0.08, 0.24, 0.72), between=(0.42, 0.2), sharex=True
+        )
         lines: list[Line2D] = []
         for axes, row in zip(grid, rows, strict=True):
             drawn = draw_trend_row(axes, row.trends, interjection=interjection, log=log)
@@ -163,7 +167,46 @@ def make_trends(
             prompted="a reference is a prompted frame" if any(_prompted(t).any() for t in every) else None,
             interjected=interjection is not None and bool(np.any(interjection)),
         )
-        add_legend(figure, [*lines, *marks])
+        add_legend(figure, [*lines, *marks], loc="lower center")
+    return figure
+
+
+def make_courses(
+    panels: Sequence[tuple[str, Sequence[Trend]]],
+    *,
+    interjection: NDArray[np.bool_] | None = None,
+    width: float = DOUBLE_COLUMN,
+) -> Figure:
+    """Make the figure of several quantities over time below each other, all of the same data sets.
+
+    Parameters
+    ----------
+    panels
+        What each y axis shows, and the trends.
+    interjection
+        (T,) bool, the frames to shade; None for none.
+    width
+        In inches.
+    """
+    with publication_style():
+        figure = new_figure(width, 0.62 + 1.7 * max(len(panels), 1))
+        grid = new_axes(figure, max(len(panels), 1), 1, sharex=True)[:, 0]
+        lines: list[Line2D] = []
+        for axes, (quantity, trends) in zip(grid, panels, strict=False):
+            if interjection is not None:
+                shade_frames(axes, interjection)
+            drawn = draw_trends(axes, trends)
+            lines = lines or drawn
+            frame_axis(axes, max((len(t.centre) for t in trends), default=1), label=axes is grid[-1])
+            axes.set_ylabel(quantity)
+        if not panels:
+            say_no_values(grid[0])
+        figure.align_ylabels(list(grid))
+        absent = any(trend.absent.any() for _, trends in panels for trend in trends)
+        shaded = interjection is not None and bool(np.any(interjection))
+        marks = mark_handles(absent=absent, prompted=None, interjected=shaded)
+        if lines or marks:
+            add_legend(figure, [*lines, *marks])
     return figure
 
 
@@ -189,9 +232,11 @@ def _scale(axes: Axes, trends: Sequence[Trend], top: float, *, logarithmic: bool
         return
     if logarithmic and (centres[np.isfinite(centres)] > 0).any():
         axes.set_yscale("log", nonpositive="mask")
-        thin_log_ticks(axes)
+        plain_log_numbers(axes.yaxis, *axes.get_ylim())
         return
     axes.yaxis.set_major_locator(MaxNLocator(nbins=4))
+    axes.ticklabel_format(axis="y", scilimits=(-3, 5), useMathText=True)
+    axes.yaxis.offsetText.set_fontsize("x-small")
     low, high = axes.get_ylim()
     if np.isfinite(top) and 1.3 * top < high:
         axes.set_ylim(min(low, 0.0), 1.12 * top)
@@ -210,13 +255,12 @@ def _scale(axes: Axes, trends: Sequence[Trend], top: float, *, logarithmic: bool
             )
 
 
-def thin_log_ticks(axes: Axes) -> None:
-    """Put numbers on a logarithmic y axis at powers of ten, and between them where it spans little."""
+def plain_log_numbers(axis: Axis, low: float, high: float) -> None:
+    """Put few numbers on a logarithmic axis between `low` and `high`, plain ones where they are handy."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-    low, high = axes.get_ylim()
     subs = (1.0,) if high / low > 100 else (1.0, 3.0) if high / low > 20 else (1.0, 2.0, 5.0)
-    axes.yaxis.set_major_locator(LogLocator(subs=subs, numticks=6))
+    axis.set_major_locator(LogLocator(subs=subs, numticks=6))
     if low >= 1e-3 and high < 1e5:
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axes.yaxis.set_minor_formatter(NullFormatter())
+        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_formatter(NullFormatter())
