@@ -1,0 +1,310 @@
+"""Reports of made-up experiments: all figures and tables are there, data are what is drawn, words hold numbers."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+from synthetic_experiment import write_synthetic_experiment
+
+from napari_sam2_probe.analysis.decoder import BoxDecoder
+from napari_sam2_probe.analysis.decoder_file import load_decoder, save_decoder
+from napari_sam2_probe.cli import main
+from napari_sam2_probe.common.errors import InputError
+from napari_sam2_probe.experiment.report.make import ReportOptions, make_report
+from napari_sam2_probe.experiment.results import open_experiment
+
+# As little as shows that everything is there.
+QUICK = ReportOptions(dpi=40, formats=(), num_resamples=50)
+PAPER = [str(number) for number in range(16, 31)]
+
+
+class PageText(HTMLParser):
+    """What a page refers to, its anchors, and its text."""
+
+    def __init__(self, path):
+        super().__init__()
+        self.targets, self.anchors, self.pictures, self.words = [], set(), 0, []
+        self._silent = False
+        self.feed(path.read_text())
+
+    def handle_starttag(self, tag, attrs):
+        attrs = dict(attrs)
+        self._silent = tag == "style"
+        self.anchors.add(attrs.get("id"))
+        self.pictures += tag == "img" and attrs["src"].startswith("data:image/png;base64,")
+        self.targets += [attrs["href"]] if "href" in attrs else []
+
+    def handle_data(self, data):
+        if not self._silent:
+            self.words.append(data)
+
+    @property
+    def text(self):
+        return " ".join(" ".join(self.words).split())
+
+
+def assert_whole(index):
+    """Every link leads somewhere, nothing is fetched, every picture shows something."""
+    page = PageText(index)
+    for target in page.targets:
+        if target.startswith("#"):
+            assert target[1:] in page.anchors, target
+        else:
+            assert not target.startswith(("http", "/", "file:"))
+            assert (index.parent / target).stat().st_size > 20, target
+    pictures = sorted((index.parent / "figures").glob("*.png"))
+    assert page.pictures == len(pictures)
+    for path in pictures:
+        with Image.open(path) as image:
+            assert np.unique(np.asarray(image.convert("L"))).size > 20, path.name
+    assert not re.search(r"\bnan\b|\binf\b|None", page.text)
+    return page
+
+
+def small_decoder(folder, channels=32):
+    """Reads the first four channels of a pointer as a box, which is what they are in made-up experiments."""
+    weights = np.eye(channels, 4)
+    decoder = BoxDecoder(
+        "synthetic",
+        "0" * 64,
+        np.zeros(channels),
+        np.ones(channels),
+        (weights,),
+        (np.zeros(4),),
+        np.zeros(4),
+        np.ones(4),
+    )
+    path = folder / "decoder.safetensors"
+    save_decoder(decoder, path)
+    return path
+
+
+def keep_positions(experiment, *positions):
+    """Take the features of other positions away: fewer figures say as much."""
+    for path in [*experiment.glob("parts/*.features.parquet"), *experiment.glob("features.parquet")]:
+        table = pd.read_parquet(path)
+        table[table["position"].isin(positions)].to_parquet(path, index=False)
+    return experiment
+
+
+@pytest.fixture(scope="module")
+def experiment(tmp_path_factory):
+    return write_synthetic_experiment(tmp_path_factory.mktemp("one") / "experiment", samples=4, with_clips=True)
+
+
+@pytest.fixture(scope="module")
+def report(experiment, tmp_path_factory):
+    decoder = small_decoder(tmp_path_factory.mktemp("decoder"))
+    out = tmp_path_factory.mktemp("report") / "report"
+    command = ["report", str(experiment), "--out", str(out), "--decoder", str(decoder), "--composites", "never"]
+    assert main([*command, "--dpi", "40", "--formats", "", "--resamples", "50"]) == 0
+    return out
+
+
+@pytest.fixture(scope="module")
+def page(report):
+    return assert_whole(report / "index.html")
+
+
+def test_every_figure_of_the_paper_that_needs_no_maps_is_there(report, page):
+    for number in ["9", "10", "13", "14", "15", *PAPER]:
+        assert f"figure-{number}" in page.anchors
+        for suffix in ("png", "csv"):
+            assert (report / "figures" / f"figure-{number}.{suffix}").is_file()
+    for name in ("gate", "separability-overview", "masks-over-time", "reidentification", "segmentation-by-stage"):
+        assert name in page.anchors
+    assert "figures 7 and 8 are missing" in page.text
+    assert "--keep-maps" in page.text
+
+
+def test_every_table_is_there_in_three_forms(report, page):
+    names = (
+        "separability",
+        "separability-ordinary",
+        "segmentation",
+        "false-positives",
+        "reidentification",
+        "obscuration-correlation",
+        "pointer-decoder",
+    )
+    for name in names:
+        for suffix in ("csv", "html", "tex"):
+            assert f"tables/{name}.{suffix}" in page.targets
+        latex = (report / "tables" / f"{name}.tex").read_text()
+        assert latex.count(r"\toprule") == latex.count(r"\bottomrule") == 1
+        rows = [line for line in latex.splitlines() if line.endswith(r"\\")]
+        columns = re.search(r"\\begin\{tabular\}\{([lr]+)\}", latex).group(1)
+        assert {len(re.findall(r"(?<!\\)&", row)) for row in rows} == {len(columns) - 1}
+        assert len(rows) > 1
+
+
+def test_the_csv_beside_a_distribution_holds_the_experiments_numbers(experiment, report):
+    drawn = pd.read_csv(report / "figures" / "figure-26.csv", dtype={"position": str})
+    features = open_experiment(experiment).features
+    rows = features[(features["kind"] == "interjection") & (features["position"] == "4")]
+    rows = rows[np.isfinite(rows[["short_term_l2", "long_term_l2", "short_term_ratio"]]).all(axis=1)]
+    joined = drawn.merge(rows, on=["clip", "frame"], suffixes=("", "_before"), validate="one_to_one")
+    assert len(joined) == len(drawn) == len(rows)
+    for column in ("short_term_l2", "long_term_l2", "short_term_ratio"):
+        np.testing.assert_allclose(joined[column], joined[f"{column}_before"], rtol=1e-12)
+    assert np.isfinite(drawn["combined"]).all()
+
+
+def test_the_csv_beside_a_timeline_holds_means_over_clips(experiment, report):
+    drawn = pd.read_csv(report / "figures" / "figure-16.csv", dtype={"position": str})
+    features = open_experiment(experiment).features
+    at = features[(features["position"] == "1") & (features["kind"] == "object-removal") & (features["frame"] == 13)]
+    row = drawn[(drawn["kind"] == "object-removal") & (drawn["frame"] == 13) & (drawn["feature"] == "short_term_l2")]
+    assert row["mean"].item() == pytest.approx(at["short_term_l2"].mean())
+    assert row["median"].item() == pytest.approx(at["short_term_l2"].median())
+
+
+def test_captions_hold_the_numbers_of_their_tables(report, page):
+    table = pd.read_csv(report / "tables" / "separability.csv", dtype={"position": str})
+    row = table.query("position == '1' and kind == 'interjection' and feature == 'long_term_l2'")
+    said = f"{row['value'].item():.2f} [{row['low'].item():.2f}, {row['high'].item():.2f}]"
+    caption = re.search(r"Interjection, position 1, image embedding\. (.*?) PNG", page.text).group(1)
+    assert said in caption
+    assert re.search(r"16 frames without the object against \d+ frames with it, 4 clips", caption)
+    correlations = pd.read_csv(report / "tables" / "obscuration-correlation.csv", dtype={"position": str})
+    pearson = correlations.query("kind == 'obscuration' and position == '4' and correlation == 'Pearson'")
+    assert f"Pearson {pearson['coefficient'].item():.2f}" in page.text
+    assert pearson["coefficient"].item() > 0.8
+    assert "The more is covered, the further the pointer is from its twin's." in page.text
+
+
+def test_the_gate_is_told_from_the_rest(page):
+    caption = re.search(r"How much of the separation is the gate\. (.*?) PNG", page.text).group(1)
+    gated, raw = (
+        float(v) for v in re.search(r"4 and 4r: ([\d.]+) \[.*?\] with the gate and ([\d.]+)", caption).groups()
+    )
+    assert gated > 0.95
+    assert raw < 0.8
+
+
+def test_decoded_boxes_are_judged(report):
+    boxes = pd.read_csv(report / "figures" / "figure-15.csv")
+    assert len(boxes) == 8
+    table = pd.read_csv(report / "tables" / "pointer-decoder.csv")
+    clean = table[table["frames_of"].str.startswith("Clean")]
+    assert 0.3 < clean["iou"].item() <= 1
+
+
+def test_provenance_is_told(page):
+    assert "SHA-256 " + "0" * 64 in page.text
+    assert "4 of each kind, seed 0, lengths 12, 4, 12" in page.text
+    assert "sam2-probe report" in page.text
+    assert "50 resamples" in page.text
+
+
+def test_one_kind_and_one_clip_only(tmp_path):
+    out = keep_positions(write_synthetic_experiment(tmp_path / "one", kinds=("interjection",), samples=1), "1")
+    options = replace(QUICK, formats=("pdf", "svg"))
+    page = assert_whole(make_report([out], tmp_path / "report", options))
+    assert {"figure-16", "figure-18"} <= page.anchors
+    assert not {"figure-9", "figure-19"} & page.anchors
+    assert {f"figures/figure-18.{suffix}" for suffix in ("png", "pdf", "svg", "csv")} <= set(page.targets)
+    assert "without clean, object removal, context removal, obscuration and three-object clips" in page.text
+    assert "all clips come from one source sequence" in page.text
+    assert "No linear combination" in page.text
+
+
+def test_one_obscured_clip_only(tmp_path):
+    out = keep_positions(write_synthetic_experiment(tmp_path / "one", kinds=("clean", "obscuration"), samples=1))
+    page = assert_whole(make_report([out], tmp_path / "report", QUICK))
+    assert {"figure-9", "figure-10"} <= page.anchors
+    assert "one clip, so no interval" in page.text
+
+
+@pytest.fixture(scope="module")
+def several(tmp_path_factory):
+    """A half done experiment with missing values, another of the same model, and masks of another system."""
+    folder = tmp_path_factory.mktemp("several")
+    kinds = ("clean", "interjection")
+    positions = ("1", "3", "4r")
+    half = write_synthetic_experiment(folder / "half", kinds=kinds, samples=4, skip_batches=("clean-0001",))
+    keep_positions(half, *positions)
+    for name in ("frames", "features"):
+        path = half / "parts" / f"interjection-0001.{name}.parquet"
+        table = pd.read_parquet(path)
+        numbers = ["region", "boundary", "object_score"] if name == "frames" else list(table.columns[-3:])
+        gone = table["clip"] == "interjection-00003"
+        table.loc[gone if name == "frames" else gone | (table["position"] == "3"), numbers] = np.nan
+        table.to_parquet(path, index=False)
+    whole = write_synthetic_experiment(folder / "whole", kinds=("interjection",), samples=2, seed=1)
+    keep_positions(whole, *positions)
+    write_synthetic_experiment(folder / "xmem", kinds=kinds, samples=2, predictions="XMem")
+    return make_report([folder], folder / "report", QUICK)
+
+
+def test_several_experiments_stand_side_by_side(several):
+    page = assert_whole(several)
+    # Both are of the same model, so their folders tell them apart.
+    assert {"figure-18-synthetic-half", "figure-18-synthetic-whole"} <= page.anchors
+    assert several.read_text().count('class="beside"') >= 6
+    assert (several.parent / "tables" / "separability.csv").read_text().count("synthetic (whole)") > 10
+
+
+def test_a_half_done_experiment_says_so_at_the_top(several):
+    text = PageText(several).text
+    assert "HALF DONE: synthetic (half) has finished 3 of 4 batches" in text
+    assert text.index("HALF DONE") < text.index("At a glance")
+
+
+def test_masks_of_another_system_beside_models(several):
+    page = PageText(several)
+    assert "XMem: masks of another system" in page.text
+    table = pd.read_csv(several.parent / "tables" / "segmentation.csv")
+    assert set(table["experiment"]) == {"XMem", "synthetic (half)", "synthetic (whole)"}
+    assert "masks-over-time-xmem" in page.anchors
+    assert "figure-16-xmem" not in page.anchors
+
+
+def test_nothing_is_done_yet(tmp_path):
+    out = write_synthetic_experiment(tmp_path / "begun", kinds=("clean",), samples=2, skip_batches=("clean-0000",))
+    page = assert_whole(make_report([out], tmp_path / "report", QUICK))
+    assert "Nothing is done yet" in page.text
+
+
+def test_results_of_protocols_are_shown(tmp_path):
+    folder = tmp_path / "protocols"
+    folder.mkdir()
+    (folder / "protocols.csv").write_text(
+        "model,protocol,prompt,annotated_frames,sequence,object_id,J_mean,JF_mean\n"
+        "tiny,semi-supervised,1 click,1,cat,1,0.5,0.51\n"
+        "tiny,semi-supervised,1 click,1,global,,0.625,0.631\n"
+    )
+    page = assert_whole(make_report([folder], tmp_path / "report", QUICK))
+    assert "0.631" in page.text
+    assert "0.510" not in page.text
+
+
+def test_an_earlier_report_is_replaced_and_nothing_else(tmp_path, capsys):
+    experiment = write_synthetic_experiment(tmp_path / "e", kinds=("clean",), samples=1, predictions="XMem")
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "notes.txt").write_text("keep me")
+    assert main(["report", str(experiment), "--out", str(tmp_path / "mine")]) == 2
+    assert "not a report" in capsys.readouterr().err
+    for _ in range(2):
+        make_report([experiment], experiment / "report", QUICK)
+    assert (experiment / "report" / "index.html").is_file()
+    assert main(["report", str(tmp_path / "nowhere")]) == 2
+    assert "no experiment" in capsys.readouterr().err
+    assert main(["report", str(experiment), "--formats", "bmp"]) == 2
+
+
+def test_a_decoder_of_another_model_is_not_used(tmp_path):
+    experiment = keep_positions(write_synthetic_experiment(tmp_path / "e", kinds=("clean",), samples=1))
+    path = small_decoder(tmp_path)
+    save_decoder(replace(load_decoder(path), sha256="1" * 64), path)
+    page = assert_whole(make_report([experiment], tmp_path / "report", ReportOptions(dpi=40, formats=(), decoder=path)))
+    assert "figures 14 and 15" in page.text
+    assert "was fitted for the checkpoint" in page.text
+    with pytest.raises(InputError, match="no decoder"):
+        make_report([experiment], tmp_path / "other", ReportOptions(decoder=tmp_path / "none.safetensors"))
