@@ -8,6 +8,7 @@ import pytest
 import layout_trees
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.video import DavisDataset, find_annotations, open_video
+from napari_sam2_probe.video.layout import list_splits
 from scenarios import square_mask
 
 # Tree, split, sequence, annotated frames of both objects, where a video is opened.
@@ -46,6 +47,23 @@ def test_layouts(tmp_path, tree, split, name, annotated, video):
     np.testing.assert_array_equal(source.read(2), sequence.frames.read(2))
     # What the window and figures look the masks up by.
     assert find_annotations(source.path) is not None
+
+
+@pytest.mark.parametrize(
+    ("tree", "splits", "must_choose"),
+    [
+        (layout_trees.davis, ["val"], False),
+        (layout_trees.mose, ["train", "valid"], True),
+        (layout_trees.youtube_vos, ["train", "train_all_frames", "valid"], True),
+        (layout_trees.sav, ["sav_val"], False),
+    ],
+)
+def test_splits(tmp_path, tree, splits, must_choose):
+    assert list_splits(tree(tmp_path)) == (splits, must_choose)
+
+
+def test_what_is_no_data_set_has_no_splits(tmp_path):
+    assert list_splits(tmp_path) == list_splits(tmp_path / "nowhere") == ([], False)
 
 
 def test_objects_with_folders_of_their_own_may_overlap(tmp_path):

@@ -44,18 +44,11 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _table(scores: DatasetScores) -> str:
+    from napari_sam2_probe.cli.text_table import text_table
+
     rows = scores.rows()
     header = [name.replace("_", " ") for name in rows[0]]
-    cells = [[_cell(value) for value in row.values()] for row in rows]
-    widths = [max(len(line[column]) for line in (header, *cells)) for column in range(len(header))]
-
-    def line(values: list[str]) -> str:
-        name, *numbers = values
-        padded = [number.rjust(width) for number, width in zip(numbers, widths[1:], strict=True)]
-        return "  ".join([name.ljust(widths[0]), *padded])
-
-    rule = "-" * (sum(widths) + 2 * (len(widths) - 1))
-    return "\n".join([line(header), rule, *map(line, cells[:-1]), rule, line(cells[-1])])
+    return text_table(header, [[_cell(value) for value in row.values()] for row in rows], words=1, last=1)
 
 
 def _cell(value: str | int | float) -> str:

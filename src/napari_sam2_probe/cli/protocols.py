@@ -128,21 +128,13 @@ def _options(arguments: argparse.Namespace) -> ProtocolOptions:
 
 def _summary(rows: Sequence[TableRow]) -> str:
     """Write the means over objects, one line a protocol and number of annotated frames."""
+    from napari_sam2_probe.cli.text_table import text_table
     from napari_sam2_probe.experiment.protocols.table import global_rows
 
-    header = ["model", "protocol", "prompt", "annotated", "objects", "J", "F", "J&F"]
-    cells = [header]
+    cells = []
     for mean in global_rows(rows):
         key = (mean.model, mean.protocol, mean.prompt, mean.annotated_frames)
         objects = sum((r.model, r.protocol, r.prompt, r.annotated_frames) == key for r in rows) - 1
         scores = [f"{mean.scores[name]:.3f}" for name in ("J_mean", "F_mean", "JF_mean")]
         cells.append([mean.model, mean.protocol, mean.prompt, str(mean.annotated_frames), str(objects), *scores])
-    widths = [max(len(line[column]) for line in cells) for column in range(len(header))]
-
-    def line(values: list[str]) -> str:
-        words = [value.ljust(width) for value, width in zip(values[:3], widths, strict=False)]
-        numbers = [value.rjust(width) for value, width in zip(values[3:], widths[3:], strict=True)]
-        return "  ".join([*words, *numbers])
-
-    first, *others = map(line, cells)
-    return "\n".join([first, "-" * len(first), *others])
+    return text_table(["model", "protocol", "prompt", "annotated", "objects", "J", "F", "J&F"], cells, words=3)

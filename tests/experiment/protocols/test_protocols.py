@@ -16,6 +16,7 @@ from napari_sam2_probe.experiment.protocols.predictions import parse_prediction
 from napari_sam2_probe.experiment.protocols.run import ProtocolOptions, run_protocols
 from napari_sam2_probe.experiment.protocols.table import COLUMNS
 from napari_sam2_probe.experiment.protocols.truth import read_objects
+from napari_sam2_probe.tracking.loaded import ModelChoice, load_model
 from napari_sam2_probe.tracking.prompts import Prompt
 from napari_sam2_probe.tracking.session import VideoSession
 from napari_sam2_probe.video import DavisDataset
@@ -292,3 +293,24 @@ def test_a_folder_that_holds_something_else_is_left_alone(davis, loaded, tmp_pat
     (tmp_path / "thesis.txt").write_text("precious")
     with pytest.raises(InputError, match="holds something else already"):
         run_protocols(DavisDataset(davis), tmp_path, MASK_ONLY, lambda: loaded)
+
+
+@pytest.mark.davis
+def test_real_footage_with_the_sample_model(davis_root, tmp_path):
+    """A mask says more than clicks, and all of it is better than nothing."""
+    for part in ("JPEGImages", "Annotations"):
+        folder = tmp_path / "davis" / part / "480p" / "car-shadow"
+        folder.mkdir(parents=True)
+        for file in sorted((davis_root / part / "480p" / "car-shadow").iterdir())[:8]:
+            (folder / file.name).symlink_to(file)
+    options = ProtocolOptions(("mask", "1-click"), (), keep_masks=True)
+    rows = run_protocols(
+        DavisDataset(tmp_path / "davis"),
+        tmp_path / "out",
+        options,
+        lambda: load_model(ModelChoice("sample", device="cpu")),
+    )
+    by_prompt = {row.prompt: row.scores["J_mean"] for row in rows}
+    assert 0.1 < by_prompt["1-click"] < by_prompt["mask"] < 0.98
+    scores = evaluate_folders(tmp_path / "davis", tmp_path / "out" / "masks" / "sample" / "mask")
+    assert scores.region.mean == by_prompt["mask"]
