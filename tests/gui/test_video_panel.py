@@ -80,6 +80,7 @@ def test_a_data_set_of_split_folders_lists_one_of_them(panel, qtbot, tmp_path):
     panel.open_path(layout_trees.mose(tmp_path / "MOSE", num_frames=3))
     qtbot.waitUntil(lambda: names(panel) == ["002b4dce"])
     assert panel.split.isVisibleTo(panel)
+    assert panel.findChild(QLabel, "root").text() == "MOSE: 1 sequence"
     assert [panel.split.itemText(i) for i in range(panel.split.count())] == ["train", "valid"]
     panel.split.setCurrentIndex(1)
     panel.split.activated.emit(1)

@@ -158,7 +158,8 @@ class VideoPanel(QWidget):
 
     def _on_opened(self, opened: DavisDataset | tuple[FrameSource, Sequence | None]) -> None:
         if isinstance(opened, DavisDataset):
-            self._root.setText(f"{opened.root.resolve().name}: {len(opened.names)} sequences")
+            number = len(opened.names)
+            self._root.setText(f"{opened.root.resolve().name}: {number} {'sequence' if number == 1 else 'sequences'}")
             self._root.setToolTip(str(opened.root))
             self._show_splits(opened)
             self.filter.clear()
