@@ -7,8 +7,10 @@ import threading
 import numpy as np
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from napari_sam2_probe.common.errors import InputError, ResourceError
+from napari_sam2_probe.probe.batch import BatchRecorder
 from napari_sam2_probe.tracking.batch import BatchTracker, MemoryBank
 from napari_sam2_probe.tracking.prompts import Prompt
 from napari_sam2_probe.tracking.results import SessionOptions
@@ -159,6 +161,36 @@ def test_a_bank_with_one_memory_keeps_the_frame_before(twins, monkeypatch):
         bank.add(t, torch.zeros(1), [], torch.zeros(1))
     tracked = bank.as_output_dict()["non_cond_frame_outputs"]
     assert [t for t, entry in tracked.items() if entry["maskmem_features"] is not None] == [4]
+
+
+class Waits(TorchDispatchMode):
+    """Notes the operations for which a program must wait until a GPU has done all it was given."""
+
+    def __init__(self):
+        super().__init__()
+        self.seen: set[str] = set()
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        name = func.overloadpacket.__name__
+        masks = [a for a in (args[1] if name in ("index", "index_put_") else ()) if a is not None]
+        if name in ("_local_scalar_dense", "nonzero", "equal") or any(m.dtype is torch.bool for m in masks):
+            self.seen.add(name)
+        return func(*args, **(kwargs or {}))
+
+
+def test_nothing_waits_for_the_device(twins):
+    _, model, flags = twins(gate="changing")
+    sources, masks = clips(num_frames=4)
+    present = np.array([[True, True, False, True], [True] * 4, [True] * 4])
+    recorder = BatchRecorder(4, present, keep_maps=True)
+    with BatchTracker(model, sources, masks, SessionOptions(flags=flags), recorder) as tracker, Waits() as waits:
+        for _ in tracker.track():
+            pass
+    assert not waits.seen
+    with Waits() as waits:
+        float(torch.zeros(1))
+        torch.zeros(3)[torch.ones(3, dtype=torch.bool)]
+    assert waits.seen == {"_local_scalar_dense", "index"}
 
 
 def frames_threads():

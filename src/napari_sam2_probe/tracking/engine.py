@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from napari_sam2_probe.tracking.config import PredictorFlags
     from napari_sam2_probe.tracking.model import ObservedSAM2
+    from napari_sam2_probe.tracking.observer import Observer, Pass
     from napari_sam2_probe.tracking.prompts import Prompt
     from napari_sam2_probe.video.source import FrameSource
 
@@ -143,6 +144,12 @@ class FrameEngine:
     def running(self) -> AbstractContextManager[None]:
         """Inference mode and mixed precision, for one step; both belong to a thread and must not outlive it."""
         return computing(self.device, self.dtype)
+
+    def watched(self, at: Pass, observer: Observer | None, *, unblanked: bool) -> AbstractContextManager[None]:
+        """Show an observer, if there is one, what arises while the block runs as tensors of the pass `at`."""
+        if observer is None:
+            return self.model.tapped(None)
+        return self.model.tapped(lambda key, tensor: observer.observe(at, key, tensor), unblanked=unblanked)
 
     def prompted(
         self,

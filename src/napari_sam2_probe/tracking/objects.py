@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from napari_sam2_probe.tracking.observer import PassKind
+from napari_sam2_probe.tracking.observer import Pass, PassKind
 
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
@@ -79,6 +79,14 @@ class TrackedObject:
             if frame_idx in outputs:
                 return outputs[frame_idx]
         return None
+
+    def settled_output(self, frame_idx: int) -> FrameOutput | None:
+        """Return the output that tracking goes on from, without pending ones."""
+        return self.conditioning.get(frame_idx) or self.tracked.get(frame_idx)
+
+    def pass_of(self, frame_idx: int, output: FrameOutput) -> Pass:
+        """Return the pass that made one of this object's outputs."""
+        return Pass(frame_idx, self.obj_id, output.kind, output.serial)
 
     def kind(self, frame_idx: int) -> PassKind:
         """Return the kind of pass behind a frame's newest output."""

@@ -18,12 +18,14 @@ from napari_sam2_probe.tracking.engine import NO_OBJ_SCORE, Candidates, FrameEng
 from napari_sam2_probe.tracking.objects import Edit, History, TrackedObject
 from napari_sam2_probe.tracking.observer import Pass, PassKind
 from napari_sam2_probe.tracking.outputs import FrameOutput, OutputStore
+from napari_sam2_probe.tracking.replay import Replay
 from napari_sam2_probe.tracking.results import Direction, FrameResult, SessionOptions
 from napari_sam2_probe.tracking.spill import SpillFolder
 from napari_sam2_probe.video.source import check_frame_idx
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from contextlib import AbstractContextManager
 
     from numpy.typing import NDArray
     from torch import Tensor
@@ -70,6 +72,7 @@ class VideoSession:
             flags=self.options.flags,
             feature_budget=self.options.feature_budget,
         )
+        self._replay = Replay(self._engine, observer, unblanked=self.options.observe_unblanked)
         self._folder = SpillFolder(self.options.spill_parent)
         self._objects: dict[int, TrackedObject] = {}
         self._history = History()
@@ -161,7 +164,7 @@ class VideoSession:
         before, old = obj.state(frame_idx), pending[frame_idx]
         target = Pass(frame_idx, obj_id, old.kind, self._next_serial())
         if self.observer is not None:
-            self.observer.copied(self._pass(obj, frame_idx, old), target)
+            self.observer.copied(obj.pass_of(frame_idx, old), target)
         token = candidates.sam_tokens[min(index, len(candidates.sam_tokens) - 1)]
         with self._engine.running(), self._watched(target):
             obj_ptr = self._model.pointer_of_token(token[None], old.object_score_logits)
@@ -267,7 +270,7 @@ class VideoSession:
         frames = self._frames(reverse, start, end)
         if not reverse:
             for obj in self._objects.values():
-                self._show_references(obj, frames.start)
+                self._replay.references(obj, frames.start)
         for frame_idx in frames:
             with self._engine.running():
                 # Prompts given while this generator waited count from here on.
@@ -289,19 +292,7 @@ class VideoSession:
         """
         count = 0
         for obj in self._objects.values():
-            frames = sorted(obj.visited)
-            if frames:
-                self._show_references(obj, frames[0])
-            for frame_idx in frames:
-                output = obj.conditioning.get(frame_idx) or obj.tracked.get(frame_idx)
-                if output is None:
-                    continue
-                with self._engine.running():
-                    if not self._show_again(obj, frame_idx, output):
-                        break
-                    if self.observer is not None:
-                        score = float(output.object_score_logits)
-                        self.observer.passed(self._pass(obj, frame_idx, output), score, reverse=False)
+            for _ in self._replay.sweep(obj):
                 count += 1
                 yield count
 
@@ -382,7 +373,7 @@ class VideoSession:
     def _with_memory(self, obj: TrackedObject, frame_idx: int, output: FrameOutput) -> FrameOutput:
         if output.maskmem_features is not None:
             return output
-        with self._watched(self._pass(obj, frame_idx, output)):
+        with self._watched(obj.pass_of(frame_idx, output)):
             features = self._engine.encode_prompted_memory(frame_idx, output.pred_masks, output.object_score_logits)
         return replace(output, maskmem_features=features)
 
@@ -406,7 +397,7 @@ class VideoSession:
             outputs.append(output)
             if self.observer is not None:
                 score = float(output.object_score_logits)
-                self.observer.passed(self._pass(obj, frame_idx, output), score, reverse=reverse)
+                self.observer.passed(obj.pass_of(frame_idx, output), score, reverse=reverse)
         masks = torch.cat([out.pred_masks.to(self._engine.device) for out in outputs if out is not None])
         return self._frame_result(frame_idx, outputs, self._engine.at_video_size(masks))
 
@@ -416,43 +407,6 @@ class VideoSession:
         with self._watched(at):
             out = self._engine.tracked(frame_idx, memories, reverse=reverse)
         return self._frame_output(at, out, reverse, memories)
-
-    def _show_references(self, obj: TrackedObject, start: int) -> None:
-        if self.observer is None:
-            return
-        for frame_idx in self.observer.references_wanted(obj.obj_id, start):
-            output = obj.conditioning.get(frame_idx) or obj.tracked.get(frame_idx)
-            if output is not None:
-                with self._engine.running():
-                    if self._show_again(obj, frame_idx, output):
-                        self.observer.reference(self._pass(obj, frame_idx, output))
-
-    def _show_again(self, obj: TrackedObject, frame_idx: int, output: FrameOutput) -> bool:
-        """Repeat a tracked frame's pass with just what it could see; say whether that was still there.
-
-        Observers keep what prompted frames showed, so these need no repeating.
-        """
-        if output.kind is not PassKind.TRACKED:
-            return True
-        assert output.bank is not None
-        conditioning = {
-            t: obj.conditioning[t]
-            for t, serial in output.bank.conditioning.items()
-            if t in obj.conditioning and obj.conditioning[t].serial == serial
-        }
-        seen = output.bank.tracked
-        intact = len(conditioning) == len(output.bank.conditioning) and all(
-            t in obj.tracked and obj.tracked.serial(t) == serial for t, serial in seen.items()
-        )
-        if intact:
-            memories = Memories(
-                conditioning,
-                lambda t: obj.tracked[t] if t in seen else None,
-                self._engine.maskmem_pos_enc,
-            )
-            with self._watched(self._pass(obj, frame_idx, output)):
-                self._engine.tracked(frame_idx, memories, reverse=output.reverse)
-        return intact
 
     def _frames(self, reverse: bool, start: int | None, end: int | None) -> range:
         prompted = [t for obj in self._objects.values() for t in obj.conditioning]
@@ -469,13 +423,8 @@ class VideoSession:
     def _memories(self, obj: TrackedObject) -> Memories:
         return Memories(obj.conditioning, obj.tracked.get, self._engine.maskmem_pos_enc)
 
-    def _watched(self, at: Pass) -> Any:
-        observer = self.observer
-        if observer is None:
-            return self._model.tapped(None)
-        return self._model.tapped(
-            lambda key, tensor: observer.observe(at, key, tensor), unblanked=self.options.observe_unblanked
-        )
+    def _watched(self, at: Pass) -> AbstractContextManager[None]:
+        return self._engine.watched(at, self.observer, unblanked=self.options.observe_unblanked)
 
     def _frame_output(self, at: Pass, out: dict[str, Any], reverse: bool, memories: Memories) -> FrameOutput:
         return FrameOutput(
@@ -501,10 +450,6 @@ class VideoSession:
             predicted_iou=np.array([math.nan if out is None else out.predicted_iou for out in outputs], np.float32),
             kinds=tuple(PassKind.NOT_RUN if out is None else out.kind for out in outputs),
         )
-
-    @staticmethod
-    def _pass(obj: TrackedObject, frame_idx: int, output: FrameOutput) -> Pass:
-        return Pass(frame_idx, obj.obj_id, output.kind, output.serial)
 
     def _forget_undone(self) -> None:
         self._history.forget_undone()

@@ -1,0 +1,99 @@
+"""Passes shown again: an observer that compares frames with earlier ones needs the earlier ones' tensors."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from napari_sam2_probe.tracking.engine import Memories
+from napari_sam2_probe.tracking.observer import PassKind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from napari_sam2_probe.tracking.engine import FrameEngine
+    from napari_sam2_probe.tracking.objects import TrackedObject
+    from napari_sam2_probe.tracking.observer import Observer
+    from napari_sam2_probe.tracking.outputs import FrameOutput
+
+
+class Replay:
+    """Shows frames of an object that were tracked before, without changing what was tracked.
+
+    A pass is repeated with just what it could see when it ran, so its tensors are the same.
+
+    Parameters
+    ----------
+    engine
+        Runs the frames.
+    observer
+        Who is shown them; None if nobody looks.
+    unblanked
+        Whether position 5u is shown too.
+    """
+
+    def __init__(self, engine: FrameEngine, observer: Observer | None, *, unblanked: bool) -> None:
+        self._engine = engine
+        self._observer = observer
+        self._unblanked = unblanked
+
+    def references(self, obj: TrackedObject, start: int) -> None:
+        """Show the frames that the observer wants to have seen before a forward pass from `start`."""
+        if self._observer is None:
+            return
+        for frame_idx in self._observer.references_wanted(obj.obj_id, start):
+            output = obj.settled_output(frame_idx)
+            if output is not None:
+                with self._engine.running():
+                    if self._show(obj, frame_idx, output):
+                        self._observer.reference(obj.pass_of(frame_idx, output))
+
+    def sweep(self, obj: TrackedObject) -> Iterator[int]:
+        """Show all frames of an object in time order, as far as what their passes saw is still there.
+
+        Yields
+        ------
+        int
+            The frame shown.
+        """
+        frames = sorted(obj.visited)
+        if frames:
+            self.references(obj, frames[0])
+        for frame_idx in frames:
+            output = obj.settled_output(frame_idx)
+            if output is None:
+                continue
+            with self._engine.running():
+                if not self._show(obj, frame_idx, output):
+                    break
+                if self._observer is not None:
+                    score = float(output.object_score_logits)
+                    self._observer.passed(obj.pass_of(frame_idx, output), score, reverse=False)
+            yield frame_idx
+
+    def _show(self, obj: TrackedObject, frame_idx: int, output: FrameOutput) -> bool:
+        """Repeat a tracked frame's pass; say whether what it could see was still there.
+
+        Observers keep what prompted frames showed, so these need no repeating.
+        """
+        if output.kind is not PassKind.TRACKED:
+            return True
+        assert output.bank is not None
+        conditioning = {
+            t: obj.conditioning[t]
+            for t, serial in output.bank.conditioning.items()
+            if t in obj.conditioning and obj.conditioning[t].serial == serial
+        }
+        seen = output.bank.tracked
+        intact = len(conditioning) == len(output.bank.conditioning) and all(
+            t in obj.tracked and obj.tracked.serial(t) == serial for t, serial in seen.items()
+        )
+        if intact:
+            memories = Memories(
+                conditioning,
+                lambda t: obj.tracked[t] if t in seen else None,
+                self._engine.maskmem_pos_enc,
+            )
+            at = obj.pass_of(frame_idx, output)
+            with self._engine.watched(at, self._observer, unblanked=self._unblanked):
+                self._engine.tracked(frame_idx, memories, reverse=output.reverse)
+        return intact
