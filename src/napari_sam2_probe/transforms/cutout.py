@@ -115,10 +115,11 @@ def cut_out(
         return None
     margin = math.ceil(2 / scale) + _EDGE_REACH
     crop = (x0 - margin, y0 - margin, x1 + margin, y1 + margin)
-    colour = _padded_crop(footage.frame(distractor.sequence, source_idx), crop)
-    alpha = _soft_alpha(_padded_crop(mask, crop))
     # Scaling RGBA images weighs colours by opacity, so that nothing of the old background bleeds in.
-    image = Image.fromarray(np.dstack([colour, alpha]))
+    colours = np.zeros((crop[3] - crop[1], crop[2] - crop[0], 4), np.uint8)
+    _put_crop(footage.frame(distractor.sequence, source_idx), crop, colours[..., :3])
+    colours[..., 3] = _soft_alpha(_padded_crop(mask, crop))
+    image = Image.fromarray(colours)
     scaled = image.resize(
         (right - left, bottom - top),
         Image.Resampling.HAMMING,
@@ -149,9 +150,15 @@ def _soft_alpha(mask: NDArray[np.bool_]) -> NDArray[np.uint8]:
 def _padded_crop(image: NDArray[_Pixel], box: tuple[int, int, int, int]) -> NDArray[_Pixel]:
     """Return ``image[y0:y1, x0:x1]`` with zeros where the box leaves the image."""
     x0, y0, x1, y1 = box
-    height, width = image.shape[:2]
     crop = np.zeros((y1 - y0, x1 - x0, *image.shape[2:]), image.dtype)
+    _put_crop(image, box, crop)
+    return crop
+
+
+def _put_crop(image: NDArray[_Pixel], box: tuple[int, int, int, int], crop: NDArray[_Pixel]) -> None:
+    """Write ``image[y0:y1, x0:x1]`` into `crop`, and nothing where the box leaves the image."""
+    x0, y0, x1, y1 = box
+    height, width = image.shape[:2]
     inside = image[max(y0, 0) : min(y1, height), max(x0, 0) : min(x1, width)]
     top, left = max(-y0, 0), max(-x0, 0)
     crop[top : top + inside.shape[0], left : left + inside.shape[1]] = inside
-    return crop

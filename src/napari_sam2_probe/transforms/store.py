@@ -20,7 +20,7 @@ from napari_sam2_probe import __version__
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.common.files import atomic_write_text, disk_error
 from napari_sam2_probe.transforms.recipe import clip_name, make_twin_recipe
-from napari_sam2_probe.video.masks import write_mask
+from napari_sam2_probe.video.masks import MASK_ENCODING, mask_image
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -128,7 +128,8 @@ class ClipStore:
             masks.mkdir(parents=True)
             frames.mkdir()
             for t in range(clip.num_frames):
-                write_mask(masks / f"{t:05d}.png", clip.masks[t])
+                mask_file = masks / f"{t:05d}.png"
+                mask_image(mask_file, clip.masks[t]).save(mask_file, **MASK_ENCODING)
                 image = Image.fromarray(clip.frames[t])
                 if self.lossless:
                     image.save(frames / f"{t:05d}.png", **_PNG)

@@ -6,6 +6,7 @@ only 0 and 255 is the DAVIS 2016 form of one object and is read as 0 and 1 (SPEC
 
 from __future__ import annotations
 
+import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
 VOID = 255
 """The label of pixels that evaluation leaves out."""
 
-# Fixed, so that the same labels give the same bytes.
-_COMPRESS_LEVEL = 6
+MASK_ENCODING: dict[str, Any] = {"format": "PNG", "compress_level": 6, "compress_type": zlib.Z_RLE}
+"""How Pillow saves a mask: fixed, so that the same labels give the same bytes; runs are what masks consist of."""
 
 
 def davis_palette() -> NDArray[np.uint8]:
@@ -101,6 +102,19 @@ def write_mask(path: Path | str, labels: NDArray[Any]) -> None:
     ResourceError
         If the disk is full.
     """
+    image = mask_image(path, labels)
+    with atomic_path(path) as temporary:
+        image.save(temporary, **MASK_ENCODING)
+
+
+def mask_image(path: Path | str, labels: NDArray[Any]) -> Image.Image:
+    """Return what `write_mask` writes, to be saved with `MASK_ENCODING` by whoever needs no safety against half files.
+
+    Raises
+    ------
+    InputError
+        As `write_mask`; `path` is what it names.
+    """
     if labels.ndim != 2 or labels.dtype.kind not in "bui" or labels.size == 0:
         raise InputError(
             f"The mask for {path} can't be written: it has the shape {labels.shape} and dtype {labels.dtype} "
@@ -116,8 +130,7 @@ def write_mask(path: Path | str, labels: NDArray[Any]) -> None:
     else:
         image = Image.fromarray(np.ascontiguousarray(labels, dtype=np.uint8)).convert("P")
         image.putpalette(davis_palette().tobytes())
-    with atomic_path(path) as temporary:
-        image.save(temporary, format="PNG", compress_level=_COMPRESS_LEVEL)
+    return image
 
 
 def object_ids(labels: NDArray[Any]) -> list[int]:
