@@ -80,7 +80,7 @@ def test_a_sample_is_a_video_with_masks(name, plugins, samples):
     assert video.shape == (*masks.shape, 3)
     assert len(masks) == 40
     assert np.asarray(video[7]).std() > 5
-    assert masks.max() >= 1
+    assert masks[:8].max() >= 1
 
 
 def test_samples_open_in_the_viewer(make_napari_viewer):

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from napari.layers import Layer
 
 from napari_sam2_probe.gui.layers import METADATA_KEY, contrast_limits, map_transform, run_to_layers
-from napari_sam2_probe.gui.lazy import lazy_video
+from napari_sam2_probe.gui.lazy import VideoStack
 from napari_sam2_probe.probe.positions import MAP_POSITIONS
 from napari_sam2_probe.runs import open_run
 
@@ -96,7 +96,7 @@ def test_video_frames_are_read_only_when_looked_at():
             return np.full((4, 6, 3), frame_idx % 256, np.uint8)
 
     source = Counting()
-    video = lazy_video(source)
+    video = VideoStack(source)
     assert (video.shape, video.dtype) == ((1000, 4, 6, 3), np.uint8)
     assert source.reads == []
     frame = np.asarray(video[700, 1:3])

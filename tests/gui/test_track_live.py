@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from napari_sam2_probe.common.progress import Progress
 from napari_sam2_probe.gui.prompt_state import NOTHING, PackedMask, PromptState
 from napari_sam2_probe.gui.tracking import events
-from napari_sam2_probe.gui.tracking.autosave import unfinished_runs
+from napari_sam2_probe.gui.tracking.autosave import set_aside, unfinished_runs
 from napari_sam2_probe.gui.tracking.edits import SessionEdits
 from napari_sam2_probe.gui.tracking.inbox import Inbox, Removal
 from napari_sam2_probe.gui.tracking.live import LiveRun
@@ -256,7 +256,7 @@ def test_an_interrupted_run_is_offered_and_gives_its_prompts_back(live, inbox, s
     for frame_idx in (1, 2, 4):
         np.testing.assert_array_equal(happened[0].masks[frame_idx], earlier.masks[frame_idx])
     second.close()
-    run.set_aside("another")
+    set_aside(run.path, "another")
     assert run.path not in {other.path for other in unfinished_runs(tmp_path)}
 
 

@@ -16,16 +16,17 @@ import numpy as np
 from napari_sam2_probe.common.errors import ProbeError
 from napari_sam2_probe.figures.maps import COLOUR_MAPS
 from napari_sam2_probe.figures.style import object_colour
-from napari_sam2_probe.gui.lazy import lazy_video, lazy_zarr
+from napari_sam2_probe.gui.lazy import RunStack, VideoStack
 from napari_sam2_probe.probe.positions import BY_KEY, MEMORY_ATTENTION, Position
 from napari_sam2_probe.runs.run import STATISTICS, ProbeRun, Statistic
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    import dask.array as da
     from napari.utils.colormaps import DirectLabelColormap
     from numpy.typing import NDArray
+
+    from napari_sam2_probe.gui.frame_stack import FrameStack
 
 LayerData = tuple[Any, dict[str, Any], Literal["image", "labels"]]
 """What napari adds as one layer: the array, the layer's arguments, and its type."""
@@ -77,7 +78,7 @@ def map_transform(map_shape: tuple[int, int], video_shape: tuple[int, int]) -> d
     return {"scale": (1.0, *scale), "translate": (0.0, *((factor - 1) / 2 for factor in scale))}
 
 
-def contrast_limits(maps: da.Array, frames: NDArray[np.intp]) -> tuple[float, float]:
+def contrast_limits(maps: FrameStack | NDArray[np.float32], frames: NDArray[np.intp]) -> tuple[float, float]:
     """Return limits for a map layer: percentiles of what is finite in up to 24 of `frames`, evenly spread.
 
     Parameters
@@ -125,7 +126,7 @@ def _video_layer(run: ProbeRun) -> Iterator[LayerData]:
         _warn_without_video(run, f"{path} is now {_times(shape)} but the run was made on {_times(run.masks.shape)}.")
         return
     yield (
-        lazy_video(source),
+        VideoStack(source),
         {"name": f"video · {_name(run)}", "rgb": True, **_common(run, content="video", source=source)},
         "image",
     )
@@ -138,7 +139,7 @@ def _masks_layer(run: ProbeRun) -> LayerData:
         "colormap": object_colormap(run.object_ids.tolist()),
         **_common(run, content="masks"),
     }
-    return lazy_zarr(run.masks), keywords, "labels"
+    return RunStack(run.masks), keywords, "labels"
 
 
 def recorded_maps(run: ProbeRun) -> list[Position]:
@@ -174,7 +175,7 @@ def map_layer(run: ProbeRun, obj_id: int, position: Position, statistic: Statist
         "contrast_limits": map_contrast(run, obj_id, position, statistic),
         # Else napari would keep what it read of a frame before that frame was tracked, or tracked again.
         "cache": False,
-        **map_transform(maps.shape[1:], run.masks.shape[1:]),
+        **map_transform((maps.shape[1], maps.shape[2]), run.masks.shape[1:]),
         **_common(run, content="map", position=position.number, key=position.key, statistic=statistic, obj_id=obj_id),
     }
     return maps, keywords, "image"
@@ -191,10 +192,8 @@ def map_contrast(run: ProbeRun, obj_id: int, position: Position, statistic: Stat
     )
 
 
-def _maps_of(run: ProbeRun, obj_id: int, position: Position, statistic: Statistic) -> da.Array:
-    obj_idx = run.object_ids.tolist().index(obj_id)
-    maps: da.Array = lazy_zarr(run.maps(position.key, statistic))[obj_idx]
-    return maps
+def _maps_of(run: ProbeRun, obj_id: int, position: Position, statistic: Statistic) -> RunStack:
+    return RunStack(run.maps(position.key, statistic), run.object_ids.tolist().index(obj_id))
 
 
 def _map_layers(run: ProbeRun) -> Iterator[LayerData]:

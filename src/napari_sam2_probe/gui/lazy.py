@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from napari_sam2_probe.gui.frame_stack import FrameStack
+
 if TYPE_CHECKING:
-    import dask.array as da
     from numpy.typing import NDArray
 
     from napari_sam2_probe.video.source import FrameSource
@@ -44,68 +46,77 @@ class MaskedSequence(Protocol):
         ...
 
 
-class _Frames:
-    """The slicing that dask asks for, over a frame source: (T, H, W, 3) uint8."""
+class VideoStack(FrameStack):
+    """A video as a layer shows it: (T, H, W, 3) uint8, each frame read when it is looked at."""
 
     def __init__(self, source: FrameSource) -> None:
+        super().__init__((source.num_frames, source.height, source.width, 3), np.uint8)
         self._source = source
-        self.shape = (source.num_frames, source.height, source.width, 3)
-        self.dtype = np.dtype(np.uint8)
-        self.ndim = 4
 
-    def __getitem__(self, index: tuple[slice | int, ...]) -> NDArray[np.uint8]:
-        time, *rest = index
-        if not isinstance(time, slice):
-            return self._source.read(int(time))[*rest]
-        return np.stack([self._source.read(frame_idx)[*rest] for frame_idx in range(self.shape[0])[time]])
+    def read(self, frame_idx: int) -> NDArray[np.uint8]:
+        """Return a frame (H, W, 3)."""
+        return self._source.read(frame_idx)
 
 
-def lazy_video(source: FrameSource) -> da.Array:
-    """Return a video as a dask array of shape (T, H, W, 3), uint8, one frame a chunk, read when computed."""
-    import dask.array as da
-
-    frames = _Frames(source)
-    # Without a name dask would hash the source by pickling it, decoders and all.
-    video: da.Array = da.from_array(
-        frames, chunks=(1, *frames.shape[1:]), name=False, meta=np.empty((0,) * 4, np.uint8)
-    )
-    return video
-
-
-class _Masks:
-    """The slicing that dask asks for, over the true masks of a sequence: (T, H, W) uint16, zeros where unknown."""
+class TrueMaskStack(FrameStack):
+    """The true masks of a sequence: (T, H, W) uint16, zeros where unknown."""
 
     def __init__(self, sequence: MaskedSequence) -> None:
+        super().__init__((sequence.num_frames, sequence.frames.height, sequence.frames.width), np.uint16)
         self._sequence = sequence
-        self.shape = (sequence.num_frames, sequence.frames.height, sequence.frames.width)
-        self.dtype = np.dtype(np.uint16)
-        self.ndim = 3
 
-    def __getitem__(self, index: tuple[slice | int, ...]) -> NDArray[np.uint16]:
-        time, *rest = index
-        if not isinstance(time, slice):
-            return self._read(int(time))[*rest]
-        return np.stack([self._read(frame_idx)[*rest] for frame_idx in range(self.shape[0])[time]])
-
-    def _read(self, frame_idx: int) -> NDArray[np.uint16]:
+    def read(self, frame_idx: int) -> NDArray[np.uint16]:
+        """Return the labels (H, W) of a frame."""
         labels = self._sequence.mask(frame_idx)
         return np.zeros(self.shape[1:], self.dtype) if labels is None else labels.astype(self.dtype)
 
 
-def lazy_masks(sequence: MaskedSequence) -> da.Array:
-    """Return the true masks of a sequence as a dask array of shape (T, H, W), uint16, read when computed."""
-    import dask.array as da
+class RunStack(FrameStack):
+    """Pictures of a run over time, (T, h, w), as they are on disk when they are looked at.
 
-    masks = _Masks(sequence)
-    lazy: da.Array = da.from_array(
-        masks, chunks=(1, *masks.shape[1:]), name=False, meta=np.empty((0,) * 3, masks.dtype)
-    )
-    return lazy
+    zarr does all its reading and writing in one thread of its own: a window that asks it for a map would wait until
+    everything that a run is writing is on disk. So the file of a frame is read here, and zarr is only asked for what is
+    stored in a way not known here.
+
+    Parameters
+    ----------
+    array
+        Of zarr, (..., T, h, w).
+    leading
+        Indices of the axes before time.
+    """
+
+    def __init__(self, array: Any, *leading: int) -> None:
+        super().__init__(array.shape[len(leading) :], array.dtype)
+        self._array = array
+        self._leading = leading
+        self._folder = _folder_of_chunks(array)
+
+    def read(self, frame_idx: int) -> NDArray[Any]:
+        """Return a frame (h, w)."""
+        if self._folder is not None:
+            try:
+                return self._read_file(self._folder.joinpath(*map(str, (*self._leading, frame_idx)), "0", "0"))
+            except (OSError, RuntimeError, ValueError):
+                # Damaged, or just being replaced: zarr knows what to do, or what to say.
+                pass
+        return np.asarray(self._array[*self._leading, frame_idx])
+
+    def _read_file(self, file: Path) -> NDArray[Any]:
+        from numcodecs.zstd import Zstd  # type: ignore[import-untyped]
+
+        try:
+            stored = file.read_bytes()
+        except FileNotFoundError:
+            return np.full(self.shape[1:], self._array.fill_value, self.dtype)
+        return np.frombuffer(Zstd().decode(stored), self.dtype).reshape(self.shape[1:])
 
 
-def lazy_zarr(array: Any) -> da.Array:
-    """Return a zarr array as a dask array with the same chunks."""
-    import dask.array as da
-
-    lazy: da.Array = da.from_array(array, chunks=array.chunks, name=False)
-    return lazy
+def _folder_of_chunks(array: Any) -> Path | None:
+    """Return where an array keeps one file a frame, plain bytes through zstd, or None if it doesn't."""
+    root = getattr(array.store, "root", None)
+    codecs = [type(codec).__name__ for codec in getattr(array.metadata, "codecs", ())]
+    one_a_frame = array.chunks == (*(1 for _ in array.shape[:-2]), *array.shape[-2:])
+    if root is None or not one_a_frame or codecs != ["BytesCodec", "ZstdCodec"] or array.dtype.byteorder == ">":
+        return None
+    return Path(root) / array.path / "c"

@@ -10,7 +10,7 @@ import numpy as np
 
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.gui.layers import AXIS_LABELS, MASK_OPACITY, METADATA_KEY, object_colormap
-from napari_sam2_probe.gui.lazy import lazy_masks, lazy_video
+from napari_sam2_probe.gui.lazy import TrueMaskStack, VideoStack
 from napari_sam2_probe.gui.state import VideoEntry, state_of
 from napari_sam2_probe.video import ArraySource, FolderSource, Sequence, find_annotations, open_video
 
@@ -51,7 +51,7 @@ def read_video(path: Path | str) -> tuple[FrameSource, Sequence | None]:
 def video_layers(source: FrameSource, sequence: MaskedSequence | None = None) -> list[LayerData]:
     """Return a video, and its true masks if it has some, as layers that are read as they are looked at."""
     about = {"content": VIDEO, "source": source, "sequence": sequence}
-    video: LayerData = (lazy_video(source), {"name": source.name, "rgb": True, **_common(about)}, "image")
+    video: LayerData = (VideoStack(source), {"name": source.name, "rgb": True, **_common(about)}, "image")
     if sequence is None:
         return [video]
     keywords = {
@@ -61,7 +61,7 @@ def video_layers(source: FrameSource, sequence: MaskedSequence | None = None) ->
         "colormap": object_colormap(_ALL_IDS),
         **_common({"content": TRUE_MASKS}),
     }
-    return [video, (lazy_masks(sequence), keywords, "labels")]
+    return [video, (TrueMaskStack(sequence), keywords, "labels")]
 
 
 def add_video(viewer: napari.Viewer, source: FrameSource, sequence: MaskedSequence | None = None) -> VideoEntry:

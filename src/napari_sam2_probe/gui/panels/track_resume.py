@@ -92,5 +92,8 @@ class ResumeRow(QWidget):
 
 
 def _look(runs_folder: Path, source: FrameSource | None) -> tuple[list[UnfinishedRun], str | None]:
+    # The first points layer needs it, and would import it while the window stands still.
+    import pandas  # noqa: F401
+
     runs = unfinished_runs(runs_folder)
     return runs, source.fingerprint() if runs and source is not None else None

@@ -21,7 +21,7 @@ class Ready:
     Attributes
     ----------
     masks
-        (T, H, W) uint16 zarr array of object ids, which grows; for a labels layer.
+        (T, H, W) uint16 object ids, a `MaskStack` that grows; for a labels layer.
     note
         What the user should know of model or video; empty if nothing.
     """

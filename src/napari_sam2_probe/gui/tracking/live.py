@@ -28,6 +28,7 @@ from napari_sam2_probe.gui.tracking.events import (
     RunStarted,
 )
 from napari_sam2_probe.gui.tracking.inbox import Removal
+from napari_sam2_probe.gui.tracking.mask_stack import MaskStack
 from napari_sam2_probe.gui.tracking.plan import Plan
 
 if TYPE_CHECKING:
@@ -165,8 +166,6 @@ class LiveRun:
         if self._session is not None:
             return
         yield Progress(0, 0, "loading torch and the model")
-        import zarr
-
         from napari_sam2_probe.gui.tracking.edits import SessionEdits
         from napari_sam2_probe.probe.recorder import ProbeRecorder
         from napari_sam2_probe.runs import is_run
@@ -176,7 +175,7 @@ class LiveRun:
         self._loaded = self._shelf.load(self._choice)
         source = self.source
         shape = (source.num_frames, source.height, source.width)
-        self._masks = zarr.create_array({}, shape=shape, dtype=np.uint16, chunks=(1, *shape[1:]))
+        self._masks = MaskStack(shape)
         known = self._known = self._known or find_known_frames(source)
         present = {} if known is None else {OBJECT_OF_INTEREST: known.object_present}
         self._recorder = ProbeRecorder(source.num_frames, object_present=present)
