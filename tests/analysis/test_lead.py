@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -10,7 +11,9 @@ import pytest
 from napari_sam2_probe.analysis.bootstrap import Estimate, group_weights
 from napari_sam2_probe.analysis.decoder import BoxDecoder, DecoderOptions, DecoderReport
 from napari_sam2_probe.analysis.lead import LeadOptions, centres, measure_lead, velocities
+from napari_sam2_probe.analysis.lead_file import load_lead, save_lead
 from napari_sam2_probe.analysis.pointer_tracks import PointerTrack
+from napari_sam2_probe.common.errors import InputError
 
 HEIGHT, WIDTH = 300, 400
 DIAGONAL = 500
@@ -158,6 +161,51 @@ def test_objects_of_a_sequence_count_together():
     np.testing.assert_allclose(twice.forward, once.forward)
     np.testing.assert_array_equal(twice.num_frames, 2 * once.num_frames)
     assert twice.motion.num_groups == 4
+
+
+class TestFiles:
+    @pytest.mark.parametrize("number", [0, 1, 5])
+    def test_read_back(self, tmp_path, number):
+        result = measure_lead(*both_ways(lambda truth, motion, looks: truth + motion, number=number), READER)
+        save_lead(result, tmp_path / "lead.json")
+        read = load_lead(tmp_path / "lead.json")
+        assert str(read) == str(result)
+        assert (read.sequences, read.options, read.checkpoint, read.sha256) == (
+            result.sequences,
+            result.options,
+            "made",
+            None,
+        )
+        for name in ("forward", "backward", "num_frames", "speed", "decoder_knows"):
+            np.testing.assert_array_equal(getattr(read, name), getattr(result, name))
+            assert getattr(read, name).dtype == getattr(result, name).dtype
+
+    @pytest.mark.parametrize(
+        ("change", "words"),
+        [
+            (lambda c: c.update(format="other"), "no measured lead"),
+            (lambda c: c.update(version=2), "no measured lead"),
+            (lambda c: c.pop("motion"), "damaged"),
+            (lambda c: c["speed"].pop(), "equally long"),
+            (lambda c: c["looks"].update(surprise=1), "damaged"),
+            (lambda c: c["options"].update(surprise=1), "damaged"),
+        ],
+    )
+    def test_what_is_damaged(self, tmp_path, change, words):
+        path = tmp_path / "lead.json"
+        save_lead(measure_lead(*both_ways(lambda truth, motion, looks: truth + motion, number=3), READER), path)
+        content = json.loads(path.read_text())
+        change(content)
+        path.write_text(json.dumps(content))
+        with pytest.raises(InputError, match=words):
+            load_lead(path)
+
+    def test_what_is_none(self, tmp_path):
+        with pytest.raises(InputError, match="can't be read"):
+            load_lead(tmp_path / "nowhere.json")
+        (tmp_path / "text.json").write_text("text")
+        with pytest.raises(InputError, match="no measured lead"):
+            load_lead(tmp_path / "text.json")
 
 
 def test_velocity_needs_both_neighbours():

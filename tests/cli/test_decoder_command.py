@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from napari_sam2_probe.analysis.decoder_file import load_decoder
-from napari_sam2_probe.experiment.decoders import FOLDER_VARIABLE, find_decoder, installed_path
+from napari_sam2_probe.experiment.decoders import FOLDER_VARIABLE, find_decoder, find_lead, installed_path
 from napari_sam2_probe.tracking.checkpoints import sample_checkpoint
 from napari_sam2_probe.video.masks import write_mask
 from scenarios import moving_video, square_mask, write_video
@@ -129,3 +129,12 @@ def test_lead_of_centres(command, davis, tmp_path, own_folder):
     # The first and last of five frames have one neighbour only, and the prompted one is not tracked.
     assert table["num_frames"].tolist() == [2]
     assert np.isfinite(table[["forward", "backward"]]).all(axis=None)
+    # Without a file it is kept where reports look.
+    sha256 = sample_checkpoint().sha256
+    assert find_lead(sha256) is None
+    kept = command("decoder", "lead", "--davis", davis, *SAMPLE)
+    assert str(own_folder) in kept.out
+    assert find_lead(sha256).forward.tolist() == pytest.approx(table["forward"].tolist())
+    assert (
+        "give the name of a .json" in command("decoder", "lead", "--davis", davis, "--out", tmp_path / "a.txt").sentence
+    )

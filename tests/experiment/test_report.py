@@ -12,10 +12,14 @@ import pytest
 from PIL import Image
 from synthetic_experiment import write_synthetic_experiment
 
+from napari_sam2_probe.analysis.bootstrap import Estimate
 from napari_sam2_probe.analysis.decoder import BoxDecoder
 from napari_sam2_probe.analysis.decoder_file import load_decoder, save_decoder
+from napari_sam2_probe.analysis.lead import LeadOptions, LeadResult
+from napari_sam2_probe.analysis.lead_file import save_lead
 from napari_sam2_probe.cli import main
 from napari_sam2_probe.common.errors import InputError
+from napari_sam2_probe.experiment.decoders import FOLDER_VARIABLE, install_decoder, lead_path
 from napari_sam2_probe.experiment.report.make import ReportOptions, make_report
 from napari_sam2_probe.experiment.results import open_experiment
 
@@ -308,3 +312,24 @@ def test_a_decoder_of_another_model_is_not_used(tmp_path):
     assert "was fitted for the checkpoint" in page.text
     with pytest.raises(InputError, match="no decoder"):
         make_report([experiment], tmp_path / "other", ReportOptions(decoder=tmp_path / "none.safetensors"))
+
+
+def test_the_lead_of_a_checkpoint_is_shown(tmp_path, monkeypatch):
+    """Measured by its own command and kept where decoders are; without it the page says how to get it."""
+    monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path / "own"))
+    experiment = write_synthetic_experiment(tmp_path / "exp", kinds=("clean",), samples=1)
+    sha256 = "0" * 64
+    install_decoder(load_decoder(small_decoder(tmp_path)))
+    page = assert_whole(make_report([experiment], tmp_path / "without", QUICK))
+    assert "lead the motion was not measured: run 'sam2-probe decoder lead" in page.text
+    motion = Estimate(0.0061, 0.0021, 0.0101, 3)
+    leads = np.array([0.01, 0.02, -0.003])
+    frames, speed, known = np.full(3, 20), np.full(3, 0.01), np.zeros(3, bool)
+    rest = (motion, motion, motion, motion, known, "synthetic", sha256, LeadOptions())
+    save_lead(LeadResult(("apple", "brick", "cloud"), leads, leads[::-1], frames, speed, *rest), lead_path(sha256))
+    page = assert_whole(make_report([experiment], tmp_path / "with", QUICK))
+    assert "0.61 [0.21, 1.01] %: the decoded centre leads the motion." in page.text
+    assert "ahead in 2 of 3" in page.text
+    table = pd.read_csv(tmp_path / "with" / "figures" / "lead.csv")
+    assert table["forward"].tolist() == leads.tolist()
+    assert len(pd.read_csv(tmp_path / "with" / "tables" / "lead.csv")) == 4

@@ -74,6 +74,8 @@ class LeadResult:
     decoder_knows
         (S,) bool: the decoder was fitted to this sequence, so its boxes are better there than elsewhere. True of none
         unless all were.
+    checkpoint, sha256
+        The model, as the decoder names it.
     options
         How it was measured.
     """
@@ -88,6 +90,8 @@ class LeadResult:
     motion: Estimate
     looks: Estimate
     decoder_knows: NDArray[np.bool_]
+    checkpoint: str
+    sha256: str | None
     options: LeadOptions
 
     def table(self) -> pd.DataFrame:
@@ -164,7 +168,7 @@ def measure_lead(
     both = [_by_sequence(tracks, names, decoder, options) for tracks in (forward, backward)]
     sequences = tuple(sorted(both[0].keys() & both[1].keys()))
     if not sequences:
-        return _nothing(options)
+        return _nothing(decoder, options)
     of_forward, of_backward = (_stacked([sums[name] for name in sequences]) for sums in both)
 
     number = len(sequences)
@@ -190,6 +194,8 @@ def measure_lead(
         motion=estimate(float((ahead + behind).mean() / 2), (drawn_ahead + drawn_behind) / 2),
         looks=estimate(float((ahead - behind).mean() / 2), (drawn_ahead - drawn_behind) / 2),
         decoder_knows=np.array([name in known for name in sequences], dtype=np.bool_),
+        checkpoint=decoder.checkpoint,
+        sha256=decoder.sha256,
         options=options,
     )
 
@@ -264,11 +270,22 @@ def _stacked(sums: Sequence[_Sums]) -> _Sums:
     return _Sums(**{name: np.stack([getattr(of, name) for of in sums]) for name in _Sums.__dataclass_fields__})
 
 
-def _nothing(options: LeadOptions) -> LeadResult:
+def _nothing(decoder: BoxDecoder, options: LeadOptions) -> LeadResult:
     none = Estimate.missing("no object moves on a frame whose neighbours are tracked too, in both directions of time")
-    empty = np.empty(0)
     return LeadResult(
-        (), empty, empty, np.empty(0, np.int64), empty, none, none, none, none, np.empty(0, np.bool_), options
+        sequences=(),
+        forward=np.empty(0),
+        backward=np.empty(0),
+        num_frames=np.empty(0, np.int64),
+        speed=np.empty(0),
+        forward_mean=none,
+        backward_mean=none,
+        motion=none,
+        looks=none,
+        decoder_knows=np.empty(0, np.bool_),
+        checkpoint=decoder.checkpoint,
+        sha256=decoder.sha256,
+        options=options,
     )
 
 

@@ -52,7 +52,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     lead.add_argument("--davis", type=Path, required=True, metavar="ROOT", help="clean videos with masks, DAVIS layout")
     lead.add_argument("--split", metavar="NAME", help="take only the sequences of this split (default all)")
     lead.add_argument("--decoder", type=Path, metavar="FILE", help="default: the one installed for the checkpoint")
-    lead.add_argument("--out", type=Path, metavar="CSV", help="also write the lead of each sequence to this file")
+    lead.add_argument(
+        "--out",
+        type=Path,
+        metavar="FILE",
+        help="write the result to this .json, or the lead of each sequence to this .csv (default: your own folder, "
+        "where reports on the same checkpoint find it)",
+    )
     add_model_options(lead)
     show = actions.add_parser("show", help="say what a decoder was fitted to and how good it is")
     show.add_argument("file", type=Path, metavar="FILE")
@@ -120,34 +126,41 @@ def _fit(arguments: argparse.Namespace) -> None:
 
 def _lead(arguments: argparse.Namespace) -> None:
     from napari_sam2_probe.analysis.decoder_file import load_decoder
+    from napari_sam2_probe.analysis.lead_file import save_lead
     from napari_sam2_probe.cli.model_options import model_choice
     from napari_sam2_probe.cli.progress import progress_bars
     from napari_sam2_probe.common.errors import InputError
     from napari_sam2_probe.common.files import atomic_path
-    from napari_sam2_probe.experiment.decoders import find_decoder
+    from napari_sam2_probe.experiment.decoders import find_decoder, lead_path
     from napari_sam2_probe.experiment.lead import lead_of_dataset
     from napari_sam2_probe.tracking.loaded import load_model
     from napari_sam2_probe.video.davis import DavisDataset
 
     out: Path | None = arguments.out
-    if out is not None and out.is_dir():
-        raise InputError(f"--out {out} is a folder: give the name of a CSV file.")
+    if out is not None and (out.is_dir() or out.suffix.lower() not in (".json", ".csv")):
+        raise InputError(f"--out {out}: give the name of a .json or .csv file.")
     given = None if arguments.decoder is None else load_decoder(arguments.decoder)
     dataset = DavisDataset(arguments.davis, arguments.split)
     loaded = load_model(model_choice(arguments))
-    decoder = given or find_decoder(loaded.checkpoint.sha256)
+    sha256 = loaded.checkpoint.sha256
+    decoder = given or find_decoder(sha256)
     if decoder is None:
         raise InputError(
             f"There is no decoder for the checkpoint {loaded.checkpoint.name}: fit one with 'sam2-probe decoder fit', "
             "or name a file with --decoder."
         )
+    if out is None and sha256 is None:
+        raise InputError(f"The model {loaded.checkpoint.name} is untrained: name a file for the result with --out.")
     with progress_bars() as progress:
         result = lead_of_dataset(loaded, dataset, decoder, progress=progress)
     print(result)  # noqa: T201
-    if out is not None:
+    if out is not None and out.suffix.lower() == ".csv":
         with atomic_path(out) as temporary:
             result.table().to_csv(temporary, index=False, lineterminator="\n")
-        print(f"\nWrote {out}.")  # noqa: T201
+    else:
+        out = out or lead_path(str(sha256))
+        save_lead(result, out)
+    print(f"\nWrote {out}.")  # noqa: T201
 
 
 def _options(arguments: argparse.Namespace) -> DecoderOptions:

@@ -10,12 +10,14 @@ import platformdirs
 
 from napari_sam2_probe.analysis.decoder import BoxDecoder, DecoderOptions, fit_decoder
 from napari_sam2_probe.analysis.decoder_file import load_decoder, save_decoder
+from napari_sam2_probe.analysis.lead_file import load_lead
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.common.progress import ProgressCallback, ignore_progress
 from napari_sam2_probe.common.sample_data import sample_data_folder
 from napari_sam2_probe.experiment.pointer_tracks import collect_pointers
 
 if TYPE_CHECKING:
+    from napari_sam2_probe.analysis.lead import LeadResult
     from napari_sam2_probe.tracking.loaded import LoadedModel
     from napari_sam2_probe.video.davis import DavisDataset
 
@@ -24,6 +26,9 @@ FOLDER_VARIABLE = "SAM2_PROBE_DECODERS"
 
 SHIPPED = "decoder.safetensors"
 """Name of the decoder that lies beside the sample model."""
+
+SHIPPED_LEAD = "lead.json"
+"""Name of the lead that was measured with it."""
 
 
 def decoder_folder() -> Path:
@@ -79,6 +84,36 @@ def install_decoder(decoder: BoxDecoder) -> Path:
     path = installed_path(decoder.sha256)
     save_decoder(decoder, path)
     return path
+
+
+def lead_path(sha256: str) -> Path:
+    """Return where the measured lead of a model is kept in the user's folder."""
+    return decoder_folder() / f"{sha256}.lead.json"
+
+
+def find_lead(checkpoint_sha256: str | None) -> LeadResult | None:
+    """Return the lead of decoded centres that was measured for a model, or None if it was not.
+
+    Where decoders are found, leads are found.
+
+    Parameters
+    ----------
+    checkpoint_sha256
+        As in `find_decoder`.
+
+    Raises
+    ------
+    InputError
+        If its file is damaged.
+    """
+    if checkpoint_sha256 is None:
+        return None
+    for path in (lead_path(checkpoint_sha256), sample_data_folder() / "sample_model" / SHIPPED_LEAD):
+        if path.is_file():
+            result = load_lead(path)
+            if result.sha256 == checkpoint_sha256:
+                return result
+    return None
 
 
 def fit_to_dataset(

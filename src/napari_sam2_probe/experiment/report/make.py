@@ -14,6 +14,7 @@ from napari_sam2_probe.experiment.page import Page, Section, write_page
 from napari_sam2_probe.experiment.report.folder import FORMATS, ReportFolder
 from napari_sam2_probe.experiment.report.sections import (
     decoder,
+    lead,
     masks,
     pointers,
     positions,
@@ -114,6 +115,7 @@ def make_report(
             positions.make(subjects, folder, options.composites, progress),
             pointers.make(subjects, folder),
             decoder.make(subjects, folder, options.decoder),
+            lead.make(subjects, folder),
             trends.make(subjects, folder),
             separability.make(subjects, folder),
             masks.make(subjects, folder),
