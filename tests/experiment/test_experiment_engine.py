@@ -18,7 +18,6 @@ from napari_sam2_probe.common.errors import InputError, ResourceError
 from napari_sam2_probe.experiment import batch_worker
 from napari_sam2_probe.experiment import track_batch as track_batch_module
 from napari_sam2_probe.experiment.batch_clips import ClipReader
-from napari_sam2_probe.experiment.batch_size import batch_size_for
 from napari_sam2_probe.experiment.clips import probe_clip
 from napari_sam2_probe.experiment.config import make_config, read_config, write_config
 from napari_sam2_probe.experiment.execute import iterate_experiment, run_experiment
@@ -363,11 +362,6 @@ def test_a_plan_holds_every_clip_once_and_kinds_take_turns():
     assert sorted(turns, key=plan.batches.index) == list(plan.batches)
 
 
-def test_batches_fill_the_memory_that_is_free():
-    gigabyte = 2**30
-    assert batch_size_for(2 * gigabyte, 4 * gigabyte, 100 * gigabyte, 500) == 63  # of 8 even batches
-    assert batch_size_for(2 * gigabyte, 4 * gigabyte, 10 * gigabyte, 500) == 6
-    assert batch_size_for(2 * gigabyte, 4 * gigabyte, 1 * gigabyte, 500) == 1
-    assert batch_size_for(2 * gigabyte, 4 * gigabyte, 100 * gigabyte, 10) == 10
-    assert batch_size_for(2 * gigabyte, 4 * gigabyte, 100 * gigabyte, 65) == 33
-    assert batch_size_for(gigabyte, gigabyte, 100 * gigabyte, 64) == 64
+@pytest.mark.parametrize(("samples", "most", "size"), [(65, 64, 33), (64, 64, 64), (10, 64, 10), (10, 4, 4), (3, 1, 1)])
+def test_batches_are_even(samples, most, size):
+    assert batch_worker.evenly(samples, most) == size

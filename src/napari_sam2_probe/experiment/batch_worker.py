@@ -7,14 +7,14 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from napari_sam2_probe.common.errors import InputError
+from napari_sam2_probe.common.errors import InputError, ResourceError
 from napari_sam2_probe.experiment.batch_clips import BatchClip, ClipReader, close_clips
-from napari_sam2_probe.experiment.batch_size import suggest_batch_size
 from napari_sam2_probe.experiment.predictions import read_predictions
 from napari_sam2_probe.experiment.rows import batch_features, batch_frames
 from napari_sam2_probe.experiment.store import write_clip_arrays
 from napari_sam2_probe.experiment.tables import FEATURE_COLUMNS, FRAME_COLUMNS, write_table
 from napari_sam2_probe.experiment.track_batch import ClipOutput, track_batch
+from napari_sam2_probe.probe.batch_size import CPU_CLIPS, choose_batch_size
 from napari_sam2_probe.probe.distance import FeatureOptions
 from napari_sam2_probe.runs.place import writing
 from napari_sam2_probe.tracking.config import ModelFlags
@@ -70,10 +70,17 @@ class BatchWorker:
             return self._model().describe()
 
     def suggest_batch_size(self) -> int:
-        """Return how many clips go through the model together by default; see `suggest_batch_size`."""
+        """Return how many clips go through the model together by default, by the memory that is free."""
+        if self._config.predictions is not None:
+            return min(CPU_CLIPS, self._config.samples)
         with self._tracking:
-            loaded = None if self._config.predictions is not None else self._model()
-            return suggest_batch_size(loaded, self._config)
+            loaded = self._model()
+            try:
+                fitting = choose_batch_size(loaded.model, loaded.session_options(), keep_maps=self._config.keep_maps)
+            except ResourceError:
+                # Not even what it tries out fits. One clip may; if not, that is told when it is tracked.
+                fitting = 1
+        return evenly(self._config.samples, fitting)
 
     def check_model(self, expected: dict[str, Any] | None) -> None:
         """Make sure that this process has the model that the others have.
@@ -142,6 +149,12 @@ class BatchWorker:
         if self._loaded is None:
             self._loaded = load_model(model_choice(self._config))
         return self._loaded
+
+
+def evenly(samples: int, most: int) -> int:
+    """Return the size of the fewest batches of at most so many clips: of 65 clips not 64 and 1, but 33 and 32."""
+    batches = -(-samples // most)
+    return -(-samples // batches)
 
 
 def feature_options(config: ExperimentConfig) -> FeatureOptions:
