@@ -1,1 +1,1 @@
-"""What is computed from tables and masks: pointers, region and boundary metrics."""
+"""What is computed from tables, pointers and masks: separability, timelines, decoders, leads, metrics; no torch."""
