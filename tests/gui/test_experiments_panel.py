@@ -78,6 +78,8 @@ def test_an_experiment_is_gone_on_with_and_looked_at(viewer, panel, qtbot, begun
     assert said(panel) == "Finished."
     results = open_experiment(begun)
     assert results.complete
+    assert panel.form.config().kinds == results.config.kinds
+    assert panel.form.samples.value() == 2
 
     panel.tabs.setCurrentIndex(1)
     plot = panel.findChild(PlotView, "points")
@@ -156,7 +158,7 @@ def test_points_are_finite_frames_of_a_kind_and_position(tmp_path):
             "short_term_ratio": [1.0, 10.0, 1.0, 1.0],
         }
     )
-    shown = ExperimentShown(tmp_path, "x", 1, 1, {"clean": ["a"]}, ("1", "2"), table)
+    shown = ExperimentShown(tmp_path, make_config(davis="x"), "x", 1, 1, {"clean": ["a"]}, ("1", "2"), table)
     points = frame_points(shown, "clean", "1", ("short_term_l2", "short_term_ratio"))
     np.testing.assert_allclose(points.points, [[1, 0], [2, 1]])
     assert points.absent.tolist() == [False, True]

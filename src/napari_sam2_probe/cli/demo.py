@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,6 +30,7 @@ def run(arguments: argparse.Namespace) -> None:
     from napari_sam2_probe.cli.model_options import model_choice
     from napari_sam2_probe.cli.progress import progress_bars
     from napari_sam2_probe.experiment.demo import make_demo
+    from napari_sam2_probe.gui.display import has_screen
     from napari_sam2_probe.tracking.loaded import load_model
 
     choice = model_choice(arguments)
@@ -39,14 +38,8 @@ def run(arguments: argparse.Namespace) -> None:
     with progress_bars() as progress:
         index = make_demo(arguments.out, lambda: load_model(choice), command=command, progress=progress)
     print(f"The demo is in {index}")  # noqa: T201
-    if arguments.view if arguments.view is not None else _has_screen():
+    if arguments.view if arguments.view is not None else has_screen():
         _open_runs(arguments.out / "runs")
-
-
-def _has_screen() -> bool:
-    if sys.platform in ("darwin", "win32"):
-        return True
-    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
 
 
 def _open_runs(folder: Path) -> None:

@@ -88,11 +88,18 @@ def add_true_boxes(
         name, corners, owners = boxes
         if corners:
             where = {} if over is None else placement(over)
-            viewer.add_shapes(corners, **_looks(owners), name=f"true boxes · {name}", **where)
+            viewer.add_shapes(
+                corners, **_looks(owners), edge_width=edge_width(corners), name=f"true boxes · {name}", **where
+            )
         else:
             show_info(f"No true masks lie beside the video {name}.")
 
     background.submit("true boxes", read, add)
+
+
+def edge_width(corners: list[NDArray[np.float64]]) -> float:
+    """Return a width of lines that is seen also where a video is drawn small."""
+    return max(1.5, float(np.concatenate(corners)[:, 1:].max()) / 200)
 
 
 def _looks(owners: list[int]) -> dict[str, Any]:
@@ -100,7 +107,6 @@ def _looks(owners: list[int]) -> dict[str, Any]:
         "shape_type": "rectangle",
         "edge_color": [object_colour(obj_id) for obj_id in owners],
         "face_color": "transparent",
-        "edge_width": 1,
         "features": {"object_id": owners},
         "metadata": {METADATA_KEY: {"content": TRUE_BOXES}},
     }

@@ -10,7 +10,7 @@ import numpy as np
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.common.progress import Progress
 from napari_sam2_probe.figures.style import object_colour
-from napari_sam2_probe.gui.boxes import rectangle
+from napari_sam2_probe.gui.boxes import edge_width, rectangle
 from napari_sam2_probe.gui.layers import METADATA_KEY
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class DecodedBoxes:
             # Paler than the true boxes, whose edges have the object's own colour.
             "edge_color": [_pale(object_colour(obj_id)) for obj_id in self.owners],
             "face_color": "transparent",
-            "edge_width": 1,
+            "edge_width": edge_width(self.corners),
             "features": {"object_id": self.owners},
             "name": f"decoded boxes · {self.title}",
             "metadata": {METADATA_KEY: {"content": DECODED_BOXES}},

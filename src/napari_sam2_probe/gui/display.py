@@ -44,12 +44,18 @@ def require_display() -> None:
         raise InputError(f"Qt can't open a window here ({said[0]}): 'sam2-probe doctor' says what is missing.")
 
 
-def _has_display() -> bool:
+def has_screen() -> bool:
+    """Say whether a person could see a window here, as far as the environment tells."""
     if not sys.platform.startswith("linux"):
         return True
+    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+
+
+def _has_display() -> bool:
+    """Whether Qt has something to draw on, which it may also have without a screen."""
     if os.environ.get("QT_QPA_PLATFORM", "").partition(":")[0] in _SCREENLESS_PLATFORMS:
         return True
-    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+    return has_screen()
 
 
 def _application_runs() -> bool:

@@ -39,8 +39,8 @@ class ExperimentShown:
 
     Attributes
     ----------
-    path, label
-        Its folder, and what it is called.
+    path, config, label
+        Its folder, what it was begun with, and what it is called.
     done, total
         Batches.
     clips
@@ -52,6 +52,7 @@ class ExperimentShown:
     """
 
     path: Path
+    config: ExperimentConfig
     label: str
     done: int
     total: int
@@ -59,10 +60,15 @@ class ExperimentShown:
     positions: tuple[str, ...]
     features: pd.DataFrame
 
+    @property
+    def is_finished(self) -> bool:
+        """Whether all batches are done."""
+        return 0 < self.total == self.done
+
     def __str__(self) -> str:
         """Return it in one line."""
         clips = sum(len(names) for names in self.clips.values())
-        state = "finished" if self.done == self.total and self.total else f"{self.done} of {self.total} batches done"
+        state = "finished" if self.is_finished else f"{self.done} of {self.total} batches done"
         return f"{self.path.name} · {self.label} · {state} · {clips} clips"
 
 
@@ -118,6 +124,7 @@ def look_at_experiment(folder: Path | str) -> ExperimentShown:
     features = results.features
     return ExperimentShown(
         Path(folder),
+        results.config,
         results.label,
         results.done,
         results.total,

@@ -209,18 +209,22 @@ def find_video(run: ProbeRun, candidates: Sequence[MaskedVideo]) -> MaskedVideo:
     run
         The run.
     candidates
-        Videos that are open. One of the same size counts if its path is the run's, or the run has none.
+        Videos that are open. One of the same size counts if its path is the run's, or if the run has no path and it
+        holds the same frames.
 
     Raises
     ------
     InputError
         If it is not there any more.
     """
-    path = run.info.get("video", {}).get("path")
-    shape = run.masks.shape
+    about = run.info.get("video", {})
+    path, shape = about.get("path"), run.masks.shape
     for video in candidates:
         frames = video.frames
-        if (frames.num_frames, frames.height, frames.width) == shape and path in (None, frames.path):
+        if (frames.num_frames, frames.height, frames.width) != shape:
+            continue
+        # A clip and its twin are of one size.
+        if frames.path == path and (path is not None or about.get("sha256") in (None, frames.fingerprint())):
             return video
     if path is None:
         raise InputError(f"The video of the run {run.path.name} came from a layer that is not open: open it again.")

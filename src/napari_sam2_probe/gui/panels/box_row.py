@@ -15,7 +15,7 @@ from napari_sam2_probe.gui.closing import when_closed
 from napari_sam2_probe.gui.decoders import DecodedBoxes, decode_boxes, describe_decoder, fit_decoder_job
 from napari_sam2_probe.gui.jobs import JobState
 from napari_sam2_probe.gui.panels.job_row import JobRow
-from napari_sam2_probe.gui.run_views import find_video
+from napari_sam2_probe.gui.run_views import PlainVideo, find_video, open_videos
 from napari_sam2_probe.gui.videos import placement
 from napari_sam2_probe.video import DavisDataset, Sequence
 
@@ -91,9 +91,10 @@ class BoxRow(QWidget):
 
     def _add_true_boxes(self) -> None:
         panel = self._panel
-        entry, video = panel.state.current_run, panel.state.video
+        entry = panel.state.current_run
         if entry is not None:
-            at_hand = [] if video is None or video.sequence is None else [video.sequence]
+            opened = open_videos(list(panel.viewer.layers), panel.state.video)
+            at_hand = [video for video in opened if not isinstance(video, PlainVideo)]
             add_true_boxes(panel.viewer, lambda: find_video(entry.open(), at_hand), panel.video_layer, panel.background)
 
     def _add_decoded_boxes(self) -> None:

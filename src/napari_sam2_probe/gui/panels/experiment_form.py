@@ -104,6 +104,19 @@ class ExperimentForm(QWidget):
             model={"checkpoint": self.model.currentData()},
         )
 
+    def show_config(self, config: ExperimentConfig) -> None:
+        """Show what an experiment that is there was begun with."""
+        self.davis.setText(config.davis)
+        self.samples.setValue(config.samples)
+        self.seed.setValue(config.seed)
+        self.keep_maps.setChecked(config.keep_maps)
+        for action in self.kinds.menu().actions():
+            action.setChecked(action.text() in config.kinds)
+        checkpoint = config.model.checkpoint or ""
+        if self.model.findData(checkpoint) < 0:
+            self.model.addItem(Path(checkpoint).name, checkpoint)
+        self.model.setCurrentIndex(self.model.findData(checkpoint))
+
     def allow_changes(self, allowed: bool) -> None:
         """Let all but the folder be changed, or not: an experiment that is there keeps what it was begun with."""
         for field in (self.davis, self.kinds, self.samples, self.seed, self.model, self.keep_maps):

@@ -115,7 +115,9 @@ class ExperimentsPanel(QWidget):
         there = path is not None and is_experiment(path)
         self.form.allow_changes(not there and not self.job.busy)
         self.start.setText("Go on" if there else "Start")
-        ready = path is not None and (there or bool(self.form.chosen_kinds))
+        shown = self._shown
+        finished = there and shown is not None and shown.path == path and shown.is_finished
+        ready = path is not None and not finished and (there or bool(self.form.chosen_kinds))
         self.start.setEnabled(ready and not self.job.busy)
         if there and (self._shown is None or self._shown.path != path):
             self.look()
@@ -201,6 +203,9 @@ class ExperimentsPanel(QWidget):
 
     def _show(self, shown: ExperimentShown) -> None:
         before, self._shown = self._shown, shown
+        if before is None or before.path != shown.path:
+            self.form.show_config(shown.config)
+        self._on_form()
         self._about.setText(str(shown))
         _offer(self.kind, [kind for kind, clips in shown.clips.items() if clips])
         _offer(self.position, shown.positions)
