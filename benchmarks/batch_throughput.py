@@ -1,7 +1,8 @@
 """How many frames a second a batch of clips is tracked and probed at, against the stock predictor clip by clip.
 
 Both track the same JPEGs with the same weights in one process, in turn, so that whatever else the machine does falls
-on both alike; the median of the rounds' ratios counts. Of both everything counts from the files to masks in memory,
+on both alike; the median of the rounds' ratios counts. On a CPU the processor time is compared too, which other
+programs hardly change. Of both everything counts from the files to masks in memory,
 and of the batch engine also the probe: every position observed, features computed, pointers and features handed over.
 
     python benchmarks/batch_throughput.py --config sample --batch 1 2 4                              # a CPU
@@ -107,12 +108,13 @@ def least_iou(a: list[list[np.ndarray]], b: list[list[np.ndarray]]) -> float:
     return min((x & y).sum() / max(1, (x | y).sum()) if x.any() or y.any() else 1.0 for x, y in pairs)
 
 
-def timed(run, device: torch.device):
-    began = time.perf_counter()
-    result = run()
+def timed(run, device: torch.device) -> tuple[float, float]:
+    """Return seconds, and seconds of all processors."""
+    began, busy = time.perf_counter(), time.process_time()
+    run()
     if device.type == "cuda":
         torch.cuda.synchronize()
-    return time.perf_counter() - began, result
+    return time.perf_counter() - began, time.process_time() - busy
 
 
 def main() -> None:
@@ -154,14 +156,23 @@ def main() -> None:
         agreement = {size: least_iou(run(), expected) for size, run in runs.items()}
         seconds = {key: [] for key in ("stock", *sizes)}
         for _ in range(arguments.rounds):
-            seconds["stock"].append(timed(stock_run, device)[0])
+            seconds["stock"].append(timed(stock_run, device))
             for size, run in runs.items():
-                seconds[size].append(timed(run, device)[0])
-    print(f"stock, clip by clip: {count / statistics.median(seconds['stock']):.2f} frames a second")
+                seconds[size].append(timed(run, device))
+    print(f"stock, clip by clip: {rate(seconds['stock'], count):.2f} frames a second")
     for size in sizes:
-        ratio = statistics.median(s / b for s, b in zip(seconds["stock"], seconds[size], strict=True))
-        rate = count / statistics.median(seconds[size])
-        print(f"batch of {size}: {rate:.2f} frames a second, {ratio:.2f} times stock, least IoU {agreement[size]:.4f}")
+        speed, work = (ratio(seconds["stock"], seconds[size], which) for which in (0, 1))
+        by_work = f" (by processor time {work:.2f})" if device.type == "cpu" else ""
+        print(f"batch of {size}: {rate(seconds[size], count):.2f} frames a second, {speed:.2f} times stock{by_work}")
+        print(f"    masks against stock: least IoU {agreement[size]:.4f}")
+
+
+def rate(seconds: list[tuple[float, float]], count: int) -> float:
+    return count / statistics.median(wall for wall, _ in seconds)
+
+
+def ratio(stock: list[tuple[float, float]], ours: list[tuple[float, float]], which: int) -> float:
+    return statistics.median(a[which] / b[which] for a, b in zip(stock, ours, strict=True))
 
 
 if __name__ == "__main__":

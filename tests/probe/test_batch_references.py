@@ -117,7 +117,8 @@ def test_pointers_and_maps_of_the_frames_so_far():
             recorder.observe(t, key, tensor)
         recorder.passed(t)
         if t == 1:
-            assert [frame for frame, _ in recorder.take_maps()] == [0, 1]
+            assert [frame for frame, _ in recorder.take_maps(until=0)] == [0]
+    assert [frame for frame, _ in recorder.take_maps(until=1)] == [1]
     [(frame, maps)] = recorder.take_maps()
     assert frame == 2
     assert maps.keys() == {p.key for p in POSITIONS if p.is_map}

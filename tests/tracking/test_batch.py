@@ -20,7 +20,7 @@ from scenarios import moving_video, square_mask
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
-T = 8
+T = 6
 SIZES = ((90, 160), (120, 160), (90, 160))
 
 
@@ -69,8 +69,9 @@ def check(model, sources, masks, options, *, exactly=False):
     assert [f.frame_idx for f in frames] == batch.passes == list(range(sources[0].num_frames))
     for k, (source, mask) in enumerate(zip(sources, masks, strict=True)):
         results, one = run_one(model, source, mask, options)
-        # The seeded score heads are made to react thirty times as strongly, also to rounding.
-        tolerance = {"rtol": 0, "atol": 0} if exactly else {"rtol": 1e-4, "atol": 2e-3}
+        # A last bit decides how a memory is rounded to eight bits, and seeded networks make much of it: the score head,
+        # made to react thirty times as strongly, most of all.
+        tolerance = {"rtol": 0, "atol": 0} if exactly else {"rtol": 5e-4, "atol": 2e-3}
         for frame, result in zip(frames, results, strict=True):
             a, b = frame.masks()[k], result.masks()[0]
             assert a.shape == b.shape == (source.height, source.width)
@@ -100,7 +101,7 @@ def test_equal_to_sessions(gate, twins):
 
 def test_a_batch_of_one_is_equal_to_the_last_bit(twins):
     _, model, flags = twins(gate="changing")
-    sources, masks = clips(SIZES[:1], 20)
+    sources, masks = clips(SIZES[:1], 18)
     check(model, sources, masks, SessionOptions(flags=flags), exactly=True)
 
 
@@ -112,8 +113,9 @@ def test_equal_without_postprocessing_and_with_the_unblanked_memory(twins):
 def test_equal_where_memories_are_read_with_a_stride(twins, monkeypatch):
     _, model, flags = twins(gate="open")
     monkeypatch.setattr(model, "memory_temporal_stride_for_eval", 3)
+    monkeypatch.setattr(model, "num_maskmem", 4)
     monkeypatch.setattr(model, "max_obj_ptrs_in_encoder", 4)
-    sources, masks = clips(SIZES[:1], 20)
+    sources, masks = clips(SIZES[:1], 13)
     check(model, sources, masks, SessionOptions(flags=flags), exactly=True)
 
 

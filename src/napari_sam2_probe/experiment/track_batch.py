@@ -120,7 +120,7 @@ def _track(
             for clip_masks, mask in zip(masks, frame.masks(), strict=True):
                 clip_masks[frame.frame_idx] = mask
             scores[:, :, frame.frame_idx] = frame.object_scores, frame.predicted_iou
-            for frame_idx, shown in recorder.take_maps():
+            for frame_idx, shown in recorder.take_maps(frame.frame_idx):
                 _put_maps(maps, frame_idx, num_frames, shown)
             yield len(clips)
     features = recorder.values()

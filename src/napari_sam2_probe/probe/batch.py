@@ -140,9 +140,18 @@ class BatchRecorder:
             pointers[:, list(known)] = torch.stack(list(known.values()), dim=1).cpu().numpy()
         return pointers
 
-    def take_maps(self) -> list[tuple[int, dict[str, NDArray[np.float32]]]]:
-        """Return frame and channel statistics, by position key (B, 2, h, w), of frames since the last call."""
-        taken, self._maps = self._maps, []
+    def take_maps(self, until: int | None = None) -> list[tuple[int, dict[str, NDArray[np.float32]]]]:
+        """Return frame and channel statistics, by position key (B, 2, h, w), of frames since the last call.
+
+        Parameters
+        ----------
+        until
+            The last frame wanted; all if None. On a GPU the tracker is a frame ahead of what it yields: with the index
+            of the frame that it yielded, nobody waits for that one.
+        """
+        last = self._num_frames if until is None else until
+        taken = [entry for entry in self._maps if entry[0] <= last]
+        self._maps = self._maps[len(taken) :]
         return [(frame_idx, dict(zip(keys, copy.arrays(), strict=True))) for frame_idx, keys, copy in taken]
 
     def _distances_at(self, frame_idx: int, device: torch.device) -> Tensor:
