@@ -123,7 +123,7 @@ def test_every_figure_of_the_paper_that_needs_no_maps_is_there(report, page):
             assert (report / "figures" / f"figure-{number}.{suffix}").is_file()
     for name in ("gate", "separability-overview", "masks-over-time", "reidentification", "segmentation-by-stage"):
         assert name in page.anchors
-    assert "figures 7 and 8 are missing" in page.text
+    assert "figures 7, 8, 11 and 12 are missing" in page.text
     assert "--keep-maps" in page.text
 
 

@@ -12,7 +12,7 @@ from napari_sam2_probe.figures.features import FEATURES
 from napari_sam2_probe.figures.gate import Cloud, GatePanel, make_gate
 from napari_sam2_probe.figures.reidentification import BeforeAfter, make_reidentification
 from napari_sam2_probe.figures.separability import ABSENT_COLOUR, Distribution, draw_distribution, make_separability
-from napari_sam2_probe.figures.trends import Trend, TrendRow, make_courses, make_trends
+from napari_sam2_probe.figures.trends import CoursePanel, Trend, TrendRow, make_courses, make_trends
 
 KINDS = {"clean": "Clean", "interjection": "Interjection", "context-removal": "Context removal"}
 
@@ -76,8 +76,8 @@ def test_trends_without_values_say_so(make_trend):
     trend = Trend("Clean", "clean", nothing, nothing, nothing, np.zeros(28, bool))
     figure = make_trends([TrendRow("1", "Mean", {feature: [trend] for feature in FEATURES})])
     assert sentences(figure).count("no values") == 3
-    assert_well_laid_out(make_courses([("J&F", [trend])]))
-    assert_well_laid_out(make_courses([("J&F", [make_trend()]), ("Object score (logit)", [make_trend()])]))
+    assert_well_laid_out(make_courses([CoursePanel("J&F", [trend])]))
+    assert_well_laid_out(make_courses([CoursePanel("J&F", [make_trend()]), CoursePanel("Score", [make_trend()], 0.0)]))
 
 
 def test_points_of_a_distribution_are_its_values(make_distribution):

@@ -127,6 +127,11 @@ class Page:
     contents: bool = False
 
     @property
+    def wide(self) -> bool:
+        """Whether figures stand side by side, which wants room."""
+        return any(len(row) > 1 and not row[0].narrow for section in self.sections for row in section.figure_rows)
+
+    @property
     def numbered(self) -> list[tuple[str, str]]:
         """(number in the paper, anchor) of the first figure with each number, in the paper's order."""
         found: dict[str, str] = {}

@@ -11,7 +11,7 @@ import numpy as np
 from napari_sam2_probe.figures.features import FEATURES, LONG_WINDOW
 from napari_sam2_probe.figures.pictures import inch_grid
 from napari_sam2_probe.figures.series import Series, with_looks
-from napari_sam2_probe.figures.style import DOUBLE_COLUMN, add_legend, new_axes, new_figure, publication_style
+from napari_sam2_probe.figures.style import DOUBLE_COLUMN, NEUTRAL, add_legend, new_axes, new_figure, publication_style
 from napari_sam2_probe.figures.timeline import frame_axis, mark_frames, mark_handles, say_no_values, shade_frames
 from napari_sam2_probe.probe.positions import BY_NUMBER
 
@@ -171,8 +171,27 @@ def make_trends(
     return figure
 
 
+@dataclass(frozen=True)
+class CoursePanel:
+    """One quantity of several data sets over time.
+
+    Attributes
+    ----------
+    quantity
+        What the y axis shows.
+    trends
+        One a data set.
+    reference
+        A value to compare with (0: SAM 2's own threshold), None for none.
+    """
+
+    quantity: str
+    trends: Sequence[Trend]
+    reference: float | None = None
+
+
 def make_courses(
-    panels: Sequence[tuple[str, Sequence[Trend]]],
+    panels: Sequence[CoursePanel],
     *,
     interjection: NDArray[np.bool_] | None = None,
     width: float = DOUBLE_COLUMN,
@@ -182,7 +201,7 @@ def make_courses(
     Parameters
     ----------
     panels
-        What each y axis shows, and the trends.
+        Top to bottom.
     interjection
         (T,) bool, the frames to shade; None for none.
     width
@@ -192,17 +211,21 @@ def make_courses(
         figure = new_figure(width, 0.62 + 1.7 * max(len(panels), 1))
         grid = new_axes(figure, max(len(panels), 1), 1, sharex=True)[:, 0]
         lines: list[Line2D] = []
-        for axes, (quantity, trends) in zip(grid, panels, strict=False):
+        for axes, panel in zip(grid, panels, strict=False):
+            if panel.reference is not None:
+                axes.axhline(
+                    panel.reference, color=NEUTRAL, linewidth=0.6, linestyle=(0, (4, 2)), zorder=1, label="_at"
+                )
             if interjection is not None:
                 shade_frames(axes, interjection)
-            drawn = draw_trends(axes, trends)
+            drawn = draw_trends(axes, panel.trends)
             lines = lines or drawn
-            frame_axis(axes, max((len(t.centre) for t in trends), default=1), label=axes is grid[-1])
-            axes.set_ylabel(quantity)
+            frame_axis(axes, max((len(t.centre) for t in panel.trends), default=1), label=axes is grid[-1])
+            axes.set_ylabel(panel.quantity)
         if not panels:
             say_no_values(grid[0])
         figure.align_ylabels(list(grid))
-        absent = any(trend.absent.any() for _, trends in panels for trend in trends)
+        absent = any(trend.absent.any() for panel in panels for trend in panel.trends)
         shaded = interjection is not None and bool(np.any(interjection))
         marks = mark_handles(absent=absent, prompted=None, interjected=shaded)
         if lines or marks:

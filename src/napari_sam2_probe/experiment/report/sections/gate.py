@@ -54,7 +54,7 @@ def _figure(subject: Subject, folder: ReportFolder) -> PageFigure:
     return folder.figure(
         subject.file("gate"),
         subject.title("How much of the separation is the gate"),
-        _caption(subject, kinds),
+        _caption(subject),
         make_gate(panels, axis="Short-term L2, as multiples of its median with the object"),
         pd.concat(parts, ignore_index=True),
         group="gate",
@@ -72,17 +72,23 @@ def _relative(subject: Subject, kind: str, position: str) -> pd.DataFrame:
     return rows[columns].assign(relative=relative)
 
 
-def _caption(subject: Subject, kinds: Sequence[str]) -> str:
-    sentences = [
+def _caption(subject: Subject) -> str:
+    what = (
         "Where SAM 2 believes the object gone it replaces the pointer (4) by a constant and, in version 2.1, adds one "
         "to the memory (5); 4r and 5r are the same tensors before that."
-    ]
+    )
+    return " ".join([what, *sentences(subject)])
+
+
+def sentences(subject: Subject) -> list[str]:
+    """Say for each pair how well the short-term distance separates with the gate and without."""
+    written = []
     for gated, raw in PAIRS:
         found = []
-        for kind in kinds:
+        for kind in ABSENT_KINDS:
             both = [pick(subject.separability, position, "short_term_l2", kind) for position in (gated, raw)]
             if all(map(is_there, both)):
                 found.append(f"{said(both[0])} with the gate and {said(both[1])} without ({kind_label(kind).lower()})")
         if found:
-            sentences.append(f"AUROC of the short-term L2 at {gated} and {raw}: {'; '.join(found)}.")
-    return " ".join(sentences)
+            written.append(f"AUROC of the short-term L2 at {gated} and {raw}: {'; '.join(found)}.")
+    return written

@@ -14,7 +14,7 @@ from napari_sam2_probe.experiment.report.tables import ReportTable
 from napari_sam2_probe.experiment.report.words import count, interval, kind_label, listing
 from napari_sam2_probe.figures.dots import SERIES_LOOKS, DotPanel, Dots, make_dots
 from napari_sam2_probe.figures.reidentification import BeforeAfter, make_reidentification
-from napari_sam2_probe.figures.trends import Trend, make_courses
+from napari_sam2_probe.figures.trends import CoursePanel, Trend, make_courses
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -222,7 +222,9 @@ def _draw_courses(subject: Subject, parts: Sequence[pd.DataFrame]) -> Figure:
             rows = part[part["kind"] == kind].set_index("frame").reindex(range(subject.num_frames))
             value, low, high = (rows[c].to_numpy(dtype=np.float64) for c in ("value", "low", "high"))
             trends.append(Trend(kind_label(kind), kind, value, low, high, subject.absent(kind)))
-        panels.append(("J&F" if measure == "J&F" else "Object score (logit)", trends))
+        panels.append(
+            CoursePanel("J&F", trends) if measure == "J&F" else CoursePanel("Object score (logit)", trends, 0.0)
+        )
     return make_courses(panels, interjection=subject.interjection)
 
 

@@ -220,7 +220,8 @@ def _data(kind: str, response: _Response) -> pd.DataFrame:
 
 def _distances_caption(response: _Response) -> str:
     stored = response.stored
-    sentences = [f"{stored.pearson}; {stored.spearman}. {_direction(stored.spearman)}"]
+    correlations = f"{stored.pearson}; {stored.spearman}".replace("[-", "[−").replace(" -", " −")
+    sentences = [f"{correlations}. {_direction(stored.spearman)}"]
     free = stored.distance[stored.unobscured]
     if free.size:
         half = stored.distance[stored.obscured_fraction >= 0.5]

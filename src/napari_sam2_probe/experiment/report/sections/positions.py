@@ -36,15 +36,16 @@ def make(subjects: Sequence[Subject], folder: ReportFolder, when: When, progress
     """Draw the composites."""
     figures: list[PageFigure] = []
     missing: list[str] = []
+    refused: dict[tuple[str, str], list[str]] = {}
     for kind, numbers in FIGURES.items():
         for subject in subjects:
             if not subject.results.has_model or kind not in subject.results.kinds:
                 continue
-            which = " and ".join(numbers)
             example = find_example(subject.results, kind)
             if example is None:
                 missing.append(
-                    f"{subject.name}: figures {which} need a {kind_label(kind).lower()} clip with its clean twin."
+                    f"{subject.name}: figures {listing(numbers)} need a {kind_label(kind).lower()} clip with its clean "
+                    "twin."
                 )
                 continue
             maker = MapMaker(subject.results, when, progress)
@@ -54,9 +55,10 @@ def make(subjects: Sequence[Subject], folder: ReportFolder, when: When, progress
                     maker.composite(example.changed, example.frame, kind_label(kind)),
                 )
             except ProbeError as error:
-                missing.append(f"{subject.name}: figures {which} are missing. {_sentence(error)}")
+                refused.setdefault((subject.name, _sentence(error)), []).extend(numbers)
                 continue
             figures.append(_figure(subject, example, composites, numbers, folder))
+    missing += [f"{name}: figures {listing(which)} are missing. {why}" for (name, why), which in refused.items()]
     if not figures:
         return Part(None, tuple(missing))
     sentences = (

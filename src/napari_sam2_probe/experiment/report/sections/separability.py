@@ -13,7 +13,7 @@ from napari_sam2_probe.experiment.report.sections import distributions, gate
 from napari_sam2_probe.experiment.report.separations import ALL_FEATURES, is_there, pick, said
 from napari_sam2_probe.experiment.report.subject import ABSENT_KINDS, in_order
 from napari_sam2_probe.experiment.report.tables import ReportTable
-from napari_sam2_probe.experiment.report.words import kind_label
+from napari_sam2_probe.experiment.report.words import kind_label, number
 from napari_sam2_probe.figures.dots import FEATURE_LOOKS, DotPanel, Dots, make_dots
 from napari_sam2_probe.probe.positions import BY_NUMBER
 
@@ -44,7 +44,9 @@ def make(subjects: Sequence[Subject], folder: ReportFolder) -> Part:
         "cross-validated by source sequence. Intervals: 95 %, bootstrap over source sequences.",
     )
     several = len(shown) > 1
-    headlines = tuple(f"{s.name}: {_overview_caption(s)}" if several else _overview_caption(s) for s in shown)
+    found = [" ".join([_overview_caption(subject), *gate.sentences(subject)[:1]]) for subject in shown]
+    names = [f"{subject.name}: " if several else "" for subject in shown]
+    headlines = tuple(name + sentence for name, sentence in zip(names, found, strict=True))
     return Part(Section("Separability", sentences, tuple(figures), tables), headlines=headlines)
 
 
@@ -137,8 +139,15 @@ def _overview_caption(subject: Subject) -> str:
     for kind in in_order(kind for kind in subject.feature_kinds if kind in ABSENT_KINDS):
         found = [(pick(subject.separability, position, COMBINED, kind), position) for position in subject.positions]
         ranked = sorted((pair for pair in found if is_there(pair[0])), key=lambda pair: -pair[0].value)
-        if len(ranked) > 1:
-            (best, best_position), (least, least_position) = ranked[0], ranked[-1]
+        if len(ranked) < 2:
+            continue
+        (best, best_position), (least, least_position) = ranked[0], ranked[-1]
+        if least.high >= best.low:
+            sentences.append(
+                f"{kind_label(kind)}: the three features together tell absent from present frames about equally well "
+                f"at all positions (AUROC {_span(least.value, best.value)})."
+            )
+        else:
             sentences.append(
                 f"{kind_label(kind)}: the three features together tell absent from present frames best at position "
                 f"{best_position} (AUROC {said(best)}) and least at position {least_position} ({said(least)})."
@@ -146,3 +155,8 @@ def _overview_caption(subject: Subject) -> str:
     if not sentences:
         sentences.append("No linear combination could be fitted: there are too few source sequences.")
     return " ".join(sentences)
+
+
+def _span(low: float, high: float) -> str:
+    ends = list(dict.fromkeys(map(number, (low, high))))
+    return " to ".join(ends)
