@@ -122,7 +122,7 @@ def main() -> None:
     parser.add_argument("--held-out", type=int, default=100)
     parser.add_argument("--frames", type=int, default=8)
     parser.add_argument("--hidden", type=int, nargs="+", default=list(defaults.hidden))
-    parser.add_argument("--weight-decay", type=float, default=defaults.weight_decay)
+    parser.add_argument("--weight-decay", type=float, help="default: chosen by cross-validation")
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
