@@ -85,6 +85,7 @@ def test_the_wheel_holds_the_package_once_with_manifest_and_samples(built):
     assert max(names.values()) == 1
     assert {name.split("/")[0] for name in names} == {PACKAGE, "napari_sam2_probe-0.1.0.dist-info"}
     assert f"{PACKAGE}/py.typed" in names
+    assert {f"{PACKAGE}/sample_data/sample_model/{name}.safetensors" for name in ("model", "decoder")} <= set(names)
     with zipfile.ZipFile(built[1]) as wheel:
         assert wheel.read(f"{PACKAGE}/napari.yaml") == (ROOT / "napari.yaml").read_bytes()
     tracked = run("git", "ls-files", "sample_data").split() if (ROOT / ".git").exists() else []

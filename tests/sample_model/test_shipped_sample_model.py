@@ -7,6 +7,8 @@ import pytest
 import torch
 from safetensors import safe_open
 
+from napari_sam2_probe.experiment.decoders import FOLDER_VARIABLE, SHIPPED, find_decoder
+from tools.sample_model.decoder import HELD_OUT
 from tools.sample_model.evaluate import PROMPTS, load, overlap, sequences, track
 from tools.sample_model.model import CONFIG
 
@@ -24,8 +26,28 @@ def test_the_file_is_small_half_precision_and_the_one_described():
     with safe_open(WEIGHTS, "pt") as file:
         assert {file.get_tensor(name).dtype for name in file.keys()} == {torch.float16}  # noqa: SIM118
     digest = hashlib.sha256(WEIGHTS.read_bytes()).hexdigest()
-    assert (FOLDER / "SHA256SUMS").read_text().split() == [digest, WEIGHTS.name]
     assert digest in (FOLDER / "MODEL_CARD.md").read_text()
+
+
+def test_the_sums_are_those_of_the_files():
+    lines = (FOLDER / "SHA256SUMS").read_text().splitlines()
+    assert lines == [
+        f"{hashlib.sha256((FOLDER / name).read_bytes()).hexdigest()}  {name}" for name in (SHIPPED, WEIGHTS.name)
+    ]
+
+
+def test_its_decoder_is_found_and_says_how_good_it_is(monkeypatch, tmp_path):
+    monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path))  # no decoder of the user's own
+    decoder = find_decoder(hashlib.sha256(WEIGHTS.read_bytes()).hexdigest())
+    assert decoder is not None
+    assert decoder.num_channels == 256
+    report = decoder.report
+    assert all(name.startswith("train") for name in report.fitted_sequences)
+    assert all(name.startswith(HELD_OUT) for name in report.held_out_sequences)
+    # The card states what was measured, not what was hoped for.
+    card = (FOLDER / "MODEL_CARD.md").read_text()
+    assert f"{report.iou.value:.3f}" in card
+    assert f"{report.baseline_iou.value:.3f}" in card
 
 
 @pytest.mark.parametrize("name", ["coffee", "horse"])
