@@ -247,6 +247,10 @@ class Story:
 
         if self.only and name not in self.only:
             return
+        for _, docked in self.docks.values():
+            if hasattr(docked, "background"):
+                self.until(lambda docked=docked: not docked.background.busy)
+        self.wait(0.5)
         for record in notification_manager.records:
             print("notification:", record.message)
         notification_manager.records.clear()

@@ -10,6 +10,8 @@ from npe2 import PluginManager, PluginManifest
 
 from napari_sam2_probe.common.sample_data import sample_data_folder
 from napari_sam2_probe.gui.layers import METADATA_KEY
+from napari_sam2_probe.runs import open_run
+from napari_sam2_probe.tracking.checkpoints import sample_checkpoint
 
 PLUGIN = "napari-sam2-probe"
 SEQUENCES = sorted(folder.name for folder in (sample_data_folder() / "JPEGImages" / "480p").iterdir())
@@ -68,7 +70,7 @@ def test_dropping_a_run_on_the_viewer_opens_it(maker, make_napari_viewer):
 
 
 def test_there_is_a_sample_for_every_sequence(samples):
-    assert sorted(samples) == SEQUENCES
+    assert sorted(samples) == sorted([*SEQUENCES, "run"])
     assert len(SEQUENCES) >= 6
 
 
@@ -87,3 +89,17 @@ def test_samples_open_in_the_viewer(make_napari_viewer):
     viewer = make_napari_viewer()
     viewer.open_sample(PLUGIN, SEQUENCES[0])
     assert [layer.name for layer in viewer.layers] == [SEQUENCES[0], f"{SEQUENCES[0]} true masks"]
+
+
+def test_the_sample_run_is_of_the_sample_model_and_lies_over_its_video(plugins, samples, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    layers = plugins.commands.execute(samples["run"].command)
+    about = layers[0][1]["metadata"][METADATA_KEY]
+    assert about["content"] == "video"
+    assert about["source"].name == "cat"
+    run = open_run(about["run"])
+    assert run.finished
+    assert run.info["model"]["sha256"] == sample_checkpoint().sha256
+    assert run.tracked.sum() == np.asarray(layers[-1][0]).any(axis=(1, 2)).sum() > 10
+    # Again, from what is unpacked.
+    assert len(plugins.commands.execute(samples["run"].command)) == len(layers)

@@ -8,6 +8,7 @@ import weakref
 
 import pytest
 from npe2 import PluginManifest
+from qtpy.compat import isalive
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QAbstractButton,
@@ -71,4 +72,5 @@ def test_all_panels_at_once_go_without_a_trace(make_napari_viewer, qtbot):
     gc.collect()
     qtbot.waitUntil(lambda: not [t for t in threading.enumerate() if "sam2-probe" in t.name], timeout=20_000)
     assert {thread.ident for thread in threading.enumerate() if "sam2-probe" in thread.name} <= before
-    assert [ref().objectName() for ref in gone if ref() is not None] == []
+    # PySide may keep the Python half of a widget that is gone.
+    assert [ref().objectName() for ref in gone if ref() is not None and isalive(ref())] == []

@@ -1,12 +1,21 @@
-"""The sample videos in napari's File menu: one function a video, named as its folder."""
+"""What napari's File → Open Sample offers: the sample videos, one function each, and a finished probe run."""
 
 from __future__ import annotations
 
+import json
+import zipfile
+import zlib
 from typing import TYPE_CHECKING
 
+import platformdirs
+
+from napari_sam2_probe.common.errors import InputError
+from napari_sam2_probe.common.files import atomic_write_text
 from napari_sam2_probe.common.sample_data import sample_data_folder
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from napari_sam2_probe.gui.layers import LayerData
 
 
@@ -63,3 +72,38 @@ def horse() -> list[LayerData]:
 def rocket() -> list[LayerData]:
     """Open the film of a rocket that leaves its pad."""
     return sample_layers("rocket")
+
+
+def probe_run() -> list[LayerData]:
+    """Open a finished run of the sample model on the film of the cat."""
+    from napari_sam2_probe.gui.layers import run_to_layers
+    from napari_sam2_probe.runs import open_run
+
+    return run_to_layers(open_run(unpack_sample_run(platformdirs.user_cache_path("napari-sam2-probe"))))
+
+
+def unpack_sample_run(cache: Path) -> Path:
+    """Unpack the sample run, which is shipped as one file, into a folder in `cache`, and return that.
+
+    Raises
+    ------
+    InputError
+        If it can't be unpacked there.
+    """
+    try:
+        with zipfile.ZipFile(sample_data_folder() / "sample_run.zip") as packed:
+            # Another version of the package may have another run.
+            version = zlib.crc32(b"".join(entry.CRC.to_bytes(4, "big") for entry in packed.infolist()))
+            folder = cache / f"sample run {version:08x}" / "sample run"
+            for entry in packed.infolist():
+                file = folder / entry.filename
+                if not (file.is_file() and file.stat().st_size == entry.file_size):
+                    packed.extract(entry, folder)
+            info = json.loads(packed.read("run.json"))
+        info["video"]["path"] = str(sample_data_folder() / "JPEGImages" / "480p" / info["video"]["path"])
+        atomic_write_text(folder / "run.json", json.dumps(info, indent=2) + "\n")
+    except OSError as error:
+        raise InputError(
+            f"The sample run can't be unpacked into {cache} ({error.strerror}): make room there, or let it be written."
+        ) from error
+    return folder

@@ -99,6 +99,7 @@ class RunsPanel(QWidget):
         self.list.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.list.setWordWrap(True)
+        self.list.setTextElideMode(Qt.TextElideMode.ElideNone)
         self.list.setSpacing(3)
         self.list.setToolTip("Enter or a double click opens a run; Ctrl and Shift select several")
         self.list.itemActivated.connect(lambda _: self._open())

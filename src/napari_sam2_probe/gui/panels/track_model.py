@@ -46,7 +46,7 @@ def model_entries(own_files: tuple[str, ...] = ()) -> list[ModelEntry]:
     """Return the models, those that are here first: official ones, the sample model, the user's files."""
     here = installed()
     by_name = {checkpoint.name: checkpoint for checkpoint in OFFICIAL}
-    note = "comes with the package" if sample_checkpoint().trained else "untrained"
+    note = "included" if sample_checkpoint().trained else "untrained"
     entries = [ModelEntry(checkpoint.name, checkpoint.name) for checkpoint in here]
     entries.append(ModelEntry(SAMPLE, f"{SAMPLE} ({note})"))
     entries += [ModelEntry(path, Path(path).name) for path in own_files]
