@@ -46,7 +46,8 @@ def make(subjects: Sequence[Subject], folder: ReportFolder) -> Part:
             example = find_example(subject.results, kind)
             if example is None:
                 missing.append(
-                    f"{subject.name}: figure {path_number} needs a {kind_label(kind).lower()} clip with its clean twin."
+                    f"{subject.name}: figure {path_number} needs {kind_label(kind).lower()} clips with their clean "
+                    "twins."
                 )
             else:
                 figures.append(_paths(subject, example, path_number, folder))
@@ -144,7 +145,7 @@ def _paths(subject: Subject, example: Example, path_number: str, folder: ReportF
     kind = example.changed.kind
     return folder.figure(
         subject.file(f"figure-{path_number}"),
-        subject.title(f"Object pointers of a {kind_label(kind).lower()} clip and its clean twin"),
+        subject.title(f"Object pointers, {kind_label(kind).lower()} clip and its clean twin"),
         _paths_caption(example, pointers, projection.explained_variance_ratio),
         make_pointer_paths(paths, projection.explained_variance_ratio),
         data,

@@ -44,8 +44,8 @@ def make(subjects: Sequence[Subject], folder: ReportFolder, when: When, progress
             example = find_example(subject.results, kind)
             if example is None:
                 missing.append(
-                    f"{subject.name}: figures {listing(numbers)} need a {kind_label(kind).lower()} clip with its clean "
-                    "twin."
+                    f"{subject.name}: figures {listing(numbers)} need {kind_label(kind).lower()} clips with their "
+                    "clean twins."
                 )
                 continue
             maker = MapMaker(subject.results, when, progress)
