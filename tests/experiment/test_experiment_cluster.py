@@ -6,7 +6,7 @@ import os
 import signal
 
 import pytest
-from small_experiments import table_bytes, words
+from small_experiments import table_bytes
 
 from napari_sam2_probe.common.errors import InputError, ResourceError
 from napari_sam2_probe.experiment.batch_worker import BatchWorker
@@ -19,7 +19,7 @@ distributed = pytest.importorskip("distributed")
 
 from napari_sam2_probe.experiment import cluster as cluster_module  # noqa: E402
 
-pytestmark = [pytest.mark.usefixtures("one_thread"), pytest.mark.timeout(200)]
+pytestmark = [pytest.mark.usefixtures("one_thread"), pytest.mark.timeout(300)]
 
 
 @pytest.fixture(scope="module")
@@ -95,17 +95,18 @@ def test_a_scheduler_without_workers(settings, tmp_path, monkeypatch):
         run_experiment(make_config(**settings), tmp_path / "out", scheduler=empty.scheduler_address)
 
 
-def test_workers_of_this_machine_by_the_command(tiny_experiment, settings, tmp_path, capsys):
+def test_workers_of_this_machine_by_the_command(tiny_experiment, small_root, tmp_path, capsys, monkeypatch):
     from napari_sam2_probe.cli import main
 
+    monkeypatch.setattr(cluster_module.ClusterExecutor, "threads", lambda _: 1)
     out = tmp_path / "out"
-    assert main([*words(settings, out), "--workers", "1"]) == 0
-    assert "4 clips of 2 kind(s)" in capsys.readouterr().out
-    results = open_experiment(out)
-    assert results.provenance["sessions"][0]["executor"] == "1 Dask workers on this machine"
-    assert results.frames.drop(columns=["object_score", "predicted_iou"]).equals(
-        open_experiment(tiny_experiment).frames.drop(columns=["object_score", "predicted_iou"])
-    )
+    clips = ["--kinds", "clean", "--samples", "1", "--lengths", "3,2,3", "--batch-size", "1"]
+    model = ["--checkpoint", "sample", "--device", "cpu", "--workers", "1"]
+    assert main(["experiment", "--davis", str(small_root), "--out", str(out), *clips, *model]) == 0
+    assert "1 clip(s) of 1 kind(s)" in capsys.readouterr().out
+    assert open_experiment(out).provenance["sessions"][0]["executor"] == "1 Dask worker(s) on this machine"
+    for name in ("clean-0000.frames.parquet", "clean-0000.features.parquet"):
+        assert (out / "parts" / name).read_bytes() == (tiny_experiment / "parts" / name).read_bytes()
 
 
 def test_a_worker_with_another_model_is_refused(tiny_experiment):

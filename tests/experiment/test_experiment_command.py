@@ -117,4 +117,4 @@ def test_options_and_settings_make_one_configuration(tmp_path):
 
 def test_the_command_without_settings_goes_on_with_what_is_stored(tiny_experiment, capsys):
     assert main(["experiment", "--out", str(tiny_experiment)]) == 0
-    assert capsys.readouterr().out.startswith("4 clips of 2 kind(s) with sample are in ")
+    assert capsys.readouterr().out.startswith("4 clip(s) of 2 kind(s) with sample are in ")

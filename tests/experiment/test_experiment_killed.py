@@ -59,7 +59,7 @@ def test_killed_at_random_moments(tiny_experiment, settings, tmp_path):
     child = start_command("experiment", "--out", out)
     printed, said = child.communicate(timeout=200)
     assert child.returncode == 0, said
-    assert printed.startswith(f"4 clips of 2 kind(s) with sample are in {out}; make figures")
+    assert printed.startswith(f"4 clip(s) of 2 kind(s) with sample are in {out}; make figures")
     assert table_bytes(out) == table_bytes(tiny_experiment)
     assert not [*out.glob(".*-*"), *out.glob("parts/.*"), *out.glob(".unfinished/*")]
     results = open_experiment(out)

@@ -191,6 +191,6 @@ def _summary(results: ExperimentResults) -> str:
     untrained = "" if results.trained else " (UNTRAINED: its masks mean nothing)"
     clips = sum(len(results.clips(kind)) for kind in results.kinds)
     return (
-        f"{clips} clips of {len(results.kinds)} kind(s) with {results.label}{untrained} are in {results.path}; make "
+        f"{clips} clip(s) of {len(results.kinds)} kind(s) with {results.label}{untrained} are in {results.path}; make "
         f"figures and tables with 'sam2-probe report {results.path}'."
     )

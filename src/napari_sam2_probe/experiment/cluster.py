@@ -94,7 +94,7 @@ class ClusterExecutor:
         self._client: Any = None
         self._model: dict[str, Any] | None = None
         self._plugin = f"sam2-probe-{uuid.uuid4().hex}"
-        self.name = f"Dask at {scheduler}" if scheduler else f"{workers} Dask workers on this machine"
+        self.name = f"Dask at {scheduler}" if scheduler else f"{workers} Dask worker(s) on this machine"
         self._threads = None if scheduler else max(1, len(_processors()) // (workers or 1))
         try:
             if scheduler is None:
