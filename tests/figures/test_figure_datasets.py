@@ -62,6 +62,7 @@ def test_a_value_seen_through_a_prompt_does_not_set_the_scale(make_trend):
         assert axes.get_ylim()[1] < 10
         marks = [line.get_xdata().tolist() for line in axes.get_lines() if line.get_label() == "_beyond"]
         assert [frame for frames in marks for frame in frames] == beyond
+        assert ("above the axis" in sentences(figure)) == bool(beyond)
 
 
 @pytest.mark.parametrize("rows", [1, 4])

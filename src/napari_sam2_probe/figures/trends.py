@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from matplotlib.lines import Line2D
     from numpy.typing import NDArray
 
+_BEYOND = "_beyond"
+
 
 @dataclass(frozen=True)
 class Trend(Series):
@@ -144,6 +146,8 @@ def make_trends(
     width
         In inches.
     """
+    from matplotlib.lines import Line2D
+
     with publication_style():
         figure = new_figure(width, 0.85 + 1.22 * len(rows))
         grid = inch_grid(
@@ -167,6 +171,9 @@ def make_trends(
             prompted="a reference is a prompted frame" if any(_prompted(t).any() for t in every) else None,
             interjected=interjection is not None and bool(np.any(interjection)),
         )
+        drawn_beyond = [line for axes in grid.flat for line in axes.get_lines() if line.get_label() == _BEYOND]
+        if any(len(line.get_xdata()) for line in drawn_beyond):
+            marks.append(Line2D([], [], linestyle="none", marker="^", color="0.35", label="above the axis"))
         add_legend(figure, [*lines, *marks], loc="lower center")
     return figure
 
@@ -273,7 +280,7 @@ def _scale(axes: Axes, trends: Sequence[Trend], top: float, *, logarithmic: bool
                 marker="^",
                 markersize=3.5,
                 color=colour,
-                label="_beyond",
+                label=_BEYOND,
                 zorder=4,
             )
 
