@@ -10,7 +10,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtGui import QDesktopServices
 from qtpy.QtWidgets import QFileDialog, QInputDialog, QMessageBox, QPushButton
 
-from napari_sam2_probe.gui.panels.runs import RunsPanel
+from napari_sam2_probe.gui.panels.runs import SHOWN, RunsPanel
 from napari_sam2_probe.gui.run_folders import add_run_folder, run_folders
 from napari_sam2_probe.gui.state import RunEntry, state_of
 from napari_sam2_probe.runs import is_run, open_run
@@ -90,7 +90,7 @@ def test_a_run_opens_as_layers_by_keyboard_once(panel, viewer, runs, qtbot):
     assert viewer.layers[0].name == "video · a"
     assert viewer.layers[-1].name == "masks · a"
     assert state_of(viewer).current_run.path == runs["a"]
-    assert [row for row in range(3) if panel.list.item(row).font().bold()] == [1]
+    assert [row for row in range(3) if panel.list.item(row).text().endswith(SHOWN)] == [1]
     qtbot.waitUntil(lambda: not panel.background.busy)
     press(panel, qtbot, "open")
     qtbot.waitUntil(lambda: not panel.background.busy)

@@ -41,6 +41,8 @@ if TYPE_CHECKING:
     from napari_sam2_probe.runs.library import RunSummary
 
 SUMMARY = Qt.ItemDataRole.UserRole
+SHOWN = " · shown"
+"""After the run that the panels look at."""
 
 
 class _RunList(QListWidget):
@@ -163,11 +165,10 @@ class RunsPanel(QWidget):
         current = self.state.current_run
         for row in range(self.list.count()):
             item = self.list.item(row)
-            font = item.font()
-            font.setBold(current is not None and item.data(SUMMARY).path.resolve() == current.path.resolve())
-            item.setFont(font)
-        # Bold lines may need more of them, which Qt doesn't notice by itself.
-        self.list.doItemsLayout()
+            run = item.data(SUMMARY)
+            is_current = current is not None and run.path.resolve() == current.path.resolve()
+            # Not in bold: Qt lays such a line out as if it weren't, and cuts it off.
+            item.setText(_describe(run, live=self._is_live(run)) + (SHOWN if is_current else ""))
 
     def _update_buttons(self) -> None:
         runs = self._selected()
