@@ -24,7 +24,9 @@ def main() -> None:
     width, height = map(int, arguments.size.split("x"))
     with tempfile.TemporaryDirectory() as home:
         # Neither the runs nor the settings of whoever makes the pictures.
-        os.environ.update(HOME=home, XDG_DATA_HOME=home, NAPARI_CONFIG=str(Path(home, "settings.yaml")), NAPARI_ASYNC="0")
+        os.environ.update(
+            HOME=home, XDG_DATA_HOME=home, NAPARI_CONFIG=str(Path(home, "settings.yaml")), NAPARI_ASYNC="0"
+        )
         Story(arguments.out, arguments.theme, (width, height), set(filter(None, arguments.only.split(",")))).tell()
 
 
