@@ -193,5 +193,5 @@ def test_saving_what_is_shown(panel, compared, qtbot, tmp_path):
 
 def test_the_panel_fits(panel, compared):
     assert panel.minimumSizeHint().width() <= 320
-    for child in panel.findChildren((QCheckBox, QPushButton, QComboBox)):
+    for child in [c for kind in (QCheckBox, QPushButton, QComboBox) for c in panel.findChildren(kind)]:
         assert child.toolTip(), child.objectName()

@@ -48,7 +48,9 @@ def plot_theme(name: str) -> PlotTheme:
     from napari.utils.theme import get_theme
 
     theme = get_theme(name)
-    return PlotTheme(theme.background.as_hex("long"), theme.text.as_hex("long"))
+    # What `as_hex` takes and gives differs between versions of napari.
+    background, text = ("#" + bytes(colour.as_rgb_tuple()[:3]).hex() for colour in (theme.background, theme.text))
+    return PlotTheme(background, text)
 
 
 @dataclass(frozen=True)
