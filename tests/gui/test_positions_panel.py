@@ -281,5 +281,6 @@ def test_the_composite_of_the_current_frame(viewer, panel, run, qtbot, tmp_path)
 def test_the_panel_fits(viewer, panel, run, qtbot):
     viewer.window._qt_window.resize(1280, 800)
     assert panel.minimumSizeHint().width() <= 320
-    for child in panel.findChildren((QCheckBox, QPushButton, QComboBox, QSlider)):
+    kinds = (QCheckBox, QPushButton, QComboBox, QSlider)
+    for child in [child for kind in kinds for child in panel.findChildren(kind)]:
         assert child.toolTip(), child.objectName()

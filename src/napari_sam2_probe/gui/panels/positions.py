@@ -133,7 +133,7 @@ class PositionsPanel(RunPanel):
                 box = QCheckBox(objectName=f"{position.key}_{statistic}")
                 box.setToolTip(f"Show the channel {statistic} at position {position.number} over the video")
                 box.setAccessibleName(f"{position.number} {statistic}")
-                box.clicked.connect(partial(self.choose, position.key, statistic))
+                box.clicked.connect(partial(self._on_box, position.key, statistic))
                 grid.addWidget(box, row, column, Qt.AlignmentFlag.AlignHCenter)
                 self._boxes[position.key, statistic] = box
         return grid
@@ -222,7 +222,11 @@ class PositionsPanel(RunPanel):
         for layer in self._own_layers().values():
             layer.opacity = percent / 100
 
-    def _set_colours(self, statistic: Statistic, _: int) -> None:
+    def _on_box(self, key: str, statistic: Statistic, *_: Any) -> None:
+        # PySide gives a partial no arguments.
+        self.choose(key, statistic, self._boxes[key, statistic].isChecked())
+
+    def _set_colours(self, statistic: Statistic, *_: Any) -> None:
         for of, layer in self._own_layers().items():
             if of.statistic == statistic:
                 layer.colormap = self._colours[statistic].currentText()
