@@ -58,6 +58,20 @@ def test_a_run_that_went_on_equals_one_that_never_stopped(batches, tmp_path, clo
         assert torch.equal(value, second.averaged[name]), name
 
 
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_a_gpu_learns_what_a_cpu_learns(batches, tmp_path, clock):
+    losses = [
+        [
+            parts["total"]
+            for _, parts in zip(
+                range(4), Run(tmp_path / device, SMALL, clock, device=device).train(iter(batches)), strict=False
+            )
+        ]
+        for device in ("cpu", "cuda")
+    ]
+    assert losses[1] == pytest.approx(losses[0], rel=0.05)
+
+
 def test_the_shipped_weights_are_an_average_over_steps(batches, tmp_path, clock):
     run = Run(tmp_path, SMALL, clock)
     name = "memory_attention.layers.0.linear1.weight"

@@ -53,8 +53,9 @@ def _attention(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, drop
     return weights.softmax(-1).to(value.dtype) @ value
 
 
-def _autocast_dtype() -> torch.dtype:
-    return torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else torch.float32
+def _as_autocast(tensor: torch.Tensor) -> torch.Tensor:
+    kind = tensor.device.type
+    return tensor.to(torch.get_autocast_dtype(kind)) if torch.is_autocast_enabled(kind) else tensor
 
 
 @contextmanager
@@ -104,7 +105,7 @@ class TrainableSAM2(SAM2Base):
         trunk = self.image_encoder.trunk
         encoding = trunk._get_pos_embed
         # One float32 summand would make the whole residual stream of the trunk float32 under autocast.
-        trunk._get_pos_embed = lambda size: encoding(size).to(_autocast_dtype())
+        trunk._get_pos_embed = lambda size: _as_autocast(encoding(size))
         _let_points_find_their_place(self)
         # Nobody is absent at first: an untrained score would empty every memory.
         torch.nn.init.constant_(self.sam_mask_decoder.pred_obj_score_head.layers[-1].bias, 1.5)

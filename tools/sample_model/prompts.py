@@ -51,7 +51,7 @@ class Prompter:
         if self.kind == "mask":
             return None
         coordinates = []
-        for mask in truth[:, 0].bool().numpy():
+        for mask in truth[:, 0].bool().cpu().numpy():
             if self.kind == "click":
                 coordinates.append([self._inside(mask)])
                 continue
@@ -63,22 +63,24 @@ class Prompter:
             coordinates.append([tuple(corner) for corner in box])
         labels = [[1]] if self.kind == "click" else [[2, 3]]
         return {
-            "point_coords": torch.tensor(coordinates, dtype=torch.float32),
-            "point_labels": torch.tensor(labels * len(truth), dtype=torch.int32),
+            "point_coords": torch.tensor(coordinates, dtype=torch.float32, device=truth.device),
+            "point_labels": torch.tensor(labels * len(truth), dtype=torch.int32, device=truth.device),
         }
 
     def correct(self, points: Points, truth: torch.Tensor, logits: torch.Tensor) -> Points:
         """The points and one more, in what the mask ``logits > 0`` misses or has too much."""
         new, labels = [], []
-        for mask, guess in zip(truth[:, 0].bool().numpy(), (logits[:, 0] > 0).numpy(), strict=True):
+        for mask, guess in zip(truth[:, 0].bool().cpu().numpy(), (logits[:, 0] > 0).cpu().numpy(), strict=True):
             missing, excess = mask & ~guess, guess & ~mask
             wrong = missing | excess
             place = self._inside(wrong if wrong.any() else mask)
             new.append([place])
             labels.append([int(mask[int(place[1]), int(place[0])])])
+        coordinates = torch.tensor(new, device=truth.device)
+        signs = torch.tensor(labels, dtype=torch.int32, device=truth.device)
         return {
-            "point_coords": torch.cat([points["point_coords"], torch.tensor(new)], 1),
-            "point_labels": torch.cat([points["point_labels"], torch.tensor(labels, dtype=torch.int32)], 1),
+            "point_coords": torch.cat([points["point_coords"], coordinates], 1),
+            "point_labels": torch.cat([points["point_labels"], signs], 1),
         }
 
     def _inside(self, region: NDArray[np.bool_]) -> tuple[float, float]:

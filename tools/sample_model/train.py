@@ -5,7 +5,8 @@ first part of the time goes into clips of half the resolution, which take a thir
 up and then falls to zero at the end. ``RUN/metrics.jsonl`` gets a line of means every 20 steps, ``RUN/checkpoint.pt``
 all that is needed to go on, ``RUN/model.safetensors`` the weights averaged over the last steps, and
 ``RUN/last.safetensors`` those of the last step. On a machine with other work, one thread (``--threads 1``) gets more
-done than several that wait for each other.
+done than several that wait for each other. ``--device cuda`` trains on a GPU, for which larger batches (``--clips 64``)
+are rendered by more processes (``--workers 12``).
 
 ``--init FILE`` starts from the weights of a file, for a run that refines them:
 ``--init sample_data/sample_model/model.safetensors --coarse-share 0 --forcing-steps 1 --learning-rate 4.5e-4``.
@@ -17,6 +18,7 @@ import argparse
 import json
 import math
 import time
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -100,12 +102,14 @@ def _steps(model: TrainableSAM2, batch: Any, step: int, settings: Settings) -> d
     """The losses of one batch."""
     rng = np.random.default_rng((settings.seed, step, 1))
     generator = torch.Generator().manual_seed(int(rng.integers(1 << 62)))
-    images, masks, present = batch
+    device = next(model.parameters()).device
+    images, masks, present = (tensor.to(device, non_blocking=True) for tensor in batch)
     model.set_resolution(images.shape[-1])
-    frames = (images.float() / 255 - MEAN) / STD
+    frames = (images.float() / 255 - MEAN.to(device)) / STD.to(device)
     forcing = max(_LEAST_FORCING, 0.8 * (1 - step / settings.forcing_steps))
     gap = int(rng.integers(0, 20)) if rng.random() < 0.5 else 0
-    with torch.autocast("cpu", torch.bfloat16), explicit_attention():
+    attention = explicit_attention() if device.type == "cpu" else nullcontext()
+    with torch.autocast(device.type, torch.bfloat16), attention:
         video = frames.shape[1] > 1
         prompter = Prompter.draw(rng, video=video)
         others = [Prompter.draw(rng, video=False) for _ in range(1 if video else 2)]
@@ -129,6 +133,7 @@ class Run:
         clock: Callable[[], float] = time.perf_counter,
         *,
         init: Path | None = None,
+        device: str = "cpu",
     ) -> None:
         """Start from random weights or those of the file ``init``, or go on where ``out`` has a checkpoint."""
         out.mkdir(parents=True, exist_ok=True)
@@ -138,10 +143,11 @@ class Run:
         self.model: TrainableSAM2 = build("tools.sample_model.model.TrainableSAM2").train()
         if init is not None:
             self.model.load_state_dict(load_file(init))
+        self.model.to(device)
         self.optimizers = _optimizers(self.model, settings)
         self.averaged = {name: value.detach().clone() for name, value in self.model.state_dict().items()}
         if (out / "checkpoint.pt").exists():
-            state = torch.load(out / "checkpoint.pt", weights_only=True)
+            state = torch.load(out / "checkpoint.pt", weights_only=True, map_location=device)
             self.model.load_state_dict(state["model"])
             for optimizer, kept in zip(self.optimizers, state["optimizers"], strict=True):
                 optimizer.load_state_dict(kept)
@@ -169,7 +175,7 @@ class Run:
         }
         _save(self.out / "checkpoint.pt", lambda path: torch.save(state, path))
         for name, state in (("model", self.averaged), ("last", self.model.state_dict())):
-            weights = {key: value.half().contiguous() for key, value in state.items()}
+            weights = {key: value.half().contiguous().cpu() for key, value in state.items()}
             _save(self.out / f"{name}.safetensors", partial(save_file, weights))
 
     def _average(self) -> None:
@@ -204,22 +210,33 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--init", type=Path, help="weights to start from, safetensors")
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--device", default="cpu", help="cpu or cuda")
+    parser.add_argument("--workers", type=int, default=1, help="processes that render clips")
     for name, value in asdict(Settings()).items():
         parser.add_argument(f"--{name.replace('_', '-')}", type=type(value), default=value)
     options = vars(parser.parse_args())
-    out, threads, init = (options.pop(name) for name in ("out", "threads", "init"))
+    out, threads, init, device, workers = (
+        options.pop(name) for name in ("out", "threads", "init", "device", "workers")
+    )
     torch.set_num_threads(threads)
     settings = Settings(**options)
     out.mkdir(parents=True, exist_ok=True)
     bank = load_bank(out / "bank.npz", "train", seed=settings.seed)
     (out / "settings.json").write_text(json.dumps(asdict(settings), indent=1))
-    run, saved = Run(out, settings, init=init), time.monotonic()
+    run, saved = Run(out, settings, init=init, device=device), time.monotonic()
     for size, until in ((settings.coarse_size, settings.coarse_share), (SIZE, 1.0)):
         if run.done >= until:
             continue
         batches = Batches(bank, settings, size)
         order = range(run.step, len(batches))
-        loader = DataLoader(batches, batch_size=None, sampler=order, num_workers=1, prefetch_factor=4)
+        loader = DataLoader(
+            batches,
+            batch_size=None,
+            sampler=order,
+            num_workers=workers,
+            prefetch_factor=4,
+            pin_memory=device != "cpu",
+        )
         means: list[dict[str, float]] = []
         for parts in run.train(iter(loader), until):
             means.append(parts)
