@@ -11,8 +11,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 
-@pytest.fixture
-def one_thread():
+def _with_one_thread():
     """The number of threads moves float32 results, so whatever is compared must have the same."""
     import torch
 
@@ -20,6 +19,10 @@ def one_thread():
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+one_thread = pytest.fixture(_with_one_thread, name="one_thread")
+one_thread_in_module = pytest.fixture(_with_one_thread, scope="module", name="one_thread_in_module")
 
 
 @pytest.fixture(scope="session")

@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from napari_sam2_probe.analysis.decoder_file import load_decoder
+from napari_sam2_probe.experiment import decoders
 from napari_sam2_probe.experiment.decoders import FOLDER_VARIABLE, find_decoder, find_lead, installed_path
 from napari_sam2_probe.tracking.checkpoints import sample_checkpoint
 from napari_sam2_probe.video.masks import write_mask
@@ -115,7 +116,8 @@ def test_show_says_what_is_no_decoder(command, tmp_path):
     assert "There is no decoder" in command("decoder", "show", tmp_path / "nowhere").sentence
 
 
-def test_lead_of_centres(command, davis, tmp_path, own_folder):
+def test_lead_of_centres(command, davis, tmp_path, own_folder, monkeypatch):
+    monkeypatch.setattr(decoders, "SHIPPED", "none.safetensors")
     missing = command("decoder", "lead", "--davis", davis, *SAMPLE)
     assert missing.code == 2
     assert "fit one with" in missing.sentence

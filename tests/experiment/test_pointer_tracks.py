@@ -25,7 +25,10 @@ from napari_sam2_probe.video.davis import DavisDataset
 from napari_sam2_probe.video.masks import write_mask
 from scenarios import moving_video, square_mask, write_video
 
-pytestmark = [pytest.mark.filterwarnings("ignore:cannot import name '_C'"), pytest.mark.usefixtures("one_thread")]
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:cannot import name '_C'"),
+    pytest.mark.usefixtures("one_thread_in_module"),
+]
 
 T, H, W = 6, 90, 160
 
@@ -58,7 +61,7 @@ def film():
 
 
 @pytest.fixture(scope="module")
-def tracks(loaded, film):
+def tracks(loaded, film, one_thread_in_module):
     return track_pointers(loaded, film)
 
 

@@ -163,10 +163,11 @@ def iterate_export(
 
 
 def _decoder_for(run: ProbeRun, given: BoxDecoder | None) -> BoxDecoder | None:
-    model = run.info["model"]
+    # A run that another program wrote may say nothing about a model.
+    model = run.info.get("model", {})
     if given is None:
-        return find_decoder(model["sha256"])
-    given.check_made_for(model["checkpoint"], model["sha256"])
+        return find_decoder(model.get("sha256"))
+    given.check_made_for(model.get("checkpoint", "an unknown one"), model.get("sha256"))
     return given
 
 
