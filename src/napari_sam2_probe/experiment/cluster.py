@@ -14,7 +14,7 @@ import uuid
 from typing import TYPE_CHECKING, Any
 
 from napari_sam2_probe import __version__
-from napari_sam2_probe.common.errors import InputError, ProbeError, ResourceError
+from napari_sam2_probe.common.errors import InputError, ResourceError
 from napari_sam2_probe.experiment.batch_worker import BatchWorker
 from napari_sam2_probe.experiment.folder import ExperimentFolder
 
@@ -269,8 +269,6 @@ def _check_done(name: str, future: distributed.Future) -> None:
             f"The batch {name} made its worker process die again and again, most likely for lack of memory: begin with "
             "a smaller --batch-size, or use fewer workers."
         ) from error
-    if isinstance(error, ProbeError):
-        raise error
     raise error
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import platformdirs
 
@@ -17,6 +17,8 @@ from napari_sam2_probe.common.sample_data import sample_data_folder
 from napari_sam2_probe.experiment.pointer_tracks import collect_pointers
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from napari_sam2_probe.analysis.lead import LeadResult
     from napari_sam2_probe.tracking.loaded import LoadedModel
     from napari_sam2_probe.video.davis import DavisDataset
@@ -57,14 +59,7 @@ def find_decoder(checkpoint_sha256: str | None) -> BoxDecoder | None:
     InputError
         If its file is damaged.
     """
-    if checkpoint_sha256 is None:
-        return None
-    for path in (installed_path(checkpoint_sha256), sample_data_folder() / "sample_model" / SHIPPED):
-        if path.is_file():
-            decoder = load_decoder(path)
-            if decoder.sha256 == checkpoint_sha256:
-                return decoder
-    return None
+    return _find(checkpoint_sha256, installed_path, SHIPPED, load_decoder)
 
 
 def install_decoder(decoder: BoxDecoder) -> Path:
@@ -106,14 +101,7 @@ def find_lead(checkpoint_sha256: str | None) -> LeadResult | None:
     InputError
         If its file is damaged.
     """
-    if checkpoint_sha256 is None:
-        return None
-    for path in (lead_path(checkpoint_sha256), sample_data_folder() / "sample_model" / SHIPPED_LEAD):
-        if path.is_file():
-            result = load_lead(path)
-            if result.sha256 == checkpoint_sha256:
-                return result
-    return None
+    return _find(checkpoint_sha256, lead_path, SHIPPED_LEAD, load_lead)
 
 
 def fit_to_dataset(
@@ -151,3 +139,23 @@ def fit_to_dataset(
         )
     tracks = collect_pointers(loaded, dataset, max_frames=max_frames, progress=progress)
     return fit_decoder(tracks, loaded.checkpoint.name, loaded.checkpoint.sha256, options)
+
+
+class _MadeForModel(Protocol):
+    @property
+    def sha256(self) -> str | None: ...
+
+
+_Found = TypeVar("_Found", bound=_MadeForModel)
+
+
+def _find(
+    checkpoint_sha256: str | None, own: Callable[[str], Path], shipped: str, load: Callable[[Path], _Found]
+) -> _Found | None:
+    """Return what was made for a model: the user's own, else what lies beside the sample model."""
+    if checkpoint_sha256 is None:
+        return None
+    for path in (own(checkpoint_sha256), sample_data_folder() / "sample_model" / shipped):
+        if path.is_file() and (found := load(path)).sha256 == checkpoint_sha256:
+            return found
+    return None
