@@ -3,15 +3,32 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from qtpy.QtCore import QEvent, QObject, QTimer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     import napari
     from qtpy.QtWidgets import QWidget
+
+
+class Closable(Protocol):
+    """What is ended by `close`: connections, threads."""
+
+    def close(self) -> None:
+        """End it."""
+        ...
+
+
+def close_all(things: Iterable[Closable], *_: object) -> None:
+    """Close what a panel holds, in this order.
+
+    A function of its own, since a panel may be gone when its signal ``destroyed``, which adds an argument, calls it.
+    """
+    for thing in things:
+        thing.close()
 
 
 class _Watcher(QObject):

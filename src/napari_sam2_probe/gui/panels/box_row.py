@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QMenu, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QMenu, QVBoxLayout, QWidget
 
 from napari_sam2_probe.common.errors import ProbeError
 from napari_sam2_probe.common.sample_data import sample_data_folder
@@ -15,6 +15,7 @@ from napari_sam2_probe.gui.closing import when_closed
 from napari_sam2_probe.gui.decoders import DecodedBoxes, decode_boxes, describe_decoder, fit_decoder_job
 from napari_sam2_probe.gui.jobs import JobState
 from napari_sam2_probe.gui.panels.job_row import JobRow
+from napari_sam2_probe.gui.panels.parts import make_button
 from napari_sam2_probe.gui.run_views import PlainVideo, find_video, open_videos
 from napari_sam2_probe.gui.videos import placement
 from napari_sam2_probe.video import DavisDataset, Sequence
@@ -43,11 +44,13 @@ class BoxRow(QWidget):
         self._panel = panel
         self._fitted_for: RunEntry | None = None
         when_closed(panel.viewer, panel.state.jobs.close)
-        self._true = _button("true_boxes", "True boxes", "Add the boxes of the video's true masks as a shapes layer")
+        self._true = make_button(
+            "true_boxes", "True boxes", "Add the boxes of the video's true masks as a shapes layer"
+        )
         self._true.clicked.connect(self._add_true_boxes)
-        self._decoded = _button("decoded_boxes", "Decoded boxes", "Add the boxes that a decoder reads off the pointers")
+        self._decoded = make_button("decoded_boxes", "Decoded boxes", "Add the boxes that a decoder reads off pointers")
         self._decoded.clicked.connect(self._add_decoded_boxes)
-        self._fit = _button(
+        self._fit = make_button(
             "fit_decoder", "Fit decoder", "Fit a decoder from pointer to box to clean videos, in the background"
         )
         menu = QMenu(self._fit)
@@ -136,9 +139,3 @@ class BoxRow(QWidget):
             self.say("Cancelled: no decoder was kept.")
         elif state is JobState.DONE and self._fitted_for is self._panel.state.current_run:
             self._add_decoded_boxes()
-
-
-def _button(name: str, text: str, tip: str, **_: Any) -> QPushButton:
-    button = QPushButton(text, objectName=name)
-    button.setToolTip(tip)
-    return button

@@ -16,11 +16,11 @@ from qtpy.QtWidgets import (
     QLineEdit,
     QMenu,
     QPushButton,
-    QSpinBox,
     QWidget,
 )
 
 from napari_sam2_probe.common.sample_data import sample_data_folder
+from napari_sam2_probe.gui.panels.parts import make_line, make_number
 from napari_sam2_probe.gui.panels.track_model import model_entries
 from napari_sam2_probe.transforms.registry import KINDS
 
@@ -38,7 +38,9 @@ class ExperimentForm(QWidget):
 
     def __init__(self) -> None:
         super().__init__(objectName="form")
-        self.davis = _line("davis", str(sample_data_folder()), "The data set that clips are made from, in DAVIS layout")
+        self.davis = make_line(
+            "davis", str(sample_data_folder()), "Where clips are made from: a data set in DAVIS layout"
+        )
         self.kinds = QPushButton(objectName="kinds")
         self.kinds.setToolTip("Kinds of clips; the others are compared with clean ones")
         menu = QMenu(self.kinds)
@@ -49,8 +51,8 @@ class ExperimentForm(QWidget):
             menu.addAction(action)
         menu.setToolTipsVisible(True)
         self.kinds.setMenu(menu)
-        self.samples = _number("samples", 1, 100_000, 20, "Clips of each kind")
-        self.seed = _number("seed", 0, 2**31 - 1, 0, "Decides all clips")
+        self.samples = make_number("samples", 1, 100_000, 20, "Clips of each kind")
+        self.seed = make_number("seed", 0, 2**31 - 1, 0, "Decides all clips")
         self.model = QComboBox(objectName="model")
         self.model.setToolTip("The model that tracks; others are downloaded in the Track panel")
         for entry in model_entries():
@@ -58,7 +60,7 @@ class ExperimentForm(QWidget):
                 self.model.addItem(entry.label, entry.checkpoint)
         self.keep_maps = QCheckBox("Keep maps", objectName="keep_maps")
         self.keep_maps.setToolTip("Keep the mean and variance maps of all positions, about 0.65 MB a frame")
-        self.folder = _line("folder", "", "Where the experiment is, or is going to be: a new or empty folder")
+        self.folder = make_line("folder", "", "Where the experiment is, or is going to be: a new or empty folder")
         form = QFormLayout(self)
         form.setContentsMargins(0, 0, 0, 0)
         form.addRow("Data set", _with_browse(self.davis, "Choose the data set"))
@@ -126,20 +128,6 @@ class ExperimentForm(QWidget):
         kinds = self.chosen_kinds
         self.kinds.setText(", ".join(kinds) if len(kinds) < 3 else f"{kinds[0]} and {len(kinds) - 1} more")
         self.changed.emit()
-
-
-def _line(name: str, text: str, tip: str) -> QLineEdit:
-    line = QLineEdit(text, objectName=name)
-    line.setToolTip(tip)
-    return line
-
-
-def _number(name: str, low: int, high: int, value: int, tip: str) -> QSpinBox:
-    number = QSpinBox(objectName=name)
-    number.setRange(low, high)
-    number.setValue(value)
-    number.setToolTip(tip)
-    return number
 
 
 def _with_browse(line: QLineEdit, tip: str) -> QHBoxLayout:

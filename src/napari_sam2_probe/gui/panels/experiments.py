@@ -21,7 +21,7 @@ from qtpy.QtWidgets import (
 
 from napari_sam2_probe.common.errors import ProbeError
 from napari_sam2_probe.gui.background import Background
-from napari_sam2_probe.gui.closing import delete_when_undocked, when_closed
+from napari_sam2_probe.gui.closing import close_all, delete_when_undocked, when_closed
 from napari_sam2_probe.gui.connections import Connections
 from napari_sam2_probe.gui.experiments import (
     FEATURE_TITLES,
@@ -35,6 +35,7 @@ from napari_sam2_probe.gui.jobs import JobState
 from napari_sam2_probe.gui.layers import METADATA_KEY
 from napari_sam2_probe.gui.panels.experiment_form import ExperimentForm
 from napari_sam2_probe.gui.panels.job_row import JobRow
+from napari_sam2_probe.gui.panels.parts import make_combo
 from napari_sam2_probe.gui.plots import PlotView, Ring, plot_theme
 from napari_sam2_probe.gui.run_views import nearest_point
 from napari_sam2_probe.gui.state import state_of
@@ -65,7 +66,7 @@ class ExperimentsPanel(QWidget):
         self.viewer = self.state.viewer
         self.background = Background()
         self.connections = Connections()
-        self._end = partial(_end, self.connections, self.background)
+        self._end = partial(close_all, (self.connections, self.background))
         self.destroyed.connect(self._end)
         delete_when_undocked(self)
         when_closed(self.viewer, self.state.jobs.close)
@@ -153,9 +154,9 @@ class ExperimentsPanel(QWidget):
 
     def _make_look_tab(self) -> QWidget:
         self._about = QLabel("No experiment yet: name the folder of one.", objectName="about", wordWrap=True)
-        self.kind = _combo("kind", "Clips of this kind")
-        self.position = _combo("position", "The place inside SAM 2")
-        self.axes = [_combo(f"{axis}_feature", f"Feature on the {axis} axis") for axis in "xy"]
+        self.kind = make_combo("kind", "Clips of this kind", letters=6)
+        self.position = make_combo("position", "The place inside SAM 2", letters=6)
+        self.axes = [make_combo(f"{axis}_feature", f"Feature on the {axis} axis", letters=6) for axis in "xy"]
         for combo, name in zip(self.axes, ("short_term_l2", "long_term_l2"), strict=True):
             for key, title in FEATURE_TITLES.items():
                 combo.addItem(title, key)
@@ -264,14 +265,6 @@ class ExperimentsPanel(QWidget):
         self.plot.set_theme(plot_theme(self.viewer.theme))
 
 
-def _combo(name: str, tip: str) -> QComboBox:
-    combo = QComboBox(objectName=name)
-    combo.setToolTip(tip)
-    combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-    combo.setMinimumContentsLength(6)
-    return combo
-
-
 def _shows(layer: Layer, path: str | None) -> bool:
     source = layer.metadata.get(METADATA_KEY, {}).get("source")
     return source is not None and source.path == path
@@ -285,8 +278,3 @@ def _offer(combo: QComboBox, keys: Any) -> None:
         for key in keys:
             combo.addItem(f"position {key}" if combo.objectName() == "position" else key.replace("-", " "), key)
         combo.setCurrentIndex(int(np.clip(combo.findData(before), 0, None)) if combo.count() else -1)
-
-
-def _end(connections: Connections, background: Background) -> None:
-    connections.close()
-    background.close()

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtWidgets import (
-    QComboBox,
     QFileDialog,
     QFormLayout,
     QHBoxLayout,
@@ -24,6 +23,7 @@ from napari_sam2_probe.gui.closing import delete_when_undocked, when_closed
 from napari_sam2_probe.gui.connections import Connections
 from napari_sam2_probe.gui.jobs import JobState
 from napari_sam2_probe.gui.panels.job_row import JobRow
+from napari_sam2_probe.gui.panels.parts import make_combo
 from napari_sam2_probe.gui.run_layers import watch_run_layers
 from napari_sam2_probe.gui.state import RunEntry, state_of
 
@@ -77,11 +77,11 @@ class ExportPanel(QWidget):
         super().closeEvent(event)
 
     def _build(self) -> None:
-        self.run = _combo("run", "The run to export; open one in the Runs panel, or track an object")
-        self.what = _combo("what", "What to export")
+        self.run = make_combo("run", "The run to export; open one in the Runs panel, or track an object", letters=8)
+        self.what = make_combo("what", "What to export", letters=8)
         for what, title in TITLES.items():
             self.what.addItem(title, what)
-        self.format = _combo("format", "How to write it")
+        self.format = make_combo("format", "How to write it", letters=8)
         self.folder = QLineEdit(str(Path.home()), objectName="folder")
         self.folder.setToolTip("The folder that the export goes into")
         self.name = QLineEdit(objectName="name")
@@ -194,11 +194,3 @@ def _work(entry: RunEntry, what: str, target: Path, name: str, overwrite: bool) 
     from napari_sam2_probe.experiment.export import iterate_export
 
     yield from iterate_export(entry.open(), what, target, name, overwrite=overwrite)
-
-
-def _combo(name: str, tip: str) -> QComboBox:
-    combo = QComboBox(objectName=name)
-    combo.setToolTip(tip)
-    combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-    combo.setMinimumContentsLength(8)
-    return combo

@@ -9,7 +9,7 @@ from qtpy.QtCore import Qt, QTimer, Signal
 from qtpy.QtWidgets import QComboBox, QLabel, QStackedWidget, QVBoxLayout, QWidget
 
 from napari_sam2_probe.gui.background import Background
-from napari_sam2_probe.gui.closing import delete_when_undocked
+from napari_sam2_probe.gui.closing import close_all, delete_when_undocked
 from napari_sam2_probe.gui.connections import Connections
 from napari_sam2_probe.gui.plots import plot_theme
 from napari_sam2_probe.gui.run_layers import layers_of_run, watch_run_layers
@@ -44,7 +44,7 @@ class RunPanel(QWidget):
         self.viewer = viewer = self.state.viewer
         self.background = Background()
         self.connections = Connections()
-        self.destroyed.connect(partial(_end, self.connections, self.background))
+        self.destroyed.connect(partial(close_all, (self.connections, self.background)))
         delete_when_undocked(self)
         watch_run_layers(viewer)
 
@@ -123,7 +123,7 @@ class RunPanel(QWidget):
 
     def closeEvent(self, event: Any) -> None:
         """End all connections; Qt calls it."""
-        _end(self.connections, self.background)
+        close_all((self.connections, self.background))
         super().closeEvent(event)
 
     def _on_compared_changed(self, _: object) -> None:
@@ -183,8 +183,3 @@ def say_saved(path: Path) -> None:
     from napari.utils.notifications import show_info
 
     show_info(f"Saved {path}")
-
-
-def _end(connections: Connections, background: Background) -> None:
-    connections.close()
-    background.close()

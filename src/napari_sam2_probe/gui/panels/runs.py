@@ -24,7 +24,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_sam2_probe.gui.background import Background
-from napari_sam2_probe.gui.closing import delete_when_undocked
+from napari_sam2_probe.gui.closing import close_all, delete_when_undocked
 from napari_sam2_probe.gui.connections import Connections
 from napari_sam2_probe.gui.layers import run_to_layers
 from napari_sam2_probe.gui.run_folders import add_run_folder, run_folders
@@ -71,7 +71,7 @@ class RunsPanel(QWidget):
         self.viewer = self.state.viewer
         self.background = Background()
         self.connections = Connections()
-        self._end = partial(_end, self.connections, self.background)
+        self._end = partial(close_all, (self.connections, self.background))
         self.destroyed.connect(self._end)
         delete_when_undocked(self)
         self._to_add: deque[tuple[RunEntry, LayerData]] = deque()
@@ -284,8 +284,3 @@ def _delete_all(paths: list[Path]) -> None:
 def _is_of(layer: Any, path: Path) -> bool:
     content = run_content(layer)
     return content is not None and Path(content["run"]).resolve() == path.resolve()
-
-
-def _end(connections: Connections, background: Background) -> None:
-    connections.close()
-    background.close()

@@ -15,15 +15,15 @@ from qtpy.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QProgressBar,
-    QPushButton,
     QScrollArea,
     QVBoxLayout,
     QWidget,
 )
 
 from napari_sam2_probe.common.errors import ProbeError
-from napari_sam2_probe.gui.closing import delete_when_undocked, when_closed
+from napari_sam2_probe.gui.closing import close_all, delete_when_undocked, when_closed
 from napari_sam2_probe.gui.connections import Connections
+from napari_sam2_probe.gui.panels.parts import make_button
 from napari_sam2_probe.gui.panels.track_model import ModelChooser
 from napari_sam2_probe.gui.panels.track_objects import ObjectListWidget
 from napari_sam2_probe.gui.panels.track_prompts import PromptTools
@@ -86,16 +86,16 @@ class TrackPanel(QWidget):
         self.controller.choose_model(self.model.choice)
         # Bound to what outlives the widget: Qt calls these when its own part is gone already.
         others = (self._connections, self.resume.background, self.model.downloads)
-        self.destroyed.connect(partial(_end, self.controller, others))
+        self.destroyed.connect(partial(close_all, (self.controller, *others)))
         delete_when_undocked(self)
         when_closed(viewer, partial(_end_now, self.controller, others))
 
     def _build(self) -> None:
-        self._backward = _button("backward", "◀ Back", "Track from the latest prompt to the beginning of the video")
-        self._both = _button("both", "◀ Both ▶", "Track forward, then backward from the earliest prompt")
-        self._forward = _button("forward", "Forward ▶", "Track from the earliest prompt to the end of the video")
-        self._pause = _button("pause", "Pause", "Wait after this frame; prompts can be given meanwhile")
-        self._cancel = _button("cancel", "Cancel", "Stop; the frames that are done are kept")
+        self._backward = make_button("backward", "◀ Back", "Track from the latest prompt to the beginning of the video")
+        self._both = make_button("both", "◀ Both ▶", "Track forward, then backward from the earliest prompt")
+        self._forward = make_button("forward", "Forward ▶", "Track from the earliest prompt to the end of the video")
+        self._pause = make_button("pause", "Pause", "Wait after this frame; prompts can be given meanwhile")
+        self._cancel = make_button("cancel", "Cancel", "Stop; the frames that are done are kept")
         self._follow = QCheckBox("Follow", objectName="follow")
         self._follow.setToolTip("Let the time slider follow the frame that is being tracked")
         self._follow.setChecked(True)
@@ -103,7 +103,7 @@ class TrackPanel(QWidget):
         self._bar.setToolTip("What is done, and the time that is left")
         self._note = QLabel(objectName="note")
         self._note.setWordWrap(True)
-        self._folder = _button("runs_folder", "Runs folder…", "Where the runs are kept while one works")
+        self._folder = make_button("runs_folder", "Runs folder…", "Where the runs are kept while one works")
 
         form = QFormLayout()
         form.addRow("Video", self._layers)
@@ -279,16 +279,9 @@ class TrackPanel(QWidget):
             show_frame(self._viewer, frame_idx, self.controller.video.layer)
 
 
-def _end(controller: TrackController, others: tuple[Any, ...]) -> None:
-    controller.close()
-    for other in others:
-        other.close()
-
-
 def _end_now(controller: TrackController, others: tuple[Any, ...]) -> None:
     controller.shut_down()
-    for other in others:
-        other.close()
+    close_all(others)
 
 
 def _warn(reason: str) -> None:
@@ -308,9 +301,3 @@ def _line() -> QFrame:
     line = QFrame()
     line.setFrameShape(QFrame.Shape.HLine)
     return line
-
-
-def _button(name: str, text: str, tip: str) -> QPushButton:
-    button = QPushButton(text, objectName=name)
-    button.setToolTip(tip)
-    return button

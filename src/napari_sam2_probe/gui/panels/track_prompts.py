@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from qtpy.QtWidgets import QButtonGroup, QGridLayout, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QButtonGroup, QGridLayout, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
+from napari_sam2_probe.gui.panels.parts import make_button
 from napari_sam2_probe.gui.prompt_layers import TOGGLE_KEY
 
 if TYPE_CHECKING:
@@ -31,9 +32,9 @@ class PromptTools(QWidget):
             "undo": ("Undo", "Take the last prompt back (Ctrl+Z)"),
             "redo": ("Redo", "Give it again (Ctrl+Shift+Z)"),
         }
-        self._buttons = {name: _button(name, *words) for name, words in tools.items()}
-        self._positive = _button("positive", "● on object", f"New points are on the object (key {TOGGLE_KEY})")
-        self._negative = _button("negative", "✕ not on it", f"New points are not on the object (key {TOGGLE_KEY})")
+        self._buttons = {name: make_button(name, *words) for name, words in tools.items()}
+        self._positive = make_button("positive", "● on object", f"New points are on the object (key {TOGGLE_KEY})")
+        self._negative = make_button("negative", "✕ not on it", f"New points are not on the object (key {TOGGLE_KEY})")
         self._signs = QButtonGroup(self)
         for button in (self._positive, self._negative):
             button.setCheckable(True)
@@ -46,8 +47,8 @@ class PromptTools(QWidget):
         signs = QHBoxLayout()
         for button in (self._positive, self._negative, self._buttons["undo"], self._buttons["redo"]):
             signs.addWidget(button)
-        self._previous = _button("previous_candidate", "◀", "The mask before among those that SAM 2 considered")
-        self._next = _button("next_candidate", "▶", "The next mask among those that SAM 2 considered")
+        self._previous = make_button("previous_candidate", "◀", "The mask before among those that SAM 2 considered")
+        self._next = make_button("next_candidate", "▶", "The next mask among those that SAM 2 considered")
         self._candidate = QLabel(objectName="candidate")
         self._candidate.setToolTip("SAM 2 considered several masks for this prompt: which one is taken")
         self._choice = QWidget()
@@ -109,9 +110,3 @@ class PromptTools(QWidget):
 
     def _show_sign(self, positive: bool) -> None:
         (self._positive if positive else self._negative).setChecked(True)
-
-
-def _button(name: str, text: str, tip: str, **_: Any) -> QPushButton:
-    button = QPushButton(text, objectName=name)
-    button.setToolTip(tip)
-    return button

@@ -8,12 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import (
-    QComboBox,
     QFileDialog,
     QFormLayout,
     QHBoxLayout,
     QLabel,
-    QPushButton,
     QSpinBox,
     QVBoxLayout,
     QWidget,
@@ -32,11 +30,12 @@ from napari_sam2_probe.gui.clip_maker import (
     unrelated,
 )
 from napari_sam2_probe.gui.clip_preview import ClipPreview
-from napari_sam2_probe.gui.closing import delete_when_undocked, when_closed
+from napari_sam2_probe.gui.closing import close_all, delete_when_undocked, when_closed
 from napari_sam2_probe.gui.connections import Connections
 from napari_sam2_probe.gui.jobs import JobState
 from napari_sam2_probe.gui.panels.job_row import JobRow
 from napari_sam2_probe.gui.panels.option_form import OptionForm
+from napari_sam2_probe.gui.panels.parts import make_button, make_combo, make_number
 from napari_sam2_probe.gui.state import state_of
 from napari_sam2_probe.gui.videos import watch_videos
 from napari_sam2_probe.transforms.plan import Order
@@ -73,7 +72,7 @@ class TransformPanel(QWidget):
         when_closed(self.viewer, self.state.jobs.close)
         self.background = Background()
         self.connections = Connections()
-        self._end = partial(_end, self.connections, self.background)
+        self._end = partial(close_all, (self.connections, self.background))
         self.destroyed.connect(self._end)
         delete_when_undocked(self)
         self._maker: ClipMaker | None = None
@@ -115,23 +114,23 @@ class TransformPanel(QWidget):
 
     def _build(self) -> None:
         self._base = QLabel(objectName="base", wordWrap=True)
-        self.kind = _combo("kind", "What happens in the clip")
+        self.kind = make_combo("kind", "What happens in the clip")
         for kind, what in KINDS.items():
             self.kind.addItem(kind.replace("-", " ").capitalize(), kind)
             self.kind.setItemData(self.kind.count() - 1, what[0].upper() + what[1:], _TOOLTIP)
-        self.object = _combo("object", "The object of interest")
-        self.distractor = _combo("distractor", "The sequence that foreign footage comes from")
+        self.object = make_combo("object", "The object of interest")
+        self.distractor = make_combo("distractor", "The sequence that foreign footage comes from")
         self.lengths = []
         row = QHBoxLayout()
         for name, length, low in zip(("prefix", "interjection", "suffix"), DEFAULT_LENGTHS, (1, 0, 0), strict=True):
-            field = _number(name, low, 999, length, f"Frames of the {name}")
+            field = make_number(name, low, 999, length, f"Frames of the {name}")
             # Three of them beside one another have no room for buttons; the arrow keys and the wheel do the same.
             field.setButtonSymbols(QSpinBox.ButtonSymbols.NoButtons)
             # napari's style sheet has a minimum of its own, which only another one overrules.
             field.setStyleSheet("QSpinBox { min-width: 40px; }")
             self.lengths.append(field)
             row.addWidget(field)
-        self.seed = _number("seed", 0, 2**31 - 1, 0, "Decides the window and everything that is drawn")
+        self.seed = make_number("seed", 0, 2**31 - 1, 0, "Decides the window and everything that is drawn")
         self.options = OptionForm()
         form = QFormLayout()
         for label, field in (
@@ -143,9 +142,13 @@ class TransformPanel(QWidget):
         ):
             form.addRow(label, field)
         self.preview = ClipPreview()
-        self.add = _button("add", "Add as layers", "Add the clip and its clean twin, and work on the clip")
-        self.samples = _number("samples", 1, 100_000, 500, "Number of clips; bases are drawn from the whole data set")
-        self.generate = _button("generate", "Generate data set…", "Make many such clips in a folder, in DAVIS layout")
+        self.add = make_button("add", "Add as layers", "Add the clip and its clean twin, and work on the clip")
+        self.samples = make_number(
+            "samples", 1, 100_000, 500, "How many clips; bases are drawn from the whole data set"
+        )
+        self.generate = make_button(
+            "generate", "Generate data set…", "Make many such clips in a folder, as DAVIS has them"
+        )
         self.job = JobRow(self.state.jobs)
         self._said = QLabel(objectName="said", wordWrap=True)
         many = QHBoxLayout()
@@ -282,29 +285,3 @@ def _generate(dataset: DavisDataset, out: Path, order: Order, samples: int) -> G
 
     # One processor is left to the window.
     yield from iterate_dataset(dataset, out, order, samples, workers=max(1, default_workers() - 1))
-
-
-def _combo(name: str, tip: str) -> QComboBox:
-    combo = QComboBox(objectName=name)
-    combo.setToolTip(tip)
-    combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-    return combo
-
-
-def _number(name: str, low: int, high: int, value: int, tip: str) -> QSpinBox:
-    number = QSpinBox(objectName=name)
-    number.setRange(low, high)
-    number.setValue(value)
-    number.setToolTip(tip)
-    return number
-
-
-def _button(name: str, text: str, tip: str) -> QPushButton:
-    button = QPushButton(text, objectName=name)
-    button.setToolTip(tip)
-    return button
-
-
-def _end(connections: Connections, background: Background) -> None:
-    connections.close()
-    background.close()

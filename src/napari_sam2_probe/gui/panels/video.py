@@ -21,7 +21,7 @@ from qtpy.QtWidgets import (
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.common.sample_data import sample_data_folder
 from napari_sam2_probe.gui.background import Background
-from napari_sam2_probe.gui.closing import delete_when_undocked
+from napari_sam2_probe.gui.closing import close_all, delete_when_undocked
 from napari_sam2_probe.gui.connections import Connections
 from napari_sam2_probe.gui.layers import METADATA_KEY
 from napari_sam2_probe.gui.sequence_list import SequenceList
@@ -54,7 +54,7 @@ class VideoPanel(QWidget):
         self.connections = Connections()
         # What the user asks for does not wait behind previews.
         self.background, previews = Background(), Background()
-        self._end = partial(_end, self.connections, self.background, previews)
+        self._end = partial(close_all, (self.connections, self.background, previews))
         self.destroyed.connect(self._end)
         delete_when_undocked(self)
         self._named: set[Layer] = set()
@@ -244,9 +244,3 @@ def _sequence(dataset: DavisDataset, name: str) -> tuple[FrameSource, Sequence]:
 def _may_be_video(layer: Layer) -> bool:
     about = layer.metadata.get(METADATA_KEY, {})
     return layer._type_string == "image" and about.get("content", VIDEO) == VIDEO
-
-
-def _end(connections: Connections, *threads: Background) -> None:
-    connections.close()
-    for thread in threads:
-        thread.close()
