@@ -20,9 +20,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_sam2_probe.common.errors import ProbeError
-from napari_sam2_probe.gui.background import Background
-from napari_sam2_probe.gui.closing import close_all, delete_when_undocked, when_closed
-from napari_sam2_probe.gui.connections import Connections
+from napari_sam2_probe.gui.closing import when_closed
 from napari_sam2_probe.gui.experiments import (
     FEATURE_TITLES,
     clip_of_experiment,
@@ -35,10 +33,10 @@ from napari_sam2_probe.gui.jobs import JobState
 from napari_sam2_probe.gui.layers import METADATA_KEY
 from napari_sam2_probe.gui.panels.experiment_form import ExperimentForm
 from napari_sam2_probe.gui.panels.job_row import JobRow
+from napari_sam2_probe.gui.panels.panel import Panel
 from napari_sam2_probe.gui.panels.parts import make_combo
 from napari_sam2_probe.gui.plots import PlotView, Ring, plot_theme
 from napari_sam2_probe.gui.run_views import nearest_point
-from napari_sam2_probe.gui.state import state_of
 from napari_sam2_probe.gui.time_axis import show_frame
 from napari_sam2_probe.gui.videos import use_video, video_from_layer
 
@@ -56,19 +54,11 @@ CLICK_RADIUS = 12.0
 """How near to a point, in pixels, a click must be."""
 
 
-class ExperimentsPanel(QWidget):
+class ExperimentsPanel(Panel):
     """Two tabs: what an experiment does, and what it has found so far."""
 
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
-        super().__init__()
-        self.setObjectName("experiments")
-        self.state = state_of(viewer)
-        self.viewer = self.state.viewer
-        self.background = Background()
-        self.connections = Connections()
-        self._end = partial(close_all, (self.connections, self.background))
-        self.destroyed.connect(self._end)
-        delete_when_undocked(self)
+        super().__init__(viewer, "experiments")
         when_closed(self.viewer, self.state.jobs.close)
         self._shown: ExperimentShown | None = None
         self._points: FramePoints | None = None
@@ -83,11 +73,6 @@ class ExperimentsPanel(QWidget):
         layout.addWidget(self.tabs)
         self.connections.add(self.viewer.events.theme, self._on_theme)
         self._on_form()
-
-    def closeEvent(self, event: Any) -> None:
-        """End all connections; Qt calls it."""
-        self._end()
-        super().closeEvent(event)
 
     # The experiment.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from qtpy.QtWidgets import (
     QFileDialog,
@@ -16,16 +16,14 @@ from qtpy.QtWidgets import (
     QMessageBox,
     QPushButton,
     QVBoxLayout,
-    QWidget,
 )
 
-from napari_sam2_probe.gui.closing import delete_when_undocked, when_closed
-from napari_sam2_probe.gui.connections import Connections
+from napari_sam2_probe.gui.closing import when_closed
 from napari_sam2_probe.gui.jobs import JobState
 from napari_sam2_probe.gui.panels.job_row import JobRow
+from napari_sam2_probe.gui.panels.panel import Panel
 from napari_sam2_probe.gui.panels.parts import make_combo
 from napari_sam2_probe.gui.run_layers import watch_run_layers
-from napari_sam2_probe.gui.state import RunEntry, state_of
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -33,6 +31,7 @@ if TYPE_CHECKING:
     import napari.viewer
 
     from napari_sam2_probe.common.progress import Progress
+    from napari_sam2_probe.gui.state import RunEntry
 
 TITLES = {
     "masks": "Masks",
@@ -46,16 +45,11 @@ TITLES = {
 }
 
 
-class ExportPanel(QWidget):
+class ExportPanel(Panel):
     """Writes what a run holds in the formats of the field."""
 
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
-        super().__init__()
-        self.setObjectName("export")
-        self.state = state_of(viewer)
-        self.connections = Connections()
-        self.destroyed.connect(self.connections.close)
-        delete_when_undocked(self)
+        super().__init__(viewer, "export")
         self._writing: Path | None = None
         watch_run_layers(self.state.viewer)
         when_closed(self.state.viewer, self.state.jobs.close)
@@ -70,11 +64,6 @@ class ExportPanel(QWidget):
     def target(self) -> Path:
         """What is going to be written."""
         return Path(self.folder.text()).expanduser() / self.name.text()
-
-    def closeEvent(self, event: Any) -> None:
-        """End all connections; Qt calls it."""
-        self.connections.close()
-        super().closeEvent(event)
 
     def _build(self) -> None:
         self.run = make_combo("run", "The run to export; open one in the Runs panel, or track an object", letters=8)

@@ -48,9 +48,8 @@ class FeaturesPanel(RunPanel):
     """Rows are positions, columns short-term L2, long-term L2 and ratio; a cursor follows the time slider."""
 
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
-        super().__init__(viewer)
+        super().__init__(viewer, "features")
         viewer = self.viewer
-        self.setObjectName("features")
         # Else napari pushes the panel to the top of its dock.
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
         self._shown: FeaturesShown | None = None

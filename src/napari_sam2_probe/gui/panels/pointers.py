@@ -49,9 +49,8 @@ class PointersPanel(RunPanel):
     """Paths of object pointers in two dimensions, and their distance to the clean twin's against obscuration."""
 
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
-        super().__init__(viewer)
+        super().__init__(viewer, "pointers")
         viewer = self.viewer
-        self.setObjectName("pointers")
         # Else napari pushes the panel to the top of its dock.
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
         self._shown: PointersShown | None = None

@@ -59,9 +59,8 @@ class PositionsPanel(RunPanel):
     """Each box that is checked is an image layer over the video: a position's channel mean or variance."""
 
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
-        super().__init__(viewer)
+        super().__init__(viewer, "positions")
         viewer = self.viewer
-        self.setObjectName("positions")
         self._wanted: set[tuple[str, Statistic]] = set()
         self._run: RunEntry | None = None
         self._obj_id = self.state.obj_id

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Qt, QTimer, Signal
 from qtpy.QtWidgets import QComboBox, QLabel, QStackedWidget, QVBoxLayout, QWidget
 
-from napari_sam2_probe.gui.background import Background
-from napari_sam2_probe.gui.closing import close_all, delete_when_undocked
-from napari_sam2_probe.gui.connections import Connections
+from napari_sam2_probe.gui.panels.panel import Panel
 from napari_sam2_probe.gui.plots import plot_theme
 from napari_sam2_probe.gui.run_layers import layers_of_run, watch_run_layers
-from napari_sam2_probe.gui.state import state_of
 from napari_sam2_probe.gui.time_axis import show_frame, shown_frame
 
 if TYPE_CHECKING:
@@ -31,22 +27,15 @@ LIVE_PAUSE = 2000
 """Milliseconds between two looks at a run that grows."""
 
 
-class RunPanel(QWidget):
+class RunPanel(Panel):
     """A panel that shows what runs hold: says what to do while there is none, and follows those that grow.
 
     A subclass puts its widgets into `content` and reads the runs again in `refresh`.
     """
 
-    def __init__(self, viewer: napari.viewer.Viewer) -> None:
-        super().__init__()
-        self.state = state_of(viewer)
-        # napari may have given a proxy, whose layers are proxies too.
-        self.viewer = viewer = self.state.viewer
-        self.background = Background()
-        self.connections = Connections()
-        self.destroyed.connect(partial(close_all, (self.connections, self.background)))
-        delete_when_undocked(self)
-        watch_run_layers(viewer)
+    def __init__(self, viewer: napari.viewer.Viewer, name: str) -> None:
+        super().__init__(viewer, name)
+        watch_run_layers(self.viewer)
 
         self.content = QWidget()
         self._hint = QLabel(WITHOUT_RUN, objectName="hint")
@@ -120,11 +109,6 @@ class RunPanel(QWidget):
         super().showEvent(event)
         if self._stale:
             self.update_runs()
-
-    def closeEvent(self, event: Any) -> None:
-        """End all connections; Qt calls it."""
-        close_all((self.connections, self.background))
-        super().closeEvent(event)
 
     def _on_compared_changed(self, _: object) -> None:
         self.update_runs()

@@ -20,16 +20,13 @@ from qtpy.QtWidgets import (
     QMessageBox,
     QPushButton,
     QVBoxLayout,
-    QWidget,
 )
 
-from napari_sam2_probe.gui.background import Background
-from napari_sam2_probe.gui.closing import close_all, delete_when_undocked
-from napari_sam2_probe.gui.connections import Connections
 from napari_sam2_probe.gui.layers import run_to_layers
+from napari_sam2_probe.gui.panels.panel import Panel
 from napari_sam2_probe.gui.run_folders import add_run_folder, run_folders
 from napari_sam2_probe.gui.run_layers import run_content, watch_run_layers
-from napari_sam2_probe.gui.state import RunEntry, state_of
+from napari_sam2_probe.gui.state import RunEntry
 from napari_sam2_probe.runs import open_run
 from napari_sam2_probe.runs.library import delete_run, has_trash, list_runs, rename_run
 
@@ -61,19 +58,11 @@ class _RunList(QListWidget):
             button.click()
 
 
-class RunsPanel(QWidget):
+class RunsPanel(Panel):
     """A list of runs, latest first; what is selected can be opened, compared, renamed, deleted, revealed."""
 
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
-        super().__init__()
-        self.setObjectName("runs")
-        self.state = state_of(viewer)
-        self.viewer = self.state.viewer
-        self.background = Background()
-        self.connections = Connections()
-        self._end = partial(close_all, (self.connections, self.background))
-        self.destroyed.connect(self._end)
-        delete_when_undocked(self)
+        super().__init__(viewer, "runs")
         self._to_add: deque[tuple[RunEntry, LayerData]] = deque()
         self._opened: RunEntry | None = None
         self._adding = QTimer(self, singleShot=True, interval=0)
@@ -93,7 +82,6 @@ class RunsPanel(QWidget):
     def closeEvent(self, event: Any) -> None:
         """End all connections; Qt calls it."""
         self._adding.stop()
-        self._end()
         super().closeEvent(event)
 
     def _build(self) -> None:

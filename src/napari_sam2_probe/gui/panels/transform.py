@@ -14,11 +14,9 @@ from qtpy.QtWidgets import (
     QLabel,
     QSpinBox,
     QVBoxLayout,
-    QWidget,
 )
 
 from napari_sam2_probe.common.errors import InputError
-from napari_sam2_probe.gui.background import Background
 from napari_sam2_probe.gui.clip_layers import add_clip
 from napari_sam2_probe.gui.clip_maker import (
     ClipMaker,
@@ -30,13 +28,12 @@ from napari_sam2_probe.gui.clip_maker import (
     unrelated,
 )
 from napari_sam2_probe.gui.clip_preview import ClipPreview
-from napari_sam2_probe.gui.closing import close_all, delete_when_undocked, when_closed
-from napari_sam2_probe.gui.connections import Connections
+from napari_sam2_probe.gui.closing import when_closed
 from napari_sam2_probe.gui.jobs import JobState
 from napari_sam2_probe.gui.panels.job_row import JobRow
 from napari_sam2_probe.gui.panels.option_form import OptionForm
+from napari_sam2_probe.gui.panels.panel import Panel
 from napari_sam2_probe.gui.panels.parts import make_button, make_combo, make_number
-from napari_sam2_probe.gui.state import state_of
 from napari_sam2_probe.gui.videos import watch_videos
 from napari_sam2_probe.transforms.plan import Order
 from napari_sam2_probe.transforms.recipe import DEFAULT_LENGTHS
@@ -61,20 +58,12 @@ PAUSE = 400
 WITHOUT_SEQUENCE = "Clips are made from a sequence with true masks: add one in the Video panel."
 
 
-class TransformPanel(QWidget):
+class TransformPanel(Panel):
     """Chooses what happens to an object of the sequence that is worked on, and shows it."""
 
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
-        super().__init__()
-        self.setObjectName("transform")
-        self.state = state_of(viewer)
-        self.viewer = self.state.viewer
+        super().__init__(viewer, "transform")
         when_closed(self.viewer, self.state.jobs.close)
-        self.background = Background()
-        self.connections = Connections()
-        self._end = partial(close_all, (self.connections, self.background))
-        self.destroyed.connect(self._end)
-        delete_when_undocked(self)
         self._maker: ClipMaker | None = None
         self._sequence = ""
         self._made: tuple[Wish, MadeClip] | None = None
@@ -106,11 +95,6 @@ class TransformPanel(QWidget):
         """Make the preview that was put off while hidden; Qt calls it."""
         super().showEvent(event)
         self._change()
-
-    def closeEvent(self, event: Any) -> None:
-        """End all connections; Qt calls it."""
-        self._end()
-        super().closeEvent(event)
 
     def _build(self) -> None:
         self._base = QLabel(objectName="base", wordWrap=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,17 +14,14 @@ from qtpy.QtWidgets import (
     QLineEdit,
     QPushButton,
     QVBoxLayout,
-    QWidget,
 )
 
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.common.sample_data import sample_data_folder
 from napari_sam2_probe.gui.background import Background
-from napari_sam2_probe.gui.closing import close_all, delete_when_undocked
-from napari_sam2_probe.gui.connections import Connections
 from napari_sam2_probe.gui.layers import METADATA_KEY
+from napari_sam2_probe.gui.panels.panel import Panel
 from napari_sam2_probe.gui.sequence_list import SequenceList
-from napari_sam2_probe.gui.state import VideoEntry, state_of
 from napari_sam2_probe.gui.videos import VIDEO, add_video, read_video, use_video, video_from_layer, watch_videos
 from napari_sam2_probe.video import DavisDataset
 from napari_sam2_probe.video.file import VIDEO_SUFFIXES
@@ -36,27 +32,23 @@ if TYPE_CHECKING:
     from napari.layers import Layer
     from qtpy.QtGui import QDragEnterEvent, QDropEvent
 
+    from napari_sam2_probe.gui.state import VideoEntry
     from napari_sam2_probe.video import FrameSource, Sequence
 
 ALL_SEQUENCES = "All sequences"
 VIDEO_FILES = f"Videos ({' '.join(sorted('*' + suffix for suffix in VIDEO_SUFFIXES))})"
 
 
-class VideoPanel(QWidget):
+class VideoPanel(Panel):
     """Opens a video and makes it the one that is worked on; folders and files can be dropped on it."""
 
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
-        super().__init__()
-        self.setObjectName("video")
+        super().__init__(viewer, "video")
         self.setAcceptDrops(True)
-        self.state = state_of(viewer)
-        self.viewer = viewer = self.state.viewer
-        self.connections = Connections()
+        viewer = self.viewer
         # What the user asks for does not wait behind previews.
-        self.background, previews = Background(), Background()
-        self._end = partial(close_all, (self.connections, self.background, previews))
-        self.destroyed.connect(self._end)
-        delete_when_undocked(self)
+        previews = Background()
+        self.end_with_panel(previews)
         self._named: set[Layer] = set()
         self._build(previews)
         self.connections.add(viewer.layers.events.inserted, self._list_layers)
@@ -77,11 +69,6 @@ class VideoPanel(QWidget):
         dataset = self.sequences.dataset
         if dataset is not None:
             self.background.submit("open", lambda: _sequence(dataset, name), self._on_opened)
-
-    def closeEvent(self, event: Any) -> None:
-        """End all connections; Qt calls it."""
-        self._end()
-        super().closeEvent(event)
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         """Take folders and files; Qt calls it."""

@@ -1,0 +1,55 @@
+"""What every panel is: a widget that finds the state of its viewer, and ends what it began when its dock closes."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtWidgets import QWidget
+
+from napari_sam2_probe.gui.background import Background
+from napari_sam2_probe.gui.closing import close_all, delete_when_undocked
+from napari_sam2_probe.gui.connections import Connections
+from napari_sam2_probe.gui.state import state_of
+
+if TYPE_CHECKING:
+    import napari.viewer
+
+    from napari_sam2_probe.gui.closing import Closable
+
+
+class Panel(QWidget):
+    """A widget in a dock of its own.
+
+    Attributes
+    ----------
+    state
+        What the panels of a viewer share.
+    viewer
+        The viewer itself; napari may have given a proxy, whose layers are proxies too.
+    connections
+        To the signals of what outlives the panel.
+    background
+        One thread for what is read and computed; it begins with the first request.
+    """
+
+    def __init__(self, viewer: napari.viewer.Viewer, name: str) -> None:
+        super().__init__()
+        self.setObjectName(name)
+        self.state = state_of(viewer)
+        self.viewer = self.state.viewer
+        self.background = Background()
+        self.connections = Connections()
+        self._ends: list[Closable] = [self.connections, self.background]
+        # Bound to what outlives the widget: Qt calls it when its own part is gone already.
+        self.destroyed.connect(partial(close_all, self._ends))
+        delete_when_undocked(self)
+
+    def end_with_panel(self, thing: Closable) -> None:
+        """Also close this when the panel ends."""
+        self._ends.append(thing)
+
+    def closeEvent(self, event: Any) -> None:
+        """End all connections and the thread; Qt calls it."""
+        close_all(self._ends)
+        super().closeEvent(event)
