@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from figure_checks import assert_well_laid_out, drawn, sentences
+from figure_checks import assert_well_laid_out, sentences
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -10,8 +10,6 @@ from napari_sam2_probe.figures.features import (
     ALL_POSITIONS,
     FEATURES,
     FeatureRun,
-    add_frame_cursor,
-    draw_features,
     make_features,
     prompted_in_references,
 )
@@ -138,20 +136,3 @@ def test_zero_distances_are_drawn_on_a_linear_axis(make_table, prompted):
     figure = make_features([FeatureRun("run", "clean", table, np.ones(28, dtype=bool), prompted)], ["4"])
     assert_well_laid_out(figure)
     assert {axes.get_yscale() for axes in figure.axes} == {"linear"}
-
-
-def test_a_cursor_moves_alone(runs):
-    from matplotlib.figure import Figure
-
-    figure = Figure()
-    grid = figure.subplots(2, 3)
-    draw_features(grid, runs, ["4", "4r"])
-    limits = [axes.get_ylim() for axes in grid.flat]
-    cursor = add_frame_cursor(grid, 3)
-    drawn(figure)
-    cursor.move_to(17)
-    assert len(cursor.lines) == 6
-    assert all(list(line.get_xdata()) == [17, 17] for line in cursor.lines)
-    assert [axes.get_ylim() for axes in grid.flat] == limits
-    cursor.remove()
-    assert all(not lines_by_label(axes, "_cursor") for axes in grid.flat)

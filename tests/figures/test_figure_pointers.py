@@ -2,11 +2,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from figure_checks import assert_well_laid_out, drawn, sentences
+from figure_checks import assert_well_laid_out, sentences
 from matplotlib.figure import Figure
 
 from napari_sam2_probe.figures.pointers import (
-    PathMarkers,
     PointerPath,
     draw_pointer_paths,
     make_pointer_paths,
@@ -70,18 +69,3 @@ def test_degenerate_paths(coordinates):
 def test_many_runs_have_a_legend_that_fits(rng):
     runs = [PointerPath(f"Sequence number {k}", "video", rng.normal(size=(28, 2))) for k in range(5)]
     assert_well_laid_out(make_pointer_paths(runs, (0.5, 0.2)))
-
-
-def test_markers_move_alone_and_hide_where_there_is_no_pointer(paths):
-    figure = Figure()
-    axes = figure.subplots()
-    short = PointerPath("short", "clean", paths[0].coordinates[:10])
-    draw_pointer_paths(axes, [*paths, short], (0.5, 0.2))
-    markers = PathMarkers(axes, [*paths, short], 0)
-    drawn(figure)
-    markers.move_to(12)
-    assert [ring.get_xydata().tolist() for ring in markers.rings] == [
-        [paths[0].coordinates[12].tolist()],
-        [paths[1].coordinates[12].tolist()],
-        [],
-    ]

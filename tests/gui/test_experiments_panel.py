@@ -7,7 +7,7 @@ import shutil
 import numpy as np
 import pytest
 from qtpy.QtCore import QPointF, Qt
-from qtpy.QtWidgets import QLabel, QListWidget, QPushButton
+from qtpy.QtWidgets import QComboBox, QLabel, QListWidget, QPushButton, QSpinBox
 
 from napari_sam2_probe.common.sample_data import sample_data_folder
 from napari_sam2_probe.experiment.config import make_config, write_config
@@ -128,6 +128,41 @@ def test_one_is_started_and_stopped(panel, qtbot, davis, tmp_path):
     assert said(panel).startswith("Stopped")
     assert panel.start.text() == "Go on"
     assert not open_experiment(tmp_path / "new").complete
+
+
+def test_lengths_and_options_are_chosen(panel, qtbot):
+    form = panel.form
+    assert not form.findChild(QComboBox, "option_similarity").isVisible()
+    actions = {action.text(): action for action in form.kinds.menu().actions()}
+    actions["three-object"].trigger()
+    actions["context-removal"].trigger()
+    assert form.findChild(QComboBox, "option_similarity").isVisible()
+    assert not form.findChild(QComboBox, "option_fill").isVisible()
+    form.findChild(QComboBox, "option_similarity").setCurrentText("copies")
+    for name, frames in zip(("prefix", "interjection", "suffix"), (5, 1, 2), strict=True):
+        field = form.findChild(QSpinBox, name)
+        field.selectAll()
+        qtbot.keyClicks(field, str(frames))
+    config = form.config()
+    assert config.lengths == (5, 1, 2)
+    assert config.options["three-object"] == {"similarity": "copies"}
+    assert "context-removal" not in config.options
+    other = make_config(
+        davis="x", kinds=("context-removal",), lengths=LENGTHS, options={"context-removal": {"fill": "blur"}}
+    )
+    form.show_config(other)
+    assert form.findChild(QComboBox, "option_fill").currentText() == "blur"
+    assert form.config().lengths == LENGTHS
+    assert form.config().options == other.options
+
+
+def test_the_sample_model_is_said_to_be_for_trying(panel):
+    about = panel.findChild(QLabel, "about_model")
+    panel.form.model.setCurrentIndex(panel.form.model.findData("sample"))
+    assert about.isVisible()
+    assert "official" in about.text()
+    panel.form.show_config(make_config(davis="x", model={"checkpoint": "/elsewhere/own.pt"}))
+    assert not about.isVisible()
 
 
 def test_what_cannot_be_made_is_said(panel, qtbot, tmp_path):

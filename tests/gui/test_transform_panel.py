@@ -41,7 +41,7 @@ def viewer(make_napari_viewer):
 def panel(viewer, qtbot):
     _, panel = viewer.window.add_plugin_dock_widget("napari-sam2-probe", "Transform")
     assert isinstance(panel, TransformPanel)
-    for field, length in zip(panel.lengths, SHORT, strict=True):
+    for field, length in zip(panel.lengths.fields, SHORT, strict=True):
         field.setValue(length)
     yield panel
     state_of(viewer).jobs.close()
@@ -156,11 +156,11 @@ def test_the_preview_follows_what_is_chosen_and_only_the_last(ready, qtbot):
 
 
 def test_what_cant_be_made_is_said_in_place_of_the_preview(ready, qtbot):
-    ready.lengths[0].setValue(900)
+    ready.lengths.fields[0].setValue(900)
     caption = ready.findChild(QLabel, "caption")
     qtbot.waitUntil(lambda: "choose shorter lengths" in caption.text(), timeout=20000)
     assert not ready.add.isEnabled()
-    ready.lengths[0].setValue(3)
+    ready.lengths.fields[0].setValue(3)
     wait_for_preview(ready, qtbot)
 
 

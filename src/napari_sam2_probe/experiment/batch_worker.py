@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -19,9 +19,10 @@ from napari_sam2_probe.probe.distance import FeatureOptions
 from napari_sam2_probe.runs.place import writing
 from napari_sam2_probe.tracking.config import ModelFlags
 from napari_sam2_probe.tracking.loaded import LoadedModel, ModelChoice, load_model
+from napari_sam2_probe.tracking.sharing import processor_threads
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator
+    from collections.abc import Callable, Generator
 
     from napari_sam2_probe.experiment.config import ExperimentConfig
     from napari_sam2_probe.experiment.folder import ExperimentFolder
@@ -205,16 +206,3 @@ def check_same_model(before: dict[str, Any] | None, now: dict[str, Any] | None, 
             f"{where} was begun on the device {devices[0]}, whose numbers are not those of {devices[1]}: go on with "
             f"--device {devices[0]}, or choose a new folder."
         )
-
-
-@contextmanager
-def processor_threads(count: int) -> Iterator[None]:
-    """Let torch use so many processor threads while the block runs: their number moves float32 results."""
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

@@ -6,7 +6,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
-from napari_sam2_probe.experiment.batch_worker import BatchWorker, Computed, processor_threads
+from napari_sam2_probe.experiment.batch_worker import BatchWorker, Computed
+from napari_sam2_probe.tracking.sharing import processor_threads
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence

@@ -11,7 +11,6 @@ import numpy as np
 from napari_sam2_probe.figures.series import Series, with_looks
 from napari_sam2_probe.figures.style import DOUBLE_COLUMN, add_legend, new_axes, new_figure, publication_style
 from napari_sam2_probe.figures.timeline import (
-    FrameCursor,
     frame_axis,
     mark_frames,
     mark_handles,
@@ -183,11 +182,6 @@ def draw_features(
         row[0].set_ylabel(f"Position {position}")
     for axes, title in zip(grid[0], FEATURES.values(), strict=True):
         axes.set_title(title)
-
-
-def add_frame_cursor(grid: NDArray[Any], frame: int) -> FrameCursor:
-    """Put a cursor for the current frame on every axes of a grid; a dock moves it and draws nothing else."""
-    return FrameCursor(grid.flat, frame)
 
 
 def make_features(

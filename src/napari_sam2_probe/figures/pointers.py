@@ -14,7 +14,6 @@ from napari_sam2_probe.figures.style import (
     new_axes,
     new_figure,
     publication_style,
-    series_colours,
 )
 
 if TYPE_CHECKING:
@@ -42,42 +41,6 @@ class PointerPath(Series):
 
     coordinates: NDArray[np.floating]
     object_present: NDArray[np.bool_] | None = None
-
-
-class PathMarkers:
-    """A ring on the current frame of each path, moved without drawing anything else again.
-
-    Attributes
-    ----------
-    rings
-        The artists, one a path. A dock that blits sets them animated.
-    """
-
-    def __init__(self, axes: Axes, paths: Sequence[PointerPath], frame: int) -> None:
-        self._paths = tuple(paths)
-        colours = series_colours([p.kind for p in paths])
-        self.rings: tuple[Line2D, ...] = tuple(
-            axes.plot(
-                [],
-                [],
-                linestyle="none",
-                marker="o",
-                markersize=8,
-                markerfacecolor="none",
-                markeredgecolor=colour,
-                markeredgewidth=1.4,
-                zorder=5,
-                label="_current",
-            )[0]
-            for colour in colours
-        )
-        self.move_to(frame)
-
-    def move_to(self, frame: int) -> None:
-        """Put each ring on `frame`; a path without a pointer there shows none. The caller redraws."""
-        for path, ring in zip(self._paths, self.rings, strict=True):
-            here = path.coordinates[frame : frame + 1]
-            ring.set_data(here[:, 0], here[:, 1])
 
 
 def draw_pointer_paths(

@@ -6,11 +6,9 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from napari_sam2_probe.figures.style import INTERJECTION_COLOUR, NEUTRAL
+from napari_sam2_probe.figures.style import INTERJECTION_COLOUR
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.lines import Line2D
@@ -20,32 +18,6 @@ if TYPE_CHECKING:
 
 Mark = Literal["absent", "prompted"]
 _SHAPES: dict[Mark, str] = {"absent": "o", "prompted": "s"}
-
-
-class FrameCursor:
-    """A vertical line at one frame on each of several axes, moved without drawing anything else again.
-
-    Attributes
-    ----------
-    lines
-        The artists, one an axes. A dock that blits sets them animated.
-    """
-
-    def __init__(self, axes: Iterable[Axes], frame: int) -> None:
-        self.lines: tuple[Line2D, ...] = tuple(
-            a.axvline(frame, color=NEUTRAL, linewidth=0.9, zorder=4, label="_cursor") for a in axes
-        )
-
-    def move_to(self, frame: int) -> None:
-        """Put every line on `frame`. The caller asks its canvas to redraw."""
-        for line in self.lines:
-            line.set_xdata([frame, frame])
-
-    def remove(self) -> None:
-        """Take the lines off their axes."""
-        for line in self.lines:
-            line.remove()
-        self.lines = ()
 
 
 def runs_of(flags: ArrayLike) -> list[tuple[int, int]]:

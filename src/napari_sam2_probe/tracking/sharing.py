@@ -1,9 +1,14 @@
-"""Sharing the machine with a window: a core left free, memory given back."""
+"""Sharing the machine with others: how many threads torch uses, and memory given back."""
 
 from __future__ import annotations
 
 import gc
 import os
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 def leave_a_core() -> int:
@@ -23,6 +28,19 @@ def use_threads(count: int) -> None:
     import torch
 
     torch.set_num_threads(count)
+
+
+@contextmanager
+def processor_threads(count: int) -> Iterator[None]:
+    """Let torch use so many processor threads while the block runs: their number moves float32 results."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def give_memory_back() -> None:

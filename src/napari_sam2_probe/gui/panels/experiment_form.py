@@ -13,21 +13,29 @@ from qtpy.QtWidgets import (
     QFileDialog,
     QFormLayout,
     QHBoxLayout,
+    QLabel,
     QLineEdit,
     QMenu,
     QPushButton,
+    QVBoxLayout,
     QWidget,
 )
 
 from napari_sam2_probe.common.sample_data import sample_data_folder
+from napari_sam2_probe.gui.panels.lengths_row import LengthsRow
+from napari_sam2_probe.gui.panels.option_form import OptionForm
 from napari_sam2_probe.gui.panels.parts import make_line, make_number
 from napari_sam2_probe.gui.panels.track_model import model_entries
-from napari_sam2_probe.transforms.registry import KINDS
+from napari_sam2_probe.tracking.checkpoints import SAMPLE, sample_checkpoint
+from napari_sam2_probe.transforms.registry import KINDS, load_kind
 
 if TYPE_CHECKING:
     from napari_sam2_probe.experiment.config import ExperimentConfig
 
 KINDS_AT_FIRST = ("clean", "interjection", "object-removal", "context-removal")
+
+_ONLY_SAMPLE = "The sample model is for trying things: take an official checkpoint for results."
+_UNTRAINED = "The sample model is untrained here: its numbers mean nothing."
 
 
 class ExperimentForm(QWidget):
@@ -51,6 +59,10 @@ class ExperimentForm(QWidget):
             menu.addAction(action)
         menu.setToolTipsVisible(True)
         self.kinds.setMenu(menu)
+        self.options = {kind: OptionForm(kind) for kind in KINDS if load_kind(kind).OPTIONS}
+        for kind, options in self.options.items():
+            options.set_options(load_kind(kind).OPTIONS)
+        self.lengths = LengthsRow(shortest=(2, 0, 0))
         self.samples = make_number("samples", 1, 100_000, 20, "Clips of each kind")
         self.seed = make_number("seed", 0, 2**31 - 1, 0, "Decides all clips")
         self.model = QComboBox(objectName="model")
@@ -58,22 +70,31 @@ class ExperimentForm(QWidget):
         for entry in model_entries():
             if entry.download is None:
                 self.model.addItem(entry.label, entry.checkpoint)
+        self._about_model = QLabel(objectName="about_model", wordWrap=True)
+        self.model.currentIndexChanged.connect(self._on_model)
         self.keep_maps = QCheckBox("Keep maps", objectName="keep_maps")
         self.keep_maps.setToolTip("Keep the mean and variance maps of all positions, about 0.65 MB a frame")
         self.folder = make_line("folder", "", "Where the experiment is, or is going to be: a new or empty folder")
-        form = QFormLayout(self)
-        form.setContentsMargins(0, 0, 0, 0)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        form = QFormLayout()
+        layout.addLayout(form)
         form.addRow("Data set", _with_browse(self.davis, "Choose the data set"))
         form.addRow("Kinds", self.kinds)
         row = QHBoxLayout()
         row.addWidget(self.samples, 1)
         row.addWidget(self.keep_maps)
         form.addRow("Clips", row)
+        form.addRow("Lengths", self.lengths)
         form.addRow("Seed", self.seed)
+        for options in self.options.values():
+            form.addRow(options)
         form.addRow("Model", self.model)
+        form.addRow(self._about_model)
         form.addRow("Folder", _with_browse(self.folder, "Choose the experiment's folder"))
         self.davis.textChanged.connect(self._on_change)
         self.folder.textChanged.connect(self._on_change)
+        self._on_model()
         self._on_change()
 
     @property
@@ -101,6 +122,8 @@ class ExperimentForm(QWidget):
             davis=self.davis.text().strip(),
             kinds=self.chosen_kinds,
             samples=self.samples.value(),
+            lengths=self.lengths.lengths,
+            options={kind: form.values() for kind, form in self.options.items() if kind in self.chosen_kinds},
             seed=self.seed.value(),
             keep_maps=self.keep_maps.isChecked(),
             model={"checkpoint": self.model.currentData()},
@@ -110,6 +133,9 @@ class ExperimentForm(QWidget):
         """Show what an experiment that is there was begun with."""
         self.davis.setText(config.davis)
         self.samples.setValue(config.samples)
+        self.lengths.set_lengths(config.lengths)
+        for kind, options in self.options.items():
+            options.set_values(config.options.get(kind, {}))
         self.seed.setValue(config.seed)
         self.keep_maps.setChecked(config.keep_maps)
         for action in self.kinds.menu().actions():
@@ -121,11 +147,20 @@ class ExperimentForm(QWidget):
 
     def allow_changes(self, allowed: bool) -> None:
         """Let all but the folder be changed, or not: an experiment that is there keeps what it was begun with."""
-        for field in (self.davis, self.kinds, self.samples, self.seed, self.model, self.keep_maps):
+        fields = (self.davis, self.kinds, self.samples, self.lengths, self.seed, self.model, self.keep_maps)
+        for field in (*fields, *self.options.values()):
             field.setEnabled(allowed)
+
+    def _on_model(self, *_: object) -> None:
+        is_sample = self.model.currentData() == SAMPLE
+        untrained = is_sample and not sample_checkpoint().trained
+        self._about_model.setText(_UNTRAINED if untrained else _ONLY_SAMPLE)
+        self._about_model.setVisible(is_sample)
 
     def _on_change(self, *_: object) -> None:
         kinds = self.chosen_kinds
+        for kind, options in self.options.items():
+            options.setVisible(kind in kinds)
         self.kinds.setText(", ".join(kinds) if len(kinds) < 3 else f"{kinds[0]} and {len(kinds) - 1} more")
         self.changed.emit()
 

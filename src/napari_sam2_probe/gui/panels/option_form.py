@@ -17,12 +17,19 @@ if TYPE_CHECKING:
 
 
 class OptionForm(QWidget):
-    """One field for each option; made anew for another kind."""
+    """One field for each option; made anew for another kind.
+
+    Parameters
+    ----------
+    subject
+        Whose options they are, where the form stands among others; put before their names.
+    """
 
     changed = Signal()
 
-    def __init__(self) -> None:
-        super().__init__(objectName="options")
+    def __init__(self, subject: str = "") -> None:
+        super().__init__(objectName=f"{subject.replace('-', '_')}_options" if subject else "options")
+        self._subject = subject
         self._form = QFormLayout(self)
         self._form.setContentsMargins(0, 0, 0, 0)
         self._fields: dict[str, QComboBox | QSpinBox | QDoubleSpinBox] = {}
@@ -33,7 +40,8 @@ class OptionForm(QWidget):
             self._form.removeRow(0)
         self._fields = {name: self._field(name, option) for name, option in declared.items()}
         for name, field in self._fields.items():
-            self._form.addRow(name.replace("_", " ").capitalize(), field)
+            label = f"{self._subject}: {name}" if self._subject else name
+            self._form.addRow(label.replace("_", " ").replace("-", " ").capitalize(), field)
         self.setVisible(bool(self._fields))
 
     def values(self) -> dict[str, OptionValue]:
@@ -42,6 +50,15 @@ class OptionForm(QWidget):
             name: field.currentText() if isinstance(field, QComboBox) else field.value()
             for name, field in self._fields.items()
         }
+
+    def set_values(self, values: Mapping[str, OptionValue]) -> None:
+        """Choose these values of options that are offered."""
+        for name, value in values.items():
+            field = self._fields[name]
+            if isinstance(field, QComboBox):
+                field.setCurrentText(str(value))
+            else:
+                field.setValue(value)
 
     def _field(self, name: str, option: Option) -> QComboBox | QSpinBox | QDoubleSpinBox:
         if isinstance(option, Choice):

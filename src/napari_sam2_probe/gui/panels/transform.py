@@ -12,7 +12,6 @@ from qtpy.QtWidgets import (
     QFormLayout,
     QHBoxLayout,
     QLabel,
-    QSpinBox,
     QVBoxLayout,
 )
 
@@ -31,12 +30,12 @@ from napari_sam2_probe.gui.clip_preview import ClipPreview
 from napari_sam2_probe.gui.closing import when_closed
 from napari_sam2_probe.gui.jobs import JobState
 from napari_sam2_probe.gui.panels.job_row import JobRow
+from napari_sam2_probe.gui.panels.lengths_row import LengthsRow
 from napari_sam2_probe.gui.panels.option_form import OptionForm
 from napari_sam2_probe.gui.panels.panel import Panel
 from napari_sam2_probe.gui.panels.parts import make_button, make_combo, make_number
 from napari_sam2_probe.gui.videos import watch_videos
 from napari_sam2_probe.transforms.plan import Order
-from napari_sam2_probe.transforms.recipe import DEFAULT_LENGTHS
 from napari_sam2_probe.transforms.registry import KINDS, load_kind
 from napari_sam2_probe.transforms.workers import default_workers
 from napari_sam2_probe.video import Sequence
@@ -80,13 +79,12 @@ class TransformPanel(Panel):
         """What is chosen; None while there is no object to choose."""
         if self.object.currentData() is None:
             return None
-        prefix, interjection, suffix = (field.value() for field in self.lengths)
         return Wish(
             sequence=self._sequence,
             obj_id=self.object.currentData(),
             kind=self.kind.currentData(),
             distractor=self.distractor.currentData(),
-            lengths=(prefix, interjection, suffix),
+            lengths=self.lengths.lengths,
             seed=self.seed.value(),
             options=self.options.values(),
         )
@@ -104,16 +102,7 @@ class TransformPanel(Panel):
             self.kind.setItemData(self.kind.count() - 1, what[0].upper() + what[1:], _TOOLTIP)
         self.object = make_combo("object", "The object of interest")
         self.distractor = make_combo("distractor", "The sequence that foreign footage comes from")
-        self.lengths = []
-        row = QHBoxLayout()
-        for name, length, low in zip(("prefix", "interjection", "suffix"), DEFAULT_LENGTHS, (1, 0, 0), strict=True):
-            field = make_number(name, low, 999, length, f"Frames of the {name}")
-            # Three of them beside one another have no room for buttons; the arrow keys and the wheel do the same.
-            field.setButtonSymbols(QSpinBox.ButtonSymbols.NoButtons)
-            # napari's style sheet has a minimum of its own, which only another one overrules.
-            field.setStyleSheet("QSpinBox { min-width: 40px; }")
-            self.lengths.append(field)
-            row.addWidget(field)
+        self.lengths = LengthsRow()
         self.seed = make_number("seed", 0, 2**31 - 1, 0, "Decides the window and everything that is drawn")
         self.options = OptionForm()
         form = QFormLayout()
@@ -121,7 +110,7 @@ class TransformPanel(Panel):
             ("Kind", self.kind),
             ("Object", self.object),
             ("Distractor", self.distractor),
-            ("Lengths", row),
+            ("Lengths", self.lengths),
             ("Seed", self.seed),
         ):
             form.addRow(label, field)
@@ -150,8 +139,8 @@ class TransformPanel(Panel):
         self.kind.currentIndexChanged.connect(self._offer_options)
         for combo in (self.object, self.distractor):
             combo.currentIndexChanged.connect(self._change)
-        for field in (*self.lengths, self.seed):
-            field.valueChanged.connect(self._change)
+        self.seed.valueChanged.connect(self._change)
+        self.lengths.changed.connect(self._change)
         self.options.changed.connect(self._change)
         self.add.clicked.connect(self._add)
         self.generate.clicked.connect(self._generate)
