@@ -431,3 +431,29 @@ def test_everything_has_a_tooltip_and_a_place(desk):
         assert widget.isVisible()
         right = widget.mapTo(desk.panel, QPoint(widget.width(), 0)).x()
         assert right <= desk.panel.width()
+
+
+def test_a_plane_of_a_stack_over_time_is_tracked(desk):
+    data = np.random.default_rng(7).integers(0, 255, (T, 3, H, W), np.uint8)
+    stack = desk.viewer.add_image(data, name="stack", axis_labels=("t", "z", "y", "x"))
+    desk.viewer.dims.set_current_step(1, 1)
+    chooser = desk.child(QComboBox, "video")
+    index = chooser.findText("stack")
+    chooser.setCurrentIndex(index)
+    chooser.activated.emit(index)
+    assert "z 1" in errors()[0]
+    video = desk.controller.video.layer
+    assert chooser.currentText() == video.name == "stack (z 1)"
+    desk.press("points")
+    # The slider that was the stack's z is the time of the plane.
+    desk.viewer.dims.set_current_step(1, 4)
+    desk.click_canvas(video, (4, 12, 20))
+    desk.settle()
+    assert list(desk.controller.prompts.states) == [(4, 1)]
+    desk.press("forward")
+    desk.until(lambda: desk.controller.phase is Phase.IDLE)
+    run = state_of(desk.viewer).runs[0].open()
+    assert run.tracked[0].tolist() == [frame_idx >= 4 for frame_idx in range(T)]
+    desk.viewer.layers.remove(stack)
+    assert desk.viewer.dims.ndim == 3
+    assert desk.masks().data[4].any()

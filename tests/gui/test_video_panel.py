@@ -197,13 +197,39 @@ def test_a_layer_is_worked_on_when_it_is_chosen(panel, viewer, qtbot):
     assert state_of(viewer).video.layer is first
 
 
-def test_a_layer_of_more_axes_is_refused_in_a_sentence(panel, viewer, qtbot, monkeypatch):
+def test_of_a_layer_of_more_axes_one_time_series_is_worked_on(panel, viewer, qtbot, monkeypatch):
+    said = []
+    monkeypatch.setattr("napari.utils.notifications.show_info", said.append)
+    data = np.random.default_rng(0).integers(0, 255, (4, 3, 8, 9), np.uint8)
+    stack = viewer.add_image(data, name="stack", axis_labels=("t", "z", "y", "x"))
+    viewer.dims.set_current_step(1, 2)
+    choose(panel, 0)
+    qtbot.waitUntil(lambda: state_of(viewer).video is not None)
+    video = state_of(viewer).video
+    assert video.layer.name == "stack (z 2)"
+    np.testing.assert_array_equal(video.source.read(3)[..., 0], data[3, 2])
+    assert panel.layer.currentText() == "stack (z 2)"
+    assert not stack.visible
+    assert "z 2" in said[0]
+    assert "remove the hidden layer" in said[0]
+    # The same again is the same layer; another place is another one.
+    choose(panel, 0)
+    qtbot.waitUntil(lambda: len(said) == 2)
+    assert len(viewer.layers) == 2
+    viewer.dims.set_current_step(1, 0)
+    choose(panel, 0)
+    qtbot.waitUntil(lambda: state_of(viewer).video.layer.name == "stack (z 0)")
+    viewer.layers.remove(stack)
+    assert viewer.dims.ndim == 3
+
+
+def test_a_single_picture_is_refused_in_a_sentence(panel, viewer, qtbot, monkeypatch):
     said = []
     monkeypatch.setattr("napari.utils.notifications.show_error", said.append)
-    viewer.add_image(np.zeros((2, 3, 8, 9), np.uint8), name="stack")
+    viewer.add_image(np.zeros((8, 9), np.uint8), name="picture")
     choose(panel, 0)
     qtbot.waitUntil(lambda: bool(said))
-    assert "has 4 axes" in said[0]
+    assert "single picture" in said[0]
     assert state_of(viewer).video is None
     assert panel.layer.currentIndex() == -1
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from napari_sam2_probe.gui.layers import map_contrast, map_layer, recorded_maps
 from napari_sam2_probe.gui.run_layers import layers_of_run, run_content
+from napari_sam2_probe.gui.time_series import axes_to_world
 from napari_sam2_probe.probe.positions import BY_KEY
 from napari_sam2_probe.runs.run import STATISTICS, Statistic
 
@@ -145,15 +146,7 @@ def add_map_layer(viewer: napari.Viewer, entry: RunEntry, data: LayerData, video
 
 def video_to_world(video: Layer) -> NDArray[np.float64]:
     """Return the (4, 4) matrix that takes (time, y, x) of a video layer to the world."""
-    origin = np.zeros(video.ndim)
-    start = np.asarray(video.data_to_world(origin))[-3:]
-    matrix = np.eye(4)
-    matrix[:3, 3] = start
-    for axis in range(3):
-        step = origin.copy()
-        step[video.ndim - 3 + axis] = 1
-        matrix[:3, axis] = np.asarray(video.data_to_world(step))[-3:] - start
-    return matrix
+    return axes_to_world(video, range(video.ndim - 3, video.ndim))
 
 
 def grid_arrangement(shown: Sequence[MapOf | str | None]) -> tuple[list[int], tuple[int, int]]:

@@ -12,6 +12,7 @@ from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.gui.layers import AXIS_LABELS, MASK_OPACITY, METADATA_KEY, object_colormap
 from napari_sam2_probe.gui.lazy import TrueMaskStack, VideoStack
 from napari_sam2_probe.gui.state import VideoEntry, state_of
+from napari_sam2_probe.gui.time_series import take_time_series
 from napari_sam2_probe.video import ArraySource, FolderSource, Sequence, find_annotations, open_video
 
 if TYPE_CHECKING:
@@ -136,9 +137,20 @@ def _adopter(viewer: napari.Viewer) -> Callable[..., None]:
 
 
 def is_video_layer(layer: Layer) -> bool:
-    """Whether a layer can be worked on as a video: an image over time, and none of our maps."""
+    """Whether a layer can be worked on as a video, or a part of it: an image over time, and none of our maps."""
     about = layer.metadata.get(METADATA_KEY, {})
-    return layer._type_string == "image" and layer.ndim == 3 and about.get("content", VIDEO) == VIDEO
+    return layer._type_string == "image" and layer.ndim >= 3 and about.get("content", VIDEO) == VIDEO
+
+
+def layer_to_work_on(viewer: napari.Viewer, layer: Image) -> Image:
+    """Return the layer itself, or where it has more axes than a video, one time series of it (see `time_series`)."""
+    if layer._type_string != "image" or layer.ndim <= 3:
+        return layer
+    from napari.utils.notifications import show_info
+
+    taken, told = take_time_series(viewer, layer)
+    show_info(told)
+    return taken
 
 
 def video_from_layer(layer: Image) -> VideoEntry:
@@ -164,7 +176,7 @@ def video_from_layer(layer: Image) -> VideoEntry:
     if layer._type_string != "image":
         raise InputError(f"The layer {layer.name!r} holds {layer._type_string}, not images: choose an image layer.")
     if layer.ndim != 3:
-        more = "take out one time series of it first" if layer.ndim > 3 else "it is a single picture"
+        more = "choose it in the Video panel" if layer.ndim > 3 else "it is a single picture"
         raise InputError(
             f"The layer {layer.name!r} has {layer.ndim} axes, and a video has time, y and x (and colour): {more}."
         )

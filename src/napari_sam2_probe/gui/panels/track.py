@@ -32,7 +32,7 @@ from napari_sam2_probe.gui.panels.track_scores import ScoreStrip
 from napari_sam2_probe.gui.state import state_of
 from napari_sam2_probe.gui.time_axis import show_frame, shown_frame
 from napari_sam2_probe.gui.tracking.controller import Phase, TrackController
-from napari_sam2_probe.gui.videos import is_video_layer, use_video, video_from_layer, watch_videos
+from napari_sam2_probe.gui.videos import is_video_layer, layer_to_work_on, use_video, video_from_layer, watch_videos
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -191,7 +191,7 @@ class TrackPanel(QWidget):
         if layer is None or (self.controller.video is not None and layer is self.controller.video.layer):
             return
         try:
-            use_video(self._viewer, video_from_layer(layer))
+            use_video(self._viewer, video_from_layer(layer_to_work_on(self._viewer, layer)))
         except ProbeError as error:
             _warn(str(error))
             self._fill_layers()

@@ -22,7 +22,15 @@ from napari_sam2_probe.gui.background import Background
 from napari_sam2_probe.gui.layers import METADATA_KEY
 from napari_sam2_probe.gui.panels.panel import Panel
 from napari_sam2_probe.gui.sequence_list import SequenceList
-from napari_sam2_probe.gui.videos import VIDEO, add_video, read_video, use_video, video_from_layer, watch_videos
+from napari_sam2_probe.gui.videos import (
+    VIDEO,
+    add_video,
+    layer_to_work_on,
+    read_video,
+    use_video,
+    video_from_layer,
+    watch_videos,
+)
 from napari_sam2_probe.video import DavisDataset
 from napari_sam2_probe.video.file import VIDEO_SUFFIXES
 from napari_sam2_probe.video.layout import list_splits
@@ -173,6 +181,7 @@ class VideoPanel(Panel):
         layer = self.layer.itemData(index)
         if layer is None or layer not in self.viewer.layers:
             return
+        layer = layer_to_work_on(self.viewer, layer)
         self._show_worked_on()
         self.background.submit("layer", lambda: video_from_layer(layer), self._on_layer_read)
 
