@@ -27,6 +27,14 @@ def test_pixels_and_data_of_an_area_are_inverse(left, top, width, height, x, y):
     assert area.to_pixels(7.0, 0.5) == pytest.approx((left + width, top + height))
 
 
+@given(st.floats(1e-6, 1e6), st.floats(1e-6, 1e6))
+def test_an_area_may_be_logarithmic(x, y):
+    area = PlotArea(10, 20, 300, 200, (1e-2, 1e4), (1e-3, 1e3), xlog=True, ylog=True)
+    assert area.to_data(*area.to_pixels(x, y)) == pytest.approx((x, y), rel=1e-9)
+    assert area.to_pixels(10, 1) == pytest.approx((160, 120))
+    assert np.isnan(area.to_pixels(10, 0)[1])
+
+
 def luminance(colour: str) -> float:
     from matplotlib.colors import to_rgb
 
@@ -42,13 +50,14 @@ def test_every_series_is_seen_on_the_background(theme):
     assert readable("#ffffff", DARK.background) == "#ffffff"
 
 
+@pytest.mark.parametrize("scale", ["linear", "log"])
 @pytest.mark.parametrize("ratio", [1.0, 2.0])
-def test_areas_lie_where_the_axes_are_drawn(ratio):
+def test_areas_lie_where_the_axes_are_drawn(ratio, scale):
     def make(width, height):
         figure = new_figure(width, height)
         axes = new_axes(figure)[0, 0]
         axes.plot([4], [30], linestyle="none", marker="s", markersize=8, color="#ff0000")
-        axes.set(xlim=(0, 10), ylim=(20, 50))
+        axes.set(xlim=(1, 10), ylim=(20, 50), xscale=scale, yscale=scale)
         return figure
 
     drawn = draw_plot(make, (300, 200), ratio, DARK)

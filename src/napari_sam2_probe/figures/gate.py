@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_sam2_probe.figures.dots import DotPanel, draw_dots
+from napari_sam2_probe.figures.log_axis import number_log_axis
 from napari_sam2_probe.figures.separability import ABSENT_COLOUR, PRESENT_COLOUR
 from napari_sam2_probe.figures.style import DOUBLE_COLUMN, add_legend, new_axes, new_figure, publication_style
 from napari_sam2_probe.figures.timeline import say_no_values
-from napari_sam2_probe.figures.trends import plain_log_numbers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -95,7 +95,7 @@ def draw_clouds(axes: Axes, clouds: Sequence[Cloud], *, axis: str) -> None:
     axes.set_yticks(np.arange(len(clouds)), [cloud.row for cloud in clouds])
     axes.tick_params(axis="y", length=0)
     axes.set_xlabel(axis)
-    plain_log_numbers(axes.xaxis, low, high)
+    number_log_axis(axes.xaxis, low, high)
 
 
 def make_gate(panels: Sequence[GatePanel], *, axis: str, width: float = DOUBLE_COLUMN) -> Figure:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_sam2_probe.figures.log_axis import number_log_axis
 from napari_sam2_probe.figures.pictures import inch_grid
 from napari_sam2_probe.figures.style import DOUBLE_COLUMN, add_legend, new_figure, publication_style
 from napari_sam2_probe.figures.timeline import frame_axis, say_no_values
-from napari_sam2_probe.figures.trends import plain_log_numbers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -123,7 +123,7 @@ def draw_distribution(axes: Axes, distribution: Distribution) -> list[PathCollec
         low, high = np.quantile(finite, [0.001, 0.999]) if finite.size > 1000 else (finite.min(), finite.max())
         margin = (high / low) ** 0.05 if high > low else 1.5
         axes.set_ylim(low / margin, high * margin)
-        plain_log_numbers(axes.yaxis, *axes.get_ylim())
+        number_log_axis(axes.yaxis, *axes.get_ylim())
     else:
         _limit(axes, finite)
     low, high = axes.get_ylim()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_sam2_probe.figures.features import FEATURES, LONG_WINDOW
+from napari_sam2_probe.figures.log_axis import number_log_axis
 from napari_sam2_probe.figures.pictures import inch_grid
 from napari_sam2_probe.figures.series import Series, with_looks
 from napari_sam2_probe.figures.style import DOUBLE_COLUMN, NEUTRAL, add_legend, new_axes, new_figure, publication_style
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
     from matplotlib.axes import Axes
-    from matplotlib.axis import Axis
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
     from numpy.typing import NDArray
@@ -262,7 +262,7 @@ def _scale(axes: Axes, trends: Sequence[Trend], top: float, *, logarithmic: bool
         return
     if logarithmic and (centres[np.isfinite(centres)] > 0).any():
         axes.set_yscale("log", nonpositive="mask")
-        plain_log_numbers(axes.yaxis, *axes.get_ylim())
+        number_log_axis(axes.yaxis, *axes.get_ylim())
         return
     axes.yaxis.set_major_locator(MaxNLocator(nbins=4))
     axes.ticklabel_format(axis="y", scilimits=(-3, 5), useMathText=True)
@@ -283,14 +283,3 @@ def _scale(axes: Axes, trends: Sequence[Trend], top: float, *, logarithmic: bool
                 label=_BEYOND,
                 zorder=4,
             )
-
-
-def plain_log_numbers(axis: Axis, low: float, high: float) -> None:
-    """Put few numbers on a logarithmic axis between `low` and `high`, plain ones where they are handy."""
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
-
-    subs = (1.0,) if high / low > 100 else (1.0, 3.0) if high / low > 20 else (1.0, 2.0, 5.0)
-    axis.set_major_locator(LogLocator(subs=subs, numticks=6))
-    if low >= 1e-3 and high < 1e5:
-        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axis.set_minor_formatter(NullFormatter())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -80,7 +79,7 @@ class FramePoints:
     Attributes
     ----------
     x, y
-        (N,) logarithms to base 10.
+        (N,) above 0.
     absent
         (N,) bool: the object is not in the frame.
     clips, frames
@@ -141,10 +140,10 @@ def frame_points(shown: ExperimentShown, kind: str, position: str, names: tuple[
     rows = table[(table["kind"] == kind) & (table["position"] == position)]
     values = rows[list(names)].to_numpy(dtype=np.float64)
     keep = (np.isfinite(values) & (values > 0)).all(axis=1)
-    rows, logarithms = rows[keep], np.log10(values[keep])
+    rows, values = rows[keep], values[keep]
     return FramePoints(
-        logarithms[:, 0],
-        logarithms[:, 1],
+        values[:, 0],
+        values[:, 1],
         ~rows["object_present"].to_numpy(dtype=np.bool_),
         rows["clip"].to_numpy(dtype=np.str_),
         rows["frame"].to_numpy(dtype=np.int64),
@@ -153,7 +152,8 @@ def frame_points(shown: ExperimentShown, kind: str, position: str, names: tuple[
 
 
 def points_figure(width: float, height: float, points: FramePoints) -> Figure:
-    """Make the figure of one point a frame, `width` x `height` inches; linear axes that are labelled as powers."""
+    """Make the figure of one point a frame, `width` x `height` inches."""
+    from napari_sam2_probe.figures.log_axis import number_log_axis
     from napari_sam2_probe.figures.style import NEUTRAL, add_legend, new_axes, new_figure
 
     figure = new_figure(width, height)
@@ -163,37 +163,16 @@ def points_figure(width: float, height: float, points: FramePoints) -> Figure:
         if chosen.any():
             x, y = points.x[chosen], points.y[chosen]
             axes.plot(x, y, linestyle="none", marker="o", markersize=2.5, color=colour, alpha=0.6, label=label)
-    for axis, logarithms in ((axes.xaxis, points.x), (axes.yaxis, points.y)):
-        ticks = _round_values(logarithms)
-        axis.set_ticks(np.log10(ticks), [_power(value) for value in ticks])
+    if len(points.x):
+        axes.set_xscale("log")
+        axes.set_yscale("log")
+        for axis, values in ((axes.xaxis, points.x), (axes.yaxis, points.y)):
+            number_log_axis(axis, float(values.min()), float(values.max()))
     axes.set_xlabel(points.titles[0])
     axes.set_ylabel(points.titles[1])
     if len(points.x):
         add_legend(figure, axes.get_legend_handles_labels()[0], loc="outside upper center")
     return figure
-
-
-def _round_values(logarithms: NDArray[np.float64], most: int = 6) -> list[float]:
-    """Return round values, at most so many if decades allow, within the range of values given by their log10."""
-    if not logarithms.size:
-        return []
-    low, high = float(logarithms.min()), float(logarithms.max())
-    decades = range(math.floor(low), math.ceil(high) + 1)
-    for leading in ((1, 2, 5), (1, 3), (1,)):
-        values = [digit * 10.0**decade for decade in decades for digit in leading]
-        inside = [value for value in values if low <= math.log10(value) <= high]
-        if len(inside) <= most:
-            break
-    return inside if len(inside) > 1 else sorted({float(f"{10**value:.2g}") for value in (low, high)})
-
-
-def _power(value: float) -> str:
-    """Write a round value, a large or small one as a power of ten."""
-    if 0.001 <= value < 10_000:
-        return f"{value:g}"
-    decade = math.floor(math.log10(value) + 1e-9)
-    digit = f"{value / 10.0**decade:.2g}"
-    return f"$10^{{{decade}}}$" if digit == "1" else f"${digit}\\times10^{{{decade}}}$"
 
 
 def clip_of_experiment(folder: Path | str, kind: str, clip: str) -> list[LayerData]:

@@ -6,6 +6,7 @@ slider, a line or a ring, is painted by Qt over the picture, and moving it draws
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -62,7 +63,9 @@ class PlotArea:
     left, top, width, height
         The area inside the axes.
     xlim, ylim
-        The data at its edges; of linear axes only.
+        The data at its edges.
+    xlog, ylog
+        Whether an axis is logarithmic.
     """
 
     left: float
@@ -71,6 +74,8 @@ class PlotArea:
     height: float
     xlim: tuple[float, float]
     ylim: tuple[float, float]
+    xlog: bool = False
+    ylog: bool = False
 
     def contains(self, x: float, y: float) -> bool:
         """Say whether a pixel lies inside."""
@@ -79,12 +84,11 @@ class PlotArea:
     def to_data(self, x: float, y: float) -> tuple[float, float]:
         """Return the data coordinates of a pixel, inside the area or not."""
         along, down = (x - self.left) / self.width, (y - self.top) / self.height
-        return _between(*self.xlim, along), _between(*self.ylim, 1 - down)
+        return _between(*self.xlim, along, self.xlog), _between(*self.ylim, 1 - down, self.ylog)
 
     def to_pixels(self, x: float, y: float) -> tuple[float, float]:
-        """Return the pixel of data coordinates."""
-        along = (x - self.xlim[0]) / (self.xlim[1] - self.xlim[0])
-        up = (y - self.ylim[0]) / (self.ylim[1] - self.ylim[0])
+        """Return the pixel of data coordinates; NaN for what a logarithmic axis has no place for."""
+        along, up = _share(*self.xlim, x, self.xlog), _share(*self.ylim, y, self.ylog)
         return self.left + along * self.width, self.top + (1 - up) * self.height
 
 
@@ -374,11 +378,19 @@ def _theme_style(theme: PlotTheme) -> Any:
 def _area(axes: Axes, pixel_ratio: float, tall: float) -> PlotArea:
     box = axes.get_window_extent()
     left, width, height = (float(v) / pixel_ratio for v in (box.x0, box.width, box.height))
-    return PlotArea(left, tall - float(box.y1) / pixel_ratio, width, height, axes.get_xlim(), axes.get_ylim())
+    top = tall - float(box.y1) / pixel_ratio
+    xlog, ylog = (scale == "log" for scale in (axes.get_xscale(), axes.get_yscale()))
+    return PlotArea(left, top, width, height, axes.get_xlim(), axes.get_ylim(), xlog, ylog)
 
 
-def _between(low: float, high: float, share: float) -> float:
-    return low + share * (high - low)
+def _between(low: float, high: float, share: float, log: bool) -> float:
+    return float(low * (high / low) ** share) if log else low + share * (high - low)
+
+
+def _share(low: float, high: float, value: float, log: bool) -> float:
+    if not log:
+        return (value - low) / (high - low)
+    return math.log(value / low) / math.log(high / low) if value > 0 else math.nan
 
 
 def _luminance(rgb: NDArray[np.float64]) -> float:
