@@ -30,6 +30,11 @@ class Clip:
         (T,) the sequence that gave each frame its background.
     source_frame
         (T,) int64, the frame index in that sequence; by it a clip is matched with its twin.
+    intact_frames
+        (T,) bool: frames that show their source frame as it is, fitted to the clip's size and nothing else. None
+        where that is not known, as after an extra.
+    intact_masks
+        (T,) bool: masks that are those of the base's object in the source frame, all of it. None as above.
     """
 
     frames: NDArray[np.uint8]
@@ -39,6 +44,8 @@ class Clip:
     obscured_fraction: NDArray[np.float64]
     source_sequence: tuple[str, ...]
     source_frame: NDArray[np.int64]
+    intact_frames: NDArray[np.bool_] | None = None
+    intact_masks: NDArray[np.bool_] | None = None
 
     @property
     def num_frames(self) -> int:

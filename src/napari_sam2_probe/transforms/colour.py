@@ -33,5 +33,13 @@ def match_colours(footage: Footage, distractor: Distractor, base: Base) -> list[
 def _statistics(
     footage: Footage, sequence: str, frame_idx: int, object_id: int | None
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    pixels = footage.frame(sequence, frame_idx)[footage.mask(sequence, frame_idx) == object_id]
-    return pixels.mean(0), pixels.std(0)
+    if object_id is None:
+        raise ValueError("only an object has colours to be matched")
+
+    def measure() -> NDArray[np.float64]:
+        inside = footage.mask(sequence, frame_idx, keep=False) == object_id
+        pixels = footage.frame(sequence, frame_idx, keep=False)[inside]
+        return np.stack([pixels.mean(0), pixels.std(0)])
+
+    mean, deviation = footage.of_object("colours", sequence, frame_idx, object_id, measure)
+    return mean, deviation

@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 from PIL import Image, ImageFilter
 
-from napari_sam2_probe.transforms.catalogue import bounding_box
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -28,6 +26,8 @@ _EROSION_LIMIT = 0.25
 _EDGE_SIGMA = 0.7
 # How far that blur reaches, in whole pixels.
 _EDGE_REACH = 3
+# Opacity as it is, where levels of colours are replaced.
+_ALL_LEVELS = range(256)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,34 +38,50 @@ class Patch:
     ----------
     left, top
         Where its first pixel lies in the frame.
-    colour
-        RGB image of size (w, h).
-    alpha
-        Grayscale image of the same size, 255 where the cut-out is opaque.
+    image
+        RGBA image of size (w, h).
     """
 
     left: int
     top: int
-    colour: Image.Image
-    alpha: Image.Image
+    image: Image.Image
 
     @property
     def region(self) -> tuple[slice, slice]:
         """The part of the frame that it covers."""
-        width, height = self.alpha.size
+        width, height = self.image.size
         return slice(self.top, self.top + height), slice(self.left, self.left + width)
 
     @property
     def opaque(self) -> NDArray[np.bool_]:
         """(h, w) bool: pixels that show more of the cut-out than of what lies under it."""
-        return np.asarray(self.alpha) >= 128
+        return np.asarray(self.image.getchannel("A")) >= 128
 
     def lay_on(self, frame: NDArray[np.uint8]) -> None:
         """Draw the cut-out on a frame (H, W, 3), in place."""
         region = self.region
         canvas = Image.fromarray(frame[region])
-        canvas.paste(self.colour, mask=self.alpha)
+        canvas.paste(self.image, mask=self.image)
         frame[region] = np.asarray(canvas)
+
+
+@dataclass(frozen=True, slots=True)
+class _Sprite:
+    """An object as it is cut out, whatever becomes of it later.
+
+    Attributes
+    ----------
+    image
+        RGBa image, colours multiplied by the opacity: the object's box with `_EDGE_REACH` pixels around it.
+    """
+
+    image: Image.Image
+
+    @property
+    def nbytes(self) -> int:
+        """How much memory it takes."""
+        width, height = self.image.size
+        return 4 * width * height
 
 
 def cut_out(
@@ -99,10 +115,10 @@ def cut_out(
         raise ValueError("only a distractor with an object and a placement can be cut out")
     placement = distractor.placement
     source_idx = distractor.start + frame_idx
-    mask = footage.object_mask(distractor.sequence, source_idx, distractor.object_id)
-    if not mask.any():
+    pixels = footage.object_pixels(distractor.sequence, source_idx, distractor.object_id)
+    if not pixels.mask.size:
         return None
-    x0, y0, x1, y1 = bounding_box(mask)
+    x0, y0, x1, y1 = pixels.box
     scale = placement.scale
     offset_x, offset_y = placement.offset(frame_idx)
     height, width = shape
@@ -113,14 +129,13 @@ def cut_out(
     bottom = min(math.ceil(scale * y1 + offset_y) + 1, height)
     if right <= left or bottom <= top:
         return None
+    sprite = _sprite(footage, distractor.sequence, source_idx, distractor.object_id)
     margin = math.ceil(2 / scale) + _EDGE_REACH
     crop = (x0 - margin, y0 - margin, x1 + margin, y1 + margin)
-    # Scaling RGBA images weighs colours by opacity, so that nothing of the old background bleeds in.
-    colours = np.zeros((crop[3] - crop[1], crop[2] - crop[0], 4), np.uint8)
-    _put_crop(footage.frame(distractor.sequence, source_idx), crop, colours[..., :3])
-    colours[..., 3] = _soft_alpha(_padded_crop(mask, crop))
-    image = Image.fromarray(colours)
-    scaled = image.resize(
+    # Scaling colours that are weighed by opacity lets nothing of the old background bleed in.
+    source = Image.new("RGBa", (crop[2] - crop[0], crop[3] - crop[1]))
+    source.paste(sprite.image, (margin - _EDGE_REACH, margin - _EDGE_REACH))
+    scaled = source.resize(
         (right - left, bottom - top),
         Image.Resampling.HAMMING,
         box=(
@@ -129,9 +144,21 @@ def cut_out(
             (right - offset_x) / scale - crop[0],
             (bottom - offset_y) / scale - crop[1],
         ),
-    )
-    flat = scaled.convert("RGB")
-    return Patch(left, top, flat if levels is None else flat.point(levels), scaled.getchannel("A"))
+    ).convert("RGBA")
+    return Patch(left, top, scaled if levels is None else scaled.point([*levels, *_ALL_LEVELS]))
+
+
+def _sprite(footage: Footage, sequence: str, frame_idx: int, object_id: int) -> _Sprite:
+    def make() -> _Sprite:
+        pixels = footage.object_pixels(sequence, frame_idx, object_id)
+        x0, y0, x1, y1 = pixels.box
+        crop = (x0 - _EDGE_REACH, y0 - _EDGE_REACH, x1 + _EDGE_REACH, y1 + _EDGE_REACH)
+        colours = np.zeros((crop[3] - crop[1], crop[2] - crop[0], 4), np.uint8)
+        _put_crop(footage.frame(sequence, frame_idx, keep=False), crop, colours[..., :3])
+        colours[..., 3] = _soft_alpha(np.pad(pixels.mask, _EDGE_REACH))
+        return _Sprite(Image.fromarray(colours).convert("RGBa"))
+
+    return footage.of_object("sprite", sequence, frame_idx, object_id, make)
 
 
 def _soft_alpha(mask: NDArray[np.bool_]) -> NDArray[np.uint8]:
@@ -145,14 +172,6 @@ def _soft_alpha(mask: NDArray[np.bool_]) -> NDArray[np.uint8]:
         inner = mask
     image = Image.fromarray(inner.astype(np.uint8) * np.uint8(255))
     return np.asarray(image.filter(ImageFilter.GaussianBlur(_EDGE_SIGMA)))
-
-
-def _padded_crop(image: NDArray[_Pixel], box: tuple[int, int, int, int]) -> NDArray[_Pixel]:
-    """Return ``image[y0:y1, x0:x1]`` with zeros where the box leaves the image."""
-    x0, y0, x1, y1 = box
-    crop = np.zeros((y1 - y0, x1 - x0, *image.shape[2:]), image.dtype)
-    _put_crop(image, box, crop)
-    return crop
 
 
 def _put_crop(image: NDArray[_Pixel], box: tuple[int, int, int, int], crop: NDArray[_Pixel]) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.common.progress import Progress, ignore_progress
 from napari_sam2_probe.transforms.catalogue import Catalogue, SequenceEntry, measure_sequence
+from napari_sam2_probe.transforms.encoding import Encoder
 from napari_sam2_probe.transforms.footage import Footage
 from napari_sam2_probe.transforms.make import make_clip
 from napari_sam2_probe.transforms.plan import Order, draw_base, plan_recipe
@@ -137,10 +138,10 @@ def _measurer(dataset: DataSet) -> Callable[[str], SequenceEntry]:
 
 
 def _clip_maker(dataset: DataSet, catalogue: Catalogue, order: Order, store: ClipStore) -> Callable[[int], None]:
-    footage = Footage(dataset)
+    footage, encoder = Footage(dataset), Encoder(store.lossless)
 
     def make(number: int) -> None:
         recipe = plan_recipe(catalogue, footage, order, number)
-        store.write_clip(clip_name(order.kind, number), recipe, make_clip(recipe, footage))
+        store.write_clip(clip_name(order.kind, number), recipe, make_clip(recipe, footage), encoder)
 
     return make

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from typing import TYPE_CHECKING, Any, Protocol
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+import numpy as np
 
 from napari_sam2_probe.common.errors import InputError
+from napari_sam2_probe.transforms.catalogue import bounding_box
+from napari_sam2_probe.transforms.recent import Recent, Sized
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    import numpy as np
     from numpy.typing import NDArray
 
     Labels = NDArray[np.uint8] | NDArray[np.uint16]
+
+_Thing = TypeVar("_Thing", bound=Sized)
+
+DEFAULT_OBJECT_BYTES = 256 * 2**20
+"""Memory for objects without the rest of their frames: about a thousand of the size of DAVIS."""
 
 
 class FootageFrames(Protocol):
@@ -55,10 +63,39 @@ class DataSet(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class ObjectPixels:
+    """One object in one frame, without the empty rest of the frame.
+
+    Attributes
+    ----------
+    left, top
+        Where its box begins.
+    mask
+        (h, w) bool, the box of the object; (0, 0) where the frame doesn't show it.
+    """
+
+    left: int
+    top: int
+    mask: NDArray[np.bool_]
+
+    @property
+    def box(self) -> tuple[int, int, int, int]:
+        """The object's box ``x0, y0, x1, y1``, ends excluded."""
+        height, width = self.mask.shape
+        return self.left, self.top, self.left + width, self.top + height
+
+    @property
+    def nbytes(self) -> int:
+        """How much memory it takes."""
+        return self.mask.nbytes
+
+
 class Footage:
     """Frames and masks of a data set by sequence name and frame index.
 
-    Clips of one data set use the same frames again and again; decoding them is half the work.
+    Clips of one data set use the same frames again and again; decoding them is half the work. Whole frames are kept
+    for the clips that share a base, and what is cut out of frames, which is far smaller, for all clips.
 
     Parameters
     ----------
@@ -66,14 +103,17 @@ class Footage:
         Where the sequences are.
     cache_bytes
         How much memory decoded frames and masks may take; the least recently used go first.
+    object_bytes
+        How much memory may be taken by objects without the rest of their frames; the same rule.
     """
 
-    def __init__(self, dataset: DataSet, cache_bytes: int = 192 * 2**20) -> None:
+    def __init__(
+        self, dataset: DataSet, cache_bytes: int = 192 * 2**20, object_bytes: int = DEFAULT_OBJECT_BYTES
+    ) -> None:
         self.dataset = dataset
         self._sequences: dict[str, FootageSequence] = {}
-        self._cache: OrderedDict[tuple[str, str, int], NDArray[Any]] = OrderedDict()
-        self._cache_bytes = cache_bytes
-        self._used_bytes = 0
+        self._decoded: Recent[NDArray[Any]] = Recent(cache_bytes)
+        self._objects: Recent[Any] = Recent(object_bytes)
 
     def sequence(self, name: str) -> FootageSequence:
         """Return the sequence with this name; it is opened once."""
@@ -81,11 +121,14 @@ class Footage:
             self._sequences[name] = self.dataset.sequence(name)
         return self._sequences[name]
 
-    def frame(self, sequence: str, frame_idx: int) -> NDArray[np.uint8]:
-        """Return an RGB frame (H, W, 3), uint8. It belongs to the cache: don't write into it."""
-        return self._cached(("frame", sequence, frame_idx), lambda: self.sequence(sequence).frames.read(frame_idx))
+    def frame(self, sequence: str, frame_idx: int, *, keep: bool = True) -> NDArray[np.uint8]:
+        """Return an RGB frame (H, W, 3), uint8. It belongs to the cache: don't write into it.
 
-    def mask(self, sequence: str, frame_idx: int) -> Labels:
+        With `keep` false, a frame that has to be decoded is not kept, for whoever keeps what is made of it.
+        """
+        return self._read(("frame", sequence, frame_idx), lambda: self.sequence(sequence).frames.read(frame_idx), keep)
+
+    def mask(self, sequence: str, frame_idx: int, *, keep: bool = True) -> Labels:
         """Return a label image (H, W), uint8 or uint16. It belongs to the cache: don't write into it."""
 
         def read() -> Labels:
@@ -94,19 +137,42 @@ class Footage:
                 raise InputError(f"Frame {frame_idx} of {sequence} has no mask: choose a window of annotated frames.")
             return labels
 
-        return self._cached(("mask", sequence, frame_idx), read)
+        return self._read(("mask", sequence, frame_idx), read, keep)
 
     def object_mask(self, sequence: str, frame_idx: int, object_id: int) -> NDArray[np.bool_]:
         """Return the pixels (H, W) of one object, bool."""
         pixels: NDArray[np.bool_] = self.mask(sequence, frame_idx) == object_id
         return pixels
 
-    def _cached(self, key: tuple[str, str, int], read: Callable[[], NDArray[Any]]) -> NDArray[Any]:
-        if key in self._cache:
-            self._cache.move_to_end(key)
-            return self._cache[key]
-        array = self._cache[key] = read()
-        self._used_bytes += array.nbytes
-        while self._used_bytes > self._cache_bytes and len(self._cache) > 1:
-            self._used_bytes -= self._cache.popitem(last=False)[1].nbytes
-        return array
+    def object_pixels(self, sequence: str, frame_idx: int, object_id: int) -> ObjectPixels:
+        """Return one object within its box. It belongs to the cache: don't write into it."""
+
+        def find() -> ObjectPixels:
+            mask = self.mask(sequence, frame_idx, keep=False) == object_id
+            if not mask.any():
+                return ObjectPixels(0, 0, np.zeros((0, 0), np.bool_))
+            x0, y0, x1, y1 = bounding_box(mask)
+            return ObjectPixels(x0, y0, mask[y0:y1, x0:x1].copy())
+
+        return self.of_object("pixels", sequence, frame_idx, object_id, find)
+
+    def of_object(self, what: str, sequence: str, frame_idx: int, object_id: int, make: Callable[[], _Thing]) -> _Thing:
+        """Return something that depends on one object in one frame alone, and is made where it is not kept.
+
+        Parameters
+        ----------
+        what
+            What it is: the same name always stands for the same thing.
+        sequence, frame_idx, object_id
+            The object.
+        make
+            Makes it. It belongs to the cache afterwards: nobody writes into it.
+        """
+        thing: _Thing = self._objects.get((what, sequence, frame_idx, object_id), make)
+        return thing
+
+    def _read(self, key: tuple[str, str, int], read: Callable[[], NDArray[Any]], keep: bool) -> NDArray[Any]:
+        if keep:
+            return self._decoded.get(key, read)
+        kept = self._decoded.find(key)
+        return read() if kept is None else kept

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -41,6 +42,8 @@ def make_clip(recipe: Recipe, dataset: DataSet | Footage) -> Clip:
     """
     footage = dataset if isinstance(dataset, Footage) else Footage(dataset)
     clip = load_kind(recipe.kind).make(recipe, footage)
+    if recipe.then:
+        clip = replace(clip, intact_frames=None, intact_masks=None)
     for step, extra in enumerate(recipe.then):
         rng = np.random.default_rng([recipe.seed, recipe.number, EXTRA_STREAM, step])
         clip = load_extra(extra.name).apply(clip, extra.options, rng)

@@ -40,6 +40,8 @@ def base_clip(footage: Footage, recipe: Recipe) -> Clip:
         obscured_fraction=np.zeros(num_frames),
         source_sequence=(base.sequence,) * num_frames,
         source_frame=base.start + np.arange(num_frames, dtype=np.int64),
+        intact_frames=np.ones(num_frames, np.bool_),
+        intact_masks=np.ones(num_frames, np.bool_),
     )
 
 
@@ -56,6 +58,8 @@ def overlay_clip(footage: Footage, recipe: Recipe, levels: Sequence[Sequence[int
         For each distractor a table of levels for `cut_out`, or None.
     """
     clip = base_clip(footage, recipe)
+    assert clip.intact_frames is not None
+    assert clip.intact_masks is not None
     shape = (clip.masks.shape[1], clip.masks.shape[2])
     for t in range(clip.num_frames):
         mask = clip.masks[t]
@@ -65,5 +69,8 @@ def overlay_clip(footage: Footage, recipe: Recipe, levels: Sequence[Sequence[int
             if patch is not None:
                 patch.lay_on(clip.frames[t])
                 mask[patch.region][patch.opaque] = 0
-        clip.obscured_fraction[t] = 1 - np.count_nonzero(mask) / object_area
+                clip.intact_frames[t] = False
+        visible_area = np.count_nonzero(mask)
+        clip.intact_masks[t] = visible_area == object_area
+        clip.obscured_fraction[t] = 1 - visible_area / object_area
     return clip

@@ -100,7 +100,7 @@ def estimate_obscured(draw: Draw, distractors: Sequence[Distractor]) -> NDArray[
     step = max(1, draw.base_track.height // _ESTIMATE_ROWS)
     estimate = np.empty((draw.num_frames, 2))
     for t in range(draw.num_frames):
-        visible = draw.footage.object_mask(base.sequence, base.start + t, base.object_id)[::step, ::step].copy()
+        visible = draw.footage.mask(base.sequence, base.start + t)[::step, ::step] == base.object_id
         area = max(1, int(np.count_nonzero(visible)))
         for distractor in distractors:
             _hide(draw, distractor, t, step, visible)
@@ -119,14 +119,20 @@ def _hide(draw: Draw, distractor: Distractor, t: int, step: int, visible: NDArra
     placement, object_id = distractor.placement, distractor.object_id
     if placement is None or object_id is None:
         return
-    source = draw.footage.mask(distractor.sequence, distractor.start + t)
+    source_idx = distractor.start + t
+    x0, y0, x1, y1 = draw.catalogue.track(distractor.sequence, object_id).boxes[source_idx].tolist()
     x, y = placement.offset(t)
-    columns, in_x = _source_indices(visible.shape[1], step, x, placement.scale, source.shape[1])
-    rows, in_y = _source_indices(visible.shape[0], step, y, placement.scale, source.shape[0])
-    visible[in_y, in_x] &= source[rows][:, columns] != object_id
+    columns, in_x = _source_indices(visible.shape[1], step, x, placement.scale, (x0, x1))
+    rows, in_y = _source_indices(visible.shape[0], step, y, placement.scale, (y0, y1))
+    # Most boxes don't meet: then the mask needn't be read.
+    if visible[in_y, in_x].any():
+        source = draw.footage.object_pixels(distractor.sequence, source_idx, object_id)
+        visible[in_y, in_x] &= ~source.mask[rows - y0][:, columns - x0]
 
 
-def _source_indices(count: int, step: int, offset: float, scale: float, limit: int) -> tuple[NDArray[np.int64], slice]:
+def _source_indices(
+    count: int, step: int, offset: float, scale: float, limits: tuple[int, int]
+) -> tuple[NDArray[np.int64], slice]:
     source = np.floor((np.arange(count) * step + 0.5 - offset) / scale).astype(np.int64)
-    first, last = np.searchsorted(source, [0, limit])
+    first, last = np.searchsorted(source, limits)
     return source[first:last], slice(int(first), int(last))

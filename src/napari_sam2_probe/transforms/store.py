@@ -14,19 +14,17 @@ import shutil
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from PIL import Image
-
 from napari_sam2_probe import __version__
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.common.files import atomic_write_text, disk_error
 from napari_sam2_probe.transforms.recipe import clip_name, make_twin_recipe
-from napari_sam2_probe.video.masks import MASK_ENCODING, mask_image
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
     from napari_sam2_probe.transforms.clip import Clip
+    from napari_sam2_probe.transforms.encoding import Encoder
     from napari_sam2_probe.transforms.plan import Order
     from napari_sam2_probe.transforms.recipe import Recipe
 
@@ -40,10 +38,6 @@ FRAME_COLUMNS = (
     "obscured_fraction",
 )
 """Columns of ``frames.csv``, a row a frame."""
-
-# SPEC 3: every kind is encoded alike. Subsampling 0 is 4:4:4.
-_JPEG: dict[str, Any] = {"format": "JPEG", "quality": 95, "subsampling": 0}
-_PNG: dict[str, Any] = {"format": "PNG", "compress_level": 1}
 
 _RESOLUTION = "480p"
 
@@ -111,8 +105,17 @@ class ClipStore:
         """Tell whether a clip and its record are there."""
         return self._record_file(name).is_file()
 
-    def write_clip(self, name: str, recipe: Recipe, clip: Clip) -> None:
+    def write_clip(self, name: str, recipe: Recipe, clip: Clip, encoder: Encoder) -> None:
         """Write a clip; it is either whole or not there.
+
+        Parameters
+        ----------
+        name
+            The clip's name.
+        recipe, clip
+            The clip, and what it was made from.
+        encoder
+            Encodes frames as `lossless` says.
 
         Raises
         ------
@@ -124,17 +127,14 @@ class ClipStore:
         for leftover in (working, *places):
             shutil.rmtree(leftover, ignore_errors=True)
         masks, frames = working / "masks", working / "frames"
+        suffix = ".png" if self.lossless else ".jpg"
         try:
             masks.mkdir(parents=True)
             frames.mkdir()
             for t in range(clip.num_frames):
                 mask_file = masks / f"{t:05d}.png"
-                mask_image(mask_file, clip.masks[t]).save(mask_file, **MASK_ENCODING)
-                image = Image.fromarray(clip.frames[t])
-                if self.lossless:
-                    image.save(frames / f"{t:05d}.png", **_PNG)
-                else:
-                    image.save(frames / f"{t:05d}.jpg", **_JPEG)
+                mask_file.write_bytes(encoder.mask(clip, t, recipe, mask_file))
+                (frames / f"{t:05d}{suffix}").write_bytes(encoder.frame(clip, t))
             for source, place in zip((masks, frames), places, strict=True):
                 place.parent.mkdir(parents=True, exist_ok=True)
                 source.rename(place)

@@ -7,6 +7,7 @@ only 0 and 255 is the DAVIS 2016 form of one object and is read as 0 and 1 (SPEC
 from __future__ import annotations
 
 import zlib
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -128,9 +129,14 @@ def mask_image(path: Path | str, labels: NDArray[Any]) -> Image.Image:
     if highest > 255:
         image = Image.fromarray(np.ascontiguousarray(labels, dtype=np.uint16))
     else:
-        image = Image.fromarray(np.ascontiguousarray(labels, dtype=np.uint8)).convert("P")
-        image.putpalette(davis_palette().tobytes())
+        image = Image.fromarray(np.ascontiguousarray(labels, dtype=np.uint8))
+        image.putpalette(_palette_bytes())
     return image
+
+
+@cache
+def _palette_bytes() -> bytes:
+    return davis_palette().tobytes()
 
 
 def object_ids(labels: NDArray[Any]) -> list[int]:
@@ -156,7 +162,7 @@ def check_mask_size(labels: NDArray[Any], source: FrameSource, *, where: Path | 
 
 def _labels_of(image: Image.Image, path: Path) -> Labels:
     if image.mode in ("P", "L", "1"):
-        return np.array(image).astype(np.uint8)
+        return np.array(image).astype(np.uint8, copy=False)
     if image.mode == "LA":
         return np.array(image.getchannel("L"))
     if image.mode in ("RGB", "RGBA"):

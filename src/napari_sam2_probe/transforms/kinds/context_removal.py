@@ -43,6 +43,7 @@ def plan(draw: Draw) -> tuple[Distractor, ...]:
 def make(recipe: Recipe, footage: Footage) -> Clip:
     """Return the base with the context filled in the middle; the object's pixels stay as they are."""
     clip = base_clip(footage, recipe)
+    assert clip.intact_frames is not None
     for t in recipe.interjection:
         context = clip.masks[t] == 0
         frame = clip.frames[t]
@@ -58,6 +59,7 @@ def make(recipe: Recipe, footage: Footage) -> Clip:
                 source_idx = foreign.start + t - recipe.interjection.start
                 frame[context] = cover(footage.frame(foreign.sequence, source_idx), context.shape)[context]
         clip.context_present[t] = False
+        clip.intact_frames[t] = False
     return clip
 
 

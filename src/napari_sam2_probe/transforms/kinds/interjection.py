@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,7 +9,6 @@ import numpy as np
 from napari_sam2_probe.transforms.clip import Clip
 from napari_sam2_probe.transforms.draw import draw_frames
 from napari_sam2_probe.transforms.fit import cover
-from napari_sam2_probe.transforms.overlay import base_clip
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,25 +28,30 @@ def plan(draw: Draw) -> tuple[Distractor, ...]:
 
 def make(recipe: Recipe, footage: Footage) -> Clip:
     """Return prefix and suffix, which follow each other in the base, with the foreign frames between them."""
-    prefix, interjection, suffix = recipe.lengths
     (foreign,) = recipe.distractors
-    base = base_clip(footage, replace(recipe, lengths=(prefix, 0, suffix)))
-    shape = base.masks.shape[1:]
-    inserted = np.arange(foreign.start, foreign.start + interjection, dtype=np.int64)
-    frames = np.empty((recipe.num_frames, *base.frames.shape[1:]), np.uint8)
-    frames[:prefix], frames[prefix + interjection :] = base.frames[:prefix], base.frames[prefix:]
-    for t, frame_idx in zip(recipe.interjection, inserted.tolist(), strict=True):
-        frames[t] = cover(footage.frame(foreign.sequence, frame_idx), shape)
+    base = recipe.base
     own = np.ones(recipe.num_frames, np.bool_)
-    own[prefix : prefix + interjection] = False
-    obscured = np.zeros(recipe.num_frames)
-    obscured[~own] = np.nan
+    own[recipe.interjection.start : recipe.interjection.stop] = False
+    source_frame = np.empty(recipe.num_frames, np.int64)
+    source_frame[own] = base.start + np.arange(own.sum())
+    source_frame[~own] = foreign.start + np.arange(recipe.lengths[1])
+    shape = footage.frame(base.sequence, base.start).shape[:2]
+    frames = np.empty((recipe.num_frames, *shape, 3), np.uint8)
+    masks = np.zeros((recipe.num_frames, *shape), np.uint8)
+    for t, frame_idx in enumerate(source_frame.tolist()):
+        if own[t]:
+            frames[t] = footage.frame(base.sequence, frame_idx)
+            masks[t] = footage.object_mask(base.sequence, frame_idx, base.object_id)
+        else:
+            frames[t] = cover(footage.frame(foreign.sequence, frame_idx), shape)
     return Clip(
         frames=frames,
-        masks=np.insert(base.masks, [prefix] * interjection, 0, axis=0),
+        masks=masks,
         object_present=own,
         context_present=own.copy(),
-        obscured_fraction=obscured,
-        source_sequence=tuple(recipe.base.sequence if is_own else foreign.sequence for is_own in own),
-        source_frame=np.insert(base.source_frame, [prefix] * interjection, inserted),
+        obscured_fraction=np.where(own, 0.0, np.nan),
+        source_sequence=tuple(base.sequence if is_own else foreign.sequence for is_own in own),
+        source_frame=source_frame,
+        intact_frames=np.ones(recipe.num_frames, np.bool_),
+        intact_masks=own.copy(),
     )

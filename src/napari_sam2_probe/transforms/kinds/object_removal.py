@@ -70,12 +70,14 @@ def make(recipe: Recipe, footage: Footage) -> Clip:
     num_frames, height, width, _ = frames.shape
     masks = np.zeros((num_frames, height, width), np.uint8)
     present = np.ones(num_frames, np.bool_)
+    intact = np.ones(num_frames, np.bool_)
     present[recipe.interjection.start : recipe.interjection.stop] = False
     for t in np.flatnonzero(present).tolist():
         patch = cut_out(footage, pasted, t, (height, width))
         if patch is not None:
             patch.lay_on(frames[t])
             masks[t][patch.region] = patch.opaque
+            intact[t] = False
     return Clip(
         frames=frames,
         masks=masks,
@@ -84,6 +86,8 @@ def make(recipe: Recipe, footage: Footage) -> Clip:
         obscured_fraction=np.where(present, 0.0, np.nan),
         source_sequence=(base.sequence,) * num_frames,
         source_frame=base.start + np.arange(num_frames, dtype=np.int64),
+        intact_frames=intact,
+        intact_masks=np.zeros(num_frames, np.bool_),
     )
 
 

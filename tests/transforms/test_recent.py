@@ -1,0 +1,81 @@
+"""What is kept in memory while clips are made: bounded, and without any effect on what is made."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from test_dataset import hashes
+
+from napari_sam2_probe.transforms import dataset as dataset_module
+from napari_sam2_probe.transforms.dataset import make_dataset
+from napari_sam2_probe.transforms.encoding import Encoder
+from napari_sam2_probe.transforms.fit import cover
+from napari_sam2_probe.transforms.footage import Footage
+from napari_sam2_probe.transforms.make import make_clip
+from napari_sam2_probe.transforms.plan import Order, plan_recipe
+from napari_sam2_probe.transforms.recent import Recent
+from napari_sam2_probe.transforms.recipe import Extra
+from napari_sam2_probe.transforms.registry import KINDS
+
+
+@settings(max_examples=50, deadline=None)
+@given(limit=st.integers(0, 40), asked=st.lists(st.integers(0, 9), max_size=60))
+def test_memory_is_never_above_the_limit_and_things_are_always_right(limit, asked):
+    recent: Recent[np.ndarray] = Recent(limit)
+    for key in asked:
+        thing = recent.get(key, lambda key=key: np.full(3 * key, key, np.uint8))
+        assert thing.tolist() == [key] * (3 * key)
+        assert recent.used_bytes <= limit
+    assert recent.used_bytes == sum(3 * key for key in set(asked) if recent.find(key) is not None)
+
+
+def test_what_was_used_last_stays():
+    made = []
+
+    def make(key):
+        made.append(key)
+        return np.zeros(10, np.uint8)
+
+    recent: Recent[np.ndarray] = Recent(20)
+    for key in ("a", "b", "a", "c", "a", "b"):
+        recent.get(key, lambda key=key: make(key))
+    assert made == ["a", "b", "c", "b"]
+    assert recent.find("c") is None
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_files_are_the_same_with_nothing_kept(kind, tiny, catalogue, tmp_path, monkeypatch):
+    order = Order(kind, seed=5)
+    make_dataset(tiny, tmp_path / "kept", order, 3, workers=1, catalogue=catalogue)
+    monkeypatch.setattr(dataset_module, "Footage", lambda dataset: Footage(dataset, 0, 0))
+    monkeypatch.setattr(dataset_module, "Encoder", lambda lossless: Encoder(lossless, 0))
+    make_dataset(tiny, tmp_path / "fresh", order, 3, workers=1, catalogue=catalogue)
+    assert hashes(tmp_path / "kept") == hashes(tmp_path / "fresh")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_intact_frames_and_masks_are_those_of_the_source(kind, footage, catalogue):
+    for number in range(3):
+        recipe = plan_recipe(catalogue, footage, Order(kind, seed=2), number)
+        clip = make_clip(recipe, footage)
+        shape = clip.masks.shape[1:]
+        differing = 0
+        for t in range(clip.num_frames):
+            source = clip.source_sequence[t], int(clip.source_frame[t])
+            same = np.array_equal(clip.frames[t], cover(footage.frame(*source), shape))
+            assert same or not clip.intact_frames[t]
+            differing += not same
+            if clip.intact_masks[t]:
+                np.testing.assert_array_equal(clip.masks[t], footage.object_mask(*source, recipe.base.object_id))
+        assert clip.intact_frames.sum() == clip.num_frames - differing
+        # Something is left to be encoded once only, but for the three objects, which may be there all the time.
+        assert clip.intact_frames.any() or kind in ("obscuration", "three-object")
+
+
+def test_after_an_extra_nothing_is_known_to_be_intact(footage, catalogue):
+    order = Order("clean", then=(Extra("temporal-reversal", {}),))
+    clip = make_clip(plan_recipe(catalogue, footage, order, 0), footage)
+    assert clip.intact_frames is None
+    assert clip.intact_masks is None
