@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from napari_sam2_probe.common.progress import ProgressCallback
     from napari_sam2_probe.transforms.footage import DataSet
 
+# So many clips that share footage one process makes in a row: it then decodes and encodes that once.
+_NEIGHBOURS = 8
+
 
 def make_dataset(
     dataset: DataSet,
@@ -104,7 +107,7 @@ def iterate_dataset(
     what = f"making {order.kind} clips"
     done = samples - len(missing)
     yield Progress(done, samples, what, "clip")
-    with closing(map_unordered(_clip_maker, (dataset, catalogue, order, store), missing, workers)) as made:
+    with closing(map_unordered(_clip_maker, (dataset, catalogue, order, store), missing, workers, _NEIGHBOURS)) as made:
         for _ in made:
             done += 1
             yield Progress(done, samples, what, "clip")

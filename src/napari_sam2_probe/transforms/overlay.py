@@ -20,13 +20,18 @@ if TYPE_CHECKING:
 
 def base_frames(footage: Footage, base: Base, num_frames: int) -> NDArray[np.uint8]:
     """Return the base's frames (T, H, W, 3)."""
-    return np.stack([footage.frame(base.sequence, base.start + t) for t in range(num_frames)])
+    frames = np.empty((num_frames, *footage.frame(base.sequence, base.start).shape), np.uint8)
+    for t in range(num_frames):
+        frames[t] = footage.frame(base.sequence, base.start + t)
+    return frames
 
 
 def base_masks(footage: Footage, base: Base, num_frames: int) -> NDArray[np.uint8]:
     """Return the masks (T, H, W) of the base's object, 1 where it is."""
-    masks = [footage.object_mask(base.sequence, base.start + t, base.object_id) for t in range(num_frames)]
-    return np.stack(masks).view(np.uint8)
+    masks = np.empty((num_frames, *footage.mask(base.sequence, base.start).shape), np.bool_)
+    for t in range(num_frames):
+        np.equal(footage.mask(base.sequence, base.start + t), base.object_id, out=masks[t])
+    return masks.view(np.uint8)
 
 
 def base_clip(footage: Footage, recipe: Recipe) -> Clip:

@@ -15,6 +15,9 @@ from napari_sam2_probe.common.errors import ResourceError
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
 
+# So often each process takes something on, at least: else one would work alone at the end.
+_LEAST_TURNS = 4
+
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
 
@@ -28,12 +31,30 @@ def default_workers() -> int:
 
 
 def map_unordered(
-    make: Callable[..., Callable[[_Item], _Result]], arguments: tuple[Any, ...], items: Sequence[_Item], workers: int
+    make: Callable[..., Callable[[_Item], _Result]],
+    arguments: tuple[Any, ...],
+    items: Sequence[_Item],
+    workers: int,
+    most_together: int = 1,
 ) -> Generator[tuple[_Item, _Result], None, None]:
     """Call ``make(*arguments)`` once in each process, and what it returns on every item; give results as they come.
 
     With one worker, or one item, all happens in this process. An exception, ``KeyboardInterrupt`` included, and
     closing the generator let the items that are being worked on end and drop the others.
+
+    Parameters
+    ----------
+    make
+        Makes the function that works on an item; what it keeps, it keeps for all items of its process.
+    arguments
+        What `make` is called with.
+    items
+        The items, in the order in which they are begun.
+    workers
+        The largest number of processes.
+    most_together
+        How many neighbours in `items` one process takes on at once, at most: more where neighbours share what a
+        process keeps. Fewer where there are few, so that all processes have something to do.
 
     Raises
     ------
@@ -49,9 +70,11 @@ def map_unordered(
     # Fresh processes: a fork of a process with threads (a window, torch) can hang.
     pool = ProcessPoolExecutor(workers, get_context("spawn"), _start, (make, arguments))
     try:
-        futures = {pool.submit(_work, item): item for item in items}
+        together = max(1, min(most_together, len(items) // (workers * _LEAST_TURNS)))
+        groups = [items[first : first + together] for first in range(0, len(items), together)]
+        futures = {pool.submit(_work, group): group for group in groups}
         for future in as_completed(futures):
-            yield futures[future], future.result()
+            yield from zip(futures[future], future.result(), strict=True)
     except BrokenProcessPool as error:
         raise ResourceError(
             "A worker process died, most likely for lack of memory: use fewer workers, then run the command again."
@@ -71,8 +94,8 @@ def _start(make: Callable[..., Callable[[Any], Any]], arguments: tuple[Any, ...]
     _worker["work"] = make(*arguments)
 
 
-def _work(item: Any) -> Any:
-    return _worker["work"](item)
+def _work(group: Sequence[Any]) -> list[Any]:
+    return [_worker["work"](item) for item in group]
 
 
 def _exit_with_parent() -> None:
