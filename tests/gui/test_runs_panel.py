@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import platformdirs
 import pytest
-from qtpy.QtCore import Qt
+from qtpy.QtCore import Qt, QUrl
 from qtpy.QtGui import QDesktopServices
 from qtpy.QtWidgets import QFileDialog, QInputDialog, QMessageBox, QPushButton
 
@@ -156,23 +157,87 @@ def test_a_growing_run_can_be_opened_but_neither_renamed_nor_deleted(panel, view
     assert enabled == {"open", "reveal", "add_folder"}
 
 
-def test_a_folder_is_revealed(panel, runs, qtbot, monkeypatch):
+@pytest.fixture
+def said(monkeypatch):
+    """What notifications say."""
+    said = []
+    monkeypatch.setattr("napari.utils.notifications.show_error", said.append)
+    monkeypatch.setattr("napari.utils.notifications.show_info", said.append)
+    return said
+
+
+@pytest.fixture
+def opened(monkeypatch):
+    """What the file manager is asked for."""
     opened = []
-    monkeypatch.setattr(QDesktopServices, "openUrl", lambda url: opened.append(url.toLocalFile()))
+    monkeypatch.setattr(QDesktopServices, "openUrl", lambda url: opened.append(url) or True)
+    return opened
+
+
+def test_a_folder_is_revealed(panel, runs, qtbot, said, opened):
     select(panel, 1)
     press(panel, qtbot, "reveal")
-    assert opened == [str(runs["a"])]
+    assert [url.toLocalFile() for url in opened] == [str(runs["a"])]
+    assert said == []
 
 
-def test_another_folder_is_listed_in_later_sessions_too(panel, maker, qtbot, monkeypatch):
-    maker.run("elsewhere/mine")
-    folder = maker.folder / "elsewhere"
+def test_a_run_known_by_a_relative_path_is_revealed_by_its_whole_one(panel, viewer, maker, qtbot, monkeypatch, opened):
+    path = maker.run("out/80 % of #1 · ü")
+    monkeypatch.chdir(path.parent)
+    viewer.open(path.name, plugin="napari-sam2-probe")
+    qtbot.waitUntil(lambda: panel.list.count() == 4)
+    select(panel, next(row for row, text in enumerate(texts(panel)) if text.startswith("80 %")))
+    press(panel, qtbot, "reveal")
+    assert opened[0].toLocalFile() == str(path)
+    assert "%23" in opened[0].toString(QUrl.ComponentFormattingOption.FullyEncoded)
+
+
+def test_it_is_said_that_nothing_can_be_revealed(panel, runs, qtbot, monkeypatch, said):
+    monkeypatch.setattr(QDesktopServices, "openUrl", lambda _: False)
+    select(panel, 1)
+    press(panel, qtbot, "reveal")
+    assert said == [f"No file manager could be started: the run is in {runs['a']}."]
+    shutil.rmtree(runs["b"])
+    select(panel, 0)
+    press(panel, qtbot, "reveal")
+    assert said[1:] == [f"{runs['b']} is not there any more."]
+    qtbot.waitUntil(lambda: panel.list.count() == 2)
+
+
+def add_folder(panel, qtbot, monkeypatch, folder):
     monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_, **__: str(folder))
     press(panel, qtbot, "add_folder")
-    qtbot.waitUntil(lambda: panel.list.count() == 4)
+    qtbot.waitUntil(lambda: not panel.background.busy)
+
+
+def test_another_folder_is_listed_in_later_sessions_too(panel, maker, qtbot, monkeypatch, said):
+    maker.run("elsewhere/mine")
+    folder = maker.folder / "elsewhere"
+    add_folder(panel, qtbot, monkeypatch, folder)
+    assert panel.list.count() == 4
     assert run_folders()[1:] == [folder]
     add_run_folder(folder)
     assert run_folders()[1:] == [folder]
+    assert said == []
+
+
+def test_a_folder_without_runs_is_said_to_have_none(panel, maker, qtbot, monkeypatch, said):
+    folder = maker.folder / "empty"
+    folder.mkdir()
+    add_folder(panel, qtbot, monkeypatch, folder)
+    assert said == [f"{folder} holds no runs yet; they are listed here as soon as there are some."]
+    assert run_folders()[1:] == [folder]
+    add_folder(panel, qtbot, monkeypatch, "")
+    assert panel.list.count() == 3
+    assert len(said) == 1
+
+
+def test_a_list_of_folders_that_can_t_be_written_is_told(panel, own_data, maker, qtbot, monkeypatch, said):
+    (own_data / "run-folders.json").mkdir()
+    add_folder(panel, qtbot, monkeypatch, maker.folder)
+    assert len(said) == 1
+    assert str(own_data / "run-folders.json") in said[0]
+    assert panel.list.count() == 3
 
 
 def test_a_run_that_was_dropped_on_the_viewer_is_listed(panel, viewer, maker, qtbot):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import platformdirs
 
+from napari_sam2_probe.common.errors import ResourceError
 from napari_sam2_probe.common.files import atomic_write_text
 from napari_sam2_probe.gui.tracking.autosave import default_runs_folder
 
@@ -17,10 +18,23 @@ def run_folders() -> list[Path]:
 
 
 def add_run_folder(folder: Path) -> None:
-    """Look in this folder too, from now on and in later sessions."""
+    """Look in this folder too, from now on and in later sessions.
+
+    Raises
+    ------
+    ResourceError
+        If the list of folders can't be written.
+    """
     folder = folder.absolute()
-    if folder not in run_folders():
+    if folder in run_folders():
+        return
+    try:
         atomic_write_text(_file(), json.dumps([str(known) for known in [*_added(), folder]], indent=2) + "\n")
+    except OSError as error:
+        raise ResourceError(
+            f"{_file()} can't be written ({error.strerror or error}), so {folder} is not listed: make that file "
+            "writable, then add the folder again."
+        ) from error
 
 
 def _added() -> list[Path]:

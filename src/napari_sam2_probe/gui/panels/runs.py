@@ -242,14 +242,29 @@ class RunsPanel(Panel):
         self.background.submit("delete", partial(_delete_all, [run.path for run in runs]), lambda _: self.refresh())
 
     def _reveal(self) -> None:
+        from napari.utils.notifications import show_error
+
         (run,) = self._selected()
-        QDesktopServices.openUrl(QUrl.fromLocalFile(str(run.path)))
+        # A URL has no working folder to start from.
+        folder = run.path.absolute()
+        if not folder.is_dir():
+            # Qt would say that it was opened.
+            show_error(f"{folder} is not there any more.")
+            self.refresh()
+        elif not QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder))):
+            show_error(f"No file manager could be started: the run is in {folder}.")
 
     def _add_folder(self) -> None:
         folder = QFileDialog.getExistingDirectory(self, "List the runs of a folder")
         if folder:
-            add_run_folder(Path(folder))
-            self.refresh()
+            self.background.submit("add", partial(_add, Path(folder)), partial(self._on_added, folder))
+
+    def _on_added(self, folder: str, found: list[RunSummary]) -> None:
+        from napari.utils.notifications import show_info
+
+        if not found:
+            show_info(f"{folder} holds no runs yet; they are listed here as soon as there are some.")
+        self.refresh()
 
     def _on_run_finished(self, _: RunEntry) -> None:
         self.refresh()
@@ -262,6 +277,11 @@ def _describe(run: RunSummary, *, live: bool) -> str:
     about = " · ".join(part for part in (run.video, transform, run.model) if part)
     when = " · ".join(part for part in (run.started[:16].replace("T", " "), note) if part)
     return "\n".join(line for line in (run.title, about, when) if line)
+
+
+def _add(folder: Path) -> list[RunSummary]:
+    add_run_folder(folder)
+    return list_runs([folder])
 
 
 def _delete_all(paths: list[Path]) -> None:
