@@ -137,6 +137,19 @@ def test_drawing_off_screen_is_a_note():
     assert (last.topic, last.level) == ("OpenGL", "note")
 
 
+@pytest.mark.parametrize(
+    ("python", "version", "level"),
+    [((3, 11), "6.12.0", "problem"), ((3, 11), "6.11.3", "ok"), ((3, 12), "6.12.0", "ok")],
+)
+def test_a_binding_that_ends_the_process_is_a_problem(monkeypatch, python, version, level):
+    monkeypatch.setattr(doctor, "find_spec", lambda name: name in ("PySide6", "napari"))
+    monkeypatch.setattr(doctor, "_version", lambda _: version)
+    monkeypatch.setattr(sys, "version_info", (*python, 0, "final", 0))
+    first, *_ = examine_window(without_screen() | {"QT_QPA_PLATFORM": "offscreen"})
+    assert (first.topic, first.level) == ("window", level)
+    assert ("Python 3.11" in first.text, "6.12.0" in (first.advice or "")) == ((level == "problem"),) * 2
+
+
 @linux
 def test_a_driver_that_hangs_is_given_up():
     *_, last = examine_window({**without_screen(), "DISPLAY": ":0"}, timeout=0.01)

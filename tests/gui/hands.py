@@ -1,8 +1,10 @@
-"""What a person's hand does in a napari window."""
+"""What a person's hand does in a napari window, and what the eye sees there."""
 
 from __future__ import annotations
 
+import numpy as np
 from qtpy.QtCore import QPoint, Qt
+from qtpy.QtGui import QImage
 from qtpy.QtWidgets import QApplication
 
 LEFT = Qt.MouseButton.LeftButton
@@ -25,3 +27,14 @@ def click_canvas(qtbot, viewer, layer, place):
     qtbot.mouseMove(native, at)
     qtbot.mousePress(native, LEFT, pos=at)
     qtbot.mouseRelease(native, LEFT, pos=at)
+
+
+def picture_of(widget):
+    """What a widget shows, (H, W, 3) uint8."""
+    image = widget.grab().toImage().convertToFormat(QImage.Format.Format_RGB888)
+    bits = image.constBits()
+    if hasattr(bits, "setsize"):
+        # PyQt's pointer doesn't know to how much it points; PySide gives a memoryview.
+        bits.setsize(image.sizeInBytes())
+    rows = np.array(bits, np.uint8, copy=True).reshape(image.height(), image.bytesPerLine())
+    return rows[:, : 3 * image.width()].reshape(image.height(), image.width(), 3)

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from clip_runs import ABSENT, NUM_FRAMES, features_table, write_frame
+from hands import picture_of
 from PIL import Image
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtWidgets import QLabel, QPushButton
@@ -98,10 +99,10 @@ def test_moving_the_slider_moves_the_cursor_and_draws_nothing(viewer, dock, comp
     viewer.dims.set_current_step(0, 2)
 
     def columns_that_differ(frame):
-        before = grabbed(dock)
+        before = picture_of(plot(dock))
         viewer.dims.set_current_step(0, frame)
         assert not dock.background.busy
-        return np.flatnonzero((grabbed(dock) != before).any(axis=(0, 2)))
+        return np.flatnonzero((picture_of(plot(dock)) != before).any(axis=(0, 2)))
 
     differ = columns_that_differ(9)
     expected = {pixel(dock, frame, area)[0] for frame in (2, 9) for area in range(3)}
@@ -111,14 +112,6 @@ def test_moving_the_slider_moves_the_cursor_and_draws_nothing(viewer, dock, comp
     assert plot(dock).frame == 9
     assert drawn == []
     assert plot(dock).plot is picture
-
-
-def grabbed(dock) -> np.ndarray:
-    image = plot(dock).grab().toImage().convertToFormat(plot(dock).grab().toImage().Format.Format_RGB888)
-    buffer = np.frombuffer(image.constBits().asstring(image.sizeInBytes()), np.uint8)
-    return buffer.reshape(image.height(), image.bytesPerLine())[:, : 3 * image.width()].reshape(
-        image.height(), image.width(), 3
-    )
 
 
 def test_click_and_drag_move_the_slider(viewer, dock, compared, qtbot):
@@ -202,7 +195,7 @@ def test_nothing_of_the_dock_is_left_behind(viewer, clips, qtbot):
     viewer.window.remove_dock_widget(dock)
     panel.deleteLater()
     del dock, panel
-    qtbot.waitUntil(lambda: gc.collect() is not None and gone() is None, timeout=5000)
+    qtbot.waitUntil(lambda: gc.collect() is not None and gone() is None, timeout=20_000)
     # napari forgets a slot that is gone when it would call it.
     viewer.dims.events.current_step()
     assert ([len(signal) for signal in signals], len(viewer.dims.events.current_step.callbacks)) == before

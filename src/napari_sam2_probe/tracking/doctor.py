@@ -31,6 +31,8 @@ _SHOWN = ("torch", "torchvision", "sam2", "napari", "numpy", "zarr", "av", "pand
 _LITTLE_MEMORY = 4e9
 _LITTLE_DISK = 2e9
 _QT_BINDINGS = ("PyQt6", "PySide6", "PyQt5", "PySide2")
+_MISCOUNTING_PYSIDE = "6.12.0"
+"""Gives back references to None and True that it never took; from Python 3.12 on nobody counts them."""
 _OFF_SCREEN = ("offscreen", "minimal")
 _OPENGL_TIMEOUT = 60.0
 
@@ -236,7 +238,7 @@ def examine_window(environment: Mapping[str, str], timeout: float = _OPENGL_TIME
     if binding is None or not find_spec("napari"):
         yield Finding("window", "note", f"napari or a Qt binding is missing; {headless}", "pip install 'napari[pyqt6]'")
         return
-    yield Finding("window", "ok", f"napari {_version('napari')} with {binding} {_version(binding) or ''}".rstrip())
+    yield _binding(binding)
     wants = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
     if sys.platform.startswith("linux") and not any(environment.get(name) for name in wants):
         yield Finding("OpenGL", "note", f"there is no screen (DISPLAY is not set); {headless} one")
@@ -245,6 +247,15 @@ def examine_window(environment: Mapping[str, str], timeout: float = _OPENGL_TIME
         yield Finding("OpenGL", "note", "QT_QPA_PLATFORM asks Qt to draw off screen, so no window will be seen")
         return
     yield _opengl(environment, timeout)
+
+
+def _binding(name: str) -> Finding:
+    version = _version("PySide6_Essentials" if name == "PySide6" else name) or ""
+    text = f"napari {_version('napari')} with {name} {version}".rstrip()
+    if name == "PySide6" and version == _MISCOUNTING_PYSIDE and sys.version_info < (3, 12):
+        why = f"{text} ends the process after a while under Python {sys.version_info[0]}.{sys.version_info[1]}"
+        return Finding("window", "problem", why, f"pip install 'PySide6!={_MISCOUNTING_PYSIDE}', or use Python 3.12")
+    return Finding("window", "ok", text)
 
 
 def _opengl(environment: Mapping[str, str], timeout: float) -> Finding:

@@ -18,6 +18,7 @@ from qtpy.QtWidgets import (
     QScrollArea,
     QSizePolicy,
     QVBoxLayout,
+    QWidget,
 )
 
 from napari_sam2_probe.figures.features import ALL_POSITIONS, FEATURES
@@ -57,10 +58,9 @@ class FeaturesPanel(RunPanel):
         self._placing.timeout.connect(self._move_below)
         self._object = ObjectBox()
         self._object.chosen.connect(self._choose_object)
-        self._positions = _menu_of(
-            {number: f"{number}: {BY_NUMBER[number].title}" for number in ALL_POSITIONS}, SHOWN_AT_FIRST, self._draw
-        )
-        self._log = _menu_of(FEATURES, LOGARITHMIC_AT_FIRST, self._draw)
+        titles = {number: f"{number}: {BY_NUMBER[number].title}" for number in ALL_POSITIONS}
+        self._positions = _menu_of(self, titles, SHOWN_AT_FIRST, self._draw)
+        self._log = _menu_of(self, FEATURES, LOGARITHMIC_AT_FIRST, self._draw)
         positions = _menu_button("Positions", "positions", "Which positions have a row", self._positions)
         log = _menu_button("Log axis", "log", "Which features are on a logarithmic axis", self._log)
         save = QPushButton("Save…", objectName="save")
@@ -159,8 +159,9 @@ class FeaturesPanel(RunPanel):
             self.save(path if Path(path).suffix else path + suffix)
 
 
-def _menu_of(texts: dict[str, str], checked: tuple[str, ...], on_change: Callable[[], None]) -> QMenu:
-    menu = QMenu()
+def _menu_of(panel: QWidget, texts: dict[str, str], checked: tuple[str, ...], on_change: Callable[[], None]) -> QMenu:
+    # Without a parent it would outlive the panel's C++ half, and under PySide its slots would keep the Python half.
+    menu = QMenu(panel)
     for key, text in texts.items():
         action = QAction(text, menu, checkable=True, checked=key in checked)
         action.setData(key)
