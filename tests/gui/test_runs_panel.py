@@ -200,7 +200,7 @@ def test_it_is_said_that_nothing_can_be_revealed(panel, runs, qtbot, monkeypatch
     shutil.rmtree(runs["b"])
     select(panel, 0)
     press(panel, qtbot, "reveal")
-    assert said[1:] == [f"{runs['b']} is not there any more."]
+    assert said[1:] == [f"The run's folder is gone: {runs['b']}"]
     qtbot.waitUntil(lambda: panel.list.count() == 2)
 
 
@@ -225,7 +225,7 @@ def test_a_folder_without_runs_is_said_to_have_none(panel, maker, qtbot, monkeyp
     folder = maker.folder / "empty"
     folder.mkdir()
     add_folder(panel, qtbot, monkeypatch, folder)
-    assert said == [f"{folder} holds no runs yet; they are listed here as soon as there are some."]
+    assert said == [f"No runs yet in {folder}; they are listed here as soon as there are some."]
     assert run_folders()[1:] == [folder]
     add_folder(panel, qtbot, monkeypatch, "")
     assert panel.list.count() == 3

@@ -249,7 +249,7 @@ class RunsPanel(Panel):
         folder = run.path.absolute()
         if not folder.is_dir():
             # Qt would say that it was opened.
-            show_error(f"{folder} is not there any more.")
+            show_error(f"The run's folder is gone: {folder}")
             self.refresh()
         elif not QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder))):
             show_error(f"No file manager could be started: the run is in {folder}.")
@@ -263,7 +263,7 @@ class RunsPanel(Panel):
         from napari.utils.notifications import show_info
 
         if not found:
-            show_info(f"{folder} holds no runs yet; they are listed here as soon as there are some.")
+            show_info(f"No runs yet in {folder}; they are listed here as soon as there are some.")
         self.refresh()
 
     def _on_run_finished(self, _: RunEntry) -> None:
