@@ -1,8 +1,10 @@
 """How long the window stands still while a model loads, tracks and is downloaded, and while maps and files are made.
 
 A timer beats every 5 ms in the GUI thread; what is longer between two beats is a gap. Beside each longest gap stands
-how much of it the GUI thread itself computed: the rest it waited, for Python's lock or for a processor. `--stacks` also
-tells what the GUI thread did in the gaps of more than 100 ms. Needs a display:
+the most that the GUI thread itself computed in one gap, and what it did: napari adding layers, the canvas being drawn,
+Python's garbage collector. The rest of a gap it waited, for Python's lock or for a processor. The last rows are napari
+alone, in the same window: what it takes to add a layer without anything of this project. `--stacks` also tells what
+the GUI thread did in the gaps of more than 100 ms. Needs a display:
 
     tools/with_display.sh .venv/bin/python benchmarks/event_loop_gaps.py [--model tiny] [--frames 40] [--stacks]
 """
@@ -13,6 +15,7 @@ import argparse
 import collections
 import contextlib
 import functools
+import gc
 import http.server
 import os
 import sys
@@ -20,10 +23,20 @@ import tempfile
 import threading
 import time
 import traceback
+from dataclasses import dataclass, field
 from pathlib import Path
 
 BEAT_MS = 5
 LONG_S = 0.1
+
+
+@dataclass
+class Gap:
+    """Seconds between two beats: by the clock, of the GUI thread's computing, and what it computed."""
+
+    wall: float
+    computed: float
+    parts: dict[str, float] = field(default_factory=dict)
 
 
 class Beats:
@@ -32,21 +45,23 @@ class Beats:
     def __init__(self, stacks: bool) -> None:
         from qtpy.QtCore import Qt, QTimer
 
-        self.gaps: dict[str, list[tuple[float, float]]] = {}
+        self.gaps: dict[str, list[Gap]] = {}
         self.stacks: dict[str, collections.Counter] = collections.defaultdict(collections.Counter)
         self._phase = ""
         self._last = self._computed = 0.0
+        self._parts: dict[str, float] = {}
         self._timer = QTimer(timerType=Qt.TimerType.PreciseTimer, interval=BEAT_MS)
         self._timer.timeout.connect(self._beat)
         self._gui = threading.get_ident()
         self._over = threading.Event()
+        self._tell_parts()
         if stacks:
             threading.Thread(target=self._watch, daemon=True).start()
 
     def begin(self, phase: str) -> None:
         self._phase = phase
         self.gaps[phase] = []
-        self._last, self._computed = time.perf_counter(), time.thread_time()
+        self._last, self._computed, self._parts = time.perf_counter(), time.thread_time(), {}
         self._timer.start()
 
     def end(self) -> None:
@@ -59,8 +74,34 @@ class Beats:
 
     def _beat(self) -> None:
         now, computed = time.perf_counter(), time.thread_time()
-        self.gaps[self._phase].append((now - self._last, computed - self._computed))
-        self._last, self._computed = now, computed
+        self.gaps[self._phase].append(Gap(now - self._last, computed - self._computed, self._parts))
+        self._last, self._computed, self._parts = now, computed, {}
+
+    def _tell_parts(self) -> None:
+        from napari.components import LayerList
+        from vispy.scene import SceneCanvas
+
+        LayerList.insert = self._timed("layers", LayerList.insert)
+        SceneCanvas.on_draw = self._timed("drawing", SceneCanvas.on_draw)
+        gc.callbacks.append(self._on_search)
+
+    def _timed(self, part: str, call):
+        @functools.wraps(call)
+        def timed(*args, **kwargs):
+            began = time.thread_time()
+            try:
+                return call(*args, **kwargs)
+            finally:
+                self._add(part, time.thread_time() - began)
+
+        return timed
+
+    def _on_search(self, phase: str, about: dict) -> None:
+        if threading.get_ident() == self._gui and about["generation"]:
+            self._add("collector", time.thread_time() * (-1 if phase == "start" else 1))
+
+    def _add(self, part: str, seconds: float) -> None:
+        self._parts[part] = self._parts.get(part, 0.0) + seconds
 
     def _watch(self) -> None:
         while not self._over.wait(0.02):
@@ -85,8 +126,10 @@ class Bench:
     def run(self) -> None:
         import numpy as np
 
+        from napari_sam2_probe.common.sample_data import sample_data_folder
         from napari_sam2_probe.gui.tracking.controller import Phase
         from napari_sam2_probe.gui.videos import add_video
+        from napari_sam2_probe.video import DavisDataset
 
         panel = self.dock("Track")
         controller = panel.controller
@@ -102,8 +145,11 @@ class Bench:
 
         import napari_sam2_probe.tracking.session  # noqa: F401
 
+        self.beats.begin("show the points layer")
+        points = controller.prompts.show_points()
+        self.wait(0.5)
         self.beats.begin("load the model, first click")
-        controller.prompts.show_points().add((0, 150, 120))
+        points.add((0, 150, 120))
         self.until(lambda: idle() and bool(controller.prompts.states))
         self.wait(0.5)
         self.beats.begin("more clicks")
@@ -141,6 +187,12 @@ class Bench:
             export.export.click()
             self.until(lambda: not export.job.busy)
         self.download()
+        self.beats.begin("add a video and its true masks")
+        coins = DavisDataset(sample_data_folder()).sequence("coins")
+        add_video(self.viewer, coins.frames, coins)
+        self.wait(1)
+        self.beats.end()
+        self.napari_alone()
         self.beats.close()
         self.viewer.close()
 
@@ -167,6 +219,24 @@ class Bench:
         self.until(lambda: bool(ended))
         self.beats.end()
         server.shutdown()
+
+    def napari_alone(self) -> None:
+        import numpy as np
+
+        maps = np.random.default_rng(0).random((self.frames, 64, 64), np.float32)
+        labels = np.zeros((1, 8, 8), np.uint16)
+        makers = {
+            "an image layer": lambda: self.viewer.add_image(maps, contrast_limits=(0, 1), name="alone"),
+            "a labels layer": lambda: self.viewer.add_labels(labels, name="alone"),
+            "a points layer": lambda: self.viewer.add_points(np.zeros((0, 3)), name="alone"),
+        }
+        for what, make in makers.items():
+            self.beats.begin(f"napari alone: {what}")
+            layer = make()
+            self.wait(0.5)
+            self.beats.end()
+            self.viewer.layers.remove(layer)
+            self.wait(0.5)
 
     def dock(self, name: str):
         dock, panel = self.viewer.window.add_plugin_dock_widget("napari-sam2-probe", name, tabify=True)
@@ -229,16 +299,16 @@ def main() -> None:
         os.environ.update(XDG_DATA_HOME=home, NAPARI_CONFIG=str(Path(home, "settings.yaml")))
         bench = Bench(Path(home), arguments.model, arguments.frames, arguments.stacks)
         bench.run()
-    print(f"{'':42}{'longest':>10}{'computed':>10}{'second':>9}{'99 %':>8}{'over 100':>10}{'seconds':>9}")
+    print(f"{'':42}{'longest':>10}{'99 %':>8}{'over 100':>10}{'seconds':>9}{'computed':>10}  of which")
     for phase, gaps in bench.beats.gaps.items():
-        longest, computed = max(gaps)
-        walls = sorted(gap for gap, _ in gaps)
+        walls = sorted(gap.wall for gap in gaps)
         share = walls[int(0.99 * (len(walls) - 1))]
-        over = sum(gap > LONG_S for gap in walls)
-        second = walls[-2] if len(walls) > 1 else 0.0
+        over = sum(wall > LONG_S for wall in walls)
+        busiest = max(gaps, key=lambda gap: gap.computed)
+        parts = ", ".join(f"{name} {1000 * seconds:.0f}" for name, seconds in busiest.parts.items() if seconds > 0.001)
         print(
-            f"{phase:42}{1000 * longest:7.0f} ms{1000 * computed:7.0f} ms{1000 * second:6.0f} ms{1000 * share:5.0f} ms"
-            f"{over:10d}{sum(walls):9.1f}"
+            f"{phase:42}{1000 * walls[-1]:7.0f} ms{1000 * share:5.0f} ms{over:10d}{sum(walls):9.1f}"
+            f"{1000 * busiest.computed:7.0f} ms  {parts}"
         )
     load = os.getloadavg()[0]
     print(f"{os.cpu_count()} cores, load {load:.1f}")

@@ -112,8 +112,7 @@ def test_an_experiment_is_gone_on_with_and_looked_at(viewer, panel, qtbot, begun
     other = next(name for name in results.clips("interjection") if name != clip)
     clips.setCurrentRow(results.clips("interjection").index(other))
     clips.itemActivated.emit(clips.currentItem())
-    qtbot.waitUntil(lambda: viewer.layers[0].name == other, timeout=30_000)
-    assert len(viewer.layers) == 3
+    qtbot.waitUntil(lambda: viewer.layers[0].name == other and len(viewer.layers) == 3, timeout=30_000)
 
 
 def test_one_is_started_and_stopped(panel, qtbot, davis, tmp_path):

@@ -398,23 +398,27 @@ def test_a_dip_in_the_strip_goes_to_its_frame(desk):
     assert desk.viewer.dims.current_step[0] == 6
 
 
-def test_the_window_answers_while_it_tracks(desk):
-    """The bound is generous for a loaded machine; the benchmark measures."""
+def test_the_window_answers_while_it_loads_and_tracks(desk):
+    """The bounds are generous: the first for a slow machine, the second for a loaded one. The benchmark measures."""
     desk.add_video(frames=30)
     points = desk.controller.prompts.show_points()
-    points.add((0, 12, 20))
-    desk.settle()
+    desk.qtbot.wait(100)
     beats = []
     timer = QTimer()
     timer.setInterval(5)
-    timer.timeout.connect(lambda: beats.append(time.perf_counter()))
+    timer.timeout.connect(lambda: beats.append((time.thread_time(), time.perf_counter())))
     timer.start()
+    points.add((0, 12, 20))
+    desk.settle()
     desk.press("both")
     desk.until(lambda: desk.controller.phase is Phase.IDLE)
     timer.stop()
-    gaps = np.diff(beats)
-    print(f"event loop: longest gap {gaps.max() * 1000:.0f} ms, 99 % {np.quantile(gaps, 0.99) * 1000:.0f} ms")
-    assert gaps.max() < 0.5
+    computed, by_the_clock = np.diff(beats, axis=0).T
+    print(
+        f"event loop: at most {computed.max() * 1000:.0f} ms computed, longest gap {by_the_clock.max() * 1000:.0f} ms"
+    )
+    assert computed.max() < 0.4
+    assert by_the_clock.max() < 2
 
 
 def test_everything_has_a_tooltip_and_a_place(desk):

@@ -27,12 +27,13 @@ def layer_of():
     return lambda *args, **kwargs: Image(*args, **kwargs)
 
 
-def test_a_davis_sequence_is_a_video_and_its_true_masks(make_napari_viewer):
+def test_a_davis_sequence_is_a_video_and_its_true_masks(make_napari_viewer, qtbot):
     viewer = make_napari_viewer()
     heard = []
     state_of(viewer).video_changed.connect(heard.append)
     source, sequence = read_video(sample_data_folder() / "coins")
     entry = add_video(viewer, source, sequence)
+    qtbot.waitUntil(lambda: len(viewer.layers) == 2)
     video, masks = viewer.layers
     assert entry.layer is video
     assert heard == [entry]

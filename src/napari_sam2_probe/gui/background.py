@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from qtpy.QtCore import QObject, Signal
 
 from napari_sam2_probe.common.errors import ProbeError
+from napari_sam2_probe.gui.turns import Turns
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,8 +33,9 @@ class Background(QObject):
         super().__init__()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="sam2-probe panel")
         self._latest: dict[str, Future[Any]] = {}
+        self._turns = Turns()
         self._closed = False
-        self._ended.connect(self._call)
+        self._ended.connect(self._turns.add)
 
     @property
     def busy(self) -> bool:
@@ -70,15 +72,13 @@ class Background(QObject):
         """Begin nothing more and deliver nothing more; the thread ends with what it is doing now."""
         self._closed = True
         self._latest.clear()
+        self._turns.close()
         self._thread.shutdown(wait=False, cancel_futures=True)
 
     def _announce(self, key: str, on_result: Callable[[Any], None], future: Future[Any]) -> None:
         # Called in the worker thread, or for a cancelled request in the GUI thread.
         if not (self._closed or future.cancelled()):
             self._ended.emit(partial(self._deliver, key, on_result, future))
-
-    def _call(self, deliver: Callable[[], None]) -> None:
-        deliver()
 
     def _deliver(self, key: str, on_result: Callable[[Any], None], future: Future[Any]) -> None:
         if self._latest.get(key) is not future:

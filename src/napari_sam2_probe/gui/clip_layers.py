@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_sam2_probe.gui.adding import add_in_turns
 from napari_sam2_probe.gui.clip_maker import ClipSequence
 from napari_sam2_probe.gui.layers import METADATA_KEY
 from napari_sam2_probe.gui.state import VideoEntry
@@ -46,18 +47,15 @@ def clip_layers(made: MadeClip, *, right_of: int = 0) -> list[LayerData]:
 
 
 def add_clip(viewer: napari.Viewer, made: MadeClip, twin: MadeClip | None) -> VideoEntry:
-    """Add a clip to the viewer, its clean twin beside it, and work on the clip."""
-    from napari.layers import Layer
-
-    layers = [Layer.create(*data) for data in clip_layers(made)]
+    """Add a clip to the viewer, some turns later its clean twin beside it, and work on the clip."""
+    layers = clip_layers(made)
     if twin is not None:
-        layers += [Layer.create(*data) for data in clip_layers(twin, right_of=made.clip.frames.shape[2])]
-    viewer.layers.extend(layers)
-    viewer.layers.selection.active = layers[0]
+        layers += clip_layers(twin, right_of=made.clip.frames.shape[2])
+    layer = add_in_turns(viewer, layers, lambda _: viewer.reset_view())
     viewer.dims.set_current_step(0, 0)
     viewer.reset_view()
-    about = layers[0].metadata[METADATA_KEY]
-    return use_video(viewer, VideoEntry(layers[0], about["source"], about["sequence"], about["known"]))
+    about = layer.metadata[METADATA_KEY]
+    return use_video(viewer, VideoEntry(layer, about["source"], about["sequence"], about["known"]))
 
 
 def _features(made: MadeClip) -> dict[str, Any]:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_sam2_probe.common.errors import InputError
+from napari_sam2_probe.gui.adding import add_in_turns
+from napari_sam2_probe.gui.first_labels import prepare_labels
 from napari_sam2_probe.gui.layers import AXIS_LABELS, MASK_OPACITY, METADATA_KEY, object_colormap
 from napari_sam2_probe.gui.lazy import TrueMaskStack, VideoStack
 from napari_sam2_probe.gui.state import VideoEntry, state_of
@@ -46,7 +48,10 @@ def read_video(path: Path | str) -> tuple[FrameSource, Sequence | None]:
     if not isinstance(source, FolderSource):
         return source, None
     annotations = find_annotations(source.files[0].parent)
-    return source, None if annotations is None else Sequence(source, annotations)
+    if annotations is None:
+        return source, None
+    prepare_labels()
+    return source, Sequence(source, annotations)
 
 
 def video_layers(source: FrameSource, sequence: MaskedSequence | None = None) -> list[LayerData]:
@@ -66,7 +71,7 @@ def video_layers(source: FrameSource, sequence: MaskedSequence | None = None) ->
 
 
 def add_video(viewer: napari.Viewer, source: FrameSource, sequence: MaskedSequence | None = None) -> VideoEntry:
-    """Add a video to the viewer, with its true masks as a layer of their own, and work on it.
+    """Add a video to the viewer, a turn later its true masks as a layer of their own, and work on it.
 
     Parameters
     ----------
@@ -77,13 +82,9 @@ def add_video(viewer: napari.Viewer, source: FrameSource, sequence: MaskedSequen
     sequence
         The sequence that they are of, for the true masks.
     """
-    from napari.layers import Layer
-
-    layers = [Layer.create(*data) for data in video_layers(source, sequence)]
-    viewer.layers.extend(layers)
-    viewer.layers.selection.active = layers[0]
+    layer = add_in_turns(viewer, video_layers(source, sequence))
     viewer.dims.set_current_step(0, 0)
-    return use_video(viewer, VideoEntry(layers[0], source, sequence))
+    return use_video(viewer, VideoEntry(layer, source, sequence))
 
 
 def use_video(viewer: napari.Viewer, entry: VideoEntry) -> VideoEntry:

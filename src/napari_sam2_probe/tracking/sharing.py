@@ -47,7 +47,9 @@ def give_memory_back() -> None:
     """Hand memory that torch holds on GPUs and no longer needs to other programs."""
     import torch
 
-    # Sessions and their tensors may still wait for the collector in reference cycles.
+    # Sessions and their tensors may still wait for the collector in reference cycles, also in what was set aside for
+    # it not to look at.
+    gc.unfreeze()
     gc.collect()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()

@@ -20,6 +20,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_sam2_probe.common.errors import ProbeError
+from napari_sam2_probe.gui.adding import add_in_turns
 from napari_sam2_probe.gui.closing import when_closed
 from napari_sam2_probe.gui.experiments import (
     FEATURE_TITLES,
@@ -230,8 +231,6 @@ class ExperimentsPanel(Panel):
             self.open_clip(clip, int(points.frames[index]))
 
     def _add_clip(self, frame_idx: int | None, layers: list[LayerData]) -> None:
-        from napari.layers import Layer
-
         path = layers[0][1]["metadata"][METADATA_KEY]["source"].path
         here = [layer for layer in self._opened if layer in self.viewer.layers]
         video = next((layer for layer in here if _shows(layer, path)), None)
@@ -240,9 +239,9 @@ class ExperimentsPanel(Panel):
                 for layer in here:
                     self.viewer.layers.remove(layer)
                 here = []
-            added = [Layer.create(*data) for data in layers]
-            self.viewer.layers.extend(added)
-            video, self._opened = added[0], [*here, *added]
+            self._opened = here
+            video = add_in_turns(self.viewer, layers, here.append)
+            here.append(video)
             use_video(self.viewer, video_from_layer(video))
         show_frame(self.viewer, 0 if frame_idx is None else frame_idx, video)
 

@@ -9,6 +9,7 @@ from qtpy.QtWidgets import QWidget
 
 from napari_sam2_probe.gui.background import Background
 from napari_sam2_probe.gui.closing import close_all, delete_when_undocked
+from napari_sam2_probe.gui.collector import CollectorAtEase
 from napari_sam2_probe.gui.connections import Connections
 from napari_sam2_probe.gui.state import state_of
 
@@ -40,7 +41,7 @@ class Panel(QWidget):
         self.viewer = self.state.viewer
         self.background = Background()
         self.connections = Connections()
-        self._ends: list[Closable] = [self.connections, self.background]
+        self._ends: list[Closable] = [self.connections, self.background, CollectorAtEase(self.viewer)]
         # Bound to what outlives the widget: Qt calls it when its own part is gone already.
         self.destroyed.connect(partial(close_all, self._ends))
         delete_when_undocked(self)

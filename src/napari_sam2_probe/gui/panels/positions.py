@@ -207,9 +207,10 @@ class PositionsPanel(RunPanel):
     def _add(self, entry: RunEntry, of: MapOf, data: LayerData | None) -> None:
         if data is None or (of.key, of.statistic) not in self._wanted or of in map_layers(self.viewer, entry.path):
             return
-        layer = add_map_layer(self.viewer, entry, data, self.video_layer)
-        layer.opacity = self._opacity.value() / 100
-        layer.colormap = self._colours[of.statistic].currentText()
+        array, keywords, kind = data
+        # Not set afterwards, when the layer would be drawn for each.
+        looks = {"opacity": self._opacity.value() / 100, "colormap": self._colours[of.statistic].currentText()}
+        layer = add_map_layer(self.viewer, entry, (array, keywords | looks, kind), self.video_layer)
         self._contrast.watch(layer)
         self._update_contrast(anew=False)
         self._grid.arrange(entry.path)

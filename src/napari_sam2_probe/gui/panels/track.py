@@ -22,6 +22,7 @@ from qtpy.QtWidgets import (
 
 from napari_sam2_probe.common.errors import ProbeError
 from napari_sam2_probe.gui.closing import close_all, delete_when_undocked, when_closed
+from napari_sam2_probe.gui.collector import CollectorAtEase
 from napari_sam2_probe.gui.connections import Connections
 from napari_sam2_probe.gui.panels.parts import make_button
 from napari_sam2_probe.gui.panels.track_model import ModelChooser
@@ -85,7 +86,7 @@ class TrackPanel(QWidget):
         self._on_video(self.controller.video)
         self.controller.choose_model(self.model.choice)
         # Bound to what outlives the widget: Qt calls these when its own part is gone already.
-        others = (self._connections, self.resume.background, self.model.downloads)
+        others = (self._connections, self.resume.background, self.model.downloads, CollectorAtEase(viewer))
         self.destroyed.connect(partial(close_all, (self.controller, *others)))
         delete_when_undocked(self)
         when_closed(viewer, partial(_end_now, self.controller, others))

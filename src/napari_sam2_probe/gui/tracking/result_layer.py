@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QTimer
 
+from napari_sam2_probe.gui.adding import insert_above, turns_of
 from napari_sam2_probe.gui.layers import MASK_OPACITY, METADATA_KEY
 from napari_sam2_probe.gui.time_axis import shown_frame
 from napari_sam2_probe.gui.videos import placement
@@ -38,6 +39,7 @@ class ResultLayer:
         self._video = video
         self._on_redraw = on_redraw
         self._layer: Labels | None = None
+        self._coming = False
         self._changed: set[int] = set()
         self._timer = QTimer()
         self._timer.setSingleShot(True)
@@ -51,13 +53,14 @@ class ResultLayer:
 
     def show(self, masks: Any, colormap: DirectLabelColormap) -> None:
         """Show other masks, (T, H, W), in the layer; it is added below prompts if it isn't there."""
-        layer = self.layer
+        layer = self._layer if self._coming else self.layer
         if layer is not None:
             layer.data = masks
             return
+        from napari.layers import Labels
+
         about = {METADATA_KEY: {"content": "masks"}}
-        active = self._viewer.layers.selection.active
-        self._layer = self._viewer.add_labels(
+        self._layer = Labels(
             masks,
             name=f"masks · {self._video.layer.name}",
             opacity=MASK_OPACITY,
@@ -67,10 +70,9 @@ class ResultLayer:
         )
         # Painting here would change nothing that SAM 2 knows; masks are painted in the layer for it.
         self._layer.editable = False
-        place = self._viewer.layers.index(self._layer)
-        self._viewer.layers.move(place, self._viewer.layers.index(self._video.layer) + 1)
-        if active is not None:
-            self._viewer.layers.selection.active = active
+        self._coming = True
+        # To make it took long already.
+        turns_of(self._viewer).add(self._insert)
 
     def tell_run(self, path: Any) -> None:
         """Note in the layer which run it shows."""
@@ -79,19 +81,26 @@ class ResultLayer:
 
     def recolour(self, colormap: DirectLabelColormap) -> None:
         """Show objects in other colours."""
-        layer = self.layer
+        layer = self._layer if self._coming else self.layer
         if layer is not None:
             layer.colormap = colormap
 
     def frame_changed(self, frame_idx: int) -> None:
         """Learn that a frame has other masks."""
+        self._insert()
         self._changed.add(frame_idx)
         if not self._timer.isActive():
             self._timer.start()
 
     def close(self) -> None:
         """Refresh no more; the layer stays in the viewer."""
+        self._coming = False
         self._timer.stop()
+
+    def _insert(self) -> None:
+        if self._coming and self._layer is not None and self._video.layer in self._viewer.layers:
+            insert_above(self._viewer, self._video.layer, self._layer)
+        self._coming = False
 
     def _redraw(self) -> None:
         layer = self.layer
