@@ -50,6 +50,9 @@ MODEL = ("--checkpoint", "sample", "--device", "cpu")
         (["--option", "filling=blur"], "--option filling: no chosen kind has it; there is fill (context-removal)"),
         (["--option", "fill=pink"], "option fill is 'pink' but must be one of black, mean"),
         (["--kinds", "clean", "--option", "fill=blur"], "--option fill: no chosen kind has it; there is none."),
+        (["--then", "fog"], "There is no extra 'fog': choose one of gaussian-noise"),
+        (["--then", "gaussian-noise:sigma=-1"], "option sigma is '-1' but must be a number between 0 and 255"),
+        (["--then", "frame-drop"], "then names frame-drop, which gives clips of several lengths: leave it out"),
         (["--epsilon", "0"], "the setting features.epsilon can't be used"),
         (["--batch-size", "0"], "the setting batch_size can't be used"),
         (["--workers", "0"], "--workers 0 can't be used: give at least 1."),
@@ -105,9 +108,21 @@ def test_options_and_settings_make_one_configuration(tmp_path):
     assert (plain.davis, plain.samples, plain.seed) == ("there", 7, 0)
     assert plain == read_config(tmp_path / "settings.toml")
     mixed = config(
-        *file, "--samples", "9", "--option", "fill=blur", "--denominator", "standard-deviation", "--no-overlap"
+        *file,
+        "--samples",
+        "9",
+        "--then",
+        "mosaic",
+        "--then",
+        "gaussian-noise",
+        "--option",
+        "fill=blur",
+        "--denominator",
+        "standard-deviation",
+        "--no-overlap",
     )
     assert (mixed.samples, mixed.options["context-removal"]["fill"]) == (9, "blur")
+    assert mixed.then == ("mosaic", "gaussian-noise:sigma=15.0")
     assert (mixed.features.denominator, mixed.features.epsilon) == ("standard deviation", 1e-3)
     assert (mixed.model.checkpoint, mixed.model.no_overlap) == ("sample", True)
     other = config("--davis", "there", "--predictions", "X=there", "--kinds", "clean", "--kinds", "obscuration")

@@ -97,6 +97,22 @@ def test_options_reach_the_features_and_maps_are_kept(settings, loaded, tmp_path
                 np.testing.assert_allclose(maps, run.maps(key, statistic)[0], atol=1e-4)
 
 
+def test_extras_change_all_kinds_alike(settings, results, tmp_path):
+    noisy = run_experiment(
+        make_config(**settings | {"samples": 1, "then": ["gaussian-noise:sigma=30"]}), tmp_path / "a"
+    )
+    assert noisy.complete
+    clean, inserted = (noisy.sequence(kind, f"{kind}-00000") for kind in ("clean", "interjection"))
+    plain = results.sequence("clean", "clean-00000")
+    for t in range(3):
+        frame = clean.frames.read(t)
+        np.testing.assert_array_equal(frame, inserted.frames.read(t))
+        assert 15 < (frame.astype(float) - plain.frames.read(t)).std() < 35
+        np.testing.assert_array_equal(clean.mask(t), plain.mask(t))
+    recipe = json.loads((noisy.path / "clips/clean/clips.jsonl").read_text())
+    assert recipe["then"] == [{"name": "gaussian-noise", "options": {"sigma": 30.0}}]
+
+
 def test_a_batch_that_memory_does_not_hold_is_divided(results, loaded, monkeypatch):
     whole = Batch("clean-0000", "clean", tuple(results.clips("clean")))
     clips = ClipReader(ExperimentFolder(results.path)).read(whole)
@@ -266,6 +282,7 @@ def test_a_missing_prediction_is_told_before_anything_is_made(settings, predicti
         ({"samples": 3}, r"another samples \(2 before, 3 now\): give the same settings"),
         ({"seed": 5, "lossless": True}, r"another seed \(0 before, 5 now\) and lossless \(False before, True now\)"),
         ({"features": {"prompted_references": False}}, r"another features\.prompted_references \(True before"),
+        ({"then": ["gaussian-noise"]}, r"another then \(none before, gaussian-noise:sigma=15\.0 now\)"),
         ({"batch_size": 2}, r"another batch_size \(1 before, 2 now\)"),
         ({"model": {"checkpoint": "sample", "device": "cpu", "dtype": "bfloat16"}}, r"another model\.dtype \(auto bef"),
     ],
@@ -317,8 +334,11 @@ def test_two_commands_do_not_work_on_one_experiment(tiny_experiment):
 
 def test_a_configuration_goes_through_toml(settings, tmp_path):
     config = make_config(
-        **settings | {"kinds": ["context-removal", "clean"], "options": {"context-removal": {"fill": "blur"}}}
+        **settings
+        | {"kinds": ["context-removal", "clean"], "options": {"context-removal": {"fill": "blur"}}}
+        | {"then": ["mosaic", "low-light:photons=50"]}
     )
+    assert config.then == ("mosaic", "low-light:light=0.1,photons=50.0")
     assert config.kinds == ("clean", "context-removal")
     assert config.options["context-removal"]["fill"] == "blur"
     write_config(tmp_path / "a.toml", config)
@@ -341,6 +361,8 @@ def test_a_configuration_goes_through_toml(settings, tmp_path):
         ({"features": {"epsilon": 0}}, "the setting features.epsilon can't be used"),
         ({"model": {"dtype": "int8"}}, "the setting model.dtype can't be used: should be 'auto', 'float32'"),
         ({"predictions": {"name": "A", "folder": "b"}}, "model and predictions are both given"),
+        ({"then": ["fog"]}, "There is no extra 'fog'"),
+        ({"then": ["mosaic", "camera-shake"]}, "then names camera-shake, which may move the object out of the frame"),
         ({"davis": None}, "the setting davis can't be used"),
     ],
 )

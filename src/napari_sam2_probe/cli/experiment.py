@@ -49,6 +49,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     clips.add_argument(
         "--option", action="append", metavar="K=V", help="an option of the kinds that have it; may be repeated"
     )
+    clips.add_argument(
+        "--then",
+        action="append",
+        metavar="EXTRA",
+        help="an extra that all clips go through, as for 'sam2-probe transform'; may be repeated",
+    )
     clips.add_argument("--lossless", action="store_true", default=None, help="write PNG frames instead of JPEG")
     what = parser.add_argument_group("what is kept")
     what.add_argument(
@@ -130,8 +136,8 @@ def _given(arguments: argparse.Namespace) -> dict[str, Any]:
     fields: dict[str, Any] = {
         name: getattr(arguments, name)
         for name in (
-            *("davis", "split", "kinds", "samples", "seed", "lengths", "option", "lossless", "keep_maps"),
-            *("label", "batch_size"),
+            *("davis", "split", "kinds", "samples", "seed", "lengths", "option", "then", "lossless"),
+            *("keep_maps", "label", "batch_size"),
         )
     }
     fields["features"] = {

@@ -12,8 +12,15 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.common.files import atomic_write_text
 from napari_sam2_probe.transforms.options import read_options
-from napari_sam2_probe.transforms.recipe import DEFAULT_LENGTHS
-from napari_sam2_probe.transforms.registry import KINDS, load_kind
+from napari_sam2_probe.transforms.recipe import DEFAULT_LENGTHS, Extra
+from napari_sam2_probe.transforms.registry import KINDS, extra_text, load_kind, parse_extra
+
+# Extras that an experiment can't use, and why: frames are compared with those of the clean clip at the same time.
+_UNFIT_EXTRAS = {
+    "frame-drop": "gives clips of several lengths",
+    "temporal-reversal": "turns prefix and suffix around, and may begin where the object is hidden",
+    "camera-shake": "may move the object out of the frame that is prompted",
+}
 
 
 class _Settings(BaseModel):
@@ -95,6 +102,13 @@ class ExperimentConfig(_Settings):
     options: dict[str, dict[str, str | int | float]] = Field(default_factory=dict)
     """Options of kinds, such as ``{"context-removal": {"fill": "blur"}}``; stored in full."""
 
+    then: tuple[str, ...] = ()
+    """Extras that every clip of every kind goes through, in turn, such as ``gaussian-noise:sigma=25``; stored in full.
+
+    Clip k of every kind draws the same noise. Extras that move frames in time, or may lose the object of the frame
+    that is prompted, are refused.
+    """
+
     lossless: bool = False
     """Write the clips' frames as PNG instead of JPEG."""
 
@@ -132,14 +146,24 @@ class ExperimentConfig(_Settings):
             raise ValueError(
                 f"options are given for {foreign[0]}, which is not among the kinds {', '.join(self.kinds)}"
             )
+        extras = tuple(parse_extra(text) for text in self.then)
+        for extra in extras:
+            if extra.name in _UNFIT_EXTRAS:
+                raise ValueError(f"then names {extra.name}, which {_UNFIT_EXTRAS[extra.name]}: leave it out")
         if self.predictions is not None and self.model != ModelSettings():
             raise ValueError("model and predictions are both given: track with a model, or evaluate predictions")
         # The same experiment is the same configuration, whether defaults were written out or not.
+        object.__setattr__(self, "then", tuple(extra_text(extra) for extra in extras))
         object.__setattr__(self, "kinds", tuple(name for name in KINDS if name in self.kinds))
         object.__setattr__(
             self, "options", {kind: _all_options(kind, self.options.get(kind, {})) for kind in self.kinds}
         )
         return self
+
+    @property
+    def extras(self) -> tuple[Extra, ...]:
+        """What `then` says."""
+        return tuple(parse_extra(text) for text in self.then)
 
     @property
     def num_frames(self) -> int:
@@ -217,7 +241,7 @@ def _flat(values: dict[str, Any], above: str = "") -> dict[str, Any]:
 
 
 def _said(value: Any) -> str:
-    if value is None or value == "":
+    if value is None or value in ("", []):
         return "none"
     return ",".join(map(str, value)) if isinstance(value, list) else str(value)
 

@@ -169,7 +169,7 @@ def _processes(items: int) -> int | None:
 
 
 def _order(config: ExperimentConfig, kind: str) -> Order:
-    return Order(kind, config.seed, config.lengths, config.options[kind])
+    return Order(kind, config.seed, config.lengths, config.options[kind], config.extras)
 
 
 def _check_data(

@@ -102,6 +102,12 @@ def parse_extra(text: str) -> Extra:
     return Extra(name, read_options(name, load_extra(name).OPTIONS, given))
 
 
+def extra_text(extra: Extra) -> str:
+    """Return an extra as `parse_extra` reads it, with all its options."""
+    options = ",".join(f"{name}={value}" for name, value in extra.options.items())
+    return f"{extra.name}:{options}" if options else extra.name
+
+
 def _load(what: str, known: Mapping[str, str], name: str) -> object:
     """Import the module of a kind or an extra: ``<what>s.<name>``."""
     if name not in known:

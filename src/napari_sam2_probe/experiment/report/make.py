@@ -263,7 +263,8 @@ def _describe(subject: Subject) -> list[tuple[str, str]]:
         rows.append(("Made from", f"{data.get('name')}{split}, fingerprint {data.get('fingerprint')}"))
     config = results.config
     lengths = ", ".join(map(str, config.lengths))
-    rows.append(("Clips", f"{config.samples} of each kind, seed {config.seed}, lengths {lengths}"))
+    extras = f"; then {', '.join(config.then)}" if config.then else ""
+    rows.append(("Clips", f"{config.samples} of each kind, seed {config.seed}, lengths {lengths}{extras}"))
     rows.append(("Features", ", ".join(f"{k} {v}" for k, v in config.features.model_dump().items())))
     if found.get("software"):
         rows.append(("Versions", ", ".join(f"{name} {version}" for name, version in found["software"].items())))
