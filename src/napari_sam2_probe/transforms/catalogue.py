@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,6 +19,28 @@ if TYPE_CHECKING:
 
 MINIMUM_VISIBLE_SHARE = 0.002
 """The visible object of interest must cover this share of a clip's first frame (SPEC 3)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Windows:
+    """The first frames of those windows of some length that an object is in.
+
+    Attributes
+    ----------
+    base
+        Windows that can be a base.
+    present
+        Windows in all of whose frames the object is.
+    whole
+        Those of `present` in which it never touches the border of the frame.
+    whole_areas
+        For each of `whole`, the object's mean area in pixels.
+    """
+
+    base: NDArray[np.int64]
+    present: NDArray[np.int64]
+    whole: NDArray[np.int64]
+    whole_areas: NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,21 +65,30 @@ class ObjectTrack:
     width: int
     areas: NDArray[np.int64]
     boxes: NDArray[np.int64]
+    _windows: dict[int, Windows] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def base_starts(self, length: int) -> NDArray[np.int64]:
         """Return the first frames of windows of `length` frames that can be a base."""
-        starts = self.present_starts(length)
-        return starts[self.areas[starts] >= MINIMUM_VISIBLE_SHARE * self.height * self.width]
+        return self.windows(length).base
 
-    def present_starts(self, length: int) -> NDArray[np.int64]:
-        """Return the first frames of windows of `length` frames in all of which the object is."""
-        return _runs(self.areas > 0, length)
+    def windows(self, length: int) -> Windows:
+        """Return the windows of `length` frames that draws choose from; they are looked for once."""
+        if length not in self._windows:
+            self._windows[length] = self._find_windows(length)
+        return self._windows[length]
 
-    def whole_starts(self, length: int) -> NDArray[np.int64]:
-        """Return those of `present_starts` in which the object never touches the border of the frame."""
+    def _find_windows(self, length: int) -> Windows:
+        present = _runs(self.areas > 0, length)
         x0, y0, x1, y1 = self.boxes.T
         inside = (x0 > 0) & (y0 > 0) & (x1 < self.width) & (y1 < self.height)
-        return _runs((self.areas > 0) & inside, length)
+        whole = _runs((self.areas > 0) & inside, length)
+        total = np.concatenate([[0], np.cumsum(self.areas)])
+        return Windows(
+            base=present[self.areas[present] >= MINIMUM_VISIBLE_SHARE * self.height * self.width],
+            present=present,
+            whole=whole,
+            whole_areas=(total[whole + length] - total[whole]) / length,
+        )
 
     def size(self, start: int, length: int) -> float:
         """Return the square root of the object's mean area in a window, in pixels."""
@@ -172,6 +204,7 @@ def _runs(good: NDArray[np.bool_], length: int) -> NDArray[np.int64]:
     return np.flatnonzero(count[length:] - count[:-length] == length)
 
 
+@cache
 def _subject(name: str) -> str:
     first, _, rest = name.lower().partition("-")
     return name.lower() if re.fullmatch(r"\d+", rest) else first.removesuffix("s")

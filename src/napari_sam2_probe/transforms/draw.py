@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_sam2_probe.transforms.catalogue import Catalogue, ObjectTrack
+    from napari_sam2_probe.transforms.catalogue import Catalogue, ObjectTrack, Windows
     from napari_sam2_probe.transforms.footage import Footage
     from napari_sam2_probe.transforms.recipe import Base, OptionValue
 
@@ -106,25 +106,24 @@ def draw_source(draw: Draw, size: float) -> tuple[ObjectTrack, int]:
     """
     length = draw.num_frames
     tracks = [track for entry in draw.catalogue.unrelated(draw.base.sequence) for track in entry.tracks]
-    present = [(track, track.present_starts(length)) for track in tracks]
-    whole = [(track, track.whole_starts(length)) for track in tracks]
-    sharp = [(track, starts[_is_sharp(track, starts, length, size)]) for track, starts in whole]
+    windows = [(track, track.windows(length)) for track in tracks]
+    sharp = ((track, _sharp_starts(track, found, size)) for track, found in windows)
+    whole = ((track, found.whole) for track, found in windows)
+    present = ((track, found.present) for track, found in windows)
     for choices in (sharp, whole, present):
-        choices = [(track, starts) for track, starts in choices if len(starts)]
-        if choices:
+        fitting = [(track, starts) for track, starts in choices if len(starts)]
+        if fitting:
             # First the sequence, then the object: a sequence with many objects counts once.
-            sequence = _pick(draw.rng, sorted({track.sequence for track, _ in choices}))
-            track, starts = _pick(draw.rng, [choice for choice in choices if choice[0].sequence == sequence])
+            sequence = _pick(draw.rng, sorted({track.sequence for track, _ in fitting}))
+            track, starts = _pick(draw.rng, [choice for choice in fitting if choice[0].sequence == sequence])
             return track, int(_pick(draw.rng, starts.tolist()))
     raise _nothing_unrelated(draw, f"has an object in {length} frames in a row")
 
 
-def _is_sharp(track: ObjectTrack, starts: NDArray[np.int64], length: int, size: float) -> NDArray[np.bool_]:
-    total = np.concatenate([[0], np.cumsum(track.areas)])
-    area = (total[starts + length] - total[starts]) / length
-    large = area >= _MINIMUM_SOURCE_SHARE * track.height * track.width
-    sharp: NDArray[np.bool_] = large & (size <= _MAXIMUM_SCALE * np.sqrt(area))
-    return sharp
+def _sharp_starts(track: ObjectTrack, windows: Windows, size: float) -> NDArray[np.int64]:
+    """Return the windows in which the object is whole, and large enough for a cut-out of this size."""
+    large = windows.whole_areas >= _MINIMUM_SOURCE_SHARE * track.height * track.width
+    return windows.whole[large & (size <= _MAXIMUM_SCALE * np.sqrt(windows.whole_areas))]
 
 
 def _nothing_unrelated(draw: Draw, lack: str) -> InputError:
