@@ -46,10 +46,12 @@ def test_what_was_used_last_stays():
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_files_are_the_same_with_nothing_kept(kind, tiny, catalogue, tmp_path, monkeypatch):
+def test_the_files_are_the_same_with_nothing_kept_and_memory_of_its_own_for_every_clip(
+    kind, tiny, catalogue, tmp_path, monkeypatch
+):
     order = Order(kind, seed=5)
     make_dataset(tiny, tmp_path / "kept", order, 3, workers=1, catalogue=catalogue)
-    monkeypatch.setattr(dataset_module, "Footage", lambda dataset: Footage(dataset, 0, 0))
+    monkeypatch.setattr(dataset_module, "Footage", lambda dataset, **_: Footage(dataset, 0, 0))
     monkeypatch.setattr(dataset_module, "Encoder", lambda lossless: Encoder(lossless, 0))
     make_dataset(tiny, tmp_path / "fresh", order, 3, workers=1, catalogue=catalogue)
     assert hashes(tmp_path / "kept") == hashes(tmp_path / "fresh")

@@ -141,7 +141,7 @@ def _measurer(dataset: DataSet) -> Callable[[str], SequenceEntry]:
 
 
 def _clip_maker(dataset: DataSet, catalogue: Catalogue, order: Order, store: ClipStore) -> Callable[[int], None]:
-    footage, encoder = Footage(dataset), Encoder(store.lossless)
+    footage, encoder = Footage(dataset, one_clip_at_a_time=True), Encoder(store.lossless)
 
     def make(number: int) -> None:
         recipe = plan_recipe(catalogue, footage, order, number)

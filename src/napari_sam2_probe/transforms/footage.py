@@ -105,15 +105,23 @@ class Footage:
         How much memory decoded frames and masks may take; the least recently used go first.
     object_bytes
         How much memory may be taken by objects without the rest of their frames; the same rule.
+    one_clip_at_a_time
+        Whether a clip may be overwritten when the next one is made: to get its memory takes as long as to fill it.
     """
 
     def __init__(
-        self, dataset: DataSet, cache_bytes: int = 192 * 2**20, object_bytes: int = DEFAULT_OBJECT_BYTES
+        self,
+        dataset: DataSet,
+        cache_bytes: int = 192 * 2**20,
+        object_bytes: int = DEFAULT_OBJECT_BYTES,
+        *,
+        one_clip_at_a_time: bool = False,
     ) -> None:
         self.dataset = dataset
         self._sequences: dict[str, FootageSequence] = {}
         self._decoded: Recent[NDArray[Any]] = Recent(cache_bytes)
         self._objects: Recent[Any] = Recent(object_bytes)
+        self._clip_memory: dict[str, NDArray[np.uint8]] | None = {} if one_clip_at_a_time else None
 
     def sequence(self, name: str) -> FootageSequence:
         """Return the sequence with this name; it is opened once."""
@@ -170,6 +178,14 @@ class Footage:
         """
         thing: _Thing = self._objects.get((what, sequence, frame_idx, object_id), make)
         return thing
+
+    def clip_memory(self, what: str, shape: tuple[int, ...]) -> NDArray[np.uint8]:
+        """Return memory, uint8, for a clip's ``frames`` or ``masks``; it holds anything."""
+        if self._clip_memory is None:
+            return np.empty(shape, np.uint8)
+        if what not in self._clip_memory or self._clip_memory[what].shape != shape:
+            self._clip_memory[what] = np.empty(shape, np.uint8)
+        return self._clip_memory[what]
 
     def _read(self, key: tuple[str, str, int], read: Callable[[], NDArray[Any]], keep: bool) -> NDArray[Any]:
         if keep:

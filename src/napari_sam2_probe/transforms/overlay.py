@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 def base_frames(footage: Footage, base: Base, num_frames: int) -> NDArray[np.uint8]:
     """Return the base's frames (T, H, W, 3)."""
-    frames = np.empty((num_frames, *footage.frame(base.sequence, base.start).shape), np.uint8)
+    frames = footage.clip_memory("frames", (num_frames, *footage.frame(base.sequence, base.start).shape))
     for t in range(num_frames):
         frames[t] = footage.frame(base.sequence, base.start + t)
     return frames
@@ -28,10 +28,10 @@ def base_frames(footage: Footage, base: Base, num_frames: int) -> NDArray[np.uin
 
 def base_masks(footage: Footage, base: Base, num_frames: int) -> NDArray[np.uint8]:
     """Return the masks (T, H, W) of the base's object, 1 where it is."""
-    masks = np.empty((num_frames, *footage.mask(base.sequence, base.start).shape), np.bool_)
+    masks = footage.clip_memory("masks", (num_frames, *footage.mask(base.sequence, base.start).shape))
     for t in range(num_frames):
-        np.equal(footage.mask(base.sequence, base.start + t), base.object_id, out=masks[t])
-    return masks.view(np.uint8)
+        np.equal(footage.mask(base.sequence, base.start + t), base.object_id, out=masks[t].view(np.bool_))
+    return masks
 
 
 def base_clip(footage: Footage, recipe: Recipe) -> Clip:

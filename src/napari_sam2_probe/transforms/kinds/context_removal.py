@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_sam2_probe.transforms.catalogue import bounding_box
 from napari_sam2_probe.transforms.draw import draw_frames
 from napari_sam2_probe.transforms.fit import cover
 from napari_sam2_probe.transforms.options import Choice
@@ -45,40 +46,60 @@ def make(recipe: Recipe, footage: Footage) -> Clip:
     clip = base_clip(footage, recipe)
     assert clip.intact_frames is not None
     for t in recipe.interjection:
-        context = clip.masks[t] == 0
-        frame = clip.frames[t]
+        frame, mask = clip.frames[t], clip.masks[t].view(np.bool_)
+        fill: NDArray[np.uint8] | int
         match recipe.options["fill"]:
             case "black":
-                frame[context] = 0
+                fill = 0
             case "mean":
-                frame[context] = _mean_colour(frame, context)
+                fill = _mean_colour(frame, mask)
             case "blur":
-                frame[context] = _blur(frame, context)[context]
+                fill = _blur(frame, mask)
             case _:
                 (foreign,) = recipe.distractors
                 source_idx = foreign.start + t - recipe.interjection.start
-                frame[context] = cover(footage.frame(foreign.sequence, source_idx), context.shape)[context]
+                fill = cover(footage.frame(foreign.sequence, source_idx), mask.shape)
+        _fill_around(frame, mask, fill)
         clip.context_present[t] = False
         clip.intact_frames[t] = False
     return clip
 
 
-def _mean_colour(frame: NDArray[np.uint8], context: NDArray[np.bool_]) -> NDArray[np.uint8]:
-    return np.rint(frame[context].mean(0)).astype(np.uint8) if context.any() else np.zeros(3, np.uint8)
+def _fill_around(frame: NDArray[np.uint8], mask: NDArray[np.bool_], fill: NDArray[np.uint8] | int) -> None:
+    """Replace all of a frame but the object, in place."""
+    x0, y0, x1, y1 = bounding_box(mask)
+    box, inside = frame[y0:y1, x0:x1], mask[y0:y1, x0:x1]
+    pixels = box[inside]
+    frame[:] = fill
+    box[inside] = pixels
 
 
-def _blur(frame: NDArray[np.uint8], context: NDArray[np.bool_]) -> NDArray[np.uint8]:
+def _mean_colour(frame: NDArray[np.uint8], mask: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """Return the mean colour of what is not the object."""
+    x0, y0, x1, y1 = bounding_box(mask)
+    total = _sum(frame.reshape(-1, 3)) - _sum(frame[y0:y1, x0:x1][mask[y0:y1, x0:x1]])
+    area = mask.size - np.count_nonzero(mask)
+    return np.rint(total / area).astype(np.uint8) if area else np.zeros(3, np.uint8)
+
+
+def _sum(pixels: NDArray[np.uint8]) -> NDArray[np.int64]:
+    total: NDArray[np.int64] = pixels.sum(0, dtype=np.int64)
+    return total
+
+
+def _blur(frame: NDArray[np.uint8], mask: NDArray[np.bool_]) -> NDArray[np.uint8]:
     """Blur the context alone, so that no shadow of the object is left in it."""
     from PIL import Image
     from scipy.ndimage import gaussian_filter
 
+    context = ~mask
     step = _BLUR_REDUCTION
     sigma = _BLUR_SHARE * float(np.hypot(*context.shape)) / step
     weight = context[::step, ::step].astype(np.float64)
     colour = frame[::step, ::step] * weight[..., None]
     # Far inside a large object no context is in reach; the mean colour, at a tiny weight, fills in.
     tiny = 1e-6
-    blurred = gaussian_filter(colour, (sigma, sigma, 0)) + tiny * _mean_colour(frame, context)
+    blurred = gaussian_filter(colour, (sigma, sigma, 0)) + tiny * _mean_colour(frame, mask)
     blurred /= (gaussian_filter(weight, sigma) + tiny)[..., None]
     image = Image.fromarray(np.clip(np.rint(blurred), 0, 255).astype(np.uint8))
     height, width = context.shape

@@ -36,14 +36,15 @@ def make(recipe: Recipe, footage: Footage) -> Clip:
     source_frame[own] = base.start + np.arange(own.sum())
     source_frame[~own] = foreign.start + np.arange(recipe.lengths[1])
     shape = footage.frame(base.sequence, base.start).shape[:2]
-    frames = np.empty((recipe.num_frames, *shape, 3), np.uint8)
-    masks = np.zeros((recipe.num_frames, *shape), np.uint8)
+    frames = footage.clip_memory("frames", (recipe.num_frames, *shape, 3))
+    masks = footage.clip_memory("masks", (recipe.num_frames, *shape))
     for t, frame_idx in enumerate(source_frame.tolist()):
         if own[t]:
             frames[t] = footage.frame(base.sequence, frame_idx)
             masks[t] = footage.object_mask(base.sequence, frame_idx, base.object_id)
         else:
             frames[t] = cover(footage.frame(foreign.sequence, frame_idx), shape)
+            masks[t] = 0
     return Clip(
         frames=frames,
         masks=masks,

@@ -68,7 +68,8 @@ def make(recipe: Recipe, footage: Footage) -> Clip:
     (pasted,) = recipe.distractors
     frames = base_frames(footage, base, recipe.num_frames)
     num_frames, height, width, _ = frames.shape
-    masks = np.zeros((num_frames, height, width), np.uint8)
+    masks = footage.clip_memory("masks", (num_frames, height, width))
+    masks[:] = 0
     present = np.ones(num_frames, np.bool_)
     intact = np.ones(num_frames, np.bool_)
     present[recipe.interjection.start : recipe.interjection.stop] = False
