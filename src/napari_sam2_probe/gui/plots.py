@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from qtpy.QtGui import QColor, QImage, QPainter, QPen
 from qtpy.QtWidgets import QSizePolicy, QWidget
 
 from napari_sam2_probe.figures.style import NEUTRAL, publication_style
+from napari_sam2_probe.gui.collector import set_aside_what_is_loaded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -140,7 +142,15 @@ def draw_plot(
     from matplotlib import rc_context
 
     with publication_style(), rc_context(_theme_style(theme)):
-        return _draw(make, size, pixel_ratio, theme)
+        plot = _draw(make, size, pixel_ratio, theme)
+    _set_aside_matplotlib()
+    return plot
+
+
+@cache
+def _set_aside_matplotlib() -> None:
+    """Keep what the first figure imported from the garbage collector."""
+    set_aside_what_is_loaded()
 
 
 def _draw(
