@@ -1,6 +1,7 @@
 """Work in turns of the event loop, and a garbage collector that doesn't hold them up."""
 
 import gc
+import logging
 import threading
 import weakref
 from itertools import pairwise
@@ -13,6 +14,7 @@ from napari_sam2_probe.gui import collector
 from napari_sam2_probe.gui.adding import add_in_turns, turns_of
 from napari_sam2_probe.gui.background import Background
 from napari_sam2_probe.gui.collector import CollectorAtEase
+from napari_sam2_probe.gui.first_layers import prepare_layers
 from napari_sam2_probe.gui.turns import Turns
 
 
@@ -187,3 +189,16 @@ def test_no_layer_comes_into_a_viewer_that_is_closed(make_napari_viewer, qtbot):
     viewer.close()
     qtbot.wait(20)
     assert len(viewer.layers) <= 1
+
+
+def test_napari_keeps_what_is_prepared_for_its_first_layers(caplog):
+    patterns = pytest.importorskip("vispy.visuals.line.dash_atlas")
+    patterns._make_pattern.cache_clear()
+    prepare_layers.cache_clear()
+    with caplog.at_level(logging.INFO):
+        prepare_layers()
+    assert caplog.records == []
+    made = patterns._make_pattern.cache_info().misses
+    assert made > 0
+    patterns.DashAtlas()
+    assert patterns._make_pattern.cache_info().misses == made

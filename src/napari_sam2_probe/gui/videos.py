@@ -10,7 +10,7 @@ import numpy as np
 
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.gui.adding import add_in_turns
-from napari_sam2_probe.gui.first_labels import prepare_labels
+from napari_sam2_probe.gui.first_layers import prepare_layers
 from napari_sam2_probe.gui.layers import AXIS_LABELS, MASK_OPACITY, METADATA_KEY, object_colormap
 from napari_sam2_probe.gui.lazy import TrueMaskStack, VideoStack
 from napari_sam2_probe.gui.state import VideoEntry, state_of
@@ -45,13 +45,11 @@ def read_video(path: Path | str) -> tuple[FrameSource, Sequence | None]:
         If there is no such video.
     """
     source = open_video(path)
+    prepare_layers()
     if not isinstance(source, FolderSource):
         return source, None
     annotations = find_annotations(source.files[0].parent)
-    if annotations is None:
-        return source, None
-    prepare_labels()
-    return source, Sequence(source, annotations)
+    return source, None if annotations is None else Sequence(source, annotations)
 
 
 def video_layers(source: FrameSource, sequence: MaskedSequence | None = None) -> list[LayerData]:

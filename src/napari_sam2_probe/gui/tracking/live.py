@@ -16,7 +16,7 @@ import numpy as np
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.common.progress import Progress
 from napari_sam2_probe.gui.collector import set_aside_what_is_loaded
-from napari_sam2_probe.gui.first_labels import prepare_labels
+from napari_sam2_probe.gui.first_layers import prepare_layers
 from napari_sam2_probe.gui.tracking.autosave import mark_of_this_process, new_run_folder
 from napari_sam2_probe.gui.tracking.events import (
     CandidatesShown,
@@ -175,7 +175,7 @@ class LiveRun:
         from napari_sam2_probe.tracking.session import VideoSession
 
         self._loaded = self._shelf.load(self._choice)
-        prepare_labels()
+        prepare_layers()
         set_aside_what_is_loaded()
         source = self.source
         shape = (source.num_frames, source.height, source.width)
