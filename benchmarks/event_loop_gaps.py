@@ -48,7 +48,7 @@ class Beats:
         self.gaps: dict[str, list[Gap]] = {}
         self.stacks: dict[str, collections.Counter] = collections.defaultdict(collections.Counter)
         self._phase = ""
-        self._last = self._computed = 0.0
+        self._last = self._computed = self._search_began = 0.0
         self._parts: dict[str, float] = {}
         self._timer = QTimer(timerType=Qt.TimerType.PreciseTimer, interval=BEAT_MS)
         self._timer.timeout.connect(self._beat)
@@ -98,8 +98,10 @@ class Beats:
 
     def _on_search(self, phase: str, about: dict) -> None:
         # In whichever thread it searches, all wait.
-        if about["generation"]:
-            seconds = time.thread_time() * (-1 if phase == "start" else 1)
+        if phase == "start":
+            self._search_began = time.thread_time()
+        elif about["generation"]:
+            seconds = time.thread_time() - self._search_began
             self._add("collector" if threading.get_ident() == self._gui else "collector elsewhere", seconds)
 
     def _add(self, part: str, seconds: float) -> None:
