@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import operator
+from functools import partial
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -18,6 +22,7 @@ from napari_sam2_probe.transforms.plan import Order, plan_recipe
 from napari_sam2_probe.transforms.recent import Recent
 from napari_sam2_probe.transforms.recipe import Extra
 from napari_sam2_probe.transforms.registry import KINDS
+from napari_sam2_probe.transforms.workers import map_unordered
 
 
 @settings(max_examples=50, deadline=None)
@@ -55,6 +60,13 @@ def test_the_files_are_the_same_with_nothing_kept_and_memory_of_its_own_for_ever
     monkeypatch.setattr(dataset_module, "Encoder", lambda lossless: Encoder(lossless, 0))
     make_dataset(tiny, tmp_path / "fresh", order, 3, workers=1, catalogue=catalogue)
     assert hashes(tmp_path / "kept") == hashes(tmp_path / "fresh")
+
+
+def test_processes_take_on_neighbours_and_leave_nothing_out():
+    made = list(map_unordered(partial, (operator.mul, 3), range(50), 2, most_together=6))
+    assert sorted(made) == [(item, 3 * item) for item in range(50)]
+    # 50 items are 6 at a time at most: neighbours come together.
+    assert sum(after[0] == before[0] + 1 for before, after in pairwise(made)) >= 50 - 1 - 9
 
 
 @pytest.mark.parametrize("kind", KINDS)
