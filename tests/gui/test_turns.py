@@ -29,6 +29,13 @@ def beats(qtbot):
     timer.stop()
 
 
+def check_a_turn_each(beats, names):
+    """These came in this order, with a beat between any two."""
+    calls = [k for k, what in enumerate(beats) if what != "beat"]
+    assert [beats[k] for k in calls] == names
+    assert all(later - earlier > 1 for earlier, later in pairwise(calls))
+
+
 def test_every_call_has_a_turn_of_its_own_and_order_is_kept(qtbot, beats):
     turns = Turns()
     for name in "abc":
@@ -36,9 +43,7 @@ def test_every_call_has_a_turn_of_its_own_and_order_is_kept(qtbot, beats):
     assert len(turns) == 3
     assert set(beats) <= {"beat"}
     qtbot.waitUntil(lambda: not len(turns))
-    calls = [k for k, what in enumerate(beats) if what != "beat"]
-    assert [beats[k] for k in calls] == ["a", "b", "c"]
-    assert all(later - earlier > 1 for earlier, later in pairwise(calls))
+    check_a_turn_each(beats, ["a", "b", "c"])
 
 
 def test_a_call_may_add_another_and_run_the_event_loop(qtbot):
@@ -65,9 +70,7 @@ def test_the_steps_of_an_iterator_come_one_a_turn_and_in_one_piece(qtbot, beats)
     turns.run(steps("a", "b"))
     turns.run(steps("c"))
     qtbot.waitUntil(lambda: not len(turns))
-    calls = [k for k, what in enumerate(beats) if what != "beat"]
-    assert [beats[k] for k in calls] == ["a", "b", "c"]
-    assert all(later - earlier > 1 for earlier, later in pairwise(calls))
+    check_a_turn_each(beats, ["a", "b", "c"])
 
 
 def test_one_that_fails_holds_up_no_other(qtbot):

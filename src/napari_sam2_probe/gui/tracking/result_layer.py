@@ -51,9 +51,14 @@ class ResultLayer:
         """The layer, if it is in the viewer."""
         return self._layer if self._layer in self._viewer.layers else None
 
+    @property
+    def _made_layer(self) -> Labels | None:
+        """The layer, also while its turn to be inserted has not come."""
+        return self._layer if self._coming else self.layer
+
     def show(self, masks: Any, colormap: DirectLabelColormap) -> None:
         """Show other masks, (T, H, W), in the layer; it is added below prompts if it isn't there."""
-        layer = self._layer if self._coming else self.layer
+        layer = self._made_layer
         if layer is not None:
             layer.data = masks
             return
@@ -81,7 +86,7 @@ class ResultLayer:
 
     def recolour(self, colormap: DirectLabelColormap) -> None:
         """Show objects in other colours."""
-        layer = self._layer if self._coming else self.layer
+        layer = self._made_layer
         if layer is not None:
             layer.colormap = colormap
 
