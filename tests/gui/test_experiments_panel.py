@@ -6,8 +6,8 @@ import shutil
 
 import numpy as np
 import pytest
-from qtpy.QtCore import QPointF, Qt
-from qtpy.QtWidgets import QComboBox, QLabel, QListWidget, QPushButton, QSpinBox
+from qtpy.QtCore import QPointF, Qt, QTimer
+from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QLabel, QListWidget, QPushButton, QSpinBox
 
 from napari_sam2_probe.common.sample_data import sample_data_folder
 from napari_sam2_probe.experiment.config import make_config, write_config
@@ -153,6 +153,72 @@ def test_lengths_and_options_are_chosen(panel, qtbot):
     assert form.findChild(QComboBox, "option_fill").currentText() == "blur"
     assert form.config().lengths == LENGTHS
     assert form.config().options == other.options
+
+
+def choose_extra(panel, qtbot, name):
+    """Open the menu of extras and click one of them."""
+    menu = panel.form.extras.button.menu()
+    action = next(action for action in menu.actions() if action.text() == name)
+
+    def click() -> None:
+        qtbot.mouseClick(menu, Qt.MouseButton.LeftButton, pos=menu.actionGeometry(action).center())
+
+    # Some versions of Qt show a menu in an event loop of its own, which ends with the choice.
+    QTimer.singleShot(200, click)
+    with qtbot.waitSignal(action.triggered, timeout=10_000):
+        press(panel, qtbot, "extras")
+    qtbot.waitUntil(lambda: not menu.isVisible())
+    return action
+
+
+def test_extras_are_chosen_in_turn(panel, qtbot):
+    form = panel.form
+    assert form.extras.button.text() == "none"
+    assert form.config().then == ()
+    choose_extra(panel, qtbot, "low-light")
+    choose_extra(panel, qtbot, "gaussian-noise")
+    choose_extra(panel, qtbot, "mosaic")
+    about = form.findChild(QLabel, "about_extras")
+    assert form.extras.button.text() == "low-light and 2 more"
+    assert about.text() == "First low-light, then gaussian-noise, then mosaic."
+    light = form.findChild(QDoubleSpinBox, "option_light")
+    light.selectAll()
+    qtbot.keyClicks(light, "0.001")
+    assert form.config().then == ("low-light:light=0.001,photons=2000.0", "gaussian-noise:sigma=15.0", "mosaic")
+    choose_extra(panel, qtbot, "low-light")
+    assert form.config().then == ("gaussian-noise:sigma=15.0", "mosaic")
+    assert form.extras.button.text() == "gaussian-noise, mosaic"
+    qtbot.waitUntil(lambda: form.findChild(QDoubleSpinBox, "option_light") is None)
+    for widget in (form.extras.button, form.findChild(QDoubleSpinBox, "option_sigma")):
+        assert widget.isVisible()
+        assert widget.toolTip()
+
+
+def test_an_extra_that_cannot_be_used_is_refused_at_once(panel, qtbot):
+    form = panel.form
+    action = choose_extra(panel, qtbot, "frame-drop")
+    about = form.findChild(QLabel, "about_extras")
+    assert about.isVisible()
+    assert about.text() == "No frame-drop here: it gives clips of several lengths."
+    assert not action.isChecked()
+    assert form.config().then == ()
+    choose_extra(panel, qtbot, "mosaic")
+    assert not about.text()
+    assert form.config().then == ("mosaic",)
+
+
+def test_extras_of_an_experiment_that_is_there_are_shown_and_fixed(panel, qtbot, tmp_path):
+    then = ("low-light:light=0.05", "gaussian-noise:sigma=20", "gaussian-noise:sigma=3")
+    config = make_config(davis="x", then=then, model={"checkpoint": "sample"})
+    write_config(tmp_path / "experiment.toml", config)
+    panel.form.folder.setText(str(tmp_path))
+    qtbot.waitUntil(lambda: panel.form.extras.button.text() == "low-light and 2 more", timeout=30_000)
+    assert panel.form.config().then == config.then
+    assert not panel.form.extras.button.isEnabled()
+    fields = panel.form.findChildren(QDoubleSpinBox)
+    assert sorted(field.value() for field in fields) == [0.05, 3, 20, 2000]
+    assert not any(field.isEnabled() for field in fields)
+    assert panel.start.text() == "Go on"
 
 
 def test_the_sample_model_is_said_to_be_for_trying(panel):

@@ -148,8 +148,8 @@ class ExperimentConfig(_Settings):
             )
         extras = tuple(parse_extra(text) for text in self.then)
         for extra in extras:
-            if extra.name in _UNFIT_EXTRAS:
-                raise ValueError(f"then names {extra.name}, which {_UNFIT_EXTRAS[extra.name]}: leave it out")
+            if reason := why_unfit(extra.name):
+                raise ValueError(f"then names {extra.name}, which {reason}: leave it out")
         if self.predictions is not None and self.model != ModelSettings():
             raise ValueError("model and predictions are both given: track with a model, or evaluate predictions")
         # The same experiment is the same configuration, whether defaults were written out or not.
@@ -169,6 +169,11 @@ class ExperimentConfig(_Settings):
     def num_frames(self) -> int:
         """Frames of a clip."""
         return sum(self.lengths)
+
+
+def why_unfit(extra: str) -> str | None:
+    """Say what an extra does that experiments can't use, after "it" or "which"; None if they can use it."""
+    return _UNFIT_EXTRAS.get(extra)
 
 
 def make_config(**fields: Any) -> ExperimentConfig:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QFormLayout, QSpinBox, QWidget
+from qtpy.QtWidgets import QAbstractSpinBox, QComboBox, QDoubleSpinBox, QFormLayout, QSpinBox, QWidget
 
 from napari_sam2_probe.transforms.options import Choice
 
@@ -73,6 +73,11 @@ class OptionForm(QWidget):
         whole = isinstance(option.default, int)
         number = QSpinBox(objectName=f"option_{name}") if whole else QDoubleSpinBox(objectName=f"option_{name}")
         convert = int if whole else float
+        # By about a tenth of what is there: some options are shares, others thousands.
+        number.setStepType(QAbstractSpinBox.StepType.AdaptiveDecimalStepType)
+        if isinstance(number, QDoubleSpinBox) and 0 < option.low < 0.01:
+            # Else the least there is would be shown, and taken, as nothing.
+            number.setDecimals(3)
         number.setRange(convert(option.low), convert(option.high))
         number.setValue(option.default)
         number.valueChanged.connect(lambda _: self.changed.emit())
