@@ -32,11 +32,20 @@ LONG_S = 0.1
 
 @dataclass
 class Gap:
-    """Seconds between two beats: by the clock, of the GUI thread's computing, and what it computed."""
+    """Seconds between two beats: by the clock, of the GUI thread's computing and of its waiting for a processor."""
 
     wall: float
     computed: float
+    queued: float = 0.0
     parts: dict[str, float] = field(default_factory=dict)
+
+
+def queued() -> float:
+    """Seconds that the GUI thread, the first of the process, stood ready and got no processor; 0 where none tells."""
+    try:
+        return int(Path(f"/proc/self/task/{os.getpid()}/schedstat").read_text().split()[1]) / 1e9
+    except OSError:
+        return 0.0
 
 
 class Beats:
@@ -48,7 +57,7 @@ class Beats:
         self.gaps: dict[str, list[Gap]] = {}
         self.stacks: dict[str, collections.Counter] = collections.defaultdict(collections.Counter)
         self._phase = ""
-        self._last = self._computed = self._search_began = 0.0
+        self._last = self._computed = self._queued = self._search_began = 0.0
         self._parts: dict[str, float] = {}
         self._timer = QTimer(timerType=Qt.TimerType.PreciseTimer, interval=BEAT_MS)
         self._timer.timeout.connect(self._beat)
@@ -61,7 +70,7 @@ class Beats:
     def begin(self, phase: str) -> None:
         self._phase = phase
         self.gaps[phase] = []
-        self._last, self._computed, self._parts = time.perf_counter(), time.thread_time(), {}
+        self._last, self._computed, self._queued, self._parts = time.perf_counter(), time.thread_time(), queued(), {}
         self._timer.start()
 
     def end(self) -> None:
@@ -73,9 +82,10 @@ class Beats:
         self._over.set()
 
     def _beat(self) -> None:
-        now, computed = time.perf_counter(), time.thread_time()
-        self.gaps[self._phase].append(Gap(now - self._last, computed - self._computed, self._parts))
-        self._last, self._computed, self._parts = now, computed, {}
+        now, computed, waited = time.perf_counter(), time.thread_time(), queued()
+        gap = Gap(now - self._last, computed - self._computed, waited - self._queued, self._parts)
+        self.gaps[self._phase].append(gap)
+        self._last, self._computed, self._queued, self._parts = now, computed, waited, {}
 
     def _tell_parts(self) -> None:
         from napari.components import LayerList
@@ -303,17 +313,23 @@ def main() -> None:
         os.environ.update(XDG_DATA_HOME=home, NAPARI_CONFIG=str(Path(home, "settings.yaml")))
         bench = Bench(Path(home), arguments.model, arguments.frames, arguments.stacks)
         bench.run()
-    print(f"{'':42}{'longest':>10}{'99 %':>8}{'over 100':>10}{'seconds':>9}{'collector':>11}{'computed':>10}  of which")
+    print(
+        f"{'':42}{'longest':>10}{'99 %':>8}{'over 100':>10}{'seconds':>9}{'collector':>11}"
+        f"{'of longest: computed':>22}{'queued':>9}{'else':>9}   {'computed':>10}  of which"
+    )
     for phase, gaps in bench.beats.gaps.items():
         walls = sorted(gap.wall for gap in gaps)
         share = walls[int(0.99 * (len(walls) - 1))]
         over = sum(wall > LONG_S for wall in walls)
+        longest = max(gaps, key=lambda gap: gap.wall)
         busiest = max(gaps, key=lambda gap: gap.computed)
         parts = ", ".join(f"{name} {1000 * seconds:.0f}" for name, seconds in busiest.parts.items() if seconds > 0.001)
         searched = max(sum(s for name, s in gap.parts.items() if name.startswith("collector")) for gap in gaps)
         print(
             f"{phase:42}{1000 * walls[-1]:7.0f} ms{1000 * share:5.0f} ms{over:10d}{sum(walls):9.1f}"
-            f"{1000 * searched:8.0f} ms{1000 * busiest.computed:7.0f} ms  {parts}"
+            f"{1000 * searched:8.0f} ms{1000 * longest.computed:19.0f} ms{1000 * longest.queued:6.0f} ms"
+            f"{1000 * (longest.wall - longest.computed - longest.queued):6.0f} ms   "
+            f"{1000 * busiest.computed:7.0f} ms  {parts}"
         )
     load = os.getloadavg()[0]
     print(f"{os.cpu_count()} cores, load {load:.1f}")

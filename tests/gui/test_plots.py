@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.figures.style import KIND_COLOURS, OTHER_COLOURS, new_axes, new_figure
 from napari_sam2_probe.gui.background import Background
-from napari_sam2_probe.gui.plots import PlotArea, PlotTheme, draw_plot, readable
+from napari_sam2_probe.gui.drawing import PlotArea, PlotTheme, draw_plot, readable
 from napari_sam2_probe.gui.run_views import nearest_point
 
 DARK, LIGHT = PlotTheme("#262930", "#f0f1f2"), PlotTheme("#efebe9", "#3b3a39")

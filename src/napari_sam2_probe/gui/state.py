@@ -12,6 +12,7 @@ from weakref import WeakKeyDictionary, ref
 
 from psygnal import Signal
 
+from napari_sam2_probe.gui.drawing_process import DrawingProcess
 from napari_sam2_probe.gui.jobs import JobQueue
 from napari_sam2_probe.runs import ProbeRun, open_run
 
@@ -78,6 +79,8 @@ class ProbeState:
     ----------
     jobs
         Whatever takes long: one job at a time, the others wait in order.
+    drawing
+        Draws figures: beside this process while a job runs. What uses it closes it with the viewer.
     """
 
     video_changed = Signal(object)
@@ -104,7 +107,8 @@ class ProbeState:
     def __init__(self, viewer: napari.Viewer) -> None:
         # Weak, because the table of states would else keep every viewer alive.
         self._viewer = ref(viewer)
-        self.jobs = JobQueue()
+        self.jobs = jobs = JobQueue()
+        self.drawing = DrawingProcess(lambda: jobs.running is not None)
         self._video: VideoEntry | None = None
         self._runs: list[RunEntry] = []
         self._current: RunEntry | None = None

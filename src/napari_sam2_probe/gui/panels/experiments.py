@@ -61,6 +61,7 @@ class ExperimentsPanel(Panel):
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
         super().__init__(viewer, "experiments")
         when_closed(self.viewer, self.state.jobs.close)
+        when_closed(self.viewer, self.state.drawing.close)
         self._shown: ExperimentShown | None = None
         self._points: FramePoints | None = None
         self._opened: list[Layer] = []
@@ -149,7 +150,7 @@ class ExperimentsPanel(Panel):
             combo.setCurrentIndex(combo.findData(name))
         for combo in (self.kind, self.position, *self.axes):
             combo.activated.connect(self._draw)
-        self.plot = PlotView(self.background, plot_theme(self.viewer.theme), "points plot")
+        self.plot = PlotView(self.background, self.state.drawing, plot_theme(self.viewer.theme), "points plot")
         self.plot.setObjectName("points")
         self.plot.setToolTip("One point a frame: click one to open its clip there")
         self.plot.pressed.connect(self._on_pressed)

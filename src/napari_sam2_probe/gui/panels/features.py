@@ -66,7 +66,7 @@ class FeaturesPanel(RunPanel):
         save = QPushButton("Save…", objectName="save")
         save.setToolTip("Save the figure (PNG, SVG, PDF) at publication size, or its numbers (CSV)")
         save.clicked.connect(self._ask_where_to_save)
-        self._plot = PlotView(self.background, self.theme, "plot")
+        self._plot = PlotView(self.background, self.state.drawing, self.theme, "plot")
         self._plot.setObjectName("plot")
         self._plot.setToolTip("Click, drag or press the arrow keys to move the time slider")
         self._plot.pressed.connect(self._on_pressed)

@@ -127,7 +127,7 @@ class PointersPanel(RunPanel):
         return tab
 
     def _make_plot(self, name: str, tip: str) -> PlotView:
-        plot = PlotView(self.background, self.theme, f"{name} plot")
+        plot = PlotView(self.background, self.state.drawing, self.theme, f"{name} plot")
         plot.setObjectName(name)
         plot.setToolTip(tip)
         plot.stepped.connect(self.step_frame)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import Qt, QTimer, Signal
 from qtpy.QtWidgets import QComboBox, QLabel, QStackedWidget, QVBoxLayout, QWidget
 
+from napari_sam2_probe.gui.closing import when_closed
 from napari_sam2_probe.gui.panels.panel import Panel
 from napari_sam2_probe.gui.plots import plot_theme
 from napari_sam2_probe.gui.run_layers import layers_of_run, watch_run_layers
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     import napari.viewer
     from napari.layers import Layer
 
-    from napari_sam2_probe.gui.plots import PlotTheme
+    from napari_sam2_probe.gui.drawing import PlotTheme
     from napari_sam2_probe.gui.state import RunEntry
 
 WITHOUT_RUN = "Track an object, or open a run: drop its folder on the window."
@@ -36,6 +37,7 @@ class RunPanel(Panel):
     def __init__(self, viewer: napari.viewer.Viewer, name: str) -> None:
         super().__init__(viewer, name)
         watch_run_layers(self.viewer)
+        when_closed(self.viewer, self.state.drawing.close)
 
         self.content = QWidget()
         self._hint = QLabel(WITHOUT_RUN, objectName="hint")

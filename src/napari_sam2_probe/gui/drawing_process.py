@@ -1,0 +1,96 @@
+"""A process that draws figures while the window has other work.
+
+Matplotlib draws in Python, half a second a figure, and a thread that does so keeps Python's lock from the window and
+from the model that tracks beside it: the window then stood still for a quarter of a second. A process has a lock of its
+own. While nothing runs, the calling thread draws, since no process has to begin for that.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import threading
+from typing import TYPE_CHECKING
+
+from napari_sam2_probe.gui.drawing import draw_plot
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from loky import ProcessPoolExecutor
+    from matplotlib.figure import Figure
+
+    from napari_sam2_probe.gui.drawing import DrawnPlot, PlotTheme
+
+logger = logging.getLogger(__name__)
+
+IDLE_SECONDS = 120
+"""After so long without a figure the process ends; the next figure begins another."""
+
+
+class DrawingProcess:
+    """Draws for the panels of one viewer, in whichever thread asks.
+
+    Parameters
+    ----------
+    is_busy
+        Says whether something runs that a figure should not be drawn beside, in this process.
+    """
+
+    def __init__(self, is_busy: Callable[[], bool]) -> None:
+        self._is_busy = is_busy
+        self._executor: ProcessPoolExecutor | None = None
+        self._lock = threading.Lock()
+
+    def draw(
+        self, make: Callable[[float, float], Figure], size: tuple[int, int], pixel_ratio: float, theme: PlotTheme
+    ) -> DrawnPlot:
+        """Draw a figure as `draw_plot` does, and wait for it.
+
+        Parameters
+        ----------
+        make, size, pixel_ratio, theme
+            As for `draw_plot`. `make` is sent to the process, with whatever it holds.
+        """
+        if self._is_busy():
+            executor = self._begin()
+            try:
+                return executor.submit(draw_plot, make, size, pixel_ratio, theme).result()
+            except RuntimeError:
+                # It was killed, or the window closed: a broken pool, and one that is shut down, are RuntimeErrors.
+                logger.info("the process that draws is gone", exc_info=True)
+                self._forget(executor)
+        return draw_plot(make, size, pixel_ratio, theme)
+
+    def close(self) -> None:
+        """End the process, also amid a figure; calling it twice is harmless."""
+        with self._lock:
+            executor, self._executor = self._executor, None
+        if executor is not None:
+            executor.shutdown(wait=True, kill_workers=True)
+
+    def _begin(self) -> ProcessPoolExecutor:
+        # Unlike the standard library's pool it never runs the user's script again in the new process.
+        from loky import ProcessPoolExecutor
+
+        with self._lock:
+            if self._executor is None:
+                self._executor = ProcessPoolExecutor(1, timeout=IDLE_SECONDS, initializer=_stand_back)
+            return self._executor
+
+    def _forget(self, executor: ProcessPoolExecutor) -> None:
+        with self._lock:
+            if self._executor is executor:
+                self._executor = None
+        executor.shutdown(wait=False, kill_workers=True)
+
+
+def _stand_back() -> None:
+    """Let the window and the model go first where processors are few."""
+    import psutil
+
+    process = psutil.Process()
+    if sys.platform == "win32":
+        process.nice(psutil.BELOW_NORMAL_PRIORITY_CLASS)
+    else:
+        process.nice(5)

@@ -1,0 +1,93 @@
+"""Figures drawn in a process of their own while something runs."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from functools import partial
+
+import numpy as np
+import psutil
+import pytest
+from matplotlib.figure import Figure
+
+from napari_sam2_probe.gui.drawing import PlotTheme, draw_plot
+from napari_sam2_probe.gui.drawing_process import DrawingProcess
+
+DARK = PlotTheme("#262930", "#f0f1f2")
+
+
+def figure_of_process(width, height, wait=0.0, begun=None):
+    """A figure whose axes tell the process that made it."""
+    if begun is not None:
+        begun.write_text("")
+    time.sleep(wait)
+    figure = Figure(figsize=(width, height))
+    figure.add_subplot().set(xlim=(0, os.getpid()), ylim=(0, 1))
+    return figure
+
+
+def drawn_in(drawing, **arguments):
+    plot = drawing.draw(partial(figure_of_process, **arguments), (200, 100), 1.0, DARK)
+    assert plot.picture.shape == (100, 200, 4)
+    return int(plot.areas[0].xlim[1])
+
+
+@pytest.fixture
+def busy():
+    drawing = DrawingProcess(lambda: True)
+    yield drawing
+    drawing.close()
+
+
+def test_without_anything_running_the_thread_draws_itself():
+    assert drawn_in(DrawingProcess(lambda: False)) == os.getpid()
+
+
+def test_another_process_draws_the_same_picture(busy):
+    def plain(width, height):
+        figure = Figure(figsize=(width, height))
+        figure.add_subplot().plot([0, 1, 3], [2, 0, 1], label="a line")
+        return figure
+
+    process = drawn_in(busy)
+    assert process != os.getpid()
+    assert drawn_in(busy) == process
+    theirs, ours = (draw(plain, (300, 200), 2.0, DARK) for draw in (busy.draw, draw_plot))
+    assert np.array_equal(theirs.picture, ours.picture)
+    assert theirs.areas == ours.areas
+
+
+def test_if_the_process_dies_the_thread_draws_and_the_next_figure_has_a_new_process(busy, tmp_path):
+    process = drawn_in(busy)
+    begun = tmp_path / "begun"
+    threading.Thread(target=partial(_kill_once, process, begun)).start()
+    assert drawn_in(busy, wait=1.0, begun=begun) == os.getpid()
+    assert drawn_in(busy) not in (process, os.getpid())
+
+
+def _kill_once(process, begun):
+    while not begun.exists():
+        time.sleep(0.01)
+    psutil.Process(process).kill()
+
+
+def test_closing_amid_a_figure_leaves_no_process_and_no_thread(busy, tmp_path):
+    before = set(threading.enumerate())
+    process, begun = drawn_in(busy), tmp_path / "begun"
+    drawn: list[int] = []
+    thread = threading.Thread(target=lambda: drawn.append(drawn_in(busy, wait=1.0, begun=begun)))
+    thread.start()
+    while not begun.exists():
+        time.sleep(0.01)
+    busy.close()
+    thread.join(10)
+    assert drawn == [os.getpid()]
+    assert not psutil.pid_exists(process)
+    assert set(threading.enumerate()) <= before
+
+
+def test_what_a_figure_has_wrong_is_told(busy):
+    with pytest.raises(ZeroDivisionError):
+        busy.draw(lambda width, height: 1 / 0, (200, 100), 1.0, DARK)
