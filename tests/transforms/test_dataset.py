@@ -98,11 +98,20 @@ def test_nothing_depends_on_place_or_workers(made, tiny, tmp_path):
         assert str(made.parent) not in path.read_text()
 
 
-def test_lossless_frames_are_the_clip_itself(tiny, tmp_path, catalogue, footage):
-    make_dataset(tiny, tmp_path / "clips", replace(ORDER, kind="interjection"), 1, lossless=True, workers=1)
-    clip = make_clip(plan_recipe(catalogue, footage, replace(ORDER, kind="interjection"), 0), footage)
-    frames = DavisDataset(tmp_path / "clips").sequence("interjection-00000").frames
-    np.testing.assert_array_equal([frames.read(t) for t in range(28)], clip.frames)
+@pytest.mark.parametrize("kind", KINDS)
+def test_lossless_frames_are_the_clip_itself(kind, tiny, tmp_path, catalogue, footage):
+    """Frames are drawn one by one as they are written, and masks share memory."""
+    order = replace(ORDER, kind=kind)
+    make_dataset(tiny, tmp_path / "clips", order, 2, lossless=True, workers=1, catalogue=catalogue)
+    for number in range(2):
+        clip = make_clip(plan_recipe(catalogue, footage, order, number), footage)
+        sequence = DavisDataset(tmp_path / "clips").sequence(f"{kind}-{number:05d}")
+        np.testing.assert_array_equal([sequence.frames.read(t) for t in range(28)], clip.frames)
+        np.testing.assert_array_equal([sequence.mask(t) for t in range(28)], clip.masks)
+
+
+def test_the_table_tells_what_the_interjection_lacks(tiny, tmp_path, catalogue):
+    make_dataset(tiny, tmp_path / "clips", replace(ORDER, kind="interjection"), 1, workers=1, catalogue=catalogue)
     with (tmp_path / "clips/frames.csv").open() as table:
         rows = list(csv.DictReader(table))
     assert [t for t in range(28) if rows[t]["obscured_fraction"] == ""] == [12, 13, 14, 15]

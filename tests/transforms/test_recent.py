@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 from test_dataset import hashes
 
 from napari_sam2_probe.transforms import dataset as dataset_module
@@ -34,6 +35,13 @@ def test_memory_is_never_above_the_limit_and_things_are_always_right(limit, aske
         assert thing.tolist() == [key] * (3 * key)
         assert recent.used_bytes <= limit
     assert recent.used_bytes == sum(3 * key for key in set(asked) if recent.find(key) is not None)
+
+
+def test_images_count_as_pillow_keeps_them():
+    recent: Recent[Image.Image] = Recent(2 * 4 * 30)
+    images = [recent.get(key, lambda: Image.new("RGB", (5, 6))) for key in "abc"]
+    assert recent.used_bytes == 2 * 4 * 30
+    assert [recent.find(key) for key in "abc"] == [None, *images[1:]]
 
 
 def test_what_was_used_last_stays():
@@ -78,7 +86,7 @@ def test_intact_frames_and_masks_are_those_of_the_source(kind, footage, catalogu
         differing = 0
         for t in range(clip.num_frames):
             source = clip.source_sequence[t], int(clip.source_frame[t])
-            same = np.array_equal(clip.frames[t], cover(footage.frame(*source), shape))
+            same = np.array_equal(clip.frames[t], np.asarray(cover(footage.frame(*source), shape)))
             assert same or not clip.intact_frames[t]
             differing += not same
             if clip.intact_masks[t]:

@@ -42,6 +42,20 @@ def test_every_8_bit_mode_is_converted_as_pillow_does(tmp_path: Path, mode: str)
     source = FolderSource(tmp_path)
     assert source.scaling is None
     np.testing.assert_array_equal(source.read(0), np.array(Image.open(file).convert("RGB")))
+    np.testing.assert_array_equal(np.asarray(source.read_image(0)), source.read(0))
+
+
+@pytest.mark.parametrize("name", ["0.jpg", "0.png"])
+def test_nothing_comes_with_the_pixels_of_an_image(tmp_path: Path, name: str) -> None:
+    """Pillow would write it into the files of clips."""
+    image = Image.fromarray(np.random.default_rng(0).integers(0, 256, (16, 24, 3), dtype=np.uint8))
+    image.save(tmp_path / name, comment=b"made by hand", icc_profile=b"colours", dpi=(72, 72))
+    read = FolderSource(tmp_path).read_image(0)
+    plain = Image.fromarray(np.asarray(read))
+    for suffix in ("jpg", "png"):
+        for number, this in enumerate((read, read.copy(), plain)):
+            this.save(tmp_path / f"{number}.{suffix}")
+        assert len({(tmp_path / f"{number}.{suffix}").read_bytes() for number in range(3)}) == 1
 
 
 @pytest.mark.parametrize(
@@ -124,6 +138,7 @@ def test_deep_images_are_scaled_once_by_percentiles(tmp_path: Path, kind: str) -
         if expected.ndim == 2:
             expected = np.stack([expected] * 3, axis=-1)
         np.testing.assert_array_equal(source.read(i), expected)
+        np.testing.assert_array_equal(np.asarray(source.read_image(i)), expected)
 
 
 def test_a_compressed_tiff_is_read_as_the_plain_one(tmp_path: Path) -> None:
@@ -186,8 +201,9 @@ def test_an_image_cut_off_anywhere_is_never_more_than_an_input_error(
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
         file.rename(folder / name)
-        with pytest.raises(InputError, match=name):
-            FolderSource(folder).read(0)
+        for read in ("read", "read_image"):
+            with pytest.raises(InputError, match=name):
+                getattr(FolderSource(folder), read)(0)
 
 
 def test_sizes_that_differ_name_the_frame_and_both_sizes(tmp_path: Path, save_frames: SaveFrames) -> None:

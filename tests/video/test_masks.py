@@ -19,6 +19,7 @@ from napari_sam2_probe.video.masks import (
     davis_palette,
     is_void,
     object_ids,
+    one_object_file,
     read_mask,
     write_mask,
 )
@@ -40,6 +41,19 @@ def test_any_label_image_is_read_as_it_was_written(tmp_path: Path, labels: np.nd
     else:
         with pytest.raises(InputError, match="only void"):
             write_mask(file, labels)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(mask=hnp.arrays(np.bool_, st.tuples(st.integers(1, 9), st.integers(1, 40))), dtype=st.sampled_from("?BHl"))
+def test_one_object_at_one_bit_a_pixel_reads_like_any_mask(tmp_path: Path, mask: np.ndarray, dtype: str) -> None:
+    file = tmp_path / "mask.png"
+    file.write_bytes(one_object_file(mask.astype(dtype)))
+    np.testing.assert_array_equal(read_mask(file), mask)
+    with Image.open(file) as image:
+        assert image.mode == "P"
+        assert image.getpalette() == davis_palette()[:2].ravel().tolist()
+    with Image.open(file) as image:
+        image.verify()
 
 
 @pytest.mark.parametrize("dtype", [bool, np.uint8, np.int64, np.uint32])

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
+import numpy as np
+from PIL import Image
+
 if TYPE_CHECKING:
-    import numpy as np
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Clip:
     """A clip made from a recipe (SPEC 3; the paper, section 3.1).
 
     Attributes
     ----------
-    frames
-        (T, H, W, 3) uint8, RGB.
+    draw_frame
+        Draws a frame, an RGB image, whenever it is called: where frames are used one after the other, or some of
+        them not at all, none has to be kept. The image may be shared: don't draw on it.
     masks
         (T, H, W) uint8 label images; the object of interest is 1, and only its visible part is drawn.
     object_present
@@ -37,7 +43,7 @@ class Clip:
         (T,) bool: masks that are those of the base's object in the source frame, all of it. None as above.
     """
 
-    frames: NDArray[np.uint8]
+    draw_frame: Callable[[int], Image.Image]
     masks: NDArray[np.uint8]
     object_present: NDArray[np.bool_]
     context_present: NDArray[np.bool_]
@@ -50,4 +56,22 @@ class Clip:
     @property
     def num_frames(self) -> int:
         """Number of frames, T."""
-        return len(self.frames)
+        return len(self.masks)
+
+    @cached_property
+    def frames(self) -> NDArray[np.uint8]:
+        """All frames, (T, H, W, 3) uint8, RGB; drawn once, when they are first asked for."""
+        frames = np.empty((*self.masks.shape, 3), np.uint8)
+        for t in range(self.num_frames):
+            frames[t] = np.asarray(self.draw_frame(t))
+        return frames
+
+    def with_frames(self, frames: NDArray[np.uint8], masks: NDArray[np.uint8] | None = None) -> Clip:
+        """Return the clip with other frames (T, H, W, 3), and other masks where they are given."""
+        return replace(
+            self,
+            draw_frame=lambda t: Image.fromarray(frames[t]),
+            masks=self.masks if masks is None else masks,
+            intact_frames=None,
+            intact_masks=None,
+        )

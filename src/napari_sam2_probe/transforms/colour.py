@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from PIL import Image
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -37,9 +38,14 @@ def _statistics(
         raise ValueError("only an object has colours to be matched")
 
     def measure() -> NDArray[np.float64]:
-        inside = footage.mask(sequence, frame_idx, keep=False) == object_id
-        pixels = footage.frame(sequence, frame_idx, keep=False)[inside]
-        return np.stack([pixels.mean(0), pixels.std(0)])
+        found = footage.object_pixels(sequence, frame_idx, object_id)
+        # The frame is kept: a cut-out of it follows soon, or the base itself.
+        image = footage.frame(sequence, frame_idx).crop(found.box)
+        counts = np.reshape(image.histogram(Image.fromarray(found.mask)), (3, 256))
+        levels, area = np.arange(256), np.count_nonzero(found.mask)
+        mean = counts @ levels / area
+        variance = (counts * (levels - mean[:, None]) ** 2).sum(1) / area
+        return np.stack([mean, np.sqrt(variance)])
 
     mean, deviation = footage.of_object("colours", sequence, frame_idx, object_id, measure)
     return mean, deviation

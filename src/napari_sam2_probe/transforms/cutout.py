@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image, ImageFilter
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from napari_sam2_probe.transforms.footage import Footage
     from napari_sam2_probe.transforms.recipe import Distractor
 
-
-_Pixel = TypeVar("_Pixel", bound=np.generic)
 
 # An erosion that takes more than this share of an object has met thin parts (legs, poles); they are kept then.
 _EROSION_LIMIT = 0.25
@@ -57,39 +55,17 @@ class Patch:
         """(h, w) bool: pixels that show more of the cut-out than of what lies under it."""
         return np.asarray(self.image.getchannel("A")) >= 128
 
-    def lay_on(self, frame: NDArray[np.uint8]) -> None:
-        """Draw the cut-out on a frame (H, W, 3), in place."""
-        region = self.region
-        canvas = Image.fromarray(frame[region])
-        canvas.paste(self.image, mask=self.image)
-        frame[region] = np.asarray(canvas)
-
-
-@dataclass(frozen=True, slots=True)
-class _Sprite:
-    """An object as it is cut out, whatever becomes of it later.
-
-    Attributes
-    ----------
-    image
-        RGBa image, colours multiplied by the opacity: the object's box with `_EDGE_REACH` pixels around it.
-    """
-
-    image: Image.Image
-
-    @property
-    def nbytes(self) -> int:
-        """How much memory it takes."""
-        width, height = self.image.size
-        return 4 * width * height
+    def lay_on(self, frame: Image.Image) -> None:
+        """Draw the cut-out on an RGB frame, in place."""
+        frame.paste(self.image, (self.left, self.top), self.image)
 
 
 def cut_out(
     footage: Footage,
     distractor: Distractor,
+    levels: Sequence[int] | None,
     frame_idx: int,
     shape: tuple[int, int],
-    levels: Sequence[int] | None = None,
 ) -> Patch | None:
     """Cut a distractor's object out for one frame of a clip.
 
@@ -99,12 +75,12 @@ def cut_out(
         Where its sequence is.
     distractor
         Which object, and where it goes. Needs an object and a placement.
+    levels
+        What takes the place of each level, 256 for R, then G, then B; None to keep them.
     frame_idx
         Frame of the clip; the cut-out comes from frame ``distractor.start + frame_idx`` of its sequence.
     shape
         Height and width of the clip's frames.
-    levels
-        What takes the place of each level, 256 for R, then G, then B; None to keep them.
 
     Returns
     -------
@@ -130,38 +106,44 @@ def cut_out(
     if right <= left or bottom <= top:
         return None
     sprite = _sprite(footage, distractor.sequence, source_idx, distractor.object_id)
-    margin = math.ceil(2 / scale) + _EDGE_REACH
-    crop = (x0 - margin, y0 - margin, x1 + margin, y1 + margin)
+    margin = math.ceil(2 / scale)
+    crop = (x0 - _EDGE_REACH - margin, y0 - _EDGE_REACH - margin)
     # Scaling colours that are weighed by opacity lets nothing of the old background bleed in.
-    source = Image.new("RGBa", (crop[2] - crop[0], crop[3] - crop[1]))
-    source.paste(sprite.image, (margin - _EDGE_REACH, margin - _EDGE_REACH))
-    scaled = source.resize(
-        (right - left, bottom - top),
-        Image.Resampling.HAMMING,
-        box=(
-            (left - offset_x) / scale - crop[0],
-            (top - offset_y) / scale - crop[1],
-            (right - offset_x) / scale - crop[0],
-            (bottom - offset_y) / scale - crop[1],
-        ),
-    ).convert("RGBA")
+    scaled = (
+        sprite.crop((-margin, -margin, sprite.width + margin, sprite.height + margin))
+        .resize(
+            (right - left, bottom - top),
+            Image.Resampling.HAMMING,
+            box=(
+                (left - offset_x) / scale - crop[0],
+                (top - offset_y) / scale - crop[1],
+                (right - offset_x) / scale - crop[0],
+                (bottom - offset_y) / scale - crop[1],
+            ),
+        )
+        .convert("RGBA")
+    )
     return Patch(left, top, scaled if levels is None else scaled.point([*levels, *_ALL_LEVELS]))
 
 
-def _sprite(footage: Footage, sequence: str, frame_idx: int, object_id: int) -> _Sprite:
-    def make() -> _Sprite:
+def _sprite(footage: Footage, sequence: str, frame_idx: int, object_id: int) -> Image.Image:
+    """Return an object as it is cut out, whatever becomes of it later.
+
+    An RGBa image, colours multiplied by the opacity: the object's box with `_EDGE_REACH` pixels around it.
+    """
+
+    def make() -> Image.Image:
         pixels = footage.object_pixels(sequence, frame_idx, object_id)
         x0, y0, x1, y1 = pixels.box
-        crop = (x0 - _EDGE_REACH, y0 - _EDGE_REACH, x1 + _EDGE_REACH, y1 + _EDGE_REACH)
-        colours = np.zeros((crop[3] - crop[1], crop[2] - crop[0], 4), np.uint8)
-        _put_crop(footage.frame(sequence, frame_idx, keep=False), crop, colours[..., :3])
-        colours[..., 3] = _soft_alpha(np.pad(pixels.mask, _EDGE_REACH))
-        return _Sprite(Image.fromarray(colours).convert("RGBa"))
+        frame = footage.frame(sequence, frame_idx, keep=False)
+        colours = frame.crop((x0 - _EDGE_REACH, y0 - _EDGE_REACH, x1 + _EDGE_REACH, y1 + _EDGE_REACH))
+        colours.putalpha(_soft_alpha(np.pad(pixels.mask, _EDGE_REACH)))
+        return colours.convert("RGBa")
 
     return footage.of_object("sprite", sequence, frame_idx, object_id, make)
 
 
-def _soft_alpha(mask: NDArray[np.bool_]) -> NDArray[np.uint8]:
+def _soft_alpha(mask: NDArray[np.bool_]) -> Image.Image:
     """Return the opacity of a mask: without its outermost pixels, which mix object and background."""
     inner = mask.copy()
     inner[1:] &= mask[:-1]
@@ -171,13 +153,4 @@ def _soft_alpha(mask: NDArray[np.bool_]) -> NDArray[np.uint8]:
     if np.count_nonzero(inner) < (1 - _EROSION_LIMIT) * np.count_nonzero(mask):
         inner = mask
     image = Image.fromarray(inner.astype(np.uint8) * np.uint8(255))
-    return np.asarray(image.filter(ImageFilter.GaussianBlur(_EDGE_SIGMA)))
-
-
-def _put_crop(image: NDArray[_Pixel], box: tuple[int, int, int, int], crop: NDArray[_Pixel]) -> None:
-    """Write ``image[y0:y1, x0:x1]`` into `crop`, and nothing where the box leaves the image."""
-    x0, y0, x1, y1 = box
-    height, width = image.shape[:2]
-    inside = image[max(y0, 0) : min(y1, height), max(x0, 0) : min(x1, width)]
-    top, left = max(-y0, 0), max(-x0, 0)
-    crop[top : top + inside.shape[0], left : left + inside.shape[1]] = inside
+    return image.filter(ImageFilter.GaussianBlur(_EDGE_SIGMA))

@@ -11,7 +11,7 @@ from napari_sam2_probe.common.progress import Progress, ignore_progress
 from napari_sam2_probe.transforms.catalogue import Catalogue, SequenceEntry, measure_sequence
 from napari_sam2_probe.transforms.encoding import Encoder
 from napari_sam2_probe.transforms.footage import Footage
-from napari_sam2_probe.transforms.make import make_clip
+from napari_sam2_probe.transforms.make import compose_clip
 from napari_sam2_probe.transforms.plan import Order, draw_base, plan_recipe
 from napari_sam2_probe.transforms.recipe import clip_name
 from napari_sam2_probe.transforms.store import ClipStore, describe
@@ -145,6 +145,6 @@ def _clip_maker(dataset: DataSet, catalogue: Catalogue, order: Order, store: Cli
 
     def make(number: int) -> None:
         recipe = plan_recipe(catalogue, footage, order, number)
-        store.write_clip(clip_name(order.kind, number), recipe, make_clip(recipe, footage), encoder)
+        store.write_clip(clip_name(order.kind, number), recipe, compose_clip(recipe, footage), encoder)
 
     return make

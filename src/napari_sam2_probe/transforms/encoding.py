@@ -5,14 +5,11 @@ from __future__ import annotations
 import io
 from typing import TYPE_CHECKING, Any
 
-from PIL import Image
-
 from napari_sam2_probe.transforms.recent import Recent
-from napari_sam2_probe.video.masks import MASK_ENCODING, mask_image
+from napari_sam2_probe.video.masks import one_object_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
-    from pathlib import Path
 
     from napari_sam2_probe.transforms.clip import Clip
     from napari_sam2_probe.transforms.recipe import Recipe
@@ -44,35 +41,25 @@ class Encoder:
         """Return the file of a frame."""
         key: Hashable | None = None
         if clip.intact_frames is not None and clip.intact_frames[frame_idx]:
-            size = clip.frames.shape[1:3]
+            size = clip.masks.shape[1:]
             key = ("frame", clip.source_sequence[frame_idx], int(clip.source_frame[frame_idx]), size)
 
         def encode() -> memoryview:
-            return _save(Image.fromarray(clip.frames[frame_idx]), self._how)
+            file = io.BytesIO()
+            clip.draw_frame(frame_idx).save(file, **self._how)
+            return file.getbuffer()
 
         return self._kept(key, encode)
 
-    def mask(self, clip: Clip, frame_idx: int, recipe: Recipe, place: Path) -> memoryview:
-        """Return the file of a mask; `place` is where it goes, for errors.
-
-        Raises
-        ------
-        InputError
-            If the mask can't be kept as a PNG; see `napari_sam2_probe.video.masks.mask_image`.
-        """
+    def mask(self, clip: Clip, frame_idx: int, recipe: Recipe) -> memoryview:
+        """Return the file of a mask."""
         mask = clip.masks[frame_idx]
         key: Hashable | None = None
         if not mask.any():
             key = ("no object", mask.shape)
         elif clip.intact_masks is not None and clip.intact_masks[frame_idx]:
             key = ("mask", clip.source_sequence[frame_idx], int(clip.source_frame[frame_idx]), recipe.base.object_id)
-        return self._kept(key, lambda: _save(mask_image(place, mask), MASK_ENCODING))
+        return self._kept(key, lambda: memoryview(one_object_file(mask)))
 
     def _kept(self, key: Hashable | None, encode: Callable[[], memoryview]) -> memoryview:
         return encode() if key is None else self._files.get(key, encode)
-
-
-def _save(image: Image.Image, how: dict[str, Any]) -> memoryview:
-    file = io.BytesIO()
-    image.save(file, **how)
-    return file.getbuffer()

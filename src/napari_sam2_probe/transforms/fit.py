@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-import numpy as np
 from PIL import Image, ImageOps
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
-
-def cover(frame: NDArray[np.uint8], shape: tuple[int, ...]) -> NDArray[np.uint8]:
-    """Scale a frame (H, W, 3) so that it covers `shape` (height, width), and cut what sticks out evenly.
+def cover(frame: Image.Image, shape: tuple[int, int]) -> Image.Image:
+    """Scale a frame so that it covers `shape` (height, width), and cut what sticks out evenly.
 
     A frame of that size comes back as it is.
     """
     height, width = shape
-    if frame.shape[:2] == (height, width):
+    if frame.size == (width, height):
         return frame
-    return np.asarray(ImageOps.fit(Image.fromarray(frame), (width, height), Image.Resampling.LANCZOS))
+    return ImageOps.fit(frame, (width, height), Image.Resampling.LANCZOS)

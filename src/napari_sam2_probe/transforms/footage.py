@@ -9,16 +9,17 @@ import numpy as np
 
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.transforms.catalogue import bounding_box
-from napari_sam2_probe.transforms.recent import Recent, Sized
+from napari_sam2_probe.transforms.recent import Keepable, Recent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
+    from PIL import Image
 
     Labels = NDArray[np.uint8] | NDArray[np.uint16]
 
-_Thing = TypeVar("_Thing", bound=Sized)
+_Thing = TypeVar("_Thing", bound=Keepable)
 
 DEFAULT_OBJECT_BYTES = 256 * 2**20
 """Memory for objects without the rest of their frames: about a thousand of the size of DAVIS."""
@@ -27,8 +28,8 @@ DEFAULT_OBJECT_BYTES = 256 * 2**20
 class FootageFrames(Protocol):
     """The frames of a sequence."""
 
-    def read(self, frame_idx: int) -> NDArray[np.uint8]:
-        """Return an RGB frame (H, W, 3)."""
+    def read_image(self, frame_idx: int) -> Image.Image:
+        """Return an RGB frame."""
         ...
 
 
@@ -119,9 +120,10 @@ class Footage:
     ) -> None:
         self.dataset = dataset
         self._sequences: dict[str, FootageSequence] = {}
-        self._decoded: Recent[NDArray[Any]] = Recent(cache_bytes)
+        self._decoded: Recent[Any] = Recent(cache_bytes)
         self._objects: Recent[Any] = Recent(object_bytes)
-        self._clip_memory: dict[str, NDArray[np.uint8]] | None = {} if one_clip_at_a_time else None
+        self._one_clip_at_a_time = one_clip_at_a_time
+        self._mask_memory = np.empty((0, 0, 0), np.uint8)
 
     def sequence(self, name: str) -> FootageSequence:
         """Return the sequence with this name; it is opened once."""
@@ -129,12 +131,16 @@ class Footage:
             self._sequences[name] = self.dataset.sequence(name)
         return self._sequences[name]
 
-    def frame(self, sequence: str, frame_idx: int, *, keep: bool = True) -> NDArray[np.uint8]:
-        """Return an RGB frame (H, W, 3), uint8. It belongs to the cache: don't write into it.
+    def frame(self, sequence: str, frame_idx: int, *, keep: bool = True) -> Image.Image:
+        """Return an RGB frame. It belongs to the cache: don't draw on it.
 
         With `keep` false, a frame that has to be decoded is not kept, for whoever keeps what is made of it.
         """
-        return self._read(("frame", sequence, frame_idx), lambda: self.sequence(sequence).frames.read(frame_idx), keep)
+
+        def read() -> Image.Image:
+            return self.sequence(sequence).frames.read_image(frame_idx)
+
+        return self._read(("frame", sequence, frame_idx), read, keep)
 
     def mask(self, sequence: str, frame_idx: int, *, keep: bool = True) -> Labels:
         """Return a label image (H, W), uint8 or uint16. It belongs to the cache: don't write into it."""
@@ -179,16 +185,12 @@ class Footage:
         thing: _Thing = self._objects.get((what, sequence, frame_idx, object_id), make)
         return thing
 
-    def clip_memory(self, what: str, shape: tuple[int, ...]) -> NDArray[np.uint8]:
-        """Return memory, uint8, for a clip's ``frames`` or ``masks``; it holds anything."""
-        if self._clip_memory is None:
-            return np.empty(shape, np.uint8)
-        if what not in self._clip_memory or self._clip_memory[what].shape != shape:
-            self._clip_memory[what] = np.empty(shape, np.uint8)
-        return self._clip_memory[what]
+    def mask_memory(self, shape: tuple[int, int, int]) -> NDArray[np.uint8]:
+        """Return memory, uint8, for a clip's masks (T, H, W); it holds anything."""
+        if not self._one_clip_at_a_time or self._mask_memory.shape != shape:
+            self._mask_memory = np.empty(shape, np.uint8)
+        return self._mask_memory
 
-    def _read(self, key: tuple[str, str, int], read: Callable[[], NDArray[Any]], keep: bool) -> NDArray[Any]:
-        if keep:
-            return self._decoded.get(key, read)
-        kept = self._decoded.find(key)
-        return read() if kept is None else kept
+    def _read(self, key: tuple[str, str, int], read: Callable[[], _Thing], keep: bool) -> _Thing:
+        thing: _Thing | None = self._decoded.get(key, read) if keep else self._decoded.find(key)
+        return read() if thing is None else thing

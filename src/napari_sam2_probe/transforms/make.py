@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -40,10 +39,14 @@ def make_clip(recipe: Recipe, dataset: DataSet | Footage) -> Clip:
     InputError
         If a sequence or a frame can't be read, or the recipe names a kind or an extra that doesn't exist.
     """
-    footage = dataset if isinstance(dataset, Footage) else Footage(dataset)
+    clip = compose_clip(recipe, dataset if isinstance(dataset, Footage) else Footage(dataset))
+    _ = clip.frames
+    return clip
+
+
+def compose_clip(recipe: Recipe, footage: Footage) -> Clip:
+    """Do what `make_clip` does, but leave frames to be drawn one by one when they are asked for, if no extra is."""
     clip = load_kind(recipe.kind).make(recipe, footage)
-    if recipe.then:
-        clip = replace(clip, intact_frames=None, intact_masks=None)
     for step, extra in enumerate(recipe.then):
         rng = np.random.default_rng([recipe.seed, recipe.number, EXTRA_STREAM, step])
         clip = load_extra(extra.name).apply(clip, extra.options, rng)

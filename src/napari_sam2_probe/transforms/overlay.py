@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,22 +14,17 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
+    from PIL import Image
 
+    from napari_sam2_probe.transforms.cutout import Patch
     from napari_sam2_probe.transforms.footage import Footage
     from napari_sam2_probe.transforms.recipe import Base, Recipe
 
 
-def base_frames(footage: Footage, base: Base, num_frames: int) -> NDArray[np.uint8]:
-    """Return the base's frames (T, H, W, 3)."""
-    frames = footage.clip_memory("frames", (num_frames, *footage.frame(base.sequence, base.start).shape))
-    for t in range(num_frames):
-        frames[t] = footage.frame(base.sequence, base.start + t)
-    return frames
-
-
 def base_masks(footage: Footage, base: Base, num_frames: int) -> NDArray[np.uint8]:
     """Return the masks (T, H, W) of the base's object, 1 where it is."""
-    masks = footage.clip_memory("masks", (num_frames, *footage.mask(base.sequence, base.start).shape))
+    height, width = footage.mask(base.sequence, base.start).shape
+    masks = footage.mask_memory((num_frames, height, width))
     for t in range(num_frames):
         np.equal(footage.mask(base.sequence, base.start + t), base.object_id, out=masks[t].view(np.bool_))
     return masks
@@ -38,7 +34,7 @@ def base_clip(footage: Footage, recipe: Recipe) -> Clip:
     """Return the base as a clip, unchanged."""
     base, num_frames = recipe.base, recipe.num_frames
     return Clip(
-        frames=base_frames(footage, base, num_frames),
+        draw_frame=lambda t: footage.frame(base.sequence, base.start + t),
         masks=base_masks(footage, base, num_frames),
         object_present=np.ones(num_frames, np.bool_),
         context_present=np.ones(num_frames, np.bool_),
@@ -66,16 +62,26 @@ def overlay_clip(footage: Footage, recipe: Recipe, levels: Sequence[Sequence[int
     assert clip.intact_frames is not None
     assert clip.intact_masks is not None
     shape = (clip.masks.shape[1], clip.masks.shape[2])
+    patches: list[list[Patch]] = []
     for t in range(clip.num_frames):
         mask = clip.masks[t]
         object_area = np.count_nonzero(mask)
-        for distractor, table in zip(recipe.distractors, levels, strict=True):
-            patch = cut_out(footage, distractor, t, shape, table)
-            if patch is not None:
-                patch.lay_on(clip.frames[t])
-                mask[patch.region][patch.opaque] = 0
-                clip.intact_frames[t] = False
+        cut = [cut_out(footage, *what, t, shape) for what in zip(recipe.distractors, levels, strict=True)]
+        patches.append([patch for patch in cut if patch is not None])
+        for patch in patches[t]:
+            mask[patch.region][patch.opaque] = 0
         visible_area = np.count_nonzero(mask)
+        clip.intact_frames[t] = not patches[t]
         clip.intact_masks[t] = visible_area == object_area
         clip.obscured_fraction[t] = 1 - visible_area / object_area
-    return clip
+    return replace(clip, draw_frame=lambda t: laid_on(clip.draw_frame(t), patches[t]))
+
+
+def laid_on(frame: Image.Image, patches: Sequence[Patch]) -> Image.Image:
+    """Return a frame with cut-outs laid on it in their order; the frame itself where there are none."""
+    if not patches:
+        return frame
+    drawn = frame.copy()
+    for patch in patches:
+        patch.lay_on(drawn)
+    return drawn

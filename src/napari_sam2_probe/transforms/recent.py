@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
+from PIL import Image
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
 
@@ -18,7 +20,10 @@ class Sized(Protocol):
         ...
 
 
-_Thing = TypeVar("_Thing", bound=Sized)
+Keepable = Sized | Image.Image
+"""What can be kept."""
+
+_Thing = TypeVar("_Thing", bound=Keepable)
 
 
 class Recent(Generic[_Thing]):
@@ -57,9 +62,14 @@ class Recent(Generic[_Thing]):
         return thing
 
     def _keep(self, key: Hashable, thing: _Thing) -> None:
-        if thing.nbytes > self._limit_bytes:
+        if size_of(thing) > self._limit_bytes:
             return
         self._things[key] = thing
-        self._used_bytes += thing.nbytes
+        self._used_bytes += size_of(thing)
         while self._used_bytes > self._limit_bytes:
-            self._used_bytes -= self._things.popitem(last=False)[1].nbytes
+            self._used_bytes -= size_of(self._things.popitem(last=False)[1])
+
+
+def size_of(thing: Keepable) -> int:
+    """Return how much memory a thing takes, in bytes: an image 4 a pixel, as Pillow keeps all that has colours."""
+    return 4 * thing.width * thing.height if isinstance(thing, Image.Image) else thing.nbytes

@@ -132,8 +132,7 @@ class ClipStore:
             masks.mkdir(parents=True)
             frames.mkdir()
             for t in range(clip.num_frames):
-                mask_file = masks / f"{t:05d}.png"
-                mask_file.write_bytes(encoder.mask(clip, t, recipe, mask_file))
+                (masks / f"{t:05d}.png").write_bytes(encoder.mask(clip, t, recipe))
                 (frames / f"{t:05d}{suffix}").write_bytes(encoder.frame(clip, t))
             for source, place in zip((masks, frames), places, strict=True):
                 place.parent.mkdir(parents=True, exist_ok=True)

@@ -94,6 +94,26 @@ def read_rgb(path: Path) -> NDArray[np.uint8]:
         raise _unreadable(path, error) from error
 
 
+def read_image(path: Path) -> Image.Image:
+    """Return an 8-bit image as a Pillow image, RGB: what `read_rgb` returns, without the way out of Pillow.
+
+    Nothing comes with the pixels: no comment, profile or resolution, which Pillow would write into other files.
+
+    Raises
+    ------
+    InputError
+        If the file can't be decoded.
+    """
+    try:
+        with Image.open(path) as image:
+            image.load()
+            pixels = image if image.mode == "RGB" else image.convert("RGB")
+    except _READ_ERRORS as error:
+        raise _unreadable(path, error) from error
+    pixels.info.clear()
+    return pixels
+
+
 def _rgb_pixels(image: Image.Image) -> NDArray[np.uint8]:
     # Strip by strip, which stay in the processor's cache: whole, an image is copied four times through memory on its
     # way out of Pillow, and that takes longer than to decode it.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -39,7 +38,7 @@ def apply(clip: Clip, options: Mapping[str, OptionValue], rng: np.random.Generat
         frame, mask = Image.fromarray(clip.frames[t]), Image.fromarray(clip.masks[t])
         frames[t] = np.asarray(frame.resize((width, height), Image.Resampling.BICUBIC, box=box))
         masks[t] = np.asarray(mask.resize((width, height), Image.Resampling.NEAREST, box=box))
-    return replace(clip, frames=frames, masks=masks)
+    return clip.with_frames(frames, masks)
 
 
 def _shake(num_frames: int, rng: np.random.Generator) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:

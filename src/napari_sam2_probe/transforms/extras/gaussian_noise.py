@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -27,4 +26,4 @@ def apply(clip: Clip, options: Mapping[str, OptionValue], rng: np.random.Generat
     for t, frame in enumerate(clip.frames):
         noisy = frame + sigma * rng.standard_normal(frame.shape, np.float32)
         frames[t] = np.clip(np.rint(noisy), 0, 255)
-    return replace(clip, frames=frames)
+    return clip.with_frames(frames)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -30,4 +29,4 @@ def apply(clip: Clip, options: Mapping[str, OptionValue], rng: np.random.Generat
         Image.fromarray(frame).save(buffer, "JPEG", quality=int(options["quality"]))
         with Image.open(buffer) as image:
             frames[t] = np.asarray(image)
-    return replace(clip, frames=frames)
+    return clip.with_frames(frames)

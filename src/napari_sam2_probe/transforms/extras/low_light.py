@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -33,4 +32,4 @@ def apply(clip: Clip, options: Mapping[str, OptionValue], rng: np.random.Generat
         # The normal distribution with the variance of a Poisson one: the same at these counts, and far faster.
         seen = mean + np.sqrt(mean) * rng.standard_normal(frame.shape, np.float32)
         frames[t] = np.rint(255 * np.clip(seen / np.float32(photons), 0, 1) ** np.float32(1 / _GAMMA))
-    return replace(clip, frames=frames)
+    return clip.with_frames(frames)

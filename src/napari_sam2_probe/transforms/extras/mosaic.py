@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -33,4 +32,4 @@ def apply(clip: Clip, options: Mapping[str, OptionValue], rng: np.random.Generat
             frames[t][tile] = np.asarray(frame.resize(size, Image.Resampling.BICUBIC))
             if tile is own:
                 masks[t][tile] = np.asarray(mask.resize(size, Image.Resampling.NEAREST))
-    return replace(clip, frames=frames, masks=masks)
+    return clip.with_frames(frames, masks)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -35,4 +34,4 @@ def apply(clip: Clip, options: Mapping[str, OptionValue], rng: np.random.Generat
         for down, right in (reach + shifts).tolist():
             total += padded[down : down + height, right : right + width]
         frames[t] = (total + length // 2) // length
-    return replace(clip, frames=frames)
+    return clip.with_frames(frames)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 def take_frames(clip: Clip, frame_indices: NDArray[np.int64]) -> Clip:
     """Return the clip that consists of these frames of `clip`, with all that is known of them."""
     return Clip(
-        frames=clip.frames[frame_indices],
+        draw_frame=lambda t: clip.draw_frame(int(frame_indices[t])),
         masks=clip.masks[frame_indices],
         object_present=clip.object_present[frame_indices],
         context_present=clip.context_present[frame_indices],

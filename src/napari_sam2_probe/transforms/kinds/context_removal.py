@@ -7,9 +7,11 @@ object's own, whatever the fill.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+from PIL import Image
 
 from napari_sam2_probe.transforms.catalogue import bounding_box
 from napari_sam2_probe.transforms.draw import draw_frames
@@ -45,8 +47,14 @@ def make(recipe: Recipe, footage: Footage) -> Clip:
     """Return the base with the context filled in the middle; the object's pixels stay as they are."""
     clip = base_clip(footage, recipe)
     assert clip.intact_frames is not None
-    for t in recipe.interjection:
-        frame, mask = clip.frames[t], clip.masks[t].view(np.bool_)
+    middle = slice(recipe.interjection.start, recipe.interjection.stop)
+    clip.context_present[middle] = False
+    clip.intact_frames[middle] = False
+
+    def draw_frame(t: int) -> Image.Image:
+        if t not in recipe.interjection:
+            return clip.draw_frame(t)
+        frame, mask = np.array(clip.draw_frame(t)), clip.masks[t].view(np.bool_)
         fill: NDArray[np.uint8] | int
         match recipe.options["fill"]:
             case "black":
@@ -58,11 +66,11 @@ def make(recipe: Recipe, footage: Footage) -> Clip:
             case _:
                 (foreign,) = recipe.distractors
                 source_idx = foreign.start + t - recipe.interjection.start
-                fill = cover(footage.frame(foreign.sequence, source_idx), mask.shape)
+                fill = np.asarray(cover(footage.frame(foreign.sequence, source_idx), mask.shape))
         _fill_around(frame, mask, fill)
-        clip.context_present[t] = False
-        clip.intact_frames[t] = False
-    return clip
+        return Image.fromarray(frame)
+
+    return replace(clip, draw_frame=draw_frame)
 
 
 def _fill_around(frame: NDArray[np.uint8], mask: NDArray[np.bool_], fill: NDArray[np.uint8] | int) -> None:
@@ -89,7 +97,6 @@ def _sum(pixels: NDArray[np.uint8]) -> NDArray[np.int64]:
 
 def _blur(frame: NDArray[np.uint8], mask: NDArray[np.bool_]) -> NDArray[np.uint8]:
     """Blur the context alone, so that no shadow of the object is left in it."""
-    from PIL import Image
     from scipy.ndimage import gaussian_filter
 
     context = ~mask

@@ -35,23 +35,18 @@ def make(recipe: Recipe, footage: Footage) -> Clip:
     source_frame = np.empty(recipe.num_frames, np.int64)
     source_frame[own] = base.start + np.arange(own.sum())
     source_frame[~own] = foreign.start + np.arange(recipe.lengths[1])
-    shape = footage.frame(base.sequence, base.start).shape[:2]
-    frames = footage.clip_memory("frames", (recipe.num_frames, *shape, 3))
-    masks = footage.clip_memory("masks", (recipe.num_frames, *shape))
+    source_sequence = tuple(base.sequence if is_own else foreign.sequence for is_own in own)
+    height, width = footage.mask(base.sequence, base.start).shape
+    masks = footage.mask_memory((recipe.num_frames, height, width))
     for t, frame_idx in enumerate(source_frame.tolist()):
-        if own[t]:
-            frames[t] = footage.frame(base.sequence, frame_idx)
-            masks[t] = footage.object_mask(base.sequence, frame_idx, base.object_id)
-        else:
-            frames[t] = cover(footage.frame(foreign.sequence, frame_idx), shape)
-            masks[t] = 0
+        masks[t] = footage.object_mask(base.sequence, frame_idx, base.object_id) if own[t] else 0
     return Clip(
-        frames=frames,
+        draw_frame=lambda t: cover(footage.frame(source_sequence[t], int(source_frame[t])), (height, width)),
         masks=masks,
         object_present=own,
         context_present=own.copy(),
         obscured_fraction=np.where(own, 0.0, np.nan),
-        source_sequence=tuple(base.sequence if is_own else foreign.sequence for is_own in own),
+        source_sequence=source_sequence,
         source_frame=source_frame,
         intact_frames=np.ones(recipe.num_frames, np.bool_),
         intact_masks=own.copy(),

@@ -15,13 +15,16 @@ from napari_sam2_probe.transforms.catalogue import MINIMUM_VISIBLE_SHARE
 from napari_sam2_probe.transforms.clip import Clip
 from napari_sam2_probe.transforms.cutout import cut_out
 from napari_sam2_probe.transforms.draw import ATTEMPTS, draw_source
-from napari_sam2_probe.transforms.overlay import base_frames
+from napari_sam2_probe.transforms.overlay import laid_on
 from napari_sam2_probe.transforms.paths import line_of_motion, rounded
 from napari_sam2_probe.transforms.recipe import Distractor
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from PIL import Image
+
+    from napari_sam2_probe.transforms.cutout import Patch
     from napari_sam2_probe.transforms.draw import Draw
     from napari_sam2_probe.transforms.footage import Footage
     from napari_sam2_probe.transforms.options import Option
@@ -66,28 +69,32 @@ def make(recipe: Recipe, footage: Footage) -> Clip:
     """Return the base with the object pasted in prefix and suffix."""
     base = recipe.base
     (pasted,) = recipe.distractors
-    frames = base_frames(footage, base, recipe.num_frames)
-    num_frames, height, width, _ = frames.shape
-    masks = footage.clip_memory("masks", (num_frames, height, width))
+    num_frames = recipe.num_frames
+    height, width = footage.mask(base.sequence, base.start).shape
+    masks = footage.mask_memory((num_frames, height, width))
     masks[:] = 0
     present = np.ones(num_frames, np.bool_)
-    intact = np.ones(num_frames, np.bool_)
     present[recipe.interjection.start : recipe.interjection.stop] = False
+    patches: dict[int, Patch] = {}
     for t in np.flatnonzero(present).tolist():
-        patch = cut_out(footage, pasted, t, (height, width))
+        patch = cut_out(footage, pasted, None, t, (height, width))
         if patch is not None:
-            patch.lay_on(frames[t])
+            patches[t] = patch
             masks[t][patch.region] = patch.opaque
-            intact[t] = False
+
+    def draw_frame(t: int) -> Image.Image:
+        frame = footage.frame(base.sequence, base.start + t)
+        return laid_on(frame, [patches[t]]) if t in patches else frame
+
     return Clip(
-        frames=frames,
+        draw_frame=draw_frame,
         masks=masks,
         object_present=present,
         context_present=np.ones(num_frames, np.bool_),
         obscured_fraction=np.where(present, 0.0, np.nan),
         source_sequence=(base.sequence,) * num_frames,
         source_frame=base.start + np.arange(num_frames, dtype=np.int64),
-        intact_frames=intact,
+        intact_frames=np.array([t not in patches for t in range(num_frames)]),
         intact_masks=np.zeros(num_frames, np.bool_),
     )
 
