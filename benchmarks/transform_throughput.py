@@ -1,14 +1,17 @@
 """How fast data sets of clips are made, against writing the same JPEGs with nothing else done.
 
-    python benchmarks/transform_throughput.py --davis ROOT [--samples 50] [--kinds obscuration ...]
+    python benchmarks/transform_throughput.py --davis ROOT --clips 500 [--copies 10] [--kinds obscuration ...] [--clock]
 
 Reading footage, planning, compositing and writing masks and tables all count; measuring the data set, which is done
-once whatever the number of clips, is timed apart. The comparison writes the frames of the same clips, already in
-memory, from one process. Both take turns, and the best of the rounds is compared.
+once whatever the number of clips, doesn't. The comparison writes the frames of the same clips, already in memory.
 
-Two ratios are given: that of processor times in one process, which other work on the machine hardly disturbs, and
-that of wall clocks with a process a processor. The more clips a sequence gives, the more of its frames are decoded
-and encoded for several of them: 500 clips of the 90 sequences of DAVIS are 5 to 6 a sequence.
+In one process, clips and comparison take turns, clip by clip, and processor times are compared: other work on the
+machine disturbs both alike. With `--clock`, clips are also made with a process a processor, and frames a second
+by the clock are compared, which needs a quiet machine.
+
+The more clips a sequence gives, the more of its frames are decoded and encoded for several of them: 500 clips of the
+90 sequences of DAVIS are 5 to 6 a sequence. With `--copies 10`, every sequence counts as ten, so that the
+nine of a small data set stand in for DAVIS: nothing that is kept of one is of use for another.
 """
 
 from __future__ import annotations
@@ -18,96 +21,130 @@ import shutil
 import tempfile
 import time
 from dataclasses import dataclass
-from functools import reduce
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PIL import Image
 
 from napari_sam2_probe.transforms.dataset import make_dataset, measure
 from napari_sam2_probe.transforms.plan import Order
+from napari_sam2_probe.transforms.recipe import DEFAULT_LENGTHS
 from napari_sam2_probe.transforms.registry import KINDS
 from napari_sam2_probe.transforms.workers import default_workers
 from napari_sam2_probe.video.davis import DavisDataset
 
+if TYPE_CHECKING:
+    from napari_sam2_probe.transforms.catalogue import Catalogue
+    from napari_sam2_probe.transforms.footage import DataSet, FootageSequence
 
-@dataclass(frozen=True)
-class Took:
-    """Seconds a frame."""
-
-    processor: float
-    clock: float
-
-    def best(self, other: Took) -> Took:
-        return Took(min(self.processor, other.processor), min(self.clock, other.clock))
+FRAMES = sum(DEFAULT_LENGTHS)
 
 
-class Stopwatch:
-    def __init__(self) -> None:
-        self.processor, self.clock = time.process_time(), time.perf_counter()
+class Copies:
+    """A data set in which every sequence is there under several names that have nothing to do with each other."""
 
-    def took(self) -> Took:
-        return Took(time.process_time() - self.processor, time.perf_counter() - self.clock)
+    def __init__(self, dataset: DavisDataset, copies: int) -> None:
+        self._dataset = dataset
+        self._originals = {f"{name.replace('-', '')}-{copy}": name for name in dataset.names for copy in range(copies)}
+        self.names = list(self._originals)
 
-
-def write_jpegs(clips: Path, out: Path) -> Took:
-    """Write what `clips` holds; decoding it doesn't count."""
-    parts, frames = [], 0
-    for folder in sorted((clips / "JPEGImages" / "480p").iterdir()):
-        images = []
-        for file in sorted(folder.iterdir()):
-            with Image.open(file) as image:
-                images.append(image.convert("RGB"))
-        (out / folder.name).mkdir(parents=True)
-        watch = Stopwatch()
-        for t, image in enumerate(images):
-            image.save(out / folder.name / f"{t:05d}.jpg", format="JPEG", quality=95, subsampling=0)
-        parts.append(watch.took())
-        frames += len(images)
-    return Took(sum(part.processor for part in parts) / frames, sum(part.clock for part in parts) / frames)
+    def sequence(self, name: str) -> FootageSequence:
+        return self._dataset.sequence(self._originals[name])
 
 
-def generate(dataset: DavisDataset, out: Path, kind: str, samples: int, workers: int) -> Took:
-    """Make clips, from the first clip's start to the last table's end; the processor time is this process's own."""
-    begun: list[Stopwatch] = []
+@dataclass
+class Seconds:
+    """What has been taken so far, of processor time and by the clock."""
+
+    processor: float = 0.0
+    clock: float = 0.0
+
+    def start(self) -> None:
+        self.processor -= time.process_time()
+        self.clock -= time.perf_counter()
+
+    def stop(self) -> None:
+        self.processor += time.process_time()
+        self.clock += time.perf_counter()
+
+
+def write_jpegs(clip: Path, out: Path, took: Seconds) -> None:
+    """Write what a clip holds; decoding it doesn't count."""
+    images = []
+    for file in sorted(clip.iterdir()):
+        with Image.open(file) as image:
+            images.append(image.convert("RGB"))
+    out.mkdir()
+    took.start()
+    for t, image in enumerate(images):
+        image.save(out / f"{t:05d}.jpg", format="JPEG", quality=95, subsampling=0)
+    took.stop()
+    shutil.rmtree(out)
+
+
+def in_turns(
+    dataset: DataSet, catalogue: Catalogue, folder: Path, kind: str, clips: int, every: int
+) -> tuple[Seconds, Seconds]:
+    """Make clips in this process, and write the JPEGs of every so-manieth of them; return what a frame took."""
+    making, writing = Seconds(), Seconds()
+    frames = folder / "clips" / "JPEGImages" / "480p"
+    known: set[str] = set()
+    compared = 0
 
     def note(event) -> None:
-        if event.unit == "clip" and not begun:
-            begun.append(Stopwatch())
+        nonlocal compared
+        if event.done:
+            making.stop()
+            (name,) = {clip.name for clip in frames.iterdir()} - known
+            known.add(name)
+            if event.done % every == 0:
+                write_jpegs(frames / name, folder / "jpegs", writing)
+                compared += 1
+        making.start()
 
-    make_dataset(dataset, out, Order(kind), samples, workers=workers, progress=note)
-    took = begun[0].took()
-    return Took(took.processor / samples / 28, took.clock / samples / 28)
+    make_dataset(dataset, folder / "clips", Order(kind), clips, workers=1, catalogue=catalogue, progress=note)
+    making.stop()
+    return a_frame(making, clips), a_frame(writing, compared)
+
+
+def by_the_clock(dataset: DataSet, catalogue: Catalogue, folder: Path, kind: str, clips: int) -> Seconds:
+    """Make clips with a process a processor; return what a frame took, from the start of the processes."""
+    took = Seconds()
+    took.start()
+    make_dataset(dataset, folder / "clips", Order(kind), clips, workers=default_workers(), catalogue=catalogue)
+    took.stop()
+    return a_frame(took, clips)
+
+
+def a_frame(took: Seconds, clips: int) -> Seconds:
+    return Seconds(took.processor / clips / FRAMES, took.clock / clips / FRAMES)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--davis", type=Path, required=True)
-    parser.add_argument("--samples", type=int, default=50)
-    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--clips", type=int, default=50)
+    parser.add_argument("--copies", type=int, default=1, help="how many sequences each sequence counts as")
     parser.add_argument("--kinds", nargs="+", default=list(KINDS), choices=list(KINDS))
+    parser.add_argument("--clock", action="store_true", help="also measure a process a processor by the clock")
     arguments = parser.parse_args()
-    dataset = DavisDataset(arguments.davis)
-    start = time.perf_counter()
-    measure(dataset, default_workers())
-    print(f"measuring the data set: {time.perf_counter() - start:.1f} s, once")
-    print(f"{'':<17}{'processor time a frame, one process':^45}{f'wall clock, {default_workers()} processes':^26}")
-    print(f"{'kind':<17}{'JPEGs only':>15}{'clips':>15}{'ratio':>15}{'clips':>16}{'ratio':>10}")
+    dataset = Copies(DavisDataset(arguments.davis), arguments.copies)
+    catalogue = measure(dataset, default_workers())
+    # So that comparing takes a fifth of the time of making where there are many.
+    every = max(1, arguments.clips // 100)
+    print(f"{arguments.clips} clips of {len(dataset.names)} sequences, a frame:")
+    print(f"{'':<17}{'JPEGs only':>12}{'clips':>12}{'ratio':>8}", end="")
+    print(f"{f'clips, {default_workers()} processes':>24}{'ratio by the clock':>20}" if arguments.clock else "")
     for kind in arguments.kinds:
-        rounds: list[tuple[Took, Took, Took]] = []
-        for _ in range(arguments.rounds):
-            folder = Path(tempfile.mkdtemp())
-            try:
-                one = generate(dataset, folder / "one", kind, arguments.samples, 1)
-                every = generate(dataset, folder / "all", kind, arguments.samples, default_workers())
-                rounds.append((write_jpegs(folder / "one", folder / "jpegs"), one, every))
-            finally:
-                shutil.rmtree(folder)
-        jpegs, one, every = (reduce(Took.best, column) for column in zip(*rounds, strict=True))
-        print(
-            f"{kind:<17}{jpegs.processor * 1e3:>12.2f} ms{one.processor * 1e3:>12.2f} ms"
-            f"{jpegs.processor / one.processor:>15.2f}{1 / every.clock:>14.0f}/s{jpegs.clock / every.clock:>10.2f}",
-            flush=True,
-        )
+        with tempfile.TemporaryDirectory() as folder:
+            made, written = in_turns(dataset, catalogue, Path(folder), kind, arguments.clips, every)
+        line = f"{kind:<17}{written.processor * 1e3:>9.2f} ms{made.processor * 1e3:>9.2f} ms"
+        line += f"{written.processor / made.processor:>8.2f}"
+        if arguments.clock:
+            with tempfile.TemporaryDirectory() as folder:
+                every_process = by_the_clock(dataset, catalogue, Path(folder), kind, arguments.clips)
+            line += f"{every_process.clock * 1e3:>21.2f} ms{written.clock / every_process.clock:>20.2f}"
+        print(line, flush=True)
 
 
 if __name__ == "__main__":

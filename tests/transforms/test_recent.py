@@ -5,6 +5,7 @@ from __future__ import annotations
 import operator
 from functools import partial
 from itertools import pairwise
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,10 +15,10 @@ from PIL import Image
 from test_dataset import hashes
 
 from napari_sam2_probe.transforms import dataset as dataset_module
-from napari_sam2_probe.transforms.dataset import make_dataset
+from napari_sam2_probe.transforms.dataset import make_dataset, memory_for_objects
 from napari_sam2_probe.transforms.encoding import Encoder
 from napari_sam2_probe.transforms.fit import cover
-from napari_sam2_probe.transforms.footage import Footage
+from napari_sam2_probe.transforms.footage import DEFAULT_OBJECT_BYTES, Footage
 from napari_sam2_probe.transforms.make import make_clip
 from napari_sam2_probe.transforms.plan import Order, plan_recipe
 from napari_sam2_probe.transforms.recent import Recent
@@ -68,6 +69,15 @@ def test_the_files_are_the_same_with_nothing_kept_and_memory_of_its_own_for_ever
     monkeypatch.setattr(dataset_module, "Encoder", lambda lossless: Encoder(lossless, 0))
     make_dataset(tiny, tmp_path / "fresh", order, 3, workers=1, catalogue=catalogue)
     assert hashes(tmp_path / "kept") == hashes(tmp_path / "fresh")
+
+
+@pytest.mark.parametrize(
+    ("free", "workers", "each"),
+    [(2**30, 2, DEFAULT_OBJECT_BYTES), (8 * 2**30, 2, 2**30), (8 * 2**30, 4, 2**29), (2**40, 1, 2 * 2**30)],
+)
+def test_memory_for_objects_is_a_share_of_what_is_free(monkeypatch, free, workers, each):
+    monkeypatch.setattr("psutil.virtual_memory", lambda: SimpleNamespace(available=free))
+    assert memory_for_objects(workers) == each
 
 
 def test_processes_take_on_neighbours_and_leave_nothing_out():

@@ -10,7 +10,7 @@ from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.common.progress import Progress, ignore_progress
 from napari_sam2_probe.transforms.catalogue import Catalogue, SequenceEntry, measure_sequence
 from napari_sam2_probe.transforms.encoding import Encoder
-from napari_sam2_probe.transforms.footage import Footage
+from napari_sam2_probe.transforms.footage import DEFAULT_OBJECT_BYTES, Footage
 from napari_sam2_probe.transforms.make import compose_clip
 from napari_sam2_probe.transforms.plan import Order, draw_base, plan_recipe
 from napari_sam2_probe.transforms.recipe import clip_name
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from napari_sam2_probe.common.progress import ProgressCallback
     from napari_sam2_probe.transforms.footage import DataSet
 
+# All objects of DAVIS that can be cut out take a little less, at 480p.
+_MOST_OBJECT_BYTES = 2 * 2**30
 # So many clips that share footage one process makes in a row: it then decodes and encodes that once.
 _NEIGHBOURS = 8
 
@@ -107,7 +109,8 @@ def iterate_dataset(
     what = f"making {order.kind} clips"
     done = samples - len(missing)
     yield Progress(done, samples, what, "clip")
-    with closing(map_unordered(_clip_maker, (dataset, catalogue, order, store), missing, workers, _NEIGHBOURS)) as made:
+    making = (dataset, catalogue, order, store, memory_for_objects(min(workers, len(missing))))
+    with closing(map_unordered(_clip_maker, making, missing, workers, _NEIGHBOURS)) as made:
         for _ in made:
             done += 1
             yield Progress(done, samples, what, "clip")
@@ -140,8 +143,19 @@ def _measurer(dataset: DataSet) -> Callable[[str], SequenceEntry]:
     return lambda name: measure_sequence(name, dataset.sequence(name))
 
 
-def _clip_maker(dataset: DataSet, catalogue: Catalogue, order: Order, store: ClipStore) -> Callable[[int], None]:
-    footage, encoder = Footage(dataset, one_clip_at_a_time=True), Encoder(store.lossless)
+def memory_for_objects(workers: int) -> int:
+    """Return how much memory each of so many processes may fill with objects: of what is free, a quarter for all."""
+    import psutil
+
+    share = int(psutil.virtual_memory().available) // (4 * max(workers, 1))
+    return min(max(share, DEFAULT_OBJECT_BYTES), _MOST_OBJECT_BYTES)
+
+
+def _clip_maker(
+    dataset: DataSet, catalogue: Catalogue, order: Order, store: ClipStore, object_bytes: int
+) -> Callable[[int], None]:
+    footage = Footage(dataset, object_bytes=object_bytes, one_clip_at_a_time=True)
+    encoder = Encoder(store.lossless)
 
     def make(number: int) -> None:
         recipe = plan_recipe(catalogue, footage, order, number)

@@ -105,7 +105,8 @@ class Footage:
     cache_bytes
         How much memory decoded frames and masks may take; the least recently used go first.
     object_bytes
-        How much memory may be taken by objects without the rest of their frames; the same rule.
+        How much memory may be taken by objects without the rest of their frames; the same rule. Clips of one data set
+        draw their objects from anywhere in it: what is not kept is decoded again and again.
     one_clip_at_a_time
         Whether a clip may be overwritten when the next one is made: to get its memory takes as long as to fill it.
     """
