@@ -46,8 +46,19 @@ def words(settings: dict, out: Path) -> list[str]:
 
 def start_command(*arguments: object) -> subprocess.Popen:
     """Start the command in a process group of its own, on one thread."""
+    return _start("-m", "napari_sam2_probe.cli", *map(str, arguments))
+
+
+def start_command_making_beside(*arguments: object) -> subprocess.Popen:
+    """Start the command so that clips, though few, are made in processes beside the tracking."""
+    lines = ["import sys", "from napari_sam2_probe.cli import main", "from napari_sam2_probe.experiment import execute"]
+    lines += ["execute._processes = lambda items: 2", "sys.exit(main(sys.argv[1:]))"]
+    return _start("-c", "\n".join(lines), *map(str, arguments))
+
+
+def _start(*arguments: str) -> subprocess.Popen:
     return subprocess.Popen(
-        [sys.executable, "-m", "napari_sam2_probe.cli", *map(str, arguments)],
+        [sys.executable, *arguments],
         env=os.environ | {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

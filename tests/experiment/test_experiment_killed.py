@@ -10,7 +10,7 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
-from small_experiments import start_command, table_bytes, words
+from small_experiments import start_command, start_command_making_beside, table_bytes, words
 
 from napari_sam2_probe.experiment.results import open_experiment
 
@@ -67,6 +67,40 @@ def test_killed_at_random_moments(tiny_experiment, settings, tmp_path):
     for kind in results.kinds:
         for clip in results.clips(kind):
             assert (results.masks(kind, clip) == open_experiment(tiny_experiment).masks(kind, clip)).all()
+
+
+def wait_for_both(child: subprocess.Popen, out) -> None:
+    """Wait until one kind is tracked while the clips of the other are made."""
+    while child.poll() is None and not ((out / "clips/interjection").exists() and (out / ".unfinished").exists()):
+        time.sleep(0.01)
+
+
+def test_killed_while_clips_are_made_beside_the_tracking(tiny_experiment, settings, tmp_path):
+    out = tmp_path / "out"
+    rng = random.Random(5)
+    for _ in range(max(1, KILLS // 3)):
+        child = start_command_making_beside(*words(settings, out))
+        wait_for_both(child, out)
+        time.sleep(rng.uniform(0, 2))
+        child.kill()
+        # The processes that make clips hold the pipes too: they are gone when these end.
+        child.communicate(timeout=60)
+    child = start_command_making_beside("experiment", "--out", out)
+    _, said = child.communicate(timeout=200)
+    assert child.returncode == 0, said
+    assert table_bytes(out) == table_bytes(tiny_experiment)
+    assert not [*out.glob(".*-*"), *out.glob("parts/.*"), *out.glob(".unfinished/*"), *out.glob("clips/*/.*")]
+
+
+def test_ctrl_c_ends_both(settings, tmp_path):
+    out = tmp_path / "out"
+    child = start_command_making_beside(*words(settings, out))
+    wait_for_both(child, out)
+    # As a terminal does: all processes get it.
+    os.killpg(child.pid, signal.SIGINT)
+    _, said = child.communicate(timeout=100)
+    assert (child.returncode, said) == (130, "sam2-probe: interrupted; what was finished is kept.\n")
+    assert not open_experiment(out).complete
 
 
 def test_ctrl_c_keeps_what_is_whole(settings, tmp_path):

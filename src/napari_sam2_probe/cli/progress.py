@@ -8,6 +8,8 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from napari_sam2_probe.common.progress import duration_text
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
 LOG_SECONDS = 10.0
 """How often a line is written where stderr is no terminal: a log wants few lines, and none of a short job."""
 
-_KNOWN_TOTAL = "{l_bar}{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}]"
+_KNOWN_TOTAL = "{l_bar}{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}]{postfix}"
 _UNKNOWN_TOTAL = "{desc}: {n_fmt} [{elapsed}]"
 
 
@@ -35,13 +37,18 @@ class _Bar:
 
     def __init__(self) -> None:
         self._bar: Any = None
-        self._what = ""
+        self._what = self._beside = ""
 
     def show(self, event: Progress) -> None:
         if self._bar is None or self._what != event.what:
             self.close()
             self._bar, self._what = self._new_bar(event), event.what
-        self._bar.update(event.done - self._bar.n)
+        is_news = event.beside != self._beside
+        self._beside = event.beside
+        self._bar.set_postfix_str(event.beside, refresh=False)
+        # A bar that doesn't move is drawn anew only if it is told to.
+        if not self._bar.update(event.done - self._bar.n) and is_news:
+            self._bar.refresh()
 
     def close(self) -> None:
         if self._bar is not None:
@@ -95,10 +102,5 @@ def _line(event: Progress, seconds: float, first: int = 0) -> str:
     if not event.total:
         return f"{event.what}: {amount(event.done)}"
     left = seconds / max(event.done - first, 1) * (event.total - event.done)
-    return f"{event.what}: {amount(event.done)} of {amount(event.total)}, about {_duration(left)} left"
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+    beside = f"; {event.beside}" if event.beside else ""
+    return f"{event.what}: {amount(event.done)} of {amount(event.total)}, about {duration_text(left)} left{beside}"

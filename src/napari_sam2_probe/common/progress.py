@@ -18,12 +18,15 @@ class Progress:
         What is being done, in words a user reads (``"tracking blackswan"``).
     unit
         The unit that is counted (``"frame"``, ``"clip"``, ``"byte"``).
+    beside
+        What else goes on meanwhile, and how far that is, in words; mostly nothing.
     """
 
     done: int
     total: int
     what: str
     unit: str = "step"
+    beside: str = ""
 
 
 ProgressCallback = Callable[[Progress], None]
@@ -32,3 +35,10 @@ ProgressCallback = Callable[[Progress], None]
 
 def ignore_progress(_: Progress) -> None:
     """Show nothing."""
+
+
+def duration_text(seconds: float) -> str:
+    """Say a duration as roughly as it is known: ``"40 s"``, ``"12 min"``, ``"2.8 h"``."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -27,7 +27,7 @@ except ImportError as error:
     ) from error
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Sequence
+    from collections.abc import Generator, Iterator
     from pathlib import Path
 
     from napari_sam2_probe.experiment.config import ExperimentConfig
@@ -120,7 +120,7 @@ class ClusterExecutor:
         """Return the processor threads of one worker."""
         return self._threads or int(self._submit(_threads).result())
 
-    def run(self, batches: Sequence[Batch], threads: int) -> Generator[int, None, None]:
+    def run(self, batches: Iterator[Batch | None], threads: int) -> Generator[int, None, None]:
         """Do batches, giving the number of frames tracked since the last step.
 
         Closing the generator drops the batches that are under way; what is whole is kept.
@@ -133,15 +133,22 @@ class ClusterExecutor:
         self._check_folder()
         news: queue.SimpleQueue[tuple[str, int | distributed.Future]] = queue.SimpleQueue()
         self._client.subscribe_topic(self._plugin, lambda event: news.put(event[1]))
-        waiting = list(reversed(batches))
         running: dict[str, distributed.Future] = {}
-        sizes = {batch.name: len(batch.clips) * self._config.num_frames for batch in batches}
-        frames = dict.fromkeys(sizes, 0)
+        sizes: dict[str, int] = {}
+        frames: dict[str, int] = {}
         told = 0
+        are_left = True
         try:
-            while waiting or running:
-                while waiting and len(running) < _BATCHES_A_WORKER * max(1, len(self._client.nthreads())):
-                    batch = waiting.pop()
+            while are_left or running:
+                while are_left and len(running) < _BATCHES_A_WORKER * max(1, len(self._client.nthreads())):
+                    try:
+                        batch = next(batches)
+                    except StopIteration:
+                        are_left = False
+                        break
+                    if batch is None:
+                        break
+                    sizes[batch.name], frames[batch.name] = len(batch.clips) * self._config.num_frames, 0
                     running[batch.name] = self._start(batch, threads, news)
                 for name, what in _all(news, self._client):
                     if isinstance(what, int):
@@ -151,9 +158,9 @@ class ClusterExecutor:
                         del running[name]
                         frames[name] = sizes[name]
                 # A batch that is done again counts once.
-                if (done := sum(frames.values())) > told:
-                    yield done - told
-                    told = done
+                done = max(told, sum(frames.values()))
+                yield done - told
+                told = done
         except distributed.comm.CommClosedError as error:
             raise ResourceError(_GONE) from error
         finally:

@@ -11,6 +11,7 @@ from napari_sam2_probe.common.progress import Progress, ProgressCallback, ignore
 from napari_sam2_probe.experiment.batch_worker import check_same_model
 from napari_sam2_probe.experiment.config import write_config
 from napari_sam2_probe.experiment.folder import ExperimentFolder, held
+from napari_sam2_probe.experiment.making import MakingAhead
 from napari_sam2_probe.experiment.place import check_place, clean_up, settled
 from napari_sam2_probe.experiment.plan import Plan, make_plan, read_plan, write_plan
 from napari_sam2_probe.experiment.predictions import check_predictions
@@ -23,10 +24,11 @@ from napari_sam2_probe.runs.place import writing
 from napari_sam2_probe.transforms.dataset import iterate_dataset, iterate_measure
 from napari_sam2_probe.transforms.footage import Footage
 from napari_sam2_probe.transforms.plan import Order, plan_recipe
+from napari_sam2_probe.transforms.workers import default_workers
 from napari_sam2_probe.video.davis import DavisDataset
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Sequence
+    from collections.abc import Generator, Iterator
 
     from napari_sam2_probe.experiment.config import ExperimentConfig
     from napari_sam2_probe.experiment.plan import Batch
@@ -54,8 +56,12 @@ class Executor(Protocol):
         """Return how many processor threads a new experiment is tracked with."""
         ...
 
-    def run(self, batches: Sequence[Batch], threads: int) -> Generator[int, None, None]:
-        """Do batches, giving the number of frames tracked since the last step."""
+    def run(self, batches: Iterator[Batch | None], threads: int) -> Generator[int, None, None]:
+        """Do batches, giving the number of frames tracked since the last step.
+
+        Where there is None in place of a batch, there is none to begin just now: the step is given, and the next one
+        asked for.
+        """
         ...
 
     def close(self) -> None:
@@ -143,18 +149,23 @@ def iterate_experiment(
                     command=command,
                     executor=executor.name,
                 )
-            for kind in config.kinds:
-                order, place = _order(config, kind), folder.clips(kind)
-                yield from iterate_dataset(
+
+            def make(kind: str) -> Generator[Progress, None, None]:
+                return iterate_dataset(
                     dataset,
-                    place,
-                    order,
+                    folder.clips(kind),
+                    _order(config, kind),
                     config.samples,
                     lossless=config.lossless,
                     workers=_processes(config.samples),
                     catalogue=catalogue,
                 )
-            yield from _do_batches(folder, config, plan, executor, provenance)
+
+            at_first, later = _divide(config)
+            for kind in at_first:
+                yield from make(kind)
+            with MakingAhead(make, later, config.samples) as making:
+                yield from _do_batches(folder, config, plan, executor, provenance, making)
             names = [batch.name for batch in plan.batches]
             with writing(folder.path, "experiment"):
                 join_tables(folder.features, FEATURE_COLUMNS, [folder.features_part(name) for name in names])
@@ -163,9 +174,16 @@ def iterate_experiment(
                 join_tables(folder.frames, FRAME_COLUMNS, [folder.frames_part(name) for name in names])
 
 
-def _processes(items: int) -> int | None:
+def _processes(items: int) -> int:
     """Return how many processes to divide things among: few are done sooner than processes are started."""
-    return None if items >= _WORTH_PROCESSES else 1
+    return default_workers() if items >= _WORTH_PROCESSES else 1
+
+
+def _divide(config: ExperimentConfig) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the kinds whose clips are made before anything is tracked, and those made beside the tracking."""
+    # What this process itself would make takes from the tracking as long as it takes.
+    at_first = 1 if _processes(config.samples) > 1 else len(config.kinds)
+    return config.kinds[:at_first], config.kinds[at_first:]
 
 
 def _order(config: ExperimentConfig, kind: str) -> Order:
@@ -210,19 +228,29 @@ def _begin(folder: ExperimentFolder, config: ExperimentConfig, executor: Executo
 
 
 def _do_batches(
-    folder: ExperimentFolder, config: ExperimentConfig, plan: Plan, executor: Executor, provenance: Provenance
+    folder: ExperimentFolder,
+    config: ExperimentConfig,
+    plan: Plan,
+    executor: Executor,
+    provenance: Provenance,
+    making: MakingAhead,
 ) -> Generator[Progress, None, None]:
     missing = [batch for batch in plan.in_turn() if not folder.is_whole(batch.name)]
     total = sum(len(batch.clips) for batch in plan.batches) * config.num_frames
     done = total - sum(len(batch.clips) for batch in missing) * config.num_frames
     what = "tracking clips" if config.predictions is None else "scoring masks"
-    yield Progress(done, total, what, "frame")
+    yield Progress(done, total, what, "frame", _beside(config, making))
     try:
-        with closing(executor.run(missing, plan.threads)) as steps:
+        with closing(executor.run(making.trackable(missing), plan.threads)) as steps:
             for count in steps:
                 done += count
                 provenance.frames += count
-                yield Progress(done, total, what, "frame")
+                yield Progress(done, total, what, "frame", _beside(config, making))
     except BaseException:
         provenance.end(finished=False)
         raise
+
+
+def _beside(config: ExperimentConfig, making: MakingAhead) -> str:
+    total = config.samples * len(config.kinds)
+    return f"{total - making.missing} of {total} clips made" if making.missing else ""

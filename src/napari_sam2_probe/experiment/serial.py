@@ -10,7 +10,7 @@ from napari_sam2_probe.experiment.batch_worker import BatchWorker, Computed
 from napari_sam2_probe.tracking.sharing import processor_threads
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Sequence
+    from collections.abc import Generator, Iterator
 
     from napari_sam2_probe.experiment.config import ExperimentConfig
     from napari_sam2_probe.experiment.folder import ExperimentFolder
@@ -45,7 +45,7 @@ class SerialExecutor:
 
         return torch.get_num_threads()
 
-    def run(self, batches: Sequence[Batch], threads: int) -> Generator[int, None, None]:
+    def run(self, batches: Iterator[Batch | None], threads: int) -> Generator[int, None, None]:
         """Do batches, giving the number of frames tracked since the last step.
 
         Closing the generator, an exception and Ctrl-C let the batch that is being written come to its end.
@@ -54,6 +54,9 @@ class SerialExecutor:
             # One at a time, so that no more than two batches are in memory.
             pending: Future[None] | None = None
             for batch in batches:
+                if batch is None:
+                    yield 0
+                    continue
                 with closing(self._worker.compute(batch)) as steps:
                     computed: Computed = yield from steps
                 if pending is not None:

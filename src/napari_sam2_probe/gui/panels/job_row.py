@@ -1,12 +1,14 @@
-"""A row that shows how far one job of a panel is, and cancels it."""
+"""A row that shows how far one job of a panel is and how long it will take, and cancels it."""
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QHBoxLayout, QProgressBar, QPushButton, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
+from napari_sam2_probe.common.progress import duration_text
 from napari_sam2_probe.gui.jobs import Job, JobState
 
 if TYPE_CHECKING:
@@ -14,6 +16,9 @@ if TYPE_CHECKING:
 
     from napari_sam2_probe.common.progress import Progress
     from napari_sam2_probe.gui.jobs import JobQueue
+
+PACE_SECONDS = 10.0
+"""How long something must go on before the time left is told: a short job needs none, and at first it is a guess."""
 
 _OVER = (JobState.DONE, JobState.CANCELLED, JobState.FAILED)
 
@@ -35,10 +40,15 @@ class JobRow(QWidget):
         self.cancel = QPushButton("Cancel", objectName="cancel")
         self.cancel.setToolTip("Stop after the step that is under way; nothing half is left")
         self.cancel.clicked.connect(self._cancel)
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
+        self._left = QLabel(objectName="left", wordWrap=True)
+        self._what, self._began, self._first = "", 0.0, 0
+        row = QHBoxLayout()
         row.addWidget(self.bar, 1)
         row.addWidget(self.cancel)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addLayout(row)
+        layout.addWidget(self._left)
         jobs.progressed.connect(self._on_progress)
         jobs.changed.connect(self._on_changed)
         self.hide()
@@ -58,6 +68,8 @@ class JobRow(QWidget):
         self._job = Job(title, work, on_result)
         self.bar.setRange(0, 0)
         self.bar.setFormat("waiting")
+        self._left.hide()
+        self._what = ""
         self.cancel.setEnabled(True)
         self.show()
         self._jobs.submit(self._job)
@@ -74,6 +86,18 @@ class JobRow(QWidget):
             of = f" of {progress.total}" if progress.total else ""
             self.bar.setFormat(f"{progress.what}: {progress.done}{of}")
             self.bar.setToolTip(self.bar.format())
+            said = "; ".join(filter(None, (self._time_left(progress), progress.beside)))
+            self._left.setText(said[:1].upper() + said[1:])
+            self._left.setVisible(bool(said))
+
+    def _time_left(self, progress: Progress) -> str:
+        now = time.monotonic()
+        if progress.what != self._what:
+            self._what, self._began, self._first = progress.what, now, progress.done
+        done, seconds = progress.done - self._first, now - self._began
+        if not progress.total or done <= 0 or seconds < PACE_SECONDS:
+            return ""
+        return f"about {duration_text(seconds / done * (progress.total - progress.done))} left"
 
     def _on_changed(self) -> None:
         job = self._job

@@ -1,0 +1,50 @@
+"""The row of a job: what is done, the time that is left, and what else goes on."""
+
+from __future__ import annotations
+
+import threading
+from types import SimpleNamespace
+
+import pytest
+from qtpy.QtWidgets import QLabel
+
+from napari_sam2_probe.common.progress import Progress
+from napari_sam2_probe.gui.jobs import JobQueue
+from napari_sam2_probe.gui.panels import job_row
+from napari_sam2_probe.gui.panels.job_row import JobRow
+
+
+@pytest.fixture
+def row(qtbot):
+    jobs = JobQueue()
+    row = JobRow(jobs)
+    qtbot.addWidget(row)
+    yield row
+    jobs.close()
+
+
+def test_time_left_and_what_goes_on_beside(row, qtbot, monkeypatch):
+    clock = [100.0]
+    monkeypatch.setattr(job_row, "time", SimpleNamespace(monotonic=lambda: clock[0]))
+    go_on = threading.Event()
+
+    def work():
+        for done, seconds, beside in ((20, 100, ""), (30, 105, ""), (40, 120, "7 of 9 clips made"), (40, 140, "")):
+            clock[0] = float(seconds)
+            yield Progress(done, 100, "tracking clips", "frame", beside)
+            assert go_on.wait(60)
+            go_on.clear()
+
+    row.submit("Work", work)
+    left = row.findChild(QLabel, "left")
+    said = []
+    for text in ("20", "30", "40", "40"):
+        qtbot.waitUntil(lambda text=text: row.bar.text() == f"tracking clips: {text} of 100")
+        qtbot.wait(50)
+        said.append((left.isVisibleTo(row), left.text()))
+        go_on.set()
+    qtbot.waitUntil(lambda: not row.busy)
+    # What was done before says nothing of the pace; nothing is told of the first seconds.
+    assert said[:2] == [(False, ""), (False, "")]
+    assert said[2] == (True, "About 60 s left; 7 of 9 clips made")
+    assert said[3] == (True, "About 2 min left")
