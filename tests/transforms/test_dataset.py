@@ -244,6 +244,8 @@ def test_a_base_is_large_enough_and_there_throughout(catalogue, tiny):
                 columns.max() + 1,
                 rows.max() + 1,
             ]
+            x0, y0, x1, y1 = track.boxes[frame_idx].tolist()
+            np.testing.assert_array_equal(track.pixels(frame_idx), mask[y0:y1, x0:x1])
     assert (catalogue.entries[0].tracks[0].areas[starts[1]] >= MINIMUM_VISIBLE_SHARE * 72 * 128).all()
 
 

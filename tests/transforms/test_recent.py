@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from PIL import Image
 from test_dataset import hashes
 
+import layout_trees
 from napari_sam2_probe.transforms import dataset as dataset_module
-from napari_sam2_probe.transforms.dataset import make_dataset, memory_for_objects
+from napari_sam2_probe.transforms.dataset import make_dataset, measure, memory_for_objects
 from napari_sam2_probe.transforms.encoding import Encoder
 from napari_sam2_probe.transforms.fit import cover
 from napari_sam2_probe.transforms.footage import DEFAULT_OBJECT_BYTES, Footage
@@ -25,6 +26,7 @@ from napari_sam2_probe.transforms.recent import Recent
 from napari_sam2_probe.transforms.recipe import Extra
 from napari_sam2_probe.transforms.registry import KINDS
 from napari_sam2_probe.transforms.workers import map_unordered
+from napari_sam2_probe.video.davis import DavisDataset
 
 
 @settings(max_examples=50, deadline=None)
@@ -65,7 +67,7 @@ def test_the_files_are_the_same_with_nothing_kept_and_memory_of_its_own_for_ever
 ):
     order = Order(kind, seed=5)
     make_dataset(tiny, tmp_path / "kept", order, 3, workers=1, catalogue=catalogue)
-    monkeypatch.setattr(dataset_module, "Footage", lambda dataset, **_: Footage(dataset, 0, 0))
+    monkeypatch.setattr(dataset_module, "Footage", lambda dataset, *_, **__: Footage(dataset, None, 0, 0))
     monkeypatch.setattr(dataset_module, "Encoder", lambda lossless: Encoder(lossless, 0))
     make_dataset(tiny, tmp_path / "fresh", order, 3, workers=1, catalogue=catalogue)
     assert hashes(tmp_path / "kept") == hashes(tmp_path / "fresh")
@@ -78,6 +80,29 @@ def test_the_files_are_the_same_with_nothing_kept_and_memory_of_its_own_for_ever
 def test_memory_for_objects_is_a_share_of_what_is_free(monkeypatch, free, workers, each):
     monkeypatch.setattr("psutil.virtual_memory", lambda: SimpleNamespace(available=free))
     assert memory_for_objects(workers) == each
+
+
+def test_masks_are_the_same_from_the_catalogue_and_from_files(tiny, catalogue):
+    measured, read = Footage(tiny, catalogue), Footage(tiny)
+    for track in (track for entry in catalogue.entries for track in entry.tracks):
+        for t in (0, 7, 33):
+            what = track.sequence, t, track.object_id
+            mask = measured.object_mask(*what)
+            np.testing.assert_array_equal(mask, tiny.sequence(track.sequence).mask(t) == track.object_id)
+            np.testing.assert_array_equal(mask, read.object_mask(*what))
+
+
+def test_an_object_that_is_absent_has_no_pixels(tmp_path):
+    root = layout_trees.lvos(tmp_path / "data")
+    dataset = DavisDataset(root, "valid")
+    catalogue = measure(dataset)
+    absent = [
+        (track, t) for entry in catalogue.entries for track in entry.tracks for t in np.flatnonzero(track.areas == 0)
+    ]
+    for footage in (Footage(dataset, catalogue), Footage(dataset)):
+        for track, t in absent:
+            assert not footage.object_mask(track.sequence, int(t), track.object_id).any()
+    assert absent
 
 
 def test_processes_take_on_neighbours_and_leave_nothing_out():

@@ -200,7 +200,7 @@ def _check_data(
             f"{folder.path} was begun with other sequences than {config.davis} holds now: give the same data set, or "
             "choose a new folder."
         )
-    footage = Footage(dataset)
+    footage = Footage(dataset, catalogue)
     for kind in config.kinds:
         plan_recipe(catalogue, footage, _order(config, kind), 0)
 

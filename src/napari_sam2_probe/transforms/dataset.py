@@ -100,7 +100,7 @@ def iterate_dataset(
         return
     bases = [draw_base(catalogue, order, number) for number in range(samples)]
     # What no clip can be made of is told before anything is written.
-    plan_recipe(catalogue, Footage(dataset), order, 0)
+    plan_recipe(catalogue, Footage(dataset, catalogue), order, 0)
     store.begin(configuration)
     names = [clip_name(order.kind, number) for number in range(samples)]
     missing = [number for number, name in enumerate(names) if not store.is_whole(name)]
@@ -154,7 +154,7 @@ def memory_for_objects(workers: int) -> int:
 def _clip_maker(
     dataset: DataSet, catalogue: Catalogue, order: Order, store: ClipStore, object_bytes: int
 ) -> Callable[[int], None]:
-    footage = Footage(dataset, object_bytes=object_bytes, one_clip_at_a_time=True)
+    footage = Footage(dataset, catalogue, object_bytes=object_bytes, one_clip_at_a_time=True)
     encoder = Encoder(store.lossless)
 
     def make(number: int) -> None:

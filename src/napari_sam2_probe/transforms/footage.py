@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL import Image
 
-    Labels = NDArray[np.uint8] | NDArray[np.uint16]
+    from napari_sam2_probe.transforms.catalogue import Catalogue
 
 _Thing = TypeVar("_Thing", bound=Keepable)
 
@@ -27,6 +27,16 @@ DEFAULT_OBJECT_BYTES = 256 * 2**20
 
 class FootageFrames(Protocol):
     """The frames of a sequence."""
+
+    @property
+    def height(self) -> int:
+        """Their height in pixels."""
+        ...
+
+    @property
+    def width(self) -> int:
+        """Their width in pixels."""
+        ...
 
     def read_image(self, frame_idx: int) -> Image.Image:
         """Return an RGB frame."""
@@ -87,6 +97,12 @@ class ObjectPixels:
         return self.left, self.top, self.left + width, self.top + height
 
     @property
+    def region(self) -> tuple[slice, slice]:
+        """The part of the frame that the box is."""
+        height, width = self.mask.shape
+        return slice(self.top, self.top + height), slice(self.left, self.left + width)
+
+    @property
     def nbytes(self) -> int:
         """How much memory it takes."""
         return self.mask.nbytes
@@ -96,14 +112,17 @@ class Footage:
     """Frames and masks of a data set by sequence name and frame index.
 
     Clips of one data set use the same frames again and again; decoding them is half the work. Whole frames are kept
-    for the clips that share a base, and what is cut out of frames, which is far smaller, for all clips.
+    for the clips that share a base, and what is cut out of frames, which is far smaller, for all clips. Masks come from
+    the catalogue where it has them, so that no mask file is read again.
 
     Parameters
     ----------
     dataset
         Where the sequences are.
+    catalogue
+        What was measured of the data set as it is, or of a part of it.
     cache_bytes
-        How much memory decoded frames and masks may take; the least recently used go first.
+        How much memory decoded frames may take; the least recently used go first.
     object_bytes
         How much memory may be taken by objects without the rest of their frames; the same rule. Clips of one data set
         draw their objects from anywhere in it: what is not kept is decoded again and again.
@@ -114,6 +133,7 @@ class Footage:
     def __init__(
         self,
         dataset: DataSet,
+        catalogue: Catalogue | None = None,
         cache_bytes: int = 192 * 2**20,
         object_bytes: int = DEFAULT_OBJECT_BYTES,
         *,
@@ -121,7 +141,9 @@ class Footage:
     ) -> None:
         self.dataset = dataset
         self._sequences: dict[str, FootageSequence] = {}
-        self._decoded: Recent[Any] = Recent(cache_bytes)
+        entries = () if catalogue is None else catalogue.entries
+        self._tracks = {(track.sequence, track.object_id): track for entry in entries for track in entry.tracks}
+        self._decoded: Recent[Image.Image] = Recent(cache_bytes)
         self._objects: Recent[Any] = Recent(object_bytes)
         self._one_clip_at_a_time = one_clip_at_a_time
         self._mask_memory = np.empty((0, 0, 0), np.uint8)
@@ -141,29 +163,34 @@ class Footage:
         def read() -> Image.Image:
             return self.sequence(sequence).frames.read_image(frame_idx)
 
-        return self._read(("frame", sequence, frame_idx), read, keep)
+        key = (sequence, frame_idx)
+        frame = self._decoded.get(key, read) if keep else self._decoded.find(key)
+        return read() if frame is None else frame
 
-    def mask(self, sequence: str, frame_idx: int, *, keep: bool = True) -> Labels:
-        """Return a label image (H, W), uint8 or uint16. It belongs to the cache: don't write into it."""
-
-        def read() -> Labels:
-            labels = self.sequence(sequence).mask(frame_idx)
-            if labels is None:
-                raise InputError(f"Frame {frame_idx} of {sequence} has no mask: choose a window of annotated frames.")
-            return labels
-
-        return self._read(("mask", sequence, frame_idx), read, keep)
+    def shape(self, sequence: str) -> tuple[int, int]:
+        """Return the height and the width of a sequence's frames."""
+        frames = self.sequence(sequence).frames
+        return frames.height, frames.width
 
     def object_mask(self, sequence: str, frame_idx: int, object_id: int) -> NDArray[np.bool_]:
         """Return the pixels (H, W) of one object, bool."""
-        pixels: NDArray[np.bool_] = self.mask(sequence, frame_idx) == object_id
-        return pixels
+        pixels = self.object_pixels(sequence, frame_idx, object_id)
+        mask = np.zeros(self.shape(sequence), np.bool_)
+        mask[pixels.region] = pixels.mask
+        return mask
 
     def object_pixels(self, sequence: str, frame_idx: int, object_id: int) -> ObjectPixels:
         """Return one object within its box. It belongs to the cache: don't write into it."""
 
         def find() -> ObjectPixels:
-            mask = self.mask(sequence, frame_idx, keep=False) == object_id
+            track = self._tracks.get((sequence, object_id))
+            if track is not None:
+                left, top, _, _ = track.boxes[frame_idx].tolist()
+                return ObjectPixels(left, top, track.pixels(frame_idx))
+            labels = self.sequence(sequence).mask(frame_idx)
+            if labels is None:
+                raise InputError(f"Frame {frame_idx} of {sequence} has no mask: choose a window of annotated frames.")
+            mask = labels == object_id
             if not mask.any():
                 return ObjectPixels(0, 0, np.zeros((0, 0), np.bool_))
             x0, y0, x1, y1 = bounding_box(mask)
@@ -191,7 +218,3 @@ class Footage:
         if not self._one_clip_at_a_time or self._mask_memory.shape != shape:
             self._mask_memory = np.empty(shape, np.uint8)
         return self._mask_memory
-
-    def _read(self, key: tuple[str, str, int], read: Callable[[], _Thing], keep: bool) -> _Thing:
-        thing: _Thing | None = self._decoded.get(key, read) if keep else self._decoded.find(key)
-        return read() if thing is None else thing

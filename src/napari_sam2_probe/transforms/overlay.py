@@ -23,10 +23,11 @@ if TYPE_CHECKING:
 
 def base_masks(footage: Footage, base: Base, num_frames: int) -> NDArray[np.uint8]:
     """Return the masks (T, H, W) of the base's object, 1 where it is."""
-    height, width = footage.mask(base.sequence, base.start).shape
-    masks = footage.mask_memory((num_frames, height, width))
+    masks = footage.mask_memory((num_frames, *footage.shape(base.sequence)))
+    masks[:] = 0
     for t in range(num_frames):
-        np.equal(footage.mask(base.sequence, base.start + t), base.object_id, out=masks[t].view(np.bool_))
+        pixels = footage.object_pixels(base.sequence, base.start + t, base.object_id)
+        masks[t][pixels.region] = pixels.mask
     return masks
 
 

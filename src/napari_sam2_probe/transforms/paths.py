@@ -100,7 +100,7 @@ def estimate_obscured(draw: Draw, distractors: Sequence[Distractor]) -> NDArray[
     step = max(1, draw.base_track.height // _ESTIMATE_ROWS)
     estimate = np.empty((draw.num_frames, 2))
     for t in range(draw.num_frames):
-        visible = draw.footage.mask(base.sequence, base.start + t)[::step, ::step] == base.object_id
+        visible = draw.footage.object_mask(base.sequence, base.start + t, base.object_id)[::step, ::step]
         area = max(1, int(np.count_nonzero(visible)))
         for distractor in distractors:
             _hide(draw, distractor, t, step, visible)

@@ -36,7 +36,7 @@ def make(recipe: Recipe, footage: Footage) -> Clip:
     source_frame[own] = base.start + np.arange(own.sum())
     source_frame[~own] = foreign.start + np.arange(recipe.lengths[1])
     source_sequence = tuple(base.sequence if is_own else foreign.sequence for is_own in own)
-    height, width = footage.mask(base.sequence, base.start).shape
+    height, width = footage.shape(base.sequence)
     masks = footage.mask_memory((recipe.num_frames, height, width))
     for t, frame_idx in enumerate(source_frame.tolist()):
         masks[t] = footage.object_mask(base.sequence, frame_idx, base.object_id) if own[t] else 0

@@ -70,7 +70,7 @@ def make(recipe: Recipe, footage: Footage) -> Clip:
     base = recipe.base
     (pasted,) = recipe.distractors
     num_frames = recipe.num_frames
-    height, width = footage.mask(base.sequence, base.start).shape
+    height, width = footage.shape(base.sequence)
     masks = footage.mask_memory((num_frames, height, width))
     masks[:] = 0
     present = np.ones(num_frames, np.bool_)
