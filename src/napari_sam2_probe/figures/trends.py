@@ -151,7 +151,7 @@ def make_trends(
     with publication_style():
         figure = new_figure(width, 0.85 + 1.22 * len(rows))
         grid = inch_grid(
-            figure, len(rows), len(FEATURES), margins=(0.84, 0.08, 0.24, 0.72), between=(0.42, 0.2), sharex=True
+            figure, len(rows), len(FEATURES), margins=(0.84, 0.08, 0.24, 0.72), between=(0.54, 0.2), sharex=True
         )
         lines: list[Line2D] = []
         for axes, row in zip(grid, rows, strict=True):
