@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import operator
 from functools import partial
 from itertools import pairwise
@@ -16,6 +17,7 @@ from test_dataset import hashes
 
 import layout_trees
 from napari_sam2_probe.transforms import dataset as dataset_module
+from napari_sam2_probe.transforms.clip import Clip
 from napari_sam2_probe.transforms.dataset import make_dataset, measure, memory_for_objects
 from napari_sam2_probe.transforms.encoding import Encoder
 from napari_sam2_probe.transforms.fit import cover
@@ -129,6 +131,27 @@ def test_intact_frames_and_masks_are_those_of_the_source(kind, footage, catalogu
         assert clip.intact_frames.sum() == clip.num_frames - differing
         # Something is left to be encoded once only, but for the three objects, which may be there all the time.
         assert clip.intact_frames.any() or kind in ("obscuration", "three-object")
+
+
+def test_files_of_another_size_are_other_files(footage, catalogue):
+    """Where a foreign frame is fitted into clips of different sizes, and where masks are empty."""
+    recipe = plan_recipe(catalogue, footage, Order("clean"), 0)
+    encoder = Encoder()
+    for size in ((12, 8), (20, 14)):
+        clip = Clip(
+            draw_frame=lambda t, size=size: Image.new("RGB", size),
+            masks=np.zeros((1, size[1], size[0]), np.uint8),
+            object_present=np.zeros(1, np.bool_),
+            context_present=np.zeros(1, np.bool_),
+            obscured_fraction=np.full(1, np.nan),
+            source_sequence=("train",),
+            source_frame=np.array([3]),
+            intact_frames=np.ones(1, np.bool_),
+            intact_masks=np.zeros(1, np.bool_),
+        )
+        for file in (encoder.frame(clip, 0), encoder.mask(clip, 0, recipe)):
+            with Image.open(io.BytesIO(file)) as image:
+                assert image.size == size
 
 
 def test_after_an_extra_nothing_is_known_to_be_intact(footage, catalogue):
