@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from qtpy.QtCore import QPoint, Qt
+from qtpy.QtCore import QPoint, Qt, QTimer
 from qtpy.QtGui import QImage
 from qtpy.QtWidgets import QApplication
 
@@ -27,6 +27,19 @@ def click_canvas(qtbot, viewer, layer, place):
     qtbot.mouseMove(native, at)
     qtbot.mousePress(native, LEFT, pos=at)
     qtbot.mouseRelease(native, LEFT, pos=at)
+
+
+def choose_extra(qtbot, field, name):
+    """Open the menu of a field of extras and click one of them."""
+    menu = field.button.menu()
+    action = next(action for action in menu.actions() if action.text() == name)
+    # Some versions of Qt show a menu in an event loop of its own, which ends with the choice.
+    QTimer.singleShot(200, lambda: qtbot.mouseClick(menu, LEFT, pos=menu.actionGeometry(action).center()))
+    assert field.button.isEnabled()
+    with qtbot.waitSignal(action.triggered, timeout=10_000):
+        qtbot.mouseClick(field.button, LEFT)
+    qtbot.waitUntil(lambda: not menu.isVisible())
+    return action
 
 
 def picture_of(widget):

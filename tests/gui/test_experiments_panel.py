@@ -6,7 +6,8 @@ import shutil
 
 import numpy as np
 import pytest
-from qtpy.QtCore import QPointF, Qt, QTimer
+from hands import choose_extra
+from qtpy.QtCore import QPointF, Qt
 from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QLabel, QListWidget, QPushButton, QSpinBox
 
 from napari_sam2_probe.common.sample_data import sample_data_folder
@@ -155,29 +156,13 @@ def test_lengths_and_options_are_chosen(panel, qtbot):
     assert form.config().options == other.options
 
 
-def choose_extra(panel, qtbot, name):
-    """Open the menu of extras and click one of them."""
-    menu = panel.form.extras.button.menu()
-    action = next(action for action in menu.actions() if action.text() == name)
-
-    def click() -> None:
-        qtbot.mouseClick(menu, Qt.MouseButton.LeftButton, pos=menu.actionGeometry(action).center())
-
-    # Some versions of Qt show a menu in an event loop of its own, which ends with the choice.
-    QTimer.singleShot(200, click)
-    with qtbot.waitSignal(action.triggered, timeout=10_000):
-        press(panel, qtbot, "extras")
-    qtbot.waitUntil(lambda: not menu.isVisible())
-    return action
-
-
 def test_extras_are_chosen_in_turn(panel, qtbot):
     form = panel.form
     assert form.extras.button.text() == "none"
     assert form.config().then == ()
-    choose_extra(panel, qtbot, "low-light")
-    choose_extra(panel, qtbot, "gaussian-noise")
-    choose_extra(panel, qtbot, "mosaic")
+    choose_extra(qtbot, panel.form.extras, "low-light")
+    choose_extra(qtbot, panel.form.extras, "gaussian-noise")
+    choose_extra(qtbot, panel.form.extras, "mosaic")
     about = form.findChild(QLabel, "about_extras")
     assert form.extras.button.text() == "low-light and 2 more"
     assert about.text() == "First low-light, then gaussian-noise, then mosaic."
@@ -185,7 +170,7 @@ def test_extras_are_chosen_in_turn(panel, qtbot):
     light.selectAll()
     qtbot.keyClicks(light, "0.001")
     assert form.config().then == ("low-light:light=0.001,photons=2000.0", "gaussian-noise:sigma=15.0", "mosaic")
-    choose_extra(panel, qtbot, "low-light")
+    choose_extra(qtbot, panel.form.extras, "low-light")
     assert form.config().then == ("gaussian-noise:sigma=15.0", "mosaic")
     assert form.extras.button.text() == "gaussian-noise, mosaic"
     qtbot.waitUntil(lambda: form.findChild(QDoubleSpinBox, "option_light") is None)
@@ -196,13 +181,13 @@ def test_extras_are_chosen_in_turn(panel, qtbot):
 
 def test_an_extra_that_cannot_be_used_is_refused_at_once(panel, qtbot):
     form = panel.form
-    action = choose_extra(panel, qtbot, "frame-drop")
+    action = choose_extra(qtbot, panel.form.extras, "frame-drop")
     about = form.findChild(QLabel, "about_extras")
     assert about.isVisible()
     assert about.text() == "No frame-drop here: it gives clips of several lengths."
     assert not action.isChecked()
     assert form.config().then == ()
-    choose_extra(panel, qtbot, "mosaic")
+    choose_extra(qtbot, panel.form.extras, "mosaic")
     assert not about.text()
     assert form.config().then == ("mosaic",)
 

@@ -7,6 +7,7 @@ import json
 
 import numpy as np
 import pytest
+from hands import choose_extra
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QComboBox, QFileDialog, QLabel, QPushButton
 
@@ -185,6 +186,22 @@ def test_a_clip_is_added_beside_its_twin_with_its_flags(ready, viewer, qtbot):
     assert entry.sequence.mask(0).max() == 1
     # The clip is worked on now; clips are still made from the sequence before.
     assert ready.object.count() == 3
+
+
+def test_extras_change_the_clip_and_its_twin_alike(ready, viewer, qtbot):
+    choose(ready.kind, "interjection")
+    wait_for_preview(ready, qtbot)
+    plain = ready._made[1].clip.frames[0]
+    choose_extra(qtbot, ready.extras, "gaussian-noise")
+    assert not ready.add.isEnabled()
+    wait_for_preview(ready, qtbot)
+    assert [(extra.name, extra.options) for extra in ready.wish.order.then] == [("gaussian-noise", {"sigma": 15.0})]
+    qtbot.mouseClick(ready.add, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: len(viewer.layers) == 6, timeout=30000)
+    video, twin = (np.asarray(viewer.layers[index].data[0]) for index in (2, 4))
+    np.testing.assert_array_equal(video, twin)
+    assert 10 < (video.astype(float) - plain).std() < 20
+    assert viewer.layers[2].metadata[METADATA_KEY]["known"].recipe["then"][0]["name"] == "gaussian-noise"
 
 
 def test_a_data_set_is_generated_stopped_and_gone_on_with(ready, viewer, qtbot, tmp_path, monkeypatch):

@@ -16,7 +16,7 @@ from napari_sam2_probe.transforms.catalogue import Catalogue, SequenceEntry, are
 from napari_sam2_probe.transforms.footage import Footage
 from napari_sam2_probe.transforms.make import make_clip
 from napari_sam2_probe.transforms.plan import Order, draw_base, plan_on_base
-from napari_sam2_probe.transforms.recipe import DEFAULT_LENGTHS, Recipe, clip_name, make_twin_recipe
+from napari_sam2_probe.transforms.recipe import DEFAULT_LENGTHS, Extra, Recipe, clip_name, make_twin_recipe
 from napari_sam2_probe.video import ArraySource, DavisDataset
 
 if TYPE_CHECKING:
@@ -50,6 +50,8 @@ class Wish:
         Decides the window and all that is drawn.
     options
         The kind's own options; what is left out has its default.
+    then
+        Extras that the clip goes through, in turn; its twin goes through the same.
     """
 
     sequence: str
@@ -59,6 +61,12 @@ class Wish:
     lengths: tuple[int, int, int] = DEFAULT_LENGTHS
     seed: int = 0
     options: Mapping[str, OptionValue] = field(default_factory=dict)
+    then: tuple[Extra, ...] = ()
+
+    @property
+    def order(self) -> Order:
+        """What a data set of such clips is made by."""
+        return Order(self.kind, self.seed, self.lengths, dict(self.options), self.then)
 
 
 @dataclass(frozen=True)
@@ -142,13 +150,12 @@ class ClipMaker:
         """
         entry = self._measure(wish.sequence)
         chosen = tuple(track for track in entry.tracks if track.object_id == wish.obj_id)
-        order = Order(wish.kind, wish.seed, wish.lengths, dict(wish.options))
-        base = draw_base(Catalogue((replace(entry, tracks=chosen),)), order, 0)
+        base = draw_base(Catalogue((replace(entry, tracks=chosen),)), wish.order, 0)
         refusals: list[InputError] = []
         for distractors in self._distractors(wish):
             catalogue = Catalogue((entry, *(self._measure(name) for name in distractors)))
             try:
-                recipe = plan_on_base(catalogue, self._footage, order, 0, base)
+                recipe = plan_on_base(catalogue, self._footage, wish.order, 0, base)
             except InputError as error:
                 refusals.append(error)
                 continue

@@ -29,13 +29,13 @@ from napari_sam2_probe.gui.clip_maker import (
 from napari_sam2_probe.gui.clip_preview import ClipPreview
 from napari_sam2_probe.gui.closing import when_closed
 from napari_sam2_probe.gui.jobs import JobState
+from napari_sam2_probe.gui.panels.extras_field import ExtrasField
 from napari_sam2_probe.gui.panels.job_row import JobRow
 from napari_sam2_probe.gui.panels.lengths_row import LengthsRow
 from napari_sam2_probe.gui.panels.option_form import OptionForm
 from napari_sam2_probe.gui.panels.panel import Panel
 from napari_sam2_probe.gui.panels.parts import make_button, make_combo, make_number
 from napari_sam2_probe.gui.videos import watch_videos
-from napari_sam2_probe.transforms.plan import Order
 from napari_sam2_probe.transforms.registry import KINDS, load_kind
 from napari_sam2_probe.transforms.workers import default_workers
 from napari_sam2_probe.video import Sequence
@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from napari_sam2_probe.common.progress import Progress
     from napari_sam2_probe.gui.clip_maker import MadeClip
     from napari_sam2_probe.gui.state import VideoEntry
+    from napari_sam2_probe.transforms.plan import Order
     from napari_sam2_probe.video import DavisDataset
 
 PAUSE = 400
@@ -87,6 +88,7 @@ class TransformPanel(Panel):
             lengths=self.lengths.lengths,
             seed=self.seed.value(),
             options=self.options.values(),
+            then=self.extras.extras,
         )
 
     def showEvent(self, event: Any) -> None:
@@ -105,6 +107,7 @@ class TransformPanel(Panel):
         self.lengths = LengthsRow()
         self.seed = make_number("seed", 0, 2**31 - 1, 0, "Decides the window and everything that is drawn")
         self.options = OptionForm()
+        self.extras = ExtrasField()
         form = QFormLayout()
         for label, field in (
             ("Kind", self.kind),
@@ -114,6 +117,9 @@ class TransformPanel(Panel):
             ("Seed", self.seed),
         ):
             form.addRow(label, field)
+        form.addRow(self.options)
+        form.addRow("Extras", self.extras.button)
+        form.addRow(self.extras)
         self.preview = ClipPreview()
         self.add = make_button("add", "Add as layers", "Add the clip and its clean twin, and work on the clip")
         self.samples = make_number(
@@ -130,7 +136,7 @@ class TransformPanel(Panel):
         layout = QVBoxLayout(self)
         layout.addWidget(self._base)
         layout.addLayout(form)
-        for widget in (self.options, self.preview, self.add):
+        for widget in (self.preview, self.add):
             layout.addWidget(widget)
         layout.addLayout(many)
         layout.addWidget(self.job)
@@ -142,6 +148,7 @@ class TransformPanel(Panel):
         self.seed.valueChanged.connect(self._change)
         self.lengths.changed.connect(self._change)
         self.options.changed.connect(self._change)
+        self.extras.changed.connect(self._change)
         self.add.clicked.connect(self._add)
         self.generate.clicked.connect(self._generate)
         self.job.ended.connect(self._on_ended)
@@ -217,9 +224,8 @@ class TransformPanel(Panel):
         folder = QFileDialog.getExistingDirectory(self, "A new or empty folder for the data set")
         if not folder or wish is None or maker is None:
             return
-        order = Order(wish.kind, wish.seed, wish.lengths, dict(wish.options))
         self._said.clear()
-        work = partial(_generate, maker.dataset, Path(folder), order, self.samples.value())
+        work = partial(_generate, maker.dataset, Path(folder), wish.order, self.samples.value())
         self._folder = folder
         self.job.submit(f"Make {self.samples.value()} {wish.kind} clips", work)
         self.generate.setEnabled(False)
