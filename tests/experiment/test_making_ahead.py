@@ -98,6 +98,11 @@ def test_stopping_ends_the_processes_that_make_clips(settings, tmp_path, monkeyp
     assert not open_experiment(out).complete
 
 
+def test_kinds_that_were_made_before_are_not_told_to_be_missing():
+    with MakingAhead(lambda _: (step for step in ()), ("interjection", "obscuration"), 500) as making:
+        assert making.missing == 0
+
+
 def test_batches_come_in_turn_but_for_those_that_have_to_wait():
     plan = make_plan(("clean", "interjection", "obscuration"), 4, 2, 1)
     may_be_made = {kind: threading.Event() for kind in ("interjection", "obscuration")}

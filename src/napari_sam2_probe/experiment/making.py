@@ -45,6 +45,8 @@ class MakingAhead:
 
     def __enter__(self) -> MakingAhead:
         self._futures = {kind: self._thread.submit(self._run, kind) for kind in self._missing}
+        # Kinds that were made before are known by then, and not told to be missing.
+        wait(self._futures.values(), _PAUSE)
         return self
 
     def __exit__(self, *_: object) -> None:
