@@ -168,6 +168,7 @@ def test_a_log_gets_a_line_now_and_then(monkeypatch, capsys):
         (Progress(10_000_000, 90_000_000, "fetching", "byte"), 60, "fetching: 10 MB of 90 MB, about 8 min left"),
         (Progress(3_000_000, 0, "fetching", "byte"), 60, "fetching: 3 MB"),
         (Progress(10, 1000, "making clips", "clip"), 100, "making clips: 10 of 1000, about 2.8 h left"),
+        (Progress(1, 9, "tracking", "frame", "6 of 7 made"), 5, "tracking: 1 of 9, about 40 s left; 6 of 7 made"),
         (Progress(0, 10, "making clips", "clip"), 12, "making clips: 0 of 10, about 2 min left"),
     ],
 )
