@@ -21,6 +21,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_sam2_probe.common.errors import ProbeError
+from napari_sam2_probe.common.progress import duration_text
 from napari_sam2_probe.gui.closing import close_all, delete_when_undocked, when_closed
 from napari_sam2_probe.gui.collector import CollectorAtEase
 from napari_sam2_probe.gui.connections import Connections
@@ -292,10 +293,7 @@ def _warn(reason: str) -> None:
 
 
 def _left(seconds: float | None) -> str:
-    if seconds is None:
-        return ""
-    minutes, rest = divmod(round(seconds), 60)
-    return f" · {minutes} min {rest:02d} s left" if minutes else f" · {rest} s left"
+    return "" if seconds is None else f" · about {duration_text(seconds)} left"
 
 
 def _line() -> QFrame:
