@@ -6,6 +6,7 @@ set -euo pipefail
 
 # library that is looked for -> Debian/Ubuntu package that brings it
 declare -A packages=(
+    [libglib-2.0.so.0]=libglib2.0-0
     [libEGL.so.1]=libegl1
     [libGL.so.1]=libgl1
     [libOpenGL.so.0]=libopengl0
