@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import threading
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import closing
@@ -41,7 +40,7 @@ class MakingAhead:
         self._is_ending = threading.Event()
         self._missing = dict.fromkeys(kinds, samples)
         self._futures: dict[str, Future[None]] = {}
-        self._thread = ThreadPoolExecutor(1, "sam2-probe-making", _leave_ctrl_c_to_others)
+        self._thread = ThreadPoolExecutor(1, "sam2-probe-making")
 
     def __enter__(self) -> MakingAhead:
         self._futures = {kind: self._thread.submit(self._run, kind) for kind in self._missing}
@@ -94,9 +93,3 @@ class MakingAhead:
                 if self._is_ending.is_set():
                     return
         self._missing[kind] = 0
-
-
-def _leave_ctrl_c_to_others() -> None:
-    """Keep the signal from this thread and from processes that it starts, also before they can ignore it."""
-    if hasattr(signal, "pthread_sigmask"):
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})

@@ -7,7 +7,8 @@ import signal
 import threading
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import get_context, parent_process
+from contextlib import contextmanager
+from multiprocessing import get_context, parent_process, resource_tracker
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from napari_sam2_probe.common.errors import ResourceError
@@ -72,7 +73,8 @@ def map_unordered(
     try:
         together = max(1, min(most_together, len(items) // (workers * _LEAST_TURNS)))
         groups = [items[first : first + together] for first in range(0, len(items), together)]
-        futures = {pool.submit(_work, group): group for group in groups}
+        with _ctrl_c_held_back():
+            futures = {pool.submit(_work, group): group for group in groups}
         for future in as_completed(futures):
             yield from zip(futures[future], future.result(), strict=True)
     except BrokenProcessPool as error:
@@ -83,12 +85,27 @@ def map_unordered(
         pool.shutdown(wait=True, cancel_futures=True)
 
 
+@contextmanager
+def _ctrl_c_held_back() -> Generator[None, None, None]:
+    """Let processes that begin here never hear of Ctrl-C; this one hears of it afterwards."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    # It is begun with the first process, and would let the signal through again.
+    resource_tracker.ensure_running()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 # What a worker process does with an item; set once when the process starts, unused in any other.
 _worker: dict[str, Callable[[Any], Any]] = {}
 
 
 def _start(make: Callable[..., Callable[[Any], Any]], arguments: tuple[Any, ...]) -> None:
-    # Ctrl-C reaches all processes of a terminal; the parent decides what is done about it.
+    # Ctrl-C reaches all processes of a terminal; the parent decides what is done about it. Windows can't hold it back.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_exit_with_parent, daemon=True).start()
     _worker["work"] = make(*arguments)
