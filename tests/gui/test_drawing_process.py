@@ -1,4 +1,4 @@
-"""Figures drawn in a process of their own while something runs."""
+"""Figures drawn in a process of their own."""
 
 from __future__ import annotations
 
@@ -35,36 +35,32 @@ def drawn_in(drawing, **arguments):
 
 
 @pytest.fixture
-def busy():
-    drawing = DrawingProcess(lambda: True)
+def drawing():
+    drawing = DrawingProcess()
     yield drawing
     drawing.close()
 
 
-def test_without_anything_running_the_thread_draws_itself():
-    assert drawn_in(DrawingProcess(lambda: False)) == os.getpid()
-
-
-def test_another_process_draws_the_same_picture(busy):
+def test_another_process_draws_the_same_picture(drawing):
     def plain(width, height):
         figure = Figure(figsize=(width, height))
         figure.add_subplot().plot([0, 1, 3], [2, 0, 1], label="a line")
         return figure
 
-    process = drawn_in(busy)
+    process = drawn_in(drawing)
     assert process != os.getpid()
-    assert drawn_in(busy) == process
-    theirs, ours = (draw(plain, (300, 200), 2.0, DARK) for draw in (busy.draw, draw_plot))
+    assert drawn_in(drawing) == process
+    theirs, ours = (draw(plain, (300, 200), 2.0, DARK) for draw in (drawing.draw, draw_plot))
     assert np.array_equal(theirs.picture, ours.picture)
     assert theirs.areas == ours.areas
 
 
-def test_if_the_process_dies_the_thread_draws_and_the_next_figure_has_a_new_process(busy, tmp_path):
-    process = drawn_in(busy)
+def test_if_the_process_dies_the_thread_draws_and_the_next_figure_has_a_new_process(drawing, tmp_path):
+    process = drawn_in(drawing)
     begun = tmp_path / "begun"
     threading.Thread(target=partial(_kill_once, process, begun)).start()
-    assert drawn_in(busy, wait=1.0, begun=begun) == os.getpid()
-    assert drawn_in(busy) not in (process, os.getpid())
+    assert drawn_in(drawing, wait=1.0, begun=begun) == os.getpid()
+    assert drawn_in(drawing) not in (process, os.getpid())
 
 
 def _kill_once(process, begun):
@@ -73,21 +69,21 @@ def _kill_once(process, begun):
     psutil.Process(process).kill()
 
 
-def test_closing_amid_a_figure_leaves_no_process_and_no_thread(busy, tmp_path):
+def test_closing_amid_a_figure_leaves_no_process_and_no_thread(drawing, tmp_path):
     before = set(threading.enumerate())
-    process, begun = drawn_in(busy), tmp_path / "begun"
+    process, begun = drawn_in(drawing), tmp_path / "begun"
     drawn: list[int] = []
-    thread = threading.Thread(target=lambda: drawn.append(drawn_in(busy, wait=1.0, begun=begun)))
+    thread = threading.Thread(target=lambda: drawn.append(drawn_in(drawing, wait=1.0, begun=begun)))
     thread.start()
     while not begun.exists():
         time.sleep(0.01)
-    busy.close()
+    drawing.close()
     thread.join(10)
     assert drawn == [os.getpid()]
     assert not psutil.pid_exists(process)
     assert set(threading.enumerate()) <= before
 
 
-def test_what_a_figure_has_wrong_is_told(busy):
+def test_what_a_figure_has_wrong_is_told(drawing):
     with pytest.raises(ZeroDivisionError):
-        busy.draw(lambda width, height: 1 / 0, (200, 100), 1.0, DARK)
+        drawing.draw(lambda width, height: 1 / 0, (200, 100), 1.0, DARK)

@@ -1,8 +1,8 @@
-"""A process that draws figures while the window has other work.
+"""A process that draws figures.
 
 Matplotlib draws in Python, half a second a figure, and a thread that does so keeps Python's lock from the window and
 from the model that tracks beside it: the window then stood still for a quarter of a second. A process has a lock of its
-own. While nothing runs, the calling thread draws, since no process has to begin for that.
+own.
 """
 
 from __future__ import annotations
@@ -24,42 +24,36 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-IDLE_SECONDS = 120
+IDLE_SECONDS = 600
 """After so long without a figure the process ends; the next figure begins another."""
 
 
 class DrawingProcess:
-    """Draws for the panels of one viewer, in whichever thread asks.
+    """Draws for the panels of one viewer; it begins with the first figure."""
 
-    Parameters
-    ----------
-    is_busy
-        Says whether something runs that a figure should not be drawn beside, in this process.
-    """
-
-    def __init__(self, is_busy: Callable[[], bool]) -> None:
-        self._is_busy = is_busy
+    def __init__(self) -> None:
         self._executor: ProcessPoolExecutor | None = None
         self._lock = threading.Lock()
 
     def draw(
         self, make: Callable[[float, float], Figure], size: tuple[int, int], pixel_ratio: float, theme: PlotTheme
     ) -> DrawnPlot:
-        """Draw a figure as `draw_plot` does, and wait for it.
+        """Draw a figure as `draw_plot` does, and wait for it; for any thread but the window's.
+
+        Where the process dies, and while the window closes, the calling thread draws.
 
         Parameters
         ----------
         make, size, pixel_ratio, theme
             As for `draw_plot`. `make` is sent to the process, with whatever it holds.
         """
-        if self._is_busy():
-            executor = self._begin()
-            try:
-                return executor.submit(draw_plot, make, size, pixel_ratio, theme).result()
-            except RuntimeError:
-                # It was killed, or the window closed: a broken pool, and one that is shut down, are RuntimeErrors.
-                logger.info("the process that draws is gone", exc_info=True)
-                self._forget(executor)
+        executor = self._begin()
+        try:
+            return executor.submit(draw_plot, make, size, pixel_ratio, theme).result()
+        except RuntimeError:
+            # A broken pool, and one that is shut down, are RuntimeErrors.
+            logger.info("the process that draws is gone", exc_info=True)
+            self._forget(executor)
         return draw_plot(make, size, pixel_ratio, theme)
 
     def close(self) -> None:

@@ -80,7 +80,7 @@ class ProbeState:
     jobs
         Whatever takes long: one job at a time, the others wait in order.
     drawing
-        Draws figures: beside this process while a job runs. What uses it closes it with the viewer.
+        Draws figures beside this process. What uses it closes it with the viewer.
     """
 
     video_changed = Signal(object)
@@ -107,8 +107,8 @@ class ProbeState:
     def __init__(self, viewer: napari.Viewer) -> None:
         # Weak, because the table of states would else keep every viewer alive.
         self._viewer = ref(viewer)
-        self.jobs = jobs = JobQueue()
-        self.drawing = DrawingProcess(lambda: jobs.running is not None)
+        self.jobs = JobQueue()
+        self.drawing = DrawingProcess()
         self._video: VideoEntry | None = None
         self._runs: list[RunEntry] = []
         self._current: RunEntry | None = None
