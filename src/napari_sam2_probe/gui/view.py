@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -63,6 +64,8 @@ def open_runs(paths: Sequence[Path | str], *, show: bool = True) -> napari.Viewe
     from napari_sam2_probe.gui.layers import run_to_layers
 
     groups = [run_to_layers(open_run(folder)) for folder in folders]
+    # vispy asks programs for the screen's resolution that not every machine has; nothing here depends on it.
+    logging.getLogger("vispy").addFilter(_is_not_about_resolution)
     viewer = napari.Viewer(title="napari-sam2-probe", show=show)
     _add(viewer, groups)
     return viewer
@@ -111,3 +114,7 @@ def _settle() -> None:
 
     for _ in range(5):
         QApplication.processEvents()
+
+
+def _is_not_about_resolution(record: logging.LogRecord) -> bool:
+    return record.getMessage() != "could not determine DPI"
