@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -23,6 +24,12 @@ def _with_one_thread():
 
 one_thread = pytest.fixture(_with_one_thread, name="one_thread")
 one_thread_in_module = pytest.fixture(_with_one_thread, scope="module", name="one_thread_in_module")
+
+
+def pytest_configure():
+    # What a shell runs in the background ignores Ctrl-C, and so would every command that a test interrupts.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

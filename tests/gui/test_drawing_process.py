@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import threading
 import time
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import psutil
@@ -82,6 +85,33 @@ def test_closing_amid_a_figure_leaves_no_process_and_no_thread(drawing, tmp_path
     assert drawn == [os.getpid()]
     assert not psutil.pid_exists(process)
     assert set(threading.enumerate()) <= before
+
+
+KILLED_AFTER_A_FIGURE = """
+import os, signal
+from test_drawing_process import drawn_in
+from napari_sam2_probe.gui.drawing_process import DrawingProcess
+
+print(drawn_in(DrawingProcess()), flush=True)
+os.kill(os.getpid(), signal.SIGTERM)
+"""
+
+
+def test_the_process_ends_when_this_one_is_killed():
+    path = os.pathsep.join(filter(None, [str(Path(__file__).parent), os.environ.get("PYTHONPATH")]))
+    ended = subprocess.run(
+        [sys.executable, "-c", KILLED_AFTER_A_FIGURE],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"PYTHONPATH": path},
+        check=False,
+        timeout=60,
+    )
+    assert ended.returncode != 0
+    end = time.monotonic() + 10
+    while psutil.pid_exists(int(ended.stdout)):
+        assert time.monotonic() < end, "the process lives on"
+        time.sleep(0.05)
 
 
 def test_what_a_figure_has_wrong_is_told(drawing):

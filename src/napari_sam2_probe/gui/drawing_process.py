@@ -8,8 +8,10 @@ own.
 from __future__ import annotations
 
 import logging
+import os
 import sys
 import threading
+import time
 from typing import TYPE_CHECKING
 
 from napari_sam2_probe.gui.drawing import draw_plot
@@ -69,7 +71,7 @@ class DrawingProcess:
 
         with self._lock:
             if self._executor is None:
-                self._executor = ProcessPoolExecutor(1, timeout=IDLE_SECONDS, initializer=_stand_back)
+                self._executor = ProcessPoolExecutor(1, timeout=IDLE_SECONDS, initializer=_begin_in_process)
             return self._executor
 
     def _forget(self, executor: ProcessPoolExecutor) -> None:
@@ -79,12 +81,23 @@ class DrawingProcess:
         executor.shutdown(wait=False, kill_workers=True)
 
 
-def _stand_back() -> None:
-    """Let the window and the model go first where processors are few."""
+def _begin_in_process() -> None:
+    """Let the window and the model go first where processors are few, and end with them however they end."""
     import psutil
 
+    threading.Thread(target=_exit_with_parent, daemon=True).start()
     process = psutil.Process()
     if sys.platform == "win32":
         process.nice(psutil.BELOW_NORMAL_PRIORITY_CLASS)
     else:
         process.nice(5)
+
+
+def _exit_with_parent() -> None:
+    import psutil
+
+    parent = os.getppid()
+    # Killed, it says nothing. A process that loses its parent gets another one, but on Windows.
+    while os.getppid() == parent and psutil.pid_exists(parent):
+        time.sleep(1)
+    os._exit(1)
