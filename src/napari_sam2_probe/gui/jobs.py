@@ -7,6 +7,8 @@ cancelled. Cancelling closes the generator in its own thread, so its ``finally``
 from __future__ import annotations
 
 import logging
+import os
+import sys
 import threading
 from collections import deque
 from dataclasses import dataclass, field
@@ -75,6 +77,7 @@ class _Worker(QThread):
 
     def run(self) -> None:
         """Run the job's generator in this thread; Qt calls it."""
+        _let_the_window_go_first()
         generator = self.job.work()
         try:
             for value in generator:
@@ -87,6 +90,12 @@ class _Worker(QThread):
             self.failed.emit(error)
         finally:
             generator.close()
+
+
+def _let_the_window_go_first() -> None:
+    """Give this thread, and threads it begins, what processor time the window leaves; where a thread can be told so."""
+    if sys.platform == "linux":
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 5)
 
 
 class JobQueue(QObject):
