@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_sam2_probe.figures.style import publication_style
-from napari_sam2_probe.gui.collector import set_aside_what_is_loaded
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -107,15 +105,7 @@ def draw_plot(
     from matplotlib import rc_context
 
     with publication_style(), rc_context(_theme_style(theme)):
-        plot = _draw(make, size, pixel_ratio, theme)
-    _set_aside_matplotlib()
-    return plot
-
-
-@cache
-def _set_aside_matplotlib() -> None:
-    """Keep what the first figure imported from the garbage collector."""
-    set_aside_what_is_loaded()
+        return _draw(make, size, pixel_ratio, theme)
 
 
 def _draw(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from PIL.TiffImagePlugin import TiffImageFile
 from napari_sam2_probe.common.errors import InputError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -86,12 +88,8 @@ def read_rgb(path: Path) -> NDArray[np.uint8]:
     InputError
         If the file can't be decoded.
     """
-    try:
-        with Image.open(path) as image:
-            image.load()
-            return _rgb_pixels(image)
-    except _READ_ERRORS as error:
-        raise _unreadable(path, error) from error
+    with _decoded(path) as image:
+        return _rgb_pixels(image)
 
 
 def read_image(path: Path) -> Image.Image:
@@ -104,14 +102,21 @@ def read_image(path: Path) -> Image.Image:
     InputError
         If the file can't be decoded.
     """
+    with _decoded(path) as image:
+        pixels = image if image.mode == "RGB" else image.convert("RGB")
+    pixels.info.clear()
+    return pixels
+
+
+@contextmanager
+def _decoded(path: Path) -> Iterator[Image.Image]:
+    """Open and decode an image, and say in words what is wrong with it."""
     try:
         with Image.open(path) as image:
             image.load()
-            pixels = image if image.mode == "RGB" else image.convert("RGB")
+            yield image
     except _READ_ERRORS as error:
         raise _unreadable(path, error) from error
-    pixels.info.clear()
-    return pixels
 
 
 def _rgb_pixels(image: Image.Image) -> NDArray[np.uint8]:
