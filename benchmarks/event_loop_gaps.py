@@ -141,7 +141,7 @@ class Bench:
         import numpy as np
 
         from napari_sam2_probe.common.sample_data import sample_data_folder
-        from napari_sam2_probe.gui.tracking.controller import Phase
+        from napari_sam2_probe.gui.tracking.runner import Phase
         from napari_sam2_probe.gui.videos import add_video
         from napari_sam2_probe.video import DavisDataset
 
@@ -153,7 +153,7 @@ class Bench:
         self.wait(1)
 
         def idle():
-            return controller._job is None and not controller._inbox
+            return controller.runner.is_idle
 
         import torch  # noqa: F401  # The first import is shown as busy and not counted.
 
@@ -172,7 +172,7 @@ class Bench:
             self.until(idle)
         self.beats.begin("track")
         controller.propagate("forward")
-        self.until(lambda: controller.phase is Phase.IDLE)
+        self.until(lambda: controller.runner.phase is Phase.IDLE)
         self.beats.end()
         assert np.isfinite(controller.scores.object_scores(1)).all()
 
@@ -187,7 +187,7 @@ class Bench:
         controller.prompts.show_points().add((0, 145, 125))
         self.until(idle)
         controller.propagate("forward")
-        self.until(lambda: controller.phase is Phase.IDLE)
+        self.until(lambda: controller.runner.phase is Phase.IDLE)
         self.until(lambda: not features.background.busy)
         self.beats.begin("move the time slider")
         for frame in range(0, self.frames, 2):

@@ -139,16 +139,16 @@ class Story:
         QTest.mousePress(canvas.native, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, at)
         QTest.mouseRelease(canvas.native, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, at)
         controller = panel.controller
-        self.until(lambda: controller._job is None and not controller._inbox and bool(controller.prompts.states))
+        self.until(lambda: controller.runner.is_idle and bool(controller.prompts.states))
 
     def track(self, panel) -> None:
         from qtpy.QtWidgets import QPushButton
 
-        from napari_sam2_probe.gui.tracking.controller import Phase
+        from napari_sam2_probe.gui.tracking.runner import Phase
 
         self.press(panel.findChild(QPushButton, "forward"))
         self.wait(0.2)
-        self.until(lambda: panel.controller.phase is Phase.IDLE)
+        self.until(lambda: panel.controller.runner.phase is Phase.IDLE)
 
     def look_inside(self) -> None:
         from qtpy.QtWidgets import QCheckBox, QPushButton

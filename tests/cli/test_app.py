@@ -15,6 +15,7 @@ from napari_sam2_probe import __version__
 from napari_sam2_probe.cli import app, progress
 from napari_sam2_probe.cli.app import COMMANDS
 from napari_sam2_probe.cli.progress import progress_bars
+from napari_sam2_probe.common import progress as common_progress
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.common.progress import Progress
 
@@ -152,8 +153,14 @@ def test_a_terminal_gets_bars():
 
 
 def test_a_log_gets_a_line_now_and_then(monkeypatch, capsys):
-    clock = iter(range(0, 1000, 4))
-    monkeypatch.setattr(progress, "time", SimpleNamespace(monotonic=lambda: float(next(clock))))
+    clock = [0.0]
+
+    def go_on():
+        clock[0] += 4
+        return clock[0]
+
+    monkeypatch.setattr(common_progress, "time", SimpleNamespace(monotonic=go_on))
+    monkeypatch.setattr(progress, "time", SimpleNamespace(monotonic=lambda: clock[0]))
     report(9)
     # The clock goes on by 4 s a frame, and a line comes after 10 s.
     assert capsys.readouterr().err.splitlines() == [
@@ -163,17 +170,17 @@ def test_a_log_gets_a_line_now_and_then(monkeypatch, capsys):
 
 
 @pytest.mark.parametrize(
-    ("event", "seconds", "line"),
+    ("event", "left", "line"),
     [
-        (Progress(10_000_000, 90_000_000, "fetching", "byte"), 60, "fetching: 10 MB of 90 MB, about 8 min left"),
-        (Progress(3_000_000, 0, "fetching", "byte"), 60, "fetching: 3 MB"),
-        (Progress(10, 1000, "making clips", "clip"), 100, "making clips: 10 of 1000, about 2.8 h left"),
-        (Progress(1, 9, "tracking", "frame", "6 of 7 made"), 5, "tracking: 1 of 9, about 40 s left; 6 of 7 made"),
-        (Progress(0, 10, "making clips", "clip"), 12, "making clips: 0 of 10, about 2 min left"),
+        (Progress(10_000_000, 90_000_000, "fetching", "byte"), 480, "fetching: 10 MB of 90 MB, about 8 min left"),
+        (Progress(3_000_000, 0, "fetching", "byte"), None, "fetching: 3 MB"),
+        (Progress(10, 1000, "making clips", "clip"), 9900, "making clips: 10 of 1000, about 2.8 h left"),
+        (Progress(1, 9, "tracking", "frame", "6 of 7 made"), 40, "tracking: 1 of 9, about 40 s left; 6 of 7 made"),
+        (Progress(0, 10, "making clips", "clip"), None, "making clips: 0 of 10"),
     ],
 )
-def test_lines_of_a_log(event, seconds, line):
-    assert progress._line(event, seconds) == line
+def test_lines_of_a_log(event, left, line):
+    assert progress._line(event, left) == line
 
 
 def test_a_log_of_a_short_job_stays_empty(capsys):

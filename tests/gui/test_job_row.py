@@ -8,9 +8,9 @@ from types import SimpleNamespace
 import pytest
 from qtpy.QtWidgets import QLabel
 
+from napari_sam2_probe.common import progress
 from napari_sam2_probe.common.progress import Progress
 from napari_sam2_probe.gui.jobs import JobQueue
-from napari_sam2_probe.gui.panels import job_row
 from napari_sam2_probe.gui.panels.job_row import JobRow
 
 
@@ -25,7 +25,7 @@ def row(qtbot):
 
 def test_time_left_and_what_goes_on_beside(row, qtbot, monkeypatch):
     clock = [100.0]
-    monkeypatch.setattr(job_row, "time", SimpleNamespace(monotonic=lambda: clock[0]))
+    monkeypatch.setattr(progress, "time", SimpleNamespace(monotonic=lambda: clock[0]))
     go_on = threading.Event()
 
     def work():

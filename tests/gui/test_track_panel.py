@@ -13,7 +13,7 @@ from napari_sam2_probe.gui.panels.track import TrackPanel
 from napari_sam2_probe.gui.panels.track_scores import ScoreStrip
 from napari_sam2_probe.gui.prompt_state import PromptState
 from napari_sam2_probe.gui.state import state_of
-from napari_sam2_probe.gui.tracking.controller import Phase
+from napari_sam2_probe.gui.tracking.runner import Phase
 from napari_sam2_probe.gui.videos import use_video, video_from_layer
 from napari_sam2_probe.runs import find_runs, open_run
 
@@ -54,7 +54,7 @@ class Desk:
         self.qtbot.waitUntil(condition, timeout=WAIT)
 
     def settle(self):
-        self.until(lambda: self.controller._job is None and not self.controller._inbox)
+        self.until(lambda: self.controller.runner.is_idle)
 
     def click_canvas(self, layer, place):
         """Click with the mouse where a place of a layer is drawn."""
@@ -124,13 +124,13 @@ def test_click_undo_redo_and_track(desk):
     desk.settle()
     assert len(points.data) == 2
     np.testing.assert_array_equal(desk.masks().data[0], two_clicks)
-    assert desk.controller._live._edits.told == desk.controller.prompts.states
+    assert desk.controller.runner._live._edits.told == desk.controller.prompts.states
 
     state, progressed, finished = state_of(desk.viewer), [], []
     state.run_progressed.connect(lambda entry, frame_idx: progressed.append((entry, frame_idx)))
     state.run_finished.connect(finished.append)
     desk.press("forward")
-    desk.until(lambda: desk.controller.phase is Phase.IDLE)
+    desk.until(lambda: desk.controller.runner.phase is Phase.IDLE)
     (entry,) = state.runs
     assert entry.live
     assert state.current_run is entry
@@ -177,16 +177,16 @@ def test_pause_correct_resume_cancel(desk):
     desk.until(lambda: np.isfinite(scores.object_scores(1)).sum() > 2)
     assert not desk.child(QPushButton, "forward").isEnabled()
     desk.press("pause")
-    desk.until(lambda: desk.controller.phase is Phase.PAUSED and desk.controller._job is None)
+    desk.until(lambda: desk.controller.runner.phase is Phase.PAUSED and desk.controller.runner.is_idle)
     done = int(np.isfinite(scores.object_scores(1)).sum())
     assert desk.child(QPushButton, "pause").text() == "Resume"
     points.add((1, 30, 30))
     desk.settle()
-    assert desk.controller.phase is Phase.PAUSED
+    assert desk.controller.runner.phase is Phase.PAUSED
     desk.press("pause")
     desk.until(lambda: np.isfinite(scores.object_scores(1)).sum() > done + 2)
     desk.press("cancel")
-    desk.until(lambda: desk.controller.phase is Phase.IDLE)
+    desk.until(lambda: desk.controller.runner.phase is Phase.IDLE)
     (path,) = find_runs(desk.folder)
     run = open_run(path)
     assert not run.finished
@@ -206,9 +206,9 @@ def test_clicks_while_tracking_show_their_mask(desk):
     desk.controller.add_object()
     points.add((39, 25, 25))
     desk.until(lambda: np.isfinite(desk.controller.scores.object_scores(2)[39]))
-    assert desk.controller.phase is Phase.TRACKING
+    assert desk.controller.runner.phase is Phase.TRACKING
     desk.press("cancel")
-    desk.until(lambda: desk.controller.phase is Phase.IDLE)
+    desk.until(lambda: desk.controller.runner.phase is Phase.IDLE)
 
 
 def test_objects_are_added_named_hidden_and_removed(desk):
@@ -282,7 +282,7 @@ def test_what_cannot_be_done_is_one_sentence(desk):
     assert "download it" in said
     desk.panel.model.choose("sample")
     desk.press("forward")
-    desk.until(lambda: desk.controller.phase is Phase.IDLE and bool(find_runs(desk.folder)))
+    desk.until(lambda: desk.controller.runner.phase is Phase.IDLE and bool(find_runs(desk.folder)))
     assert open_run(find_runs(desk.folder)[0]).tracked.all()
 
 
@@ -293,10 +293,10 @@ def test_a_device_that_is_not_there_leaves_the_panel_usable(desk):
     desk.until(lambda: bool(notification_manager.records))
     (said,) = errors()
     assert "mps" in said
-    assert desk.controller.phase is Phase.IDLE
+    assert desk.controller.runner.phase is Phase.IDLE
     desk.panel.model._device.setCurrentText("cpu")
     desk.press("forward")
-    desk.until(lambda: desk.controller.phase is Phase.IDLE and bool(find_runs(desk.folder)))
+    desk.until(lambda: desk.controller.runner.phase is Phase.IDLE and bool(find_runs(desk.folder)))
 
 
 @pytest.mark.parametrize("how", ["remove the video", "close the viewer", "close the panel", "another video"])
@@ -306,7 +306,7 @@ def test_an_end_while_tracking_is_clean(desk, how):
     desk.settle()
     desk.press("forward")
     desk.until(lambda: desk.masks().data[2].any())
-    jobs, live, began = state_of(desk.viewer).jobs, desk.controller._live, time.monotonic()
+    jobs, live, began = state_of(desk.viewer).jobs, desk.controller.runner._live, time.monotonic()
     if how == "remove the video":
         desk.viewer.layers.remove(video)
     elif how == "close the viewer":
@@ -332,7 +332,7 @@ def test_a_video_that_was_left_is_as_it_was(desk):
     points.add((0, 12, 20))
     desk.settle()
     desk.press("forward")
-    desk.until(lambda: desk.controller.phase is Phase.IDLE)
+    desk.until(lambda: desk.controller.runner.phase is Phase.IDLE)
     masks, states = desk.masks(), desk.controller.prompts.states
     tracked = masks.data[:]
     scores = desk.controller.scores.object_scores(1).copy()
@@ -377,7 +377,7 @@ def test_an_unfinished_run_is_offered_and_gone_on_with(desk, make_napari_viewer,
     second.until(lambda: np.isfinite(second.controller.scores.object_scores(1)[2]))
     np.testing.assert_array_equal(second.masks().data[:3], before)
     second.press("forward")
-    second.until(lambda: second.controller.phase is Phase.IDLE)
+    second.until(lambda: second.controller.runner.phase is Phase.IDLE)
     assert state_of(second.viewer).current_run.open().tracked.all()
     # The old run is still there, and not offered again.
     assert len(find_runs(desk.folder)) == 2
@@ -389,7 +389,7 @@ def test_a_dip_in_the_strip_goes_to_its_frame(desk):
     desk.controller.prompts.show_points().add((0, 12, 20))
     desk.press("forward")
     desk.until(lambda: np.isfinite(desk.controller.scores.object_scores(1)).all())
-    desk.until(lambda: desk.controller.phase is Phase.IDLE)
+    desk.until(lambda: desk.controller.runner.phase is Phase.IDLE)
     strip = desk.child(ScoreStrip, "scores")
     desk.until(lambda: strip.describe(7).startswith("Frame 7: object score"))
     at = QPoint(round(strip.x_of(7)), strip.height() // 2)
@@ -413,7 +413,7 @@ def test_the_window_answers_while_it_loads_and_tracks(desk):
     points.add((0, 12, 20))
     desk.settle()
     desk.press("both")
-    desk.until(lambda: desk.controller.phase is Phase.IDLE)
+    desk.until(lambda: desk.controller.runner.phase is Phase.IDLE)
     timer.stop()
     computed, by_the_clock = np.diff(beats, axis=0).T
     print(
@@ -457,7 +457,7 @@ def test_a_plane_of_a_stack_over_time_is_tracked(desk):
     desk.settle()
     assert list(desk.controller.prompts.states) == [(4, 1)]
     desk.press("forward")
-    desk.until(lambda: desk.controller.phase is Phase.IDLE)
+    desk.until(lambda: desk.controller.runner.phase is Phase.IDLE)
     run = state_of(desk.viewer).runs[0].open()
     assert run.tracked[0].tolist() == [frame_idx >= 4 for frame_idx in range(T)]
     desk.viewer.layers.remove(stack)

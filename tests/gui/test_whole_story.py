@@ -16,7 +16,7 @@ from napari_sam2_probe.gui.map_layers import MapOf, map_layers
 from napari_sam2_probe.gui.panels.export import TITLES
 from napari_sam2_probe.gui.plots import PlotView
 from napari_sam2_probe.gui.state import state_of
-from napari_sam2_probe.gui.tracking.controller import Phase
+from napari_sam2_probe.gui.tracking.runner import Phase
 from napari_sam2_probe.runs import open_run
 
 PLUGIN = "napari-sam2-probe"
@@ -106,7 +106,7 @@ def test_from_a_sample_to_an_export_and_back(make_napari_viewer, qtbot, tmp_path
     me.press(track, "points")
     y, x = middle(np.asarray(clip_masks.data[0]) == 1)
     me.click(clip, (0, y, x))
-    me.until(lambda: controller._job is None and bool(controller.prompts.states))
+    me.until(lambda: controller.runner.is_idle and bool(controller.prompts.states))
     (masks,) = (layer for layer in viewer.layers if layer.name.startswith("masks"))
     assert masks.data[0][y, x] == 1
     state = state_of(viewer)
@@ -116,7 +116,7 @@ def test_from_a_sample_to_an_export_and_back(make_napari_viewer, qtbot, tmp_path
     me.press(track, "forward")
     me.until(lambda: np.isfinite(controller.scores.object_scores(1)).sum() > 4)
     me.press(track, "cancel")
-    me.until(lambda: controller.phase is Phase.IDLE)
+    me.until(lambda: controller.runner.phase is Phase.IDLE)
     done = int(live.open().tracked.sum())
     assert 4 < done < T
     assert not live.open().finished
@@ -128,10 +128,10 @@ def test_from_a_sample_to_an_export_and_back(make_napari_viewer, qtbot, tmp_path
     me.press(track, "negative")
     outside = np.argwhere((masks.data[done - 1] == 1) & (np.asarray(clip_masks.data[done - 1]) != 1))
     me.click(clip, (done - 1, *(outside[len(outside) // 2] if len(outside) else (8, 8))))
-    me.until(lambda: controller._job is None and len(controller.prompts.states) == 2)
+    me.until(lambda: controller.runner.is_idle and len(controller.prompts.states) == 2)
     assert (masks.data[done - 1] != before).any()
     me.press(track, "forward")
-    me.until(lambda: controller.phase is Phase.IDLE and live.open().finished)
+    me.until(lambda: controller.runner.phase is Phase.IDLE and live.open().finished)
     run = live.open()
     assert run.tracked.all()
     assert {(p["frame"], p["object_id"]) for p in run.info["prompts"]} == {(0, 1), (done - 1, 1)}

@@ -8,7 +8,7 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from napari_sam2_probe.common.progress import duration_text
+from napari_sam2_probe.common.progress import TimeLeft, duration_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -78,29 +78,29 @@ class _Lines:
 
     def __init__(self) -> None:
         self._what = ""
-        self._began = self._last = 0.0
-        self._first = 0
+        self._last = 0.0
+        self._time_left = TimeLeft()
 
     def show(self, event: Progress) -> None:
         now = time.monotonic()
+        left = self._time_left.take(event)
         if self._what != event.what:
-            self._what, self._began, self._last, self._first = event.what, now, now, event.done
+            self._what, self._last = event.what, now
         if now - self._last >= LOG_SECONDS:
             self._last = now
-            print(_line(event, now - self._began, self._first), file=sys.stderr, flush=True)  # noqa: T201
+            print(_line(event, left), file=sys.stderr, flush=True)  # noqa: T201
 
     def close(self) -> None:
         """Do nothing: every line is whole."""
 
 
-def _line(event: Progress, seconds: float, first: int = 0) -> str:
-    """Say how far a job is that `seconds` ago had done `first`."""
+def _line(event: Progress, left: float | None) -> str:
+    """Say how far a job is that takes `left` seconds more, if that is known."""
 
     def amount(count: int) -> str:
         return f"{count / 1e6:.0f} MB" if event.unit == "byte" else f"{count}"
 
-    if not event.total:
-        return f"{event.what}: {amount(event.done)}"
-    left = seconds / max(event.done - first, 1) * (event.total - event.done)
+    of = f" of {amount(event.total)}" if event.total else ""
+    time_left = "" if left is None else f", about {duration_text(left)} left"
     beside = f"; {event.beside}" if event.beside else ""
-    return f"{event.what}: {amount(event.done)} of {amount(event.total)}, about {duration_text(left)} left{beside}"
+    return f"{event.what}: {amount(event.done)}{of}{time_left}{beside}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -35,6 +36,38 @@ ProgressCallback = Callable[[Progress], None]
 
 def ignore_progress(_: Progress) -> None:
     """Show nothing."""
+
+
+class TimeLeft:
+    """How long a job still takes, at the mean pace since it began what it does now.
+
+    What was done before, by an earlier call that is gone on with, says nothing of the pace.
+
+    Parameters
+    ----------
+    after
+        How many seconds something must go on before its time is told: a short job needs none, and at first it is a
+        guess.
+    """
+
+    def __init__(self, after: float = 0.0) -> None:
+        self._after = after
+        self.restart()
+
+    def restart(self) -> None:
+        """Forget the pace, for instance after a pause."""
+        self._what: str | None = None
+        self._began, self._first = 0.0, 0
+
+    def take(self, step: Progress) -> float | None:
+        """Learn of a step and return the seconds that are left after it; None where they can't be told."""
+        now = time.monotonic()
+        if step.what != self._what:
+            self._what, self._began, self._first = step.what, now, step.done
+        done, seconds = step.done - self._first, now - self._began
+        if not step.total or done <= 0 or seconds < self._after:
+            return None
+        return seconds / done * (step.total - step.done)
 
 
 def duration_text(seconds: float) -> str:

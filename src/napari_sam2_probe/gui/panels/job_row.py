@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
-from napari_sam2_probe.common.progress import duration_text
+from napari_sam2_probe.common.progress import TimeLeft, duration_text
 from napari_sam2_probe.gui.jobs import Job, JobState
 
 if TYPE_CHECKING:
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
     from napari_sam2_probe.gui.jobs import JobQueue
 
 PACE_SECONDS = 10.0
-"""How long something must go on before the time left is told: a short job needs none, and at first it is a guess."""
+"""How long something must go on before the time left is told."""
 
 _OVER = (JobState.DONE, JobState.CANCELLED, JobState.FAILED)
 
@@ -41,7 +40,7 @@ class JobRow(QWidget):
         self.cancel.setToolTip("Stop after the step that is under way; nothing half is left")
         self.cancel.clicked.connect(self._cancel)
         self._left = QLabel(objectName="left", wordWrap=True)
-        self._what, self._began, self._first = "", 0.0, 0
+        self._time_left = TimeLeft(after=PACE_SECONDS)
         row = QHBoxLayout()
         row.addWidget(self.bar, 1)
         row.addWidget(self.cancel)
@@ -69,7 +68,7 @@ class JobRow(QWidget):
         self.bar.setRange(0, 0)
         self.bar.setFormat("waiting")
         self._left.hide()
-        self._what = ""
+        self._time_left.restart()
         self.cancel.setEnabled(True)
         self.show()
         self._jobs.submit(self._job)
@@ -86,18 +85,11 @@ class JobRow(QWidget):
             of = f" of {progress.total}" if progress.total else ""
             self.bar.setFormat(f"{progress.what}: {progress.done}{of}")
             self.bar.setToolTip(self.bar.format())
-            said = "; ".join(filter(None, (self._time_left(progress), progress.beside)))
+            seconds = self._time_left.take(progress)
+            left = "" if seconds is None else f"about {duration_text(seconds)} left"
+            said = "; ".join(filter(None, (left, progress.beside)))
             self._left.setText(said[:1].upper() + said[1:])
             self._left.setVisible(bool(said))
-
-    def _time_left(self, progress: Progress) -> str:
-        now = time.monotonic()
-        if progress.what != self._what:
-            self._what, self._began, self._first = progress.what, now, progress.done
-        done, seconds = progress.done - self._first, now - self._began
-        if not progress.total or done <= 0 or seconds < PACE_SECONDS:
-            return ""
-        return f"about {duration_text(seconds / done * (progress.total - progress.done))} left"
 
     def _on_changed(self) -> None:
         job = self._job

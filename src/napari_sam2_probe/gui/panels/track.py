@@ -22,24 +22,24 @@ from qtpy.QtWidgets import (
 
 from napari_sam2_probe.common.errors import ProbeError
 from napari_sam2_probe.common.progress import duration_text
-from napari_sam2_probe.gui.closing import close_all, delete_when_undocked, when_closed
-from napari_sam2_probe.gui.collector import CollectorAtEase
-from napari_sam2_probe.gui.connections import Connections
+from napari_sam2_probe.gui.closing import close_all, when_closed
+from napari_sam2_probe.gui.panels.panel import Panel
 from napari_sam2_probe.gui.panels.parts import make_button
 from napari_sam2_probe.gui.panels.track_model import ModelChooser
 from napari_sam2_probe.gui.panels.track_objects import ObjectListWidget
 from napari_sam2_probe.gui.panels.track_prompts import PromptTools
 from napari_sam2_probe.gui.panels.track_resume import ResumeRow
 from napari_sam2_probe.gui.panels.track_scores import ScoreStrip
-from napari_sam2_probe.gui.state import state_of
 from napari_sam2_probe.gui.time_axis import show_frame, shown_frame
-from napari_sam2_probe.gui.tracking.controller import Phase, TrackController
+from napari_sam2_probe.gui.tracking.controller import TrackController
+from napari_sam2_probe.gui.tracking.runner import Phase
 from napari_sam2_probe.gui.videos import is_video_layer, layer_to_work_on, use_video, video_from_layer, watch_videos
 
 if TYPE_CHECKING:
     import napari.viewer
 
     from napari_sam2_probe.common.progress import Progress
+    from napari_sam2_probe.gui.closing import Closable
     from napari_sam2_probe.gui.prompt_state import Key
     from napari_sam2_probe.gui.state import VideoEntry
 
@@ -53,7 +53,7 @@ class _LayerBox(QComboBox):
         super().showPopup()
 
 
-class TrackPanel(QWidget):
+class TrackPanel(Panel):
     """Prompt SAM 2 and let it track.
 
     Parameters
@@ -64,13 +64,8 @@ class TrackPanel(QWidget):
 
     # napari gives the viewer to a widget whose parameter is annotated with these very words.
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
-        super().__init__()
-        self.setObjectName("track")
-        # napari gives a proxy, whose layers are proxies too.
-        self._viewer = viewer = state_of(viewer).viewer
-        self.controller = TrackController(viewer)
-        self._connections = Connections()
-
+        super().__init__(viewer, "track")
+        self.controller = TrackController(self.viewer)
         self._layers = _LayerBox(objectName="video")
         self._layers.setToolTip("The video that is tracked: any image layer over time")
         self._layers.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
@@ -78,19 +73,17 @@ class TrackPanel(QWidget):
         self.objects = ObjectListWidget(self.controller)
         self.tools = PromptTools()
         self.scores = ScoreStrip()
-        self.resume = ResumeRow(self.controller)
+        self.resume = ResumeRow(self.controller, self.background)
         self._build()
 
-        watch_videos(viewer)
-        self._listen(viewer)
+        watch_videos(self.viewer)
+        self._listen()
         self._fill_layers()
         self._on_video(self.controller.video)
         self.controller.choose_model(self.model.choice)
-        # Bound to what outlives the widget: Qt calls these when its own part is gone already.
-        others = (self._connections, self.resume.background, self.model.downloads, CollectorAtEase(viewer))
-        self.destroyed.connect(partial(close_all, (self.controller, *others)))
-        delete_when_undocked(self)
-        when_closed(viewer, partial(_end_now, self.controller, others))
+        self.end_with_panel(self.controller)
+        self.end_with_panel(self.model.downloads)
+        when_closed(self.viewer, partial(_end_now, self.controller, self._ends))
 
     def _build(self) -> None:
         self._backward = make_button("backward", "◀ Back", "Track from the latest prompt to the beginning of the video")
@@ -143,11 +136,11 @@ class TrackPanel(QWidget):
         self.setMinimumWidth(300)
         self._bar.setVisible(False)
 
-    def _listen(self, viewer: napari.Viewer) -> None:
-        controller, add = self.controller, self._connections.add
+    def _listen(self) -> None:
+        controller, viewer, add = self.controller, self.viewer, self.connections.add
         add(controller.video_changed, self._on_video)
-        add(controller.phase_changed, self._on_phase)
-        add(controller.progressed, self._on_progress)
+        add(controller.runner.phase_changed, self._on_phase)
+        add(controller.runner.progressed, self._on_progress)
         add(controller.scores_changed, self._show_scores)
         add(controller.candidates_changed, self._on_candidates)
         add(controller.told, self._on_told)
@@ -165,7 +158,7 @@ class TrackPanel(QWidget):
         self._both.clicked.connect(partial(controller.propagate, "both"))
         self._forward.clicked.connect(partial(controller.propagate, "forward"))
         self._pause.clicked.connect(self._on_pause)
-        self._cancel.clicked.connect(controller.cancel)
+        self._cancel.clicked.connect(self._on_cancel)
         self._follow.toggled.connect(self._on_follow)
         self._folder.clicked.connect(self._on_folder)
         self.scores.frame_clicked.connect(self._show_frame)
@@ -179,7 +172,7 @@ class TrackPanel(QWidget):
     # The video.
 
     def _fill_layers(self, *_: Any) -> None:
-        layers = [layer for layer in self._viewer.layers if is_video_layer(layer)]
+        layers = [layer for layer in self.viewer.layers if is_video_layer(layer)]
         video = self.controller.video
         self._layers.clear()
         self._layers.addItem("choose a layer" if layers else "open a video first", None)
@@ -193,7 +186,7 @@ class TrackPanel(QWidget):
         if layer is None or (self.controller.video is not None and layer is self.controller.video.layer):
             return
         try:
-            use_video(self._viewer, video_from_layer(layer_to_work_on(self._viewer, layer)))
+            use_video(self.viewer, video_from_layer(layer_to_work_on(self.viewer, layer)))
         except ProbeError as error:
             _warn(str(error))
             self._fill_layers()
@@ -204,7 +197,7 @@ class TrackPanel(QWidget):
         self.objects.setEnabled(video is not None)
         self.objects.fill()
         self._note.setText("" if video else "Choose a video, then click on an object in it.")
-        self._on_phase(self.controller.phase)
+        self._on_phase(self.controller.runner.phase)
         self._show_scores()
         self.resume.look()
 
@@ -232,10 +225,13 @@ class TrackPanel(QWidget):
         self._bar.setFormat(f"%v of %m frames{_left(seconds_left)}")
 
     def _on_pause(self) -> None:
-        if self.controller.phase is Phase.PAUSED:
-            self.controller.resume()
+        if self.controller.runner.phase is Phase.PAUSED:
+            self.controller.runner.resume()
         else:
-            self.controller.pause()
+            self.controller.runner.pause()
+
+    def _on_cancel(self) -> None:
+        self.controller.runner.cancel()
 
     def _on_candidates(self, key: Key, ious: tuple[float, ...]) -> None:
         self._note.clear()
@@ -273,17 +269,17 @@ class TrackPanel(QWidget):
 
     def _on_slider(self, *_: Any) -> None:
         if self.controller.video is not None:
-            self.scores.show_frame(shown_frame(self._viewer, self.controller.video.layer))
+            self.scores.show_frame(shown_frame(self.viewer, self.controller.video.layer))
 
     def _show_frame(self, frame_idx: int) -> None:
         if self.controller.video is not None:
             self._follow.setChecked(False)
-            show_frame(self._viewer, frame_idx, self.controller.video.layer)
+            show_frame(self.viewer, frame_idx, self.controller.video.layer)
 
 
-def _end_now(controller: TrackController, others: tuple[Any, ...]) -> None:
+def _end_now(controller: TrackController, ends: list[Closable]) -> None:
     controller.shut_down()
-    close_all(others)
+    close_all(ends)
 
 
 def _warn(reason: str) -> None:

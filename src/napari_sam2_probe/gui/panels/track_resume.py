@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QMenu, QPushButton, QWidget
 
 from napari_sam2_probe.common.errors import ProbeError
-from napari_sam2_probe.gui.background import Background
 from napari_sam2_probe.gui.tracking.autosave import UnfinishedRun, set_aside, unfinished_runs
 from napari_sam2_probe.gui.videos import add_video, read_video
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from napari_sam2_probe.gui.background import Background
     from napari_sam2_probe.gui.tracking.controller import TrackController
     from napari_sam2_probe.video.source import FrameSource
 
@@ -28,12 +28,14 @@ class ResumeRow(QWidget):
     ----------
     controller
         What goes on.
+    background
+        Of the panel: where runs are looked for and videos opened.
     """
 
-    def __init__(self, controller: TrackController, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, controller: TrackController, background: Background) -> None:
+        super().__init__()
         self._controller = controller
-        self.background = Background()
+        self._background = background
         self._fingerprint: str | None = None
         self._label = QLabel(objectName="unfinished")
         self._button = QPushButton("Go on…", objectName="go_on")
@@ -50,7 +52,7 @@ class ResumeRow(QWidget):
         """Look for unfinished runs again, beside the window."""
         video = self._controller.video
         source = None if video is None else video.source
-        self.background.submit("look", partial(_look, self._controller.runs_folder, source), self._show)
+        self._background.submit("look", partial(_look, self._controller.runs_folder, source), self._show)
 
     def _show(self, found: tuple[list[UnfinishedRun], str | None]) -> None:
         runs, self._fingerprint = found
@@ -69,7 +71,7 @@ class ResumeRow(QWidget):
         if run.fingerprint == self._fingerprint:
             self._restore(run)
         elif run.video_path is not None:
-            self.background.submit("open", partial(read_video, run.video_path), partial(self._open, run))
+            self._background.submit("open", partial(read_video, run.video_path), partial(self._open, run))
 
     def _open(self, run: UnfinishedRun, video: Any) -> None:
         viewer = self._controller.viewer

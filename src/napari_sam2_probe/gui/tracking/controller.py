@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections import deque
-from enum import Enum
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from weakref import ref
@@ -13,40 +10,27 @@ from weakref import ref
 from psygnal import Signal
 
 from napari_sam2_probe.gui.connections import Connections
-from napari_sam2_probe.gui.jobs import Job, JobState
 from napari_sam2_probe.gui.prompt_layers import PromptLayers
-from napari_sam2_probe.gui.state import RunEntry, state_of
+from napari_sam2_probe.gui.state import state_of
 from napari_sam2_probe.gui.time_axis import show_frame
 from napari_sam2_probe.gui.tracking import events
 from napari_sam2_probe.gui.tracking.autosave import default_runs_folder, set_aside
 from napari_sam2_probe.gui.tracking.desk import Desks, VideoDesk
-from napari_sam2_probe.gui.tracking.inbox import Inbox
-from napari_sam2_probe.gui.tracking.live import LiveRun
 from napari_sam2_probe.gui.tracking.objects import ObjectList
 from napari_sam2_probe.gui.tracking.result_layer import ResultLayer
+from napari_sam2_probe.gui.tracking.runner import LiveRunner, Phase
 from napari_sam2_probe.gui.tracking.scores import ScoreTable
-from napari_sam2_probe.gui.tracking.shelf import ModelShelf
 from napari_sam2_probe.tracking.loaded import ModelChoice
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable
 
     import napari
 
-    from napari_sam2_probe.common.progress import Progress
     from napari_sam2_probe.gui.prompt_state import Key, PromptState
     from napari_sam2_probe.gui.state import VideoEntry
     from napari_sam2_probe.gui.tracking.autosave import UnfinishedRun
     from napari_sam2_probe.gui.tracking.plan import RunDirection
-
-
-class Phase(Enum):
-    """What tracking does now."""
-
-    IDLE = "idle"
-    PROMPTING = "prompting"
-    TRACKING = "tracking"
-    PAUSED = "paused"
 
 
 class TrackController:
@@ -57,12 +41,6 @@ class TrackController:
     viewer
         The viewer.
     """
-
-    phase_changed = Signal(object)
-    """The `Phase` is another."""
-
-    progressed = Signal(object, object)
-    """`Progress`, and the seconds that are left where they can be told, else None."""
 
     video_changed = Signal(object)
     """Another `VideoEntry` is worked on, or None; prompts, objects and scores are new."""
@@ -88,20 +66,14 @@ class TrackController:
         self.follow = True
         self._desk: VideoDesk | None = None
         self._desks = Desks()
-        self._live: LiveRun | None = None
-        self._inbox = Inbox()
-        self._shelf = ModelShelf()
-        self._entry: RunEntry | None = None
-        self._job: Job | None = None
-        self._phase = Phase.IDLE
-        self._steps: deque[tuple[float, int]] = deque(maxlen=12)
         self._followed = 0.0
-        self._closing = False
+        self.runner = LiveRunner(self.state)
+        self.runner.happened.connect(self._on_event)
+        self.runner.dropped.connect(self._on_dropped)
         self._connections = Connections()
         self._connections.add(viewer.layers.events.removed, self._on_layer_removed)
         self._connections.add(self.state.video_changed, self._set_video)
         self._connections.add(self.state.object_changed, self._on_object)
-        self._connections.add(self.state.jobs.progressed, self._on_progress)
         self._connections.add(self.objects.changed, self._on_looks)
         self._connections.add(self.objects.removed, self._on_object_removed)
         self._set_video(self.state.video)
@@ -126,18 +98,13 @@ class TrackController:
         """The viewer, as long as it is there."""
         return self._viewer()
 
-    @property
-    def phase(self) -> Phase:
-        """What tracking does now."""
-        return self._phase
-
     # What the panel does.
 
     def choose_model(self, choice: ModelChoice | None) -> None:
         """Track with another model from now on, or with none; all prompts are said to it when it is first needed."""
         if choice != self.choice:
             self.choice = choice
-            self._drop_live()
+            self.runner.drop()
             if self._desk is not None:
                 # Masks of another model are not this one's.
                 self._desk.earlier = None
@@ -152,41 +119,19 @@ class TrackController:
 
     def propagate(self, direction: RunDirection, *_: Any) -> None:
         """Track all objects through the video, or to its beginning."""
-        if self._desk is None or self._phase is Phase.TRACKING:
+        if self._desk is None or self.runner.phase is Phase.TRACKING:
             return
         if not self._desk.prompts.states:
             self.refused.emit("Nothing to track yet: click on the object, draw a box around it, or paint it first.")
-            return
-        live = self._get_live()
-        if live is None:
-            return
-        self._steps.clear()
-        self._submit("track", partial(live.propagate, direction), Phase.TRACKING)
-
-    def pause(self) -> None:
-        """Let tracking wait after the frame it is at; prompts can be given meanwhile."""
-        if self._phase is Phase.TRACKING and self._live is not None:
-            self._live.pause()
-
-    def resume(self) -> None:
-        """Go on tracking."""
-        if self._phase is Phase.PAUSED and self._live is not None:
-            self._steps.clear()
-            self._submit("track", self._live.resume, Phase.TRACKING)
-
-    def cancel(self, *_: Any) -> None:
-        """Stop tracking, or loading; what is done is kept."""
-        if self._phase is Phase.PAUSED and self._live is not None:
-            self._submit("stop", self._live.stop, Phase.PROMPTING)
-        elif self._job is not None:
-            self.state.jobs.cancel(self._job)
+        elif self._has_run():
+            self.runner.propagate(direction)
 
     def restore(self, run: UnfinishedRun) -> None:
         """Go on with a run that was left unfinished: its prompts are said again and its masks shown."""
         if self._desk is None:
             return
         states, names = run.restore()
-        self._drop_live()
+        self.runner.drop()
         self._desk.earlier = run.path
         self.objects.reset({obj_id: names.get(obj_id, f"Object {obj_id}") for _, obj_id in states} | names)
         self.state.obj_id = self.objects.entries[0].obj_id
@@ -195,23 +140,21 @@ class TrackController:
     def close(self) -> None:
         """End whatever runs, without waiting for it; calling it twice is harmless."""
         self._connections.close()
-        self._drop_live()
+        self.runner.close()
         self._leave_desk()
         self._desks.close()
 
     def shut_down(self) -> None:
         """End whatever runs and wait for it: the window closes."""
-        self._closing = True
         self.close()
-        self.state.jobs.close()
-        self._shelf.clear()
+        self.runner.shut_down()
 
     # The video.
 
     def _set_video(self, video: VideoEntry | None) -> None:
         if video is self.video:
             return
-        self._drop_live()
+        self.runner.drop()
         self._leave_desk()
         viewer = self._viewer()
         if video is None or viewer is None:
@@ -225,6 +168,7 @@ class TrackController:
             self._desk.prompts.refused.connect(self._on_refused)
             self.state.obj_id = self._desk.obj_id
             self._desk.prompts.set_object(self.state.obj_id)
+        self.runner.keeps_model = self._desk is not None
         self.video_changed.emit(self.video)
 
     def _leave_desk(self) -> None:
@@ -245,77 +189,25 @@ class TrackController:
         if self._desk is not None and event.value is self._desk.video.layer:
             self.state.video = None
 
-    # The live run.
+    # What the user says.
 
-    def _get_live(self) -> LiveRun | None:
-        """Return the live run, a new one if there is none; None where it can't be."""
+    def _has_run(self) -> bool:
+        """Return whether there is a live run, which is begun if there is none; the user is told why it can't be."""
         assert self._desk is not None
         if self.choice is None:
             self.refused.emit("The chosen model is not on this machine: download it, or choose another one.")
-            return None
-        if self._live is None:
-            self._inbox = Inbox()
-            self._inbox.put(self._desk.prompts.states)
-            video, earlier = self._desk.video, self._desk.earlier
-            self._live = LiveRun(
-                video.source, self.choice, self.runs_folder, self._shelf, self._inbox, earlier, video.known
-            )
-        self._live.name_objects(self.objects.names)
-        return self._live
-
-    def _drop_live(self) -> None:
-        """End the live run; its folder stays. The next one is told all prompts anew."""
-        live, self._live = self._live, None
-        if live is None:
-            return
-        if self._job is not None:
-            self.state.jobs.cancel(self._job)
-        entry, self._entry = self._entry, None
-        if self._desk is not None and entry is not None:
-            self._desk.earlier = entry.path
-        self._set_phase(Phase.IDLE)
-
-        def close() -> Generator[Any, None, None]:
-            live.close()
-            yield from ()
-
-        def closed(state: JobState) -> None:
-            # A queue that was closed has not begun this.
-            live.close()
-            if self._desk is None:
-                self._shelf.clear()
-            if self._closing or entry is None:
-                return
-            if entry.path.is_dir():
-                self.state.add_run(RunEntry(entry.path, entry.title), make_current=self.state.current_run is entry)
-            else:
-                self.state.remove_run(entry)
-
-        self.state.jobs.submit(Job("close the run", close, on_end=closed))
-
-    def _submit(self, title: str, work: Any, phase: Phase) -> None:
-        live = self._live
-        assert live is not None
-        name = live.source.name
-        job = Job(f"{title} {name}", work)
-        job.on_result = partial(self._on_event, live)
-        job.on_end = partial(self._on_end, job, phase)
-        self._job = job
-        self._set_phase(phase)
-        self.state.jobs.submit(job)
+            return False
+        if not self.runner.is_open:
+            desk = self._desk
+            self.runner.open(desk.video, self.choice, self.runs_folder, desk.prompts.states, desk.earlier)
+        self.runner.name_objects(self.objects.names)
+        return True
 
     def _on_prompts(self, wishes: dict[Key, PromptState]) -> None:
         for _, obj_id in wishes:
             self.objects.add(obj_id)
-        if self._live is not None:
-            self._inbox.put(wishes)
-        self._get_live()
-        self._apply_if_idle()
-
-    def _apply_if_idle(self) -> None:
-        # While tracking, the inbox is looked into after every frame.
-        if self._job is None and self._inbox and self._live is not None:
-            self._submit("prompt", self._live.apply, Phase.PAUSED if self._phase is Phase.PAUSED else Phase.PROMPTING)
+        if self._has_run():
+            self.runner.tell(wishes)
 
     def _on_refused(self, reason: str) -> None:
         self.refused.emit(reason)
@@ -334,9 +226,7 @@ class TrackController:
             self.prompts.remove_object(obj_id)
         if self.scores is not None:
             self.scores.forget(obj_id)
-        if self._live is not None:
-            self._inbox.remove(obj_id)
-            self._apply_if_idle()
+        self.runner.remove_object(obj_id)
         if self.state.obj_id == obj_id and self.objects.entries:
             self.state.obj_id = self.objects.entries[0].obj_id
         self.scores_changed.emit()
@@ -346,23 +236,19 @@ class TrackController:
             self.prompts.set_looks(self.objects.colours, self.objects.hidden)
         if self._desk is not None:
             self._desk.result.recolour(self.objects.colormap())
-        if self._live is not None:
-            self._live.name_objects(self.objects.names)
+        self.runner.name_objects(self.objects.names)
 
-    # What jobs say.
+    # What the run says.
 
-    def _on_event(self, live: LiveRun, event: Any) -> None:
+    def _on_event(self, event: Any) -> None:
         desk = self._desk
-        if live is not self._live or desk is None:
+        if desk is None:
             return
         if isinstance(event, events.FrameShown):
             desk.scores.take(event)
             desk.result.frame_changed(event.frame_idx)
             if event.tracked and self.follow:
                 self._show_frame(event.frame_idx)
-        elif isinstance(event, events.FramesSaved) and self._entry is not None:
-            for frame_idx in event.frames:
-                self.state.run_progressed.emit(self._entry, frame_idx)
         elif isinstance(event, events.CandidatesShown):
             self.candidates_changed.emit(event.key, event.predicted_iou)
         elif isinstance(event, events.Refused):
@@ -372,16 +258,14 @@ class TrackController:
             if event.note:
                 self.told.emit(event.note)
         elif isinstance(event, events.RunStarted):
-            self._on_run_started(desk, event.path)
-        elif isinstance(event, events.Paused):
-            self._set_phase(Phase.PAUSED)
+            desk.result.tell_run(event.path)
+            if desk.earlier is not None:
+                set_aside(desk.earlier, event.path.name)
+                desk.earlier = None
 
-    def _on_run_started(self, desk: VideoDesk, path: Path) -> None:
-        desk.result.tell_run(path)
-        self._entry = self.state.add_run(RunEntry(path, path.name, live=True))
-        if desk.earlier is not None:
-            set_aside(desk.earlier, path.name)
-            desk.earlier = None
+    def _on_dropped(self, path: Path) -> None:
+        if self._desk is not None:
+            self._desk.earlier = path
 
     def _show_frame(self, frame_idx: int) -> None:
         viewer = self._viewer()
@@ -390,36 +274,6 @@ class TrackController:
         if viewer is not None and self._desk is not None and now - self._followed > 0.1:
             self._followed = now
             show_frame(viewer, frame_idx, self._desk.video.layer)
-
-    def _on_end(self, job: Job, phase: Phase, state: JobState) -> None:
-        if job is not self._job:
-            return
-        self._job = None
-        if self._phase is not Phase.PAUSED or state is not JobState.DONE:
-            self._set_phase(Phase.IDLE)
-        if phase is Phase.TRACKING and self._entry is not None:
-            self.state.run_finished.emit(self._entry)
-        if state is JobState.FAILED:
-            # What went wrong (memory, a missing device, a full disk) would go wrong again with the same session.
-            self._drop_live()
-        else:
-            self._apply_if_idle()
-
-    def _on_progress(self, job: Job, progress: Progress) -> None:
-        if job is not self._job:
-            return
-        left = None
-        if progress.unit == "frame":
-            self._steps.append((time.monotonic(), progress.done))
-            (then, first), (now, last) = self._steps[0], self._steps[-1]
-            if last > first:
-                left = (now - then) / (last - first) * (progress.total - last)
-        self.progressed.emit(progress, left)
-
-    def _set_phase(self, phase: Phase) -> None:
-        if phase is not self._phase:
-            self._phase = phase
-            self.phase_changed.emit(phase)
 
 
 def _new_desk(viewer: napari.Viewer, video: VideoEntry, on_redraw: Callable[[], None]) -> VideoDesk:
