@@ -15,8 +15,7 @@ from napari_sam2_probe.analysis.decoder import BoxDecoder
 from napari_sam2_probe.common.sample_data import sample_data_folder
 from napari_sam2_probe.experiment.decoders import FOLDER_VARIABLE, find_decoder, install_decoder
 from napari_sam2_probe.gui.boxes import rectangle
-from napari_sam2_probe.gui.decoders import DECODED_BOXES
-from napari_sam2_probe.gui.layers import METADATA_KEY
+from napari_sam2_probe.gui.layers import DECODED_BOXES, METADATA_KEY
 from napari_sam2_probe.gui.panels.box_row import WITHOUT_DECODER
 from napari_sam2_probe.gui.state import RunEntry, state_of
 from napari_sam2_probe.tracking.checkpoints import sample_checkpoint

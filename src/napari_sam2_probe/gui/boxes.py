@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_sam2_probe.figures.style import object_colour
-from napari_sam2_probe.gui.layers import METADATA_KEY
+from napari_sam2_probe.gui.layers import METADATA_KEY, TRUE_BOXES
 from napari_sam2_probe.gui.videos import placement
 from napari_sam2_probe.video.masks import object_ids
 
@@ -20,9 +20,6 @@ if TYPE_CHECKING:
 
     from napari_sam2_probe.experiment.views import MaskedVideo
     from napari_sam2_probe.gui.background import Background
-
-TRUE_BOXES = "true boxes"
-"""Value of ``content`` in the layer's metadata."""
 
 
 def rectangle(frame_idx: int, edges: NDArray[np.float64], height: int, width: int) -> NDArray[np.float64]:

@@ -11,7 +11,7 @@ from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.common.progress import Progress
 from napari_sam2_probe.figures.style import object_colour
 from napari_sam2_probe.gui.boxes import edge_width, rectangle
-from napari_sam2_probe.gui.layers import METADATA_KEY
+from napari_sam2_probe.gui.layers import DECODED_BOXES, METADATA_KEY
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -21,9 +21,6 @@ if TYPE_CHECKING:
     from napari_sam2_probe.analysis.decoder import BoxDecoder
     from napari_sam2_probe.gui.state import RunEntry
     from napari_sam2_probe.video import DavisDataset
-
-DECODED_BOXES = "decoded boxes"
-"""Value of ``content`` in the layer's metadata."""
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from weakref import WeakKeyDictionary, ref
 
 import numpy as np
 
-from napari_sam2_probe.gui.layers import METADATA_KEY
+from napari_sam2_probe.gui.layers import METADATA_KEY, PROMPTS, VIDEO
 from napari_sam2_probe.gui.map_layers import grid_arrangement, map_of
 from napari_sam2_probe.gui.run_layers import run_content
 
@@ -92,7 +92,7 @@ class MapGrid:
 
     def _hide_others(self, over: Layer) -> None:
         for layer in self._viewer.layers:
-            prompts = layer.metadata.get(METADATA_KEY, {}).get("content") == "prompts"
+            prompts = layer.metadata.get(METADATA_KEY, {}).get("content") == PROMPTS
             if layer.visible and (prompts or not _lies_over(layer, over)):
                 layer.visible = False
                 self._hidden.append(ref(layer))
@@ -113,7 +113,7 @@ def _held(layer: Layer, path: Path) -> MapOf | str | None:
     content = run_content(layer)
     if content is None:
         # The video that is tracked now is no layer of the run; what lies elsewhere is hidden.
-        return "video" if layer.metadata.get(METADATA_KEY, {}).get("content") == "video" else None
+        return VIDEO if layer.metadata.get(METADATA_KEY, {}).get("content") == VIDEO else None
     return (map_of(layer) or content.get("content")) if content["run"] == str(path) else None
 
 

@@ -34,11 +34,18 @@ LayerData = tuple[Any, dict[str, Any], Literal["image", "labels"]]
 METADATA_KEY = "napari_sam2_probe"
 """Layer metadata written here and read by the panels.
 
-A dictionary with ``content`` (``"video"``, ``"true masks"``, ``"masks"`` or ``"map"``) and, for what a run gave,
-``run`` (its folder); for a video also ``source`` (its frames), ``sequence`` (where it has true masks) and ``known`` (a
-`KnownFrames`, for a clip that was made here); for a map also ``position`` (its number), ``key``, ``statistic`` and
-``obj_id``.
+A dictionary with ``content``, one of the values below, and, for what a run gave, ``run`` (its folder); for a video also
+``source`` (its frames), ``sequence`` (where it has true masks) and ``known`` (a `KnownFrames`, for a clip that was made
+here); for a map also ``position`` (its number), ``key``, ``statistic`` and ``obj_id``.
 """
+
+VIDEO = "video"
+TRUE_MASKS = "true masks"
+MASKS = "masks"
+MAP = "map"
+PROMPTS = "prompts"
+TRUE_BOXES = "true boxes"
+DECODED_BOXES = "decoded boxes"
 
 AXIS_LABELS = ("time", "y", "x")
 SHOWN_AT_FIRST: tuple[Position, Statistic] = (MEMORY_ATTENTION, "mean")
@@ -127,7 +134,7 @@ def _video_layer(run: ProbeRun) -> Iterator[LayerData]:
         return
     yield (
         VideoStack(source),
-        {"name": f"video · {_name(run)}", "rgb": True, **_common(run, content="video", source=source)},
+        {"name": f"video · {_name(run)}", "rgb": True, **_common(run, content=VIDEO, source=source)},
         "image",
     )
 
@@ -137,7 +144,7 @@ def _masks_layer(run: ProbeRun) -> LayerData:
         "name": f"masks · {_name(run)}",
         "opacity": MASK_OPACITY,
         "colormap": object_colormap(run.object_ids.tolist()),
-        **_common(run, content="masks"),
+        **_common(run, content=MASKS),
     }
     return RunStack(run.masks), keywords, "labels"
 
@@ -176,7 +183,7 @@ def map_layer(run: ProbeRun, obj_id: int, position: Position, statistic: Statist
         # Else napari would keep what it read of a frame before that frame was tracked, or tracked again.
         "cache": False,
         **map_transform((maps.shape[1], maps.shape[2]), run.masks.shape[1:]),
-        **_common(run, content="map", position=position.number, key=position.key, statistic=statistic, obj_id=obj_id),
+        **_common(run, content=MAP, position=position.number, key=position.key, statistic=statistic, obj_id=obj_id),
     }
     return maps, keywords, "image"
 

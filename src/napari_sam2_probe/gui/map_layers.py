@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from napari_sam2_probe.gui.layers import map_contrast, map_layer, recorded_maps
+from napari_sam2_probe.gui.layers import MAP, MASKS, VIDEO, map_contrast, map_layer, recorded_maps
 from napari_sam2_probe.gui.run_layers import layers_of_run, run_content
 from napari_sam2_probe.gui.time_series import axes_to_world
 from napari_sam2_probe.probe.positions import BY_KEY
@@ -101,7 +101,7 @@ def share_limits(maps: Sequence[MapOf], own: Sequence[Limits], sharing: Sharing)
 def map_of(layer: Layer) -> MapOf | None:
     """Return which map a layer holds; None for any other layer."""
     content = run_content(layer)
-    if content is None or content.get("content") != "map":
+    if content is None or content.get("content") != MAP:
         return None
     return MapOf(content["key"], content["statistic"], content["obj_id"])
 
@@ -109,7 +109,7 @@ def map_of(layer: Layer) -> MapOf | None:
 def map_layers(viewer: napari.Viewer, path: Path) -> dict[MapOf, Image]:
     """Return the map layers of a run; of copies of one layer the lowest."""
     found: dict[MapOf, Any] = {}
-    for layer in layers_of_run(viewer, path, "map"):
+    for layer in layers_of_run(viewer, path, MAP):
         of = map_of(layer)
         if of is not None:
             found.setdefault(of, layer)
@@ -138,7 +138,7 @@ def add_map_layer(viewer: napari.Viewer, entry: RunEntry, data: LayerData, video
     layer = Layer.create(array, keywords, kind)
     # Not the masks, which may stand for the video and belong on top.
     is_masks = video is None or video._type_string == "labels"
-    below = [*([] if is_masks else [video]), *layers_of_run(viewer, entry.path, "map")]
+    below = [*([] if is_masks else [video]), *layers_of_run(viewer, entry.path, MAP)]
     where = max((viewer.layers.index(other) + 1 for other in below if other in viewer.layers), default=None)
     viewer.layers.insert(len(viewer.layers) if where is None else where, layer)
     return layer
@@ -155,7 +155,7 @@ def grid_arrangement(shown: Sequence[MapOf | str | None]) -> tuple[list[int], tu
     Parameters
     ----------
     shown
-        What each visible layer holds, in any order: a map, ``"video"``, ``"masks"``, or None for anything else.
+        What each visible layer holds, in any order: a map, `VIDEO`, `MASKS`, or None for anything else.
 
     Returns
     -------
@@ -167,8 +167,8 @@ def grid_arrangement(shown: Sequence[MapOf | str | None]) -> tuple[list[int], tu
     """
     indices = {(of.statistic, _place(of)): k for k, of in enumerate(shown) if isinstance(of, MapOf)}
     means, variances = ([indices[key] for key in sorted(indices) if key[0] == statistic] for statistic in STATISTICS)
-    first = [k for k, of in enumerate(shown) if of == "video"]
-    second = [k for k, of in enumerate(shown) if of == "masks"]
+    first = [k for k, of in enumerate(shown) if of == VIDEO]
+    second = [k for k, of in enumerate(shown) if of == MASKS]
     paired = [place for s, place in indices if s == "mean"], [place for s, place in indices if s == "variance"]
     rest = [k for k in range(len(shown)) if k not in {*means, *variances, *first, *second}]
     if means and sorted(paired[0]) == sorted(paired[1]):

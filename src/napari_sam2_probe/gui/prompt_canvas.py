@@ -11,7 +11,7 @@ from qtpy.QtCore import QTimer
 
 from napari_sam2_probe.figures.style import object_colour
 from napari_sam2_probe.gui.connections import Connections
-from napari_sam2_probe.gui.layers import METADATA_KEY
+from napari_sam2_probe.gui.layers import METADATA_KEY, PROMPTS
 from napari_sam2_probe.gui.prompt_snapshot import Click, Place, Rectangle, Snapshot, masks_in, snapshot_of
 from napari_sam2_probe.gui.time_axis import shown_frame
 from napari_sam2_probe.gui.videos import placement
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from napari_sam2_probe.gui.prompt_state import Key, PackedMask, PromptState
     from napari_sam2_probe.gui.state import VideoEntry
 
-PROMPTS = "prompts"
-"""Value of ``content`` in the metadata of these layers."""
 
 POSITIVE, NEGATIVE = "#009E73", "#D55E00"
 """Okabe and Ito's green and vermilion, told apart under every common colour blindness."""

@@ -23,7 +23,7 @@ def run_content(layer: Layer) -> dict[str, Any] | None:
 
 
 def layers_of_run(viewer: napari.Viewer, path: Path | str, content: str) -> list[Layer]:
-    """Return the layers of a run that hold ``"video"``, ``"masks"`` or ``"map"``, bottom first."""
+    """Return the layers of a run that hold one content (`layers.METADATA_KEY`), bottom first."""
     found = [(layer, run_content(layer)) for layer in viewer.layers]
     return [layer for layer, is_of in found if is_of and is_of["run"] == str(path) and is_of.get("content") == content]
 

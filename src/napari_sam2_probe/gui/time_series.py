@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_sam2_probe.gui.frame_stack import FrameStack
-from napari_sam2_probe.gui.layers import AXIS_LABELS, METADATA_KEY
+from napari_sam2_probe.gui.layers import AXIS_LABELS, METADATA_KEY, VIDEO
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -85,7 +85,7 @@ def take_time_series(viewer: napari.Viewer, layer: Image) -> tuple[Image, str]:
         TimeSeries(array, time, fixed),
         name=f"{layer.name} ({where})",
         rgb=layer.rgb,
-        metadata={METADATA_KEY: {"content": "video", **taken_from}},
+        metadata={METADATA_KEY: {"content": VIDEO, **taken_from}},
         affine=axes_to_world(layer, (time, layer.ndim - 2, layer.ndim - 1), fixed),
         axis_labels=AXIS_LABELS,
         **({} if layer.rgb else {"contrast_limits": layer.contrast_limits, "colormap": layer.colormap}),

@@ -11,7 +11,14 @@ import numpy as np
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.gui.adding import add_in_turns
 from napari_sam2_probe.gui.first_layers import prepare_layers
-from napari_sam2_probe.gui.layers import AXIS_LABELS, MASK_OPACITY, METADATA_KEY, object_colormap
+from napari_sam2_probe.gui.layers import (
+    AXIS_LABELS,
+    MASK_OPACITY,
+    METADATA_KEY,
+    TRUE_MASKS,
+    VIDEO,
+    object_colormap,
+)
 from napari_sam2_probe.gui.lazy import TrueMaskStack, VideoStack
 from napari_sam2_probe.gui.state import VideoEntry, state_of
 from napari_sam2_probe.gui.time_series import take_time_series
@@ -26,10 +33,6 @@ if TYPE_CHECKING:
     from napari_sam2_probe.gui.layers import LayerData
     from napari_sam2_probe.gui.lazy import MaskedSequence
     from napari_sam2_probe.video import FrameSource
-
-VIDEO = "video"
-TRUE_MASKS = "true masks"
-"""Values of ``content`` in a layer's metadata (see `layers.METADATA_KEY`)."""
 
 _ALL_IDS = range(1, 255)
 

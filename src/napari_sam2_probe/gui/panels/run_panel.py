@@ -8,6 +8,7 @@ from qtpy.QtCore import Qt, QTimer, Signal
 from qtpy.QtWidgets import QComboBox, QLabel, QStackedWidget, QVBoxLayout, QWidget
 
 from napari_sam2_probe.gui.closing import when_closed
+from napari_sam2_probe.gui.layers import MAP, MASKS, VIDEO
 from napari_sam2_probe.gui.panels.panel import Panel
 from napari_sam2_probe.gui.plots import plot_theme
 from napari_sam2_probe.gui.run_layers import layers_of_run, watch_run_layers
@@ -69,7 +70,7 @@ class RunPanel(Panel):
     def video_layer(self) -> Layer | None:
         """A layer that lies where the current run's video lies: the video, or the masks; None if none is there."""
         current, video = self.state.current_run, self.state.video
-        for content in ("video", "masks"):
+        for content in (VIDEO, MASKS):
             found = [] if current is None else layers_of_run(self.viewer, current.path, content)
             if found:
                 return found[0]
@@ -79,7 +80,7 @@ class RunPanel(Panel):
     def time_layer(self) -> Layer | None:
         """The layer whose frames the current run counts; None if none is there."""
         current = self.state.current_run
-        maps = [] if current is None else layers_of_run(self.viewer, current.path, "map")
+        maps = [] if current is None else layers_of_run(self.viewer, current.path, MAP)
         return self.video_layer or (maps[0] if maps else None)
 
     def shown_frame(self) -> int:

@@ -19,11 +19,10 @@ from qtpy.QtWidgets import (
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.common.sample_data import sample_data_folder
 from napari_sam2_probe.gui.background import Background
-from napari_sam2_probe.gui.layers import METADATA_KEY
+from napari_sam2_probe.gui.layers import METADATA_KEY, VIDEO
 from napari_sam2_probe.gui.panels.panel import Panel
 from napari_sam2_probe.gui.sequence_list import SequenceList
 from napari_sam2_probe.gui.videos import (
-    VIDEO,
     add_video,
     layer_to_work_on,
     read_video,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import QTimer
 
 from napari_sam2_probe.gui.adding import insert_above, turns_of
-from napari_sam2_probe.gui.layers import MASK_OPACITY, METADATA_KEY
+from napari_sam2_probe.gui.layers import MASK_OPACITY, MASKS, METADATA_KEY
 from napari_sam2_probe.gui.time_axis import shown_frame
 from napari_sam2_probe.gui.videos import placement
 
@@ -64,7 +64,7 @@ class ResultLayer:
             return
         from napari.layers import Labels
 
-        about = {METADATA_KEY: {"content": "masks"}}
+        about = {METADATA_KEY: {"content": MASKS}}
         self._layer = Labels(
             masks,
             name=f"masks · {self._video.layer.name}",
@@ -82,7 +82,7 @@ class ResultLayer:
     def tell_run(self, path: Any) -> None:
         """Note in the layer which run it shows."""
         if self._layer is not None:
-            self._layer.metadata[METADATA_KEY] = {"content": "masks", "run": str(path)}
+            self._layer.metadata[METADATA_KEY] = {"content": MASKS, "run": str(path)}
 
     def recolour(self, colormap: DirectLabelColormap) -> None:
         """Show objects in other colours."""
