@@ -8,12 +8,13 @@ never scores a frame of a sequence that it was fitted on.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_sam2_probe.analysis.absence_model import Transform, cross_validated_scores
 from napari_sam2_probe.analysis.auroc import auroc_difference, auroc_estimate, equal_error_threshold
-from napari_sam2_probe.analysis.bootstrap import Estimate, group_codes, mean_estimate
+from napari_sam2_probe.analysis.bootstrap import Estimate, mean_estimate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -97,7 +98,7 @@ class SeparabilityOptions:
         Of the bootstrap.
     """
 
-    transform: Literal["log", "none"] = "log"
+    transform: Transform = "log"
     num_folds: int = 5
     prompted_references: bool = True
     full_window: bool = False
@@ -318,88 +319,13 @@ def _with_combined_scores(
             continue
         own = of_kind == kind
         others = ~np.isin(of_kind, list(with_absent)) if kind == THRESHOLD_KIND else np.zeros(len(frames), np.bool_)
-        scores[own], scores[others] = _cross_validated(
-            values[own], absent[own], groups[own], values[others], groups[others], options
+        scores[own], scores[others] = cross_validated_scores(
+            values[own],
+            absent[own],
+            groups[own],
+            values[others],
+            groups[others],
+            num_folds=options.num_folds,
+            transform=options.transform,
         )
     return frames.assign(**{COMBINED: scores})
-
-
-def _cross_validated(
-    values: NDArray[np.float64],
-    absent: NDArray[np.bool_],
-    groups: NDArray[Any],
-    other_values: NDArray[np.float64],
-    other_groups: NDArray[Any],
-    options: SeparabilityOptions,
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the scores of a kind's frames and of other frames, each by a model that knows nothing of its sequence."""
-    scores, other_scores = np.full(len(values), np.nan), np.full(len(other_values), np.nan)
-    fold_of_group = _folds(groups, options.num_folds)
-    folds = np.array([fold_of_group[group] for group in groups], dtype=np.int64)
-    other_folds = np.array([fold_of_group.get(group, -1) for group in other_groups], dtype=np.int64)
-    for fold in (*range(max(fold_of_group.values(), default=-1) + 1), -1):
-        held_out, others = folds == fold, other_folds == fold
-        if not held_out.any() and not others.any():
-            continue
-        model = _LinearModel.fit(values[~held_out], absent[~held_out], options)
-        if model is not None:
-            scores[held_out], other_scores[others] = model(values[held_out]), model(other_values[others])
-    return scores, other_scores
-
-
-def _folds(groups: NDArray[Any], num_folds: int) -> dict[Any, int]:
-    """Deal groups to folds so that folds have about as many frames each: the largest group first, to the smallest fold.
-
-    A single group is a fold of its own, for which no model can be fitted.
-    """
-    codes, num_groups = group_codes(groups)
-    if not num_groups:
-        return {}
-    names, sizes = np.unique(groups), np.bincount(codes, minlength=num_groups)
-    filled = np.zeros(max(1, min(num_folds, num_groups)), dtype=np.int64)
-    fold_of_group = {}
-    for group in np.argsort(-sizes, kind="stable"):
-        fold = int(np.argmin(filled))
-        filled[fold] += sizes[group]
-        fold_of_group[names[group]] = fold
-    return fold_of_group
-
-
-@dataclass(frozen=True)
-class _LinearModel:
-    """Logistic regression on standardised (log) features."""
-
-    transform: str
-    floor: NDArray[np.float64]
-    mean: NDArray[np.float64]
-    scale: NDArray[np.float64]
-    coefficients: NDArray[np.float64]
-    intercept: float
-
-    @classmethod
-    def fit(
-        cls, values: NDArray[np.float64], absent: NDArray[np.bool_], options: SeparabilityOptions
-    ) -> _LinearModel | None:
-        """Fit to frames; None if they are all of one class."""
-        if absent.all() or not absent.any():
-            return None
-        from sklearn.linear_model import LogisticRegression
-
-        floor = np.min(values, axis=0, where=values > 0, initial=np.inf)
-        floor[~np.isfinite(floor)] = 1
-        model = cls(options.transform, floor, np.zeros(3), np.ones(3), np.zeros(3), 0.0)
-        seen = model._transformed(values)
-        mean, scale = seen.mean(axis=0), seen.std(axis=0)
-        scale[scale == 0] = 1
-        # Both classes count alike, however many frames they have, so that a score of 0 favours neither.
-        fitted = LogisticRegression(class_weight="balanced", max_iter=1000).fit((seen - mean) / scale, absent)
-        return cls(options.transform, floor, mean, scale, fitted.coef_[0], float(fitted.intercept_[0]))
-
-    def __call__(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the log-odds of absence."""
-        standardised = (self._transformed(values) - self.mean) / self.scale
-        scores: NDArray[np.float64] = standardised @ self.coefficients + self.intercept
-        return scores
-
-    def _transformed(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.log(np.maximum(values, self.floor)) if self.transform == "log" else values
