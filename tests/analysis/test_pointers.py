@@ -30,6 +30,12 @@ class TestProjection:
         np.testing.assert_allclose(projection.explained_variance_ratio, pca.explained_variance_ratio_)
         np.testing.assert_allclose(projection.mean, pca.mean_)
 
+    def test_pointers_of_models_that_differ_are_refused(self):
+        with pytest.raises(InputError, match="of 8 and 256 numbers"):
+            project_pointers([pointers(0), pointers(1, channels=8)])
+        with pytest.raises(InputError, match="one model"):
+            twin_distances(pointers(0), range(28), pointers(1, channels=8), range(28))
+
     def test_the_sign_is_fixed(self):
         components = project_pointers([pointers(3)]).components
         for row in components:

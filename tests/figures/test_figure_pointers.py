@@ -52,6 +52,14 @@ def test_labels_state_explained_variance_and_marks(paths):
     assert "object absent" not in sentences(make_pointer_paths(paths[:1], (0.4, 0.2)))
 
 
+def test_names_that_people_gave_are_drawn_as_they_are(rng):
+    titles = ["_private", "from $5_{ to $6", "100 % \\alpha", "a folder with a name " * 5]
+    figure = make_pointer_paths([PointerPath(t, "run", rng.normal(size=(5, 2))) for t in titles], (0.5, 0.2))
+    assert_well_laid_out(figure)
+    texts = [" ".join(text.get_text().split()) for text in figure.legends[0].get_texts()]
+    assert texts[:4] == ["_private", "from \\$5_{ to \\$6", "100 % \\alpha", titles[3].strip()]
+
+
 def test_missing_pointers_are_gaps_and_the_star_moves_to_the_first_known(paths):
     coordinates = paths[0].coordinates.copy()
     coordinates[:3] = np.nan

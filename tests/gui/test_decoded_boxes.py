@@ -16,7 +16,7 @@ from napari_sam2_probe.common.sample_data import sample_data_folder
 from napari_sam2_probe.experiment.decoders import FOLDER_VARIABLE, find_decoder, install_decoder
 from napari_sam2_probe.gui.boxes import rectangle
 from napari_sam2_probe.gui.layers import DECODED_BOXES, METADATA_KEY
-from napari_sam2_probe.gui.panels.box_row import WITHOUT_DECODER
+from napari_sam2_probe.gui.panels.box_row import WITHOUT_DECODER, WITHOUT_POINTERS
 from napari_sam2_probe.gui.state import RunEntry, state_of
 from napari_sam2_probe.tracking.checkpoints import sample_checkpoint
 
@@ -77,6 +77,21 @@ def test_decoded_boxes_are_a_layer_over_time(viewer, panel, clips, qtbot):
     assert len(expected) == len(layer.data) > NUM_FRAMES
     np.testing.assert_allclose(np.stack(layer.data), np.stack(expected), atol=1e-4)
     assert set(layer.features["object_id"]) == {1, 2}
+    assert panel.findChild(QLabel, "decoder").text() == ""
+
+
+def test_it_is_said_that_there_is_nothing_to_decode_yet(viewer, panel, clips, qtbot):
+    writer = clips.begin("clean")
+    writer.finish()
+    state = state_of(viewer)
+    state.add_run(of_model(RunEntry(writer.path, "empty"), "mine", "aa" * 32))
+    install_decoder(linear_decoder("aa" * 32))
+    press(panel, qtbot, "decoded_boxes")
+    said = panel.findChild(QLabel, "decoder")
+    qtbot.waitUntil(lambda: said.text() == WITHOUT_POINTERS, timeout=20_000)
+    assert decoded_layers(viewer) == []
+    state.add_run(clips.run("interjection"))
+    assert said.text() == ""
 
 
 @pytest.fixture(scope="module")

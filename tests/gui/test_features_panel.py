@@ -144,7 +144,7 @@ def test_a_video_stretched_in_time_keeps_its_frames(viewer, dock, compared, qtbo
 def test_saving(dock, compared, qtbot, tmp_path):
     for suffix in (".png", ".svg", ".pdf", ".csv"):
         dock.save(tmp_path / f"features{suffix}")
-        settle(dock, qtbot)
+    settle(dock, qtbot)
     table = pd.read_csv(tmp_path / "features.csv", dtype={"position": str})
     assert list(table.columns[:4]) == ["run", "object_id", "position", "frame"]
     for kind in ("interjection", "clean"):

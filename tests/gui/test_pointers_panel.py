@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+import zarr
 from clip_runs import NUM_FRAMES, box, obscured_fraction
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtWidgets import QCheckBox, QComboBox, QLabel, QPushButton, QTabWidget
@@ -149,6 +150,29 @@ def test_a_pair_that_the_user_chooses_stays(panel, compared, clips, viewer, qtbo
     assert [b.currentText() for b in boxes] == ["clean", "obscuration"]
 
 
+def test_what_can_t_be_compared_is_said_instead_of_an_earlier_plot(viewer, panel, compared, clips, qtbot):
+    show_distances(panel, qtbot)
+    other = clips.run("interjection", name="other model")
+    group = zarr.open_group(other.path / "probe.zarr")
+    group.create_array("object_pointers", data=other.open().object_pointers[:, :, :4], overwrite=True)
+    state_of(viewer).add_run(other, make_current=False)
+    settle(panel, qtbot)
+    twin = panel.findChild(QComboBox, "twin")
+    twin.setCurrentText("other model")
+    twin.activated.emit(twin.currentIndex())
+    settle(panel, qtbot)
+    said = "Object pointers of 4 and 8 numbers can't be compared: choose runs of one model."
+    assert panel.findChild(QLabel, "correlation").text() == said
+    assert plot(panel, "distances").plot is None
+    state_of(viewer).compared_runs = (compared[0], other)
+    settle(panel, qtbot)
+    assert panel.findChild(QLabel, "no_paths").text() == said
+    assert plot(panel).plot is None
+    state_of(viewer).compared_runs = compared
+    settle(panel, qtbot)
+    assert panel.findChild(QLabel, "no_paths").isHidden()
+
+
 def test_true_boxes_lie_around_the_objects(viewer, panel, compared, qtbot):
     button = panel.findChild(QPushButton, "true_boxes")
     qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
@@ -177,13 +201,12 @@ def test_boxes_of_a_run_that_was_opened_lie_over_its_video(viewer, panel, clips,
 
 def test_saving_what_is_shown(panel, compared, qtbot, tmp_path):
     panel.save(tmp_path / "paths.csv")
+    panel.save(tmp_path / "paths.svg")
     settle(panel, qtbot)
     table = pd.read_csv(tmp_path / "paths.csv")
     assert list(table.columns) == ["run", "frame", "component_1", "component_2", "object_present"]
     clean = table[table["run"] == "clean"]
     np.testing.assert_allclose(clean["component_1"], panel._shown.paths[1].coordinates[:, 0])
-    panel.save(tmp_path / "paths.svg")
-    settle(panel, qtbot)
     assert "<svg" in (tmp_path / "paths.svg").read_text()
     show_distances(panel, qtbot)
     panel.save(tmp_path / "distances.csv")

@@ -136,6 +136,28 @@ def test_looks(viewer, panel, run, qtbot):
     assert share("own") == own
 
 
+def test_a_map_that_is_shown_later_shares_limits_too(viewer, panel, clips, qtbot):
+    viewer.open([str(clips.run("obscuration").path)], plugin="napari-sam2-probe")
+    settle(panel, qtbot)
+    contrast = panel.findChild(QComboBox, "contrast")
+    contrast.setCurrentIndex(contrast.findData("statistic"))
+    contrast.activated.emit(contrast.currentIndex())
+    click(panel, qtbot, "memory_features", "mean")
+    shown = [layer for layer in map_layers(viewer, state_of(viewer).current_run.path).values() if layer.visible]
+    assert len(shown) == 2
+    assert len({tuple(layer.contrast_limits) for layer in shown}) == 1
+
+
+def test_a_map_that_the_user_hid_stays_hidden(viewer, panel, run, qtbot):
+    click(panel, qtbot, "memory_attention", "mean")
+    (layer,) = map_layers(viewer, run.path).values()
+    layer.visible = False
+    panel.refresh()
+    settle(panel, qtbot)
+    assert not layer.visible
+    assert checked(panel) == set()
+
+
 def test_sharing_limits():
     maps = [
         MapOf("memory_features", "mean", 1),
@@ -198,6 +220,25 @@ def test_the_grid_is_ordered_as_in_the_paper(viewer, panel, clips, qtbot):
     assert list(viewer.layers) == before
     assert not viewer.canvas.grid.enabled
     assert {layer.opacity for layer in map_layers(viewer, entry.path).values()} == {0.6}
+
+
+@pytest.mark.parametrize("closed", [False, True], ids=["panel open", "panel closed"])
+def test_napari_s_own_button_ends_the_grid_too(viewer, panel, run, qtbot, closed):
+    click(panel, qtbot, "memory_attention", "variance")
+    click(panel, qtbot, "image_embedding", "mean")
+    twin = viewer.add_image(np.zeros((HEIGHT, WIDTH)), translate=(0, 2 * WIDTH), name="elsewhere")
+    viewer.layers.move(len(viewer.layers) - 1, 0)
+    before = list(viewer.layers)
+    qtbot.mouseClick(panel.findChild(QPushButton, "grid"), Qt.MouseButton.LeftButton)
+    assert not twin.visible
+    assert list(viewer.layers) != before
+    if closed:
+        viewer.window.remove_dock_widget(panel.parent())
+        qtbot.wait(50)
+    qtbot.mouseClick(viewer.window._qt_viewer.viewerButtons.gridViewButton, Qt.MouseButton.LeftButton)
+    assert list(viewer.layers) == before
+    assert twin.visible
+    assert {layer.opacity for layer in map_layers(viewer, run.path).values()} == {0.6}
 
 
 def test_grid_arrangement_without_pairs():
@@ -271,11 +312,13 @@ def test_the_composite_of_the_current_frame(viewer, panel, run, qtbot, tmp_path)
     ]
     frame = np.asarray(window.figure.axes[0].images[0].get_array())
     np.testing.assert_array_equal(frame, state_of(viewer).video.source.read(4))
+    window.save(tmp_path / "composite.pdf")
     window.save(tmp_path / "composite.png")
+    window.close()
     settle(panel, qtbot)
+    assert (tmp_path / "composite.pdf").read_bytes().startswith(b"%PDF")
     with Image.open(tmp_path / "composite.png") as picture:
         assert picture.size[0] > 1500
-    window.close()
 
 
 def test_the_panel_fits(viewer, panel, run, qtbot):

@@ -58,9 +58,10 @@ def project_pointers(runs: Sequence[NDArray[np.floating]]) -> PointerProjection:
     Raises
     ------
     InputError
-        If there is no pointer at all.
+        If there is no pointer at all, or they are of models whose pointers differ in length.
     """
     arrays = [np.asarray(run, dtype=np.float64) for run in runs]
+    _check_lengths(arrays)
     valid = [np.isfinite(array).all(axis=1) for array in arrays]
     pooled = [array[rows] for array, rows in zip(arrays, valid, strict=True)]
     if not any(len(rows) for rows in pooled):
@@ -108,7 +109,13 @@ def twin_distances(
     -------
     distances
         (T,) float64; NaN where the twin lacks the frame or either has no pointer.
+
+    Raises
+    ------
+    InputError
+        If they are of models whose pointers differ in length.
     """
+    _check_lengths((pointers, twin_pointers))
     position: dict[Hashable, int] = {}
     for index, key in enumerate(twin_frames):
         position.setdefault(key, index)
@@ -118,6 +125,14 @@ def twin_distances(
             difference = np.subtract(pointers[index], twin_pointers[position[key]], dtype=np.float64)
             distances[index] = np.linalg.norm(difference)
     return distances
+
+
+def _check_lengths(pointers: Sequence[NDArray[np.floating]]) -> None:
+    lengths = sorted({array.shape[1] for array in pointers})
+    if len(lengths) > 1:
+        raise InputError(
+            f"Object pointers of {' and '.join(map(str, lengths))} numbers can't be compared: choose runs of one model."
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from napari_sam2_probe.figures.style import (
     new_axes,
     new_figure,
     object_colour,
+    plain_text,
     publication_style,
 )
 from napari_sam2_probe.probe.positions import BY_NUMBER
@@ -247,7 +248,7 @@ def make_composite(
             rows = grid[2 * k : 2 * k + 2]
             draw_composite(rows, composite, limits=limits, smooth=smooth, outline=outline)
             letters = max(int(panel_heights[2 * k] * 72 / _LETTER), 1)
-            label = textwrap.shorten(composite.label, letters, placeholder="…") if composite.label else ""
+            label = plain_text(textwrap.shorten(composite.label, letters, placeholder="…"))
             for axes, statistic in zip(rows[:, 0], STATISTICS, strict=True):
                 axes.set_ylabel("\n".join(line for line in (label, statistic.capitalize()) if line))
             for column, pair in enumerate(composite.maps, start=1):

@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_sam2_probe.figures.style import DOUBLE_COLUMN, NEUTRAL, add_legend, new_axes, new_figure, publication_style
+from napari_sam2_probe.figures.style import (
+    DOUBLE_COLUMN,
+    NEUTRAL,
+    add_legend,
+    new_axes,
+    new_figure,
+    plain_text,
+    publication_style,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -107,10 +115,12 @@ def draw_dots(axes: Axes, panel: DotPanel) -> list[Artist]:
             markersize=3.4,
             markeredgewidth=0,
             color=colour,
-            label=series.label,
+            label=plain_text(series.label),
             zorder=3,
         )
-        handles.append(Line2D([], [], color=colour, marker=marker, markersize=3.4, linewidth=0.9, label=series.label))
+        handles.append(
+            Line2D([], [], color=colour, marker=marker, markersize=3.4, linewidth=0.9, label=plain_text(series.label))
+        )
     for k in range(1, len(panel.rows), 2):
         axes.axhspan(k - 0.5, k + 0.5, facecolor="0.5", alpha=0.08, linewidth=0, zorder=0)
     axes.set_ylim(len(panel.rows) - 0.5, -0.5)

@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_sam2_probe.figures.series import Series, with_looks
-from napari_sam2_probe.figures.style import DOUBLE_COLUMN, add_legend, new_axes, new_figure, publication_style
+from napari_sam2_probe.figures.style import (
+    DOUBLE_COLUMN,
+    add_legend,
+    make_room_for,
+    new_axes,
+    new_figure,
+    plain_text,
+    publication_style,
+)
 from napari_sam2_probe.figures.timeline import (
     frame_axis,
     mark_frames,
@@ -139,7 +147,9 @@ def draw_feature(
         hollow squares.
     """
     values = run.values(position, feature)
-    (line,) = axes.plot(np.arange(len(values)), values, color=colour, linewidth=linewidth, label=run.label, zorder=2)
+    (line,) = axes.plot(
+        np.arange(len(values)), values, color=colour, linewidth=linewidth, label=plain_text(run.label), zorder=2
+    )
     absent = ~np.asarray(run.object_present, dtype=bool)
     mark_frames(axes, values, absent, colour, "absent")
     mark_frames(axes, values, run.seen_through_prompt(feature) & ~absent, colour, "prompted")
@@ -207,7 +217,7 @@ def make_features(
             interjected=interjection is not None and bool(np.any(interjection)),
         )
         lines = [line for line in grid[0, 0].get_lines() if not line.get_label().startswith("_")]
-        add_legend(figure, [*lines, *marks])
+        make_room_for(add_legend(figure, [*lines, *marks]), figure)
     return figure
 
 

@@ -11,8 +11,10 @@ from napari_sam2_probe.figures.series import Series, with_looks
 from napari_sam2_probe.figures.style import (
     SINGLE_COLUMN,
     add_legend,
+    make_room_for,
     new_axes,
     new_figure,
+    plain_text,
     publication_style,
 )
 
@@ -93,7 +95,7 @@ def make_pointer_paths(
                     [], [], linestyle="none", marker="o", color="0.35", markerfacecolor="white", label="object absent"
                 )
             )
-        add_legend(figure, handles)
+        make_room_for(add_legend(figure, handles), figure)
     return figure
 
 
@@ -118,7 +120,7 @@ def _draw_path(axes: Axes, path: PointerPath, colour: str, linewidth: float) -> 
         markersize=size,
         markeredgewidth=0,
         markevery=np.flatnonzero(~absent).tolist(),
-        label=path.label,
+        label=plain_text(path.label),
         zorder=2,
     )
     axes.plot(

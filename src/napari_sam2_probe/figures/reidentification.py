@@ -14,6 +14,7 @@ from napari_sam2_probe.figures.style import (
     add_legend,
     new_axes,
     new_figure,
+    plain_text,
     publication_style,
     series_colours,
 )
@@ -62,14 +63,14 @@ def draw_before_after(axes: Axes, clips: BeforeAfter, colour: str) -> PathCollec
         alpha=0.4 if many else 0.7,
         linewidth=0,
         zorder=2,
-        label=clips.label,
+        label=plain_text(clips.label),
     )
     if not (np.isfinite(clips.before) & np.isfinite(clips.after)).any():
         say_no_values(axes)
     axes.set(xlim=(-0.03, 1.03), ylim=(-0.03, 1.03), aspect="equal")
     axes.set_xticks([0, 0.5, 1])
     axes.set_yticks([0, 0.5, 1])
-    axes.set_title(clips.label)
+    axes.set_title(plain_text(clips.label))
     return points
 
 

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_sam2_probe.figures.series import Series, with_looks
-from napari_sam2_probe.figures.style import NEUTRAL, SINGLE_COLUMN, add_legend, new_axes, new_figure, publication_style
+from napari_sam2_probe.figures.style import (
+    NEUTRAL,
+    SINGLE_COLUMN,
+    add_legend,
+    new_axes,
+    new_figure,
+    plain_text,
+    publication_style,
+)
 from napari_sam2_probe.figures.timeline import frame_axis, mark_frames, mark_handles, say_no_values, shade_frames
 
 if TYPE_CHECKING:
@@ -157,7 +165,9 @@ def _draw_line(
     prompted: NDArray[np.bool_] | None = None,
 ) -> Line2D:
     """Draw one line over frames with its marks on absent and on prompted frames."""
-    (line,) = axes.plot(np.arange(len(values)), values, color=colour, linewidth=linewidth, label=run.label, zorder=2)
+    (line,) = axes.plot(
+        np.arange(len(values)), values, color=colour, linewidth=linewidth, label=plain_text(run.label), zorder=2
+    )
     mark_frames(axes, values, ~np.asarray(run.object_present, dtype=bool), colour, "absent")
     if prompted is not None:
         mark_frames(axes, values, prompted, colour, "prompted")

@@ -6,6 +6,7 @@ fonts and sizes, and is a bare `matplotlib.figure.Figure`, so it needs no backen
 
 from __future__ import annotations
 
+import textwrap
 from contextlib import contextmanager
 from pathlib import Path
 from threading import RLock
@@ -74,6 +75,9 @@ NEUTRAL = "#808080"
 
 INTERJECTION_COLOUR = "#009E73"
 """The shade of interjected frames, green as in the paper's figures 16 to 28."""
+
+_TWO_LINES = 0.33
+"""Inches of a legend of two lines."""
 
 _STYLE: dict[str, Any] = {
     # The one font that comes with matplotlib itself: figures are the same on every machine.
@@ -238,30 +242,68 @@ def add_legend(figure: Figure, handles: Sequence[Artist], *, loc: LegendPlace = 
         As matplotlib names it; ``"outside ..."`` needs a constrained layout.
     """
     room = 72 * figure.get_figwidth() - 16
-    columns = next((n for n in range(len(handles), 1, -1) if _legend_width(handles, n) <= room), 1)
-    rows = -(-len(handles) // columns)
-    return figure.legend(handles=list(handles), loc=loc, ncols=-(-len(handles) // rows))
+    labels = [_wrapped(str(handle.get_label()), room - _handle_width()) for handle in handles]
+    columns = next((n for n in range(len(labels), 1, -1) if _legend_width(labels, n) <= room), 1)
+    rows = -(-len(labels) // columns)
+    return figure.legend(handles=list(handles), labels=labels, loc=loc, ncols=-(-len(labels) // rows))
 
 
-def _legend_width(handles: Sequence[Artist], columns: int) -> float:
+def legend_height(figure: Figure, legend: Legend) -> float:
+    """Return the height of a figure's legend in inches."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    renderer: Any = FigureCanvasAgg(figure).get_renderer()  # type: ignore[no-untyped-call]
+    return float(legend.get_window_extent(renderer).height) / figure.get_dpi()
+
+
+def make_room_for(legend: Legend, figure: Figure) -> None:
+    """Make a figure higher by what its legend takes beyond two lines, so that the plot isn't squeezed by many names."""
+    figure.set_figheight(figure.get_figheight() + max(legend_height(figure, legend) - _TWO_LINES, 0))
+
+
+def plain_text(text: str) -> str:
+    """Return what a person has named something so that matplotlib draws it as it is.
+
+    It would read what stands between two dollar signs as a formula, and leave what begins with ``_`` out of a legend.
+    """
+    text = text.replace("$", r"\$")
+    return f" {text}" if text.startswith("_") else text
+
+
+def _legend_width(labels: Sequence[str], columns: int) -> float:
     """Compute the width in points of a legend that matplotlib fills column by column."""
-    from matplotlib.font_manager import FontProperties
-    from matplotlib.textpath import TextPath
-
-    size = float(_STYLE["legend.fontsize"])
-    font = FontProperties(family=_STYLE["font.family"])
-    texts = [float(TextPath((0, 0), str(h.get_label()), size=size, prop=font).get_extents().width) for h in handles]
+    texts = [_text_width(label) for label in labels]
     longer, rest = divmod(len(texts), columns)
     start = 0
-    width: float = size * (
-        columns * (_STYLE["legend.handlelength"] + _STYLE["legend.handletextpad"])
-        + (columns - 1) * _STYLE["legend.columnspacing"]
+    width: float = (
+        columns * _handle_width() + (columns - 1) * _STYLE["legend.columnspacing"] * _STYLE["legend.fontsize"]
     )
     for column in range(columns):
         stop = start + longer + (column < rest)
-        width += 1.03 * max(texts[start:stop])
+        width += max(texts[start:stop])
         start = stop
     return width
+
+
+def _handle_width() -> float:
+    width: float = (_STYLE["legend.handlelength"] + _STYLE["legend.handletextpad"]) * _STYLE["legend.fontsize"]
+    return width
+
+
+def _text_width(text: str) -> float:
+    """Compute the width in points of a legend's text, which may have several lines."""
+    from matplotlib.font_manager import FontProperties
+    from matplotlib.textpath import TextPath
+
+    font = FontProperties(family=_STYLE["font.family"])
+    lines = (TextPath((0, 0), line, size=_STYLE["legend.fontsize"], prop=font) for line in text.split("\n"))
+    return 1.03 * max(float(line.get_extents().width) for line in lines)
+
+
+def _wrapped(text: str, room: float) -> str:
+    """Break a text into as many lines as it needs to fit `room` points."""
+    width = _text_width(text)
+    return text if width <= room else textwrap.fill(text, max(int(0.9 * len(text) * room / width), 8))
 
 
 def object_colour(object_id: int) -> str:

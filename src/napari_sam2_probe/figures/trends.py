@@ -12,7 +12,15 @@ from napari_sam2_probe.figures.features import FEATURES, LONG_WINDOW
 from napari_sam2_probe.figures.log_axis import number_log_axis
 from napari_sam2_probe.figures.pictures import inch_grid
 from napari_sam2_probe.figures.series import Series, with_looks
-from napari_sam2_probe.figures.style import DOUBLE_COLUMN, NEUTRAL, add_legend, new_axes, new_figure, publication_style
+from napari_sam2_probe.figures.style import (
+    DOUBLE_COLUMN,
+    NEUTRAL,
+    add_legend,
+    new_axes,
+    new_figure,
+    plain_text,
+    publication_style,
+)
 from napari_sam2_probe.figures.timeline import frame_axis, mark_frames, mark_handles, say_no_values, shade_frames
 from napari_sam2_probe.probe.positions import BY_NUMBER
 
@@ -99,7 +107,9 @@ def draw_trends(axes: Axes, trends: Sequence[Trend], *, logarithmic: bool = Fals
         if band.any():
             low = np.where(trend.low > 0, trend.low, np.nan) if logarithmic else trend.low
             axes.fill_between(frames, low, trend.high, where=band, color=colour, alpha=0.2, linewidth=0, zorder=1.5)
-        (line,) = axes.plot(frames, trend.centre, color=colour, linewidth=linewidth, label=trend.label, zorder=2)
+        (line,) = axes.plot(
+            frames, trend.centre, color=colour, linewidth=linewidth, label=plain_text(trend.label), zorder=2
+        )
         lines.append(line)
         mark_frames(axes, trend.centre, trend.absent, colour, "absent")
         if trend.prompted is not None:

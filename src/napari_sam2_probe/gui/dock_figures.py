@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from napari_sam2_probe.figures.features import FEATURES, draw_features
 from napari_sam2_probe.figures.obscuration import draw_obscuration
 from napari_sam2_probe.figures.pointers import draw_pointer_paths
-from napari_sam2_probe.figures.style import add_legend, new_axes, new_figure
+from napari_sam2_probe.figures.style import add_legend, legend_height, new_axes, new_figure
 from napari_sam2_probe.figures.timeline import mark_handles
 from napari_sam2_probe.probe.positions import BY_NUMBER
 
@@ -101,12 +101,10 @@ def obscuration_figure(width: float, height: float, response: ObscurationRespons
 
 def _add_legend(figure: Figure, handles: Sequence[Artist]) -> float:
     """Add a legend above, where it is seen before one scrolls; return its height in inches."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.lines import Line2D
 
     legend = add_legend(figure, handles, loc="outside upper center")
     for handle in legend.legend_handles:
         if isinstance(handle, Line2D) and handle.get_markerfacecolor() == "white":
             handle.set_markerfacecolor(figure.get_facecolor())
-    renderer = FigureCanvasAgg(figure).get_renderer()
-    return float(legend.get_window_extent(renderer).height) / figure.get_dpi()
+    return legend_height(figure, legend)

@@ -79,7 +79,8 @@ class FigureWindow(QDialog):
         """Write the figure as PNG, SVG or PDF."""
         figure = self._figure
         if figure is not None:
-            self._background.submit(self._key, lambda: save_figure(figure, path), _say_saved)
+            # Not with the window's key: what is to be saved is saved also when the window closes.
+            self._background.submit(f"save {path}", lambda: save_figure(figure, path), _say_saved)
 
     def closeEvent(self, event: object) -> None:
         """Expect no figure any more; Qt calls it."""

@@ -12,6 +12,7 @@ from napari_sam2_probe.gui.map_layers import grid_arrangement, map_of
 from napari_sam2_probe.gui.run_layers import run_content
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     import napari
@@ -32,6 +33,8 @@ class MapGrid:
         self._before: list[ref[Layer]] | None = None
         self._opacities: WeakKeyDictionary[Layer, float] = WeakKeyDictionary()
         self._hidden: list[ref[Layer]] = []
+        # No method, which would be held weakly: napari's own button ends the grid also once the panel is closed.
+        self._on_enabled: Callable[[Any], None] = lambda _: self._restore()
 
     @property
     def model(self) -> Any:
@@ -53,25 +56,13 @@ class MapGrid:
         if over is not None:
             self._hide_others(over)
         self.model.enabled = True
+        self.model.events.enabled.connect(self._on_enabled)
         self.arrange(path)
         self._fit(over)
 
     def hide(self) -> None:
         """Show the layers over one another again, in the order in which they were."""
-        before, self._before = self._before or [], None
         self.model.enabled = False
-        self.model.shape = (-1, -1)
-        layers = [layer for weak in before if (layer := weak()) is not None and layer in self._viewer.layers]
-        # Layers that came since stay where they are, above.
-        self._put_first(layers)
-        for layer, opacity in self._opacities.items():
-            if layer.opacity == 1:
-                layer.opacity = opacity
-        self._opacities.clear()
-        for weak in self._hidden:
-            if (layer := weak()) is not None:
-                layer.visible = True
-        self._hidden = []
         self._fit(None)
 
     def arrange(self, path: Path) -> None:
@@ -89,6 +80,22 @@ class MapGrid:
         self.model.shape = shape
         # Hidden layers come last: older versions of napari keep cells for them.
         self._put_first([visible[k] for k in order])
+
+    def _restore(self) -> None:
+        self.model.events.enabled.disconnect(self._on_enabled)
+        before, self._before = self._before or [], None
+        self.model.shape = (-1, -1)
+        layers = [layer for weak in before if (layer := weak()) is not None and layer in self._viewer.layers]
+        # Layers that came since stay where they are, above.
+        self._put_first(layers)
+        for layer, opacity in self._opacities.items():
+            if layer.opacity == 1:
+                layer.opacity = opacity
+        self._opacities.clear()
+        for weak in self._hidden:
+            if (layer := weak()) is not None:
+                layer.visible = True
+        self._hidden = []
 
     def _hide_others(self, over: Layer) -> None:
         for layer in self._viewer.layers:

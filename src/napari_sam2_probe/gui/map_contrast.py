@@ -28,8 +28,8 @@ class MapContrast:
         self._set: WeakKeyDictionary[Image, Limits] = WeakKeyDictionary()
 
     def watch(self, layer: Image) -> None:
-        """Take the limits a layer has as ours, so that they may change until the user sets others."""
-        self._set[layer] = tuple(layer.contrast_limits)
+        """Take the limits a layer has as ours, so that they may change until the user sets others; once a layer."""
+        self._set.setdefault(layer, tuple(layer.contrast_limits))
 
     def update(self, entries: Sequence[RunEntry], sharing: Sharing, *, anew: bool) -> None:
         """Read the limits of the maps of some runs that are visible.
@@ -49,15 +49,16 @@ class MapContrast:
                 if layer.visible:
                     layers.append(layer)
                     maps.append((entry, of))
-        if maps and (anew or any(layer in self._set for layer in layers)):
-            self._background.submit(
-                "contrast", lambda: load_contrast(maps, sharing), partial(self._apply, layers, anew)
-            )
+        if anew:
+            # Now, since a later request may replace this one.
+            self._set.update((layer, tuple(layer.contrast_limits)) for layer in layers)
+        if any(layer in self._set for layer in layers):
+            self._background.submit("contrast", lambda: load_contrast(maps, sharing), partial(self._apply, layers))
 
-    def _apply(self, layers: list[Image], anew: bool, limits: list[Limits]) -> None:
+    def _apply(self, layers: list[Image], limits: list[Limits]) -> None:
         for layer, (low, high) in zip(layers, limits, strict=True):
-            if anew or tuple(layer.contrast_limits) == self._set.get(layer):
+            if tuple(layer.contrast_limits) == self._set.get(layer):
                 least, most = layer.contrast_limits_range
                 layer.contrast_limits_range = (min(low, least), max(high, most))
                 layer.contrast_limits = (low, high)
-                self.watch(layer)
+                self._set[layer] = tuple(layer.contrast_limits)

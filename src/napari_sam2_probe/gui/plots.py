@@ -115,6 +115,8 @@ class PlotView(QWidget):
         """Draw the figure that `make` gives, as in `draw_plot`, now and whenever size or theme change."""
         self._make = make
         if make is None:
+            # Also one that is being drawn.
+            self._background.forget(self._key)
             self._image = self._plot = None
             self.update()
         else:

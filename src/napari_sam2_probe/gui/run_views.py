@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from napari_sam2_probe.gui.videos import read_video
 from napari_sam2_probe.runs.known import KnownFrames
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from matplotlib.figure import Figure
     from napari.layers import Layer
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from napari_sam2_probe.gui.state import RunEntry, VideoEntry
     from napari_sam2_probe.runs import ProbeRun
     from napari_sam2_probe.video import FrameSource
+
+Loaded = TypeVar("Loaded")
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,14 @@ class PointersShown:
     paths: tuple[PointerPath, ...]
     explained_variance: NDArray[np.float64]
     object_ids: tuple[int, ...]
+
+
+def or_reason(load: Callable[[], Loaded]) -> Loaded | str:
+    """Return what `load` gives, or the sentence that says why it can't be shown."""
+    try:
+        return load()
+    except InputError as error:
+        return str(error)
 
 
 def open_views(
@@ -184,13 +194,16 @@ def load_response(entry: RunEntry, twin: RunEntry, obj_id: int, *, raw: bool) ->
     Raises
     ------
     InputError
-        If it is not known how much of the object is obscured.
+        If it is not known how much of the object is obscured, or the two have no frame in common.
     """
     (view, *_), _ = open_views([entry], obj_id)
     (other, *_), _ = open_views([twin], obj_id)
     if view.known is None:
         raise InputError(f"{entry.title} does not tell how much is obscured: choose a run on a transformed clip.")
-    return obscuration_response([view.distance_to(other, raw=raw)], [view.known.obscured_fraction])
+    distances = view.distance_to(other, raw=raw)
+    if not np.isfinite(distances).any():
+        raise InputError(f"No frame with an object pointer is in both {entry.title} and {twin.title}: choose its twin.")
+    return obscuration_response([distances], [view.known.obscured_fraction])
 
 
 def nearest_point(area: PlotArea, at: tuple[float, float], points: NDArray[np.floating], radius: float) -> int | None:

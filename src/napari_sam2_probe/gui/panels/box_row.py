@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from napari_sam2_probe.gui.state import RunEntry
 
 WITHOUT_DECODER = "There is no decoder for this model yet: fit one with Fit decoder."
+WITHOUT_POINTERS = "No frame has an object pointer to decode yet."
 
 
 class BoxRow(QWidget):
@@ -71,6 +72,7 @@ class BoxRow(QWidget):
         layout.addLayout(row)
         layout.addWidget(self.job)
         layout.addWidget(self._said)
+        panel.connections.add(panel.state.current_run_changed, self._on_run_changed)
 
     def fit_to(self, folder: Path | str) -> None:
         """Fit a decoder for the current run's model to a data set, as soon as other jobs are done."""
@@ -110,10 +112,14 @@ class BoxRow(QWidget):
         if boxes is None:
             self.say(WITHOUT_DECODER)
             return
-        if boxes.corners:
-            over = panel.video_layer
-            where = {} if over is None else placement(over)
-            panel.viewer.add_shapes(**boxes.layer_arguments(), **where)
+        if not boxes.corners:
+            self.say(WITHOUT_POINTERS)
+            return
+        if self._said.text() in (WITHOUT_DECODER, WITHOUT_POINTERS):
+            self.say("")
+        over = panel.video_layer
+        where = {} if over is None else placement(over)
+        panel.viewer.add_shapes(**boxes.layer_arguments(), **where)
 
     def _fit_to_open(self) -> None:
         video = self._panel.state.video
@@ -129,6 +135,10 @@ class BoxRow(QWidget):
         folder = QFileDialog.getExistingDirectory(self, "Clean videos with masks, in DAVIS layout")
         if folder:
             self.fit_to(folder)
+
+    def _on_run_changed(self, _: RunEntry | None) -> None:
+        # What is said is of the run before.
+        self.say("")
 
     def _on_fitted(self, decoder: BoxDecoder) -> None:
         self.say(describe_decoder(decoder))

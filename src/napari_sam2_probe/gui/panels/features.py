@@ -24,7 +24,7 @@ from qtpy.QtWidgets import (
 from napari_sam2_probe.figures.features import ALL_POSITIONS, FEATURES
 from napari_sam2_probe.gui.dock_figures import features_figure
 from napari_sam2_probe.gui.figure_files import save_features
-from napari_sam2_probe.gui.panels.run_panel import ObjectBox, RunPanel, say_saved
+from napari_sam2_probe.gui.panels.run_panel import ObjectBox, RunPanel, say_nothing_to_save, say_saved
 from napari_sam2_probe.gui.plots import PlotView
 from napari_sam2_probe.gui.run_views import load_features
 from napari_sam2_probe.probe.positions import BY_NUMBER
@@ -113,7 +113,7 @@ class FeaturesPanel(RunPanel):
         """Write what is shown to a PNG, SVG or PDF figure or to a CSV table, without holding up the window."""
         shown, positions, log = self._shown, self.positions, self.log
         if shown is not None:
-            self.background.submit("save", lambda: save_features(path, shown, positions, log), say_saved)
+            self.background.submit(f"save {path}", lambda: save_features(path, shown, positions, log), say_saved)
 
     def _move_below(self) -> None:
         # napari has one place for the panels of plugins, at the right. From then on the user decides.
@@ -153,6 +153,9 @@ class FeaturesPanel(RunPanel):
         self._plot.set_theme(self.theme)
 
     def _ask_where_to_save(self) -> None:
+        if self._shown is None or not self.positions:
+            say_nothing_to_save()
+            return
         path, chosen = QFileDialog.getSaveFileName(self, "Save the features", "features.png", FILES)
         if path:
             suffix = chosen.partition("*")[2].rstrip(")")

@@ -27,9 +27,9 @@ from napari_sam2_probe.gui.dock_figures import obscuration_figure, pointers_figu
 from napari_sam2_probe.gui.figure_files import save_pointers, save_response
 from napari_sam2_probe.gui.panels.box_row import BoxRow
 from napari_sam2_probe.gui.panels.features import FILES
-from napari_sam2_probe.gui.panels.run_panel import ObjectBox, RunPanel, say_saved
+from napari_sam2_probe.gui.panels.run_panel import ObjectBox, RunPanel, say_nothing_to_save, say_saved
 from napari_sam2_probe.gui.plots import PlotView, Ring
-from napari_sam2_probe.gui.run_views import find_pair, load_pointers, load_response, nearest_point
+from napari_sam2_probe.gui.run_views import find_pair, load_pointers, load_response, nearest_point, or_reason
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -94,16 +94,20 @@ class PointersPanel(RunPanel):
     def refresh(self) -> None:
         """Read the pointers of the runs that are looked at, and draw them."""
         entries, obj_id, raw = self.state.compared_runs, self.obj_id, self._raw.isChecked()
-        self.background.submit("paths", lambda: load_pointers(entries, obj_id, raw=raw), self._show_paths)
+        self.background.submit(
+            "paths",
+            lambda: or_reason(lambda: load_pointers(entries, obj_id, raw=raw) or _NO_POINTERS),
+            self._show_paths,
+        )
         self._load_response()
 
     def save(self, path: Path | str) -> None:
         """Write the plot of the tab that is shown, without holding up the window."""
         shown, response = self._shown, self._response
         if self._tabs.currentIndex() == 0 and shown is not None:
-            self.background.submit("save", lambda: save_pointers(path, shown), say_saved)
+            self.background.submit(f"save {path}", lambda: save_pointers(path, shown), say_saved)
         elif self._tabs.currentIndex() == 1 and response is not None:
-            self.background.submit("save", lambda: save_response(path, response), say_saved)
+            self.background.submit(f"save {path}", lambda: save_response(path, response), say_saved)
 
     def _make_paths_tab(self) -> QWidget:
         self._paths = self._make_plot("paths", "One point a frame, a star on the first: click a point to go there")
@@ -133,12 +137,14 @@ class PointersPanel(RunPanel):
         plot.stepped.connect(self.step_frame)
         return plot
 
-    def _show_paths(self, shown: PointersShown | None) -> None:
-        self._shown = shown
-        self._no_paths.setVisible(shown is None)
-        if shown is None:
+    def _show_paths(self, shown: PointersShown | str) -> None:
+        self._no_paths.setVisible(isinstance(shown, str))
+        if isinstance(shown, str):
+            self._shown = None
+            self._no_paths.setText(shown)
             self._paths.show_figure(None)
             return
+        self._shown = shown
         self._object.set_objects(shown.object_ids, self.obj_id or 0)
         self._move_rings()
         self._paths.show_figure(partial(pointers_figure, shown=shown))
@@ -146,14 +152,19 @@ class PointersPanel(RunPanel):
     def _load_response(self) -> None:
         clip, twin = self._pair()
         if clip is None or twin is None or clip is twin:
-            self._response = None
-            self._correlation.setText(_NO_TWIN)
-            self._distances.show_figure(None)
+            self._show_response(_NO_TWIN)
             return
         obj_id, raw = self.state.obj_id, self._raw.isChecked()
-        self.background.submit("distances", lambda: load_response(clip, twin, obj_id, raw=raw), self._show_response)
+        self.background.submit(
+            "distances", lambda: or_reason(lambda: load_response(clip, twin, obj_id, raw=raw)), self._show_response
+        )
 
-    def _show_response(self, response: ObscurationResponse) -> None:
+    def _show_response(self, response: ObscurationResponse | str) -> None:
+        if isinstance(response, str):
+            self._response = None
+            self._correlation.setText(response)
+            self._distances.show_figure(None)
+            return
         self._response = response
         self._correlation.setText(f"{response.pearson}\n{response.spearman}")
         self._move_rings()
@@ -226,6 +237,9 @@ class PointersPanel(RunPanel):
                 self.show_frame(int(frames[nearest]))
 
     def _ask_where_to_save(self) -> None:
+        if (self._shown if self._tabs.currentIndex() == 0 else self._response) is None:
+            say_nothing_to_save()
+            return
         path, chosen = QFileDialog.getSaveFileName(self, "Save the plot", "pointers.png", FILES)
         if path:
             self.save(path if Path(path).suffix else path + chosen.partition("*")[2].rstrip(")"))

@@ -182,8 +182,9 @@ class PositionsPanel(RunPanel):
         if before is not None and (entry.live or same_run) and not (same_run and obj_id == self._obj_id):
             for of, layer in map_layers(self.viewer, before.path).items():
                 if of.obj_id == self._obj_id and layer.visible:
-                    self._wanted.add((of.key, of.statistic))
                     layer.visible = False
+                    # Only now: what is hidden is not wanted.
+                    self._wanted.add((of.key, of.statistic))
         elif not same_run:
             self._wanted.clear()
         self._run, self._obj_id = entry, obj_id
@@ -255,7 +256,13 @@ class PositionsPanel(RunPanel):
             self._wanted.discard((of.key, of.statistic))
         self._sync()
 
-    def _on_visible(self, _: Any) -> None:
+    def _on_visible(self, event: Any) -> None:
+        for of, layer in self._own_layers().items():
+            if layer is event.source and not layer.visible and of.obj_id == self._obj_id:
+                self._wanted.discard((of.key, of.statistic))
+        if event.source.visible and map_of(event.source) is not None and self._sharing.currentData() != "own":
+            self._contrast.watch(event.source)
+            self._update_contrast(anew=False)
         self._sync()
 
     def _on_progressed(self, run: RunEntry, frame_idx: int) -> None:

@@ -165,6 +165,13 @@ class ObjectBox(QComboBox):
         self.setCurrentIndex(max(self.findData(obj_id), 0))
 
 
+def say_nothing_to_save() -> None:
+    """Tell the user that no plot is shown."""
+    from napari.utils.notifications import show_info
+
+    show_info("There is no plot to save yet.")
+
+
 def say_saved(path: Path) -> None:
     """Tell the user that a file is written."""
     from napari.utils.notifications import show_info
