@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from qtpy.QtCore import QPointF, Qt, Signal
+from qtpy.QtCore import QPointF, QRectF, Qt, Signal
 from qtpy.QtGui import QColor, QPainter, QPen
 from qtpy.QtWidgets import QSizePolicy, QToolTip, QWidget
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_MARGIN = 6
+_LEFT, _MARGIN = 26, 6
 _LEGEND = 16
 _NEVER = np.zeros(0, np.float32)
 
@@ -58,12 +58,12 @@ class ScoreStrip(QWidget):
     def frame_at(self, x: float) -> int:
         """Return the frame at a horizontal place in the widget."""
         last = max(len(self._scores) - 1, 0)
-        share = (x - _MARGIN) / max(self.width() - 2 * _MARGIN, 1)
+        share = (x - _LEFT) / max(self.width() - _LEFT - _MARGIN, 1)
         return round(min(max(share, 0.0), 1.0) * last)
 
     def x_of(self, frame_idx: int) -> float:
         """Return the horizontal place of a frame."""
-        return _MARGIN + (self.width() - 2 * _MARGIN) * frame_idx / max(len(self._scores) - 1, 1)
+        return _LEFT + (self.width() - _LEFT - _MARGIN) * frame_idx / max(len(self._scores) - 1, 1)
 
     def mousePressEvent(self, event: Any) -> None:
         """Go to the frame under the pointer; Qt calls it."""
@@ -102,10 +102,16 @@ class ScoreStrip(QWidget):
         text = self.palette().color(self.foregroundRole())
         faint = QColor(text)
         faint.setAlpha(70)
-        painter.setPen(QPen(faint, 1))
+        font = painter.font()
+        font.setPointSizeF(max(font.pointSizeF() * 0.85, 6))
+        painter.setFont(font)
         for level in (0.0, 0.5, 1.0):
             y = self._y(level)
-            painter.drawLine(QPointF(_MARGIN, y), QPointF(self.width() - _MARGIN, y))
+            painter.setPen(QPen(faint, 1))
+            painter.drawLine(QPointF(_LEFT, y), QPointF(self.width() - _MARGIN, y))
+            painter.setPen(text)
+            number = QRectF(0, y - _LEGEND / 2, _LEFT - 5, _LEGEND)
+            painter.drawText(number, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, f"{level:g}")
         self._draw_legend(painter, text)
         if not len(self._scores):
             painter.end()
@@ -133,10 +139,7 @@ class ScoreStrip(QWidget):
                 painter.drawEllipse(here, 1.0, 1.0)
 
     def _draw_legend(self, painter: QPainter, text: QColor) -> None:
-        font = painter.font()
-        font.setPointSizeF(max(font.pointSizeF() * 0.85, 6))
-        painter.setFont(font)
-        x = float(_MARGIN)
+        x = float(_LEFT)
         for label, pen in (
             ("object score (sigmoid)", QPen(self._colour if len(self._scores) else text, 2)),
             ("predicted IoU", QPen(text, 1.2, Qt.PenStyle.DotLine)),
