@@ -198,6 +198,8 @@ def test_the_grid_is_ordered_as_in_the_paper(viewer, panel, clips, qtbot):
     ):
         click(panel, qtbot, key, statistic)
     before = list(viewer.layers)
+    by_hand = next(layer for layer in before if layer.name.startswith("masks"))
+    by_hand.name_overlay.visible = True
     button = panel.findChild(QPushButton, "grid")
     qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
     assert viewer.canvas.grid.enabled
@@ -214,11 +216,13 @@ def test_the_grid_is_ordered_as_in_the_paper(viewer, panel, clips, qtbot):
         (1, 1): "1 variance of image embedding",
         (1, 2): "2 variance of memory attention",
     }
+    assert all(layer.name_overlay.visible for layer in cells.values())
     click(panel, qtbot, "prompt_attention", "mean")
     assert len(viewer.layers) == len(before)
     qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
     assert list(viewer.layers) == before
     assert not viewer.canvas.grid.enabled
+    assert [layer for layer in before if layer.name_overlay.visible] == [by_hand]
     assert {layer.opacity for layer in map_layers(viewer, entry.path).values()} == {0.6}
 
 

@@ -1,9 +1,9 @@
-"""The maps of a run side by side in napari's grid, and afterwards order and opacity of layers as they were."""
+"""The maps of a run side by side in napari's grid, with names, and afterwards the layers as they were."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary, ref
+from weakref import WeakKeyDictionary, WeakSet, ref
 
 import numpy as np
 
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
     from napari_sam2_probe.gui.map_layers import MapOf
 
+NAME_SIZE = 8
+"""Points of the names in cells, which are narrow."""
+
 
 class MapGrid:
     """Puts the visible layers of a viewer into cells: video and maps in the order of the paper, others after them.
@@ -32,6 +35,7 @@ class MapGrid:
         self._viewer = viewer
         self._before: list[ref[Layer]] | None = None
         self._opacities: WeakKeyDictionary[Layer, float] = WeakKeyDictionary()
+        self._named: WeakSet[Layer] = WeakSet()
         self._hidden: list[ref[Layer]] = []
         # No method, which would be held weakly: napari's own button ends the grid also once the panel is closed.
         self._on_enabled: Callable[[Any], None] = lambda _: self._restore()
@@ -71,6 +75,7 @@ class MapGrid:
             return
         visible = [layer for layer in self._viewer.layers if layer.visible]
         for layer in visible:
+            self._name(layer)
             # Nothing lies under a map in its cell.
             if map_of(layer) is not None and layer not in self._opacities:
                 self._opacities[layer] = layer.opacity
@@ -92,10 +97,20 @@ class MapGrid:
             if layer.opacity == 1:
                 layer.opacity = opacity
         self._opacities.clear()
+        for layer in self._named:
+            layer.name_overlay.visible = False
+        self._named.clear()
         for weak in self._hidden:
             if (layer := weak()) is not None:
                 layer.visible = True
         self._hidden = []
+
+    def _name(self, layer: Layer) -> None:
+        """Write a layer's name into its cell; what doesn't fit is cut off, and what tells maps apart comes first."""
+        if not layer.name_overlay.visible:
+            layer.name_overlay.font_size = NAME_SIZE
+            layer.name_overlay.visible = True
+            self._named.add(layer)
 
     def _hide_others(self, over: Layer) -> None:
         for layer in self._viewer.layers:
