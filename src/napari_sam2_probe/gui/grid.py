@@ -43,8 +43,7 @@ class MapGrid:
     @property
     def model(self) -> Any:
         """Napari's grid."""
-        canvas = getattr(self._viewer, "canvas", None)
-        return self._viewer.grid if canvas is None else canvas.grid
+        return self._viewer.canvas.grid
 
     def show(self, path: Path, over: Layer | None) -> None:
         """Show the grid with the layers of a run first.
@@ -123,7 +122,7 @@ class MapGrid:
         try:
             self._viewer.reset_view(**({} if over is None else {"layers": [over]}))
         except TypeError:
-            # napari before 0.7 looks at everything.
+            # napari 0.9.0 looks at everything.
             self._viewer.reset_view()
 
     def _put_first(self, layers: list[Layer]) -> None:
