@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from qtpy.QtCore import QPoint, Qt, QTimer
-from qtpy.QtGui import QImage
+from qtpy.QtCore import QEvent, QPoint, QPointF, Qt, QTimer
+from qtpy.QtGui import QImage, QMouseEvent
 from qtpy.QtWidgets import QApplication
 
 LEFT = Qt.MouseButton.LeftButton
@@ -27,6 +27,21 @@ def click_canvas(qtbot, viewer, layer, place):
     qtbot.mouseMove(native, at)
     qtbot.mousePress(native, LEFT, pos=at)
     qtbot.mouseRelease(native, LEFT, pos=at)
+
+
+def drag_canvas(qtbot, viewer, layer, places):
+    """Press the mouse on the first of some places of a layer, move it over the others and let go."""
+    native = viewer.window._qt_viewer.canvas.native
+    points = [canvas_point(viewer, layer, place) for place in places]
+    qtbot.mouseMove(native, points[0])
+    qtbot.mousePress(native, LEFT, pos=points[0])
+    for at in points[1:]:
+        # What qtbot moves holds no button.
+        held = (Qt.MouseButton.NoButton, LEFT, Qt.KeyboardModifier.NoModifier)
+        whole = QPointF(at), QPointF(native.mapToGlobal(at))
+        QApplication.sendEvent(native, QMouseEvent(QEvent.Type.MouseMove, *whole, *held))
+        qtbot.wait(20)
+    qtbot.mouseRelease(native, LEFT, pos=points[-1])
 
 
 def choose_extra(qtbot, field, name):

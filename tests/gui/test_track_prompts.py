@@ -97,6 +97,64 @@ def test_a_rectangle_is_a_box_between_pixel_edges():
     assert prompts.states[4, 1].box == (0.0, 0.0, 6.0, 6.0)
 
 
+def box_of(frame_idx, y0, x0, y1, x1):
+    return np.array([[frame_idx, y0, x0], [frame_idx, y0, x1], [frame_idx, y1, x1], [frame_idx, y1, x0]])
+
+
+def test_a_new_box_replaces_that_of_its_object_on_its_frame():
+    _, prompts, _ = make()
+    layer = prompts.show_boxes()
+    layer.add_rectangles(box_of(1, 2, 2, 9, 9))
+    layer.add_rectangles(box_of(2, 2, 2, 9, 9))
+    layer.add_rectangles(box_of(1, 4, 4, 12, 12))
+    assert [(shape[0, 0], shape[0, 1]) for shape in layer.data] == [(2, 2), (1, 4)]
+    assert prompts.states[1, 1].box == (4.5, 4.5, 12.5, 12.5)
+    prompts.undo()
+    assert [(shape[0, 0], shape[0, 1]) for shape in layer.data] == [(1, 2), (2, 2)]
+    assert prompts.states[1, 1].box == (2.5, 2.5, 9.5, 9.5)
+
+
+def test_another_shape_says_the_box_around_it_and_can_be_taken_back():
+    _, prompts, _ = make()
+    layer = prompts.show_boxes()
+    layer.add_polygons(np.array([[1, 3, 4], [1, 3, 14], [1, 9, 14], [1, 12, 9], [1, 9, 4]]))
+    assert prompts.states == {(1, 1): PromptState(box=(4.5, 3.5, 14.5, 12.5))}
+    layer.add_rectangles(box_of(2, 2, 2, 9, 9))
+    prompts.undo()
+    assert prompts.states == {(1, 1): PromptState(box=(4.5, 3.5, 14.5, 12.5))}
+    assert layer.shape_type == ["rectangle"]
+
+
+@pytest.mark.parametrize(
+    ("drawn", "reason"), [(box_of(1, -9, -9, -2, -2), "nothing of the picture"), (box_of(1, 5, 5, 5.2, 5.2), "click")]
+)
+def test_a_box_that_marks_nothing_is_refused_and_taken_out(drawn, reason):
+    _, prompts, _ = make()
+    reasons = []
+    prompts.refused.connect(reasons.append)
+    layer = prompts.show_boxes()
+    layer.add_rectangles(box_of(1, 2, 2, 9, 9))
+    layer.add_rectangles(drawn)
+    assert len(reasons) == 1
+    assert reason in reasons[0]
+    assert len(layer.data) == 1
+    assert prompts.states == {(1, 1): PromptState(box=(2.5, 2.5, 9.5, 9.5))}
+
+
+def test_a_copied_box_is_for_the_frame_that_it_is_pasted_on():
+    viewer, prompts, _ = make()
+    layer = prompts.show_boxes()
+    layer.add_rectangles(box_of(1, 2, 2, 9, 9))
+    viewer.dims.set_current_step(0, 1)
+    layer.mode = "select"
+    layer.selected_data = {0}
+    layer._copy_data()
+    viewer.dims.set_current_step(0, 4)
+    layer._paste_data()
+    assert prompts.states.keys() == {(1, 1), (4, 1)}
+    assert prompts.states[4, 1] == prompts.states[1, 1]
+
+
 def test_a_painted_mask_is_a_prompt_and_can_be_taken_back(qapp):
     viewer, prompts, said = make()
     layer = prompts.show_masks()
@@ -135,9 +193,23 @@ def test_features_colour_and_symbol_say_sign_and_object():
     layer.selected_data = {1}
     prompts.toggle_sign()
     assert prompts.states[0, 2].points == ((5.5, 5.5, 1),)
+    assert layer.selected_data == {1}
     prompts.undo()
     assert prompts.states[0, 2].points == ((5.5, 5.5, 0),)
     assert layer.features["positive"].tolist() == [True, False]
+
+
+def test_a_new_point_is_not_like_the_one_that_was_selected():
+    _, prompts, _ = make()
+    layer = prompts.show_points()
+    layer.add((0, 1, 1))
+    prompts.set_object(2)
+    prompts.set_positive(False)
+    layer.mode = "select"
+    layer.selected_data = {0}
+    layer.mode = "add"
+    layer.add((0, 5, 5))
+    assert prompts.states == {(0, 1): PromptState(((1.5, 1.5, 1),)), (0, 2): PromptState(((5.5, 5.5, 0),))}
 
 
 def test_a_point_outside_is_refused_and_taken_out():

@@ -9,15 +9,24 @@ import numpy as np
 from psygnal import Signal
 from qtpy.QtCore import QTimer
 
+from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.figures.style import object_colour
 from napari_sam2_probe.gui.connections import Connections
 from napari_sam2_probe.gui.layers import METADATA_KEY, PROMPTS
-from napari_sam2_probe.gui.prompt_snapshot import Click, Place, Rectangle, Snapshot, masks_in, snapshot_of
+from napari_sam2_probe.gui.prompt_snapshot import (
+    Click,
+    Place,
+    Rectangle,
+    Snapshot,
+    box_around,
+    masks_in,
+    snapshot_of,
+)
 from napari_sam2_probe.gui.time_axis import shown_frame
 from napari_sam2_probe.gui.videos import placement
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     import napari
     from napari.layers import Labels, Layer, Points, Shapes
@@ -33,6 +42,8 @@ POSITIVE, NEGATIVE = "#009E73", "#D55E00"
 _ALL_IDS = range(1, 255)
 _POINT_SIZE_SHARE = 40
 _EDGE_WIDTH_SHARE = 300
+_CLICK_SIZE = 4
+"""Pixels of the screen: napari makes a rectangle of two and a half where one only clicks."""
 
 
 class PromptCanvas:
@@ -68,6 +79,10 @@ class PromptCanvas:
         self._stroke.setSingleShot(True)
         self._stroke.setInterval(0)
         self._stroke.timeout.connect(self._on_stroke)
+        self._drawn = QTimer()
+        self._drawn.setSingleShot(True)
+        self._drawn.setInterval(0)
+        self._drawn.timeout.connect(self._on_drawn)
         self._connections = Connections()
         self._points: Points | None = None
         self._boxes: Shapes | None = None
@@ -118,9 +133,16 @@ class PromptCanvas:
         layer = self._points
         return () if layer is None or str(layer.mode) != "select" else tuple(sorted(layer.selected_data))
 
+    def select_points(self, indices: Iterable[int]) -> None:
+        """Select these points and no others."""
+        if self._points is not None:
+            with self._own_change():
+                self._points.selected_data = set(indices)
+
     def close(self) -> None:
         """Let go of the layers; they stay in the viewer."""
         self._stroke.stop()
+        self._drawn.stop()
         self._connections.close()
         for layer in self.layers:
             for key in self._keys:
@@ -133,6 +155,29 @@ class PromptCanvas:
     def read(self, now: Snapshot) -> Snapshot:
         """Return what the points and shapes layers hold, with the masks and choices of `now`."""
         return Snapshot(self._read_points(), self._read_boxes(), now.masks, now.chosen)
+
+    def tidied(self, snapshot: Snapshot, before: Snapshot) -> Snapshot:
+        """Return a snapshot in which boxes that the user has drawn stand for those that they replace.
+
+        Raises
+        ------
+        InputError
+            If a box that was not there before marks nothing.
+        """
+        for rectangle in set(snapshot.rectangles) - set(before.rectangles):
+            self._check_drawn(rectangle)
+        return snapshot.with_single_boxes(self._to_video(self._boxes))
+
+    def _check_drawn(self, rectangle: Rectangle) -> None:
+        source, to_video = self._video.source, self._to_video(self._boxes)
+        corners = np.array([to_video(corner) for corner in rectangle.corners])
+        if box_around(corners[:, 1:], (source.height, source.width)) is None:
+            raise InputError(
+                f"The box on frame {round(corners[0, 0])} holds nothing of the picture: draw it around the object."
+            )
+        seen = np.array([self._boxes.data_to_world(corner) for corner in rectangle.corners])  # type: ignore[union-attr]
+        if np.ptp(seen[:, -2:], axis=0).max() * self._viewer.camera.zoom < _CLICK_SIZE:
+            raise InputError("A click is no box: press the mouse on one corner and drag it to the other.")
 
     def read_masks(self, frame_idx: int) -> dict[Key, PackedMask]:
         """Return the painted masks of a frame."""
@@ -232,7 +277,7 @@ class PromptCanvas:
             opacity=1.0,
             **self._about(),
         )
-        self._connections.add(layer.events.data, self._on_change)
+        self._connections.add(layer.events.data, self._on_points)
         self._bind(layer)
         self._points = layer
         self._set_defaults()
@@ -248,7 +293,9 @@ class PromptCanvas:
             opacity=1.0,
             **self._about(),
         )
-        self._connections.add(layer.events.data, self._on_change)
+        self._connections.add(layer.events.data, self._on_shapes)
+        # napari tells of pasted shapes by this alone.
+        self._connections.add(layer.events.features, self._on_features)
         self._bind(layer)
         self._boxes = layer
         self._set_defaults()
@@ -311,6 +358,30 @@ class PromptCanvas:
     def _on_change(self, event: Any) -> None:
         # What is about to change is told too; only what has changed matters.
         if not self._writing and not str(event.action).lower().endswith("ing"):
+            self.changed.emit()
+
+    def _on_points(self, event: Any) -> None:
+        if not self._writing and str(event.action).lower().endswith("adding"):
+            # napari would make the new point like the one that was selected last.
+            self._set_defaults()
+        self._on_change(event)
+
+    def _on_shapes(self, event: Any) -> None:
+        if self._boxes is not None and self._boxes._is_creating:
+            # napari is not done with what was drawn by hand: it can't be taken back or replaced yet.
+            self._drawn.start()
+        else:
+            self._on_change(event)
+
+    def _on_drawn(self) -> None:
+        # Of a shape with many corners the first was told too.
+        if self._boxes is not None and not self._boxes._is_creating:
+            self.changed.emit()
+
+    def _on_features(self, _: Any) -> None:
+        boxes = self._boxes
+        # While a shape is drawn, it has features before it has its corners.
+        if not self._writing and boxes is not None and not boxes._is_creating and len(boxes.features) == boxes.nshapes:
             self.changed.emit()
 
     def _on_paint(self, _: Any) -> None:

@@ -108,6 +108,7 @@ class PromptLayers:
         for index in selected:
             clicks[index] = replace(clicks[index], positive=not clicks[index].positive)
         self._put(replace(self._snapshot, clicks=tuple(clicks)))
+        self._canvas.select_points(selected)
 
     def choose(self, key: Key, candidate: int) -> None:
         """Take one of the candidate masks of a prompt."""
@@ -154,7 +155,16 @@ class PromptLayers:
         self._canvas.close()
 
     def _on_change(self) -> None:
-        self._step(self._canvas.read(self._snapshot))
+        read = self._canvas.read(self._snapshot)
+        try:
+            tidied = self._canvas.tidied(read, self._snapshot)
+        except InputError as error:
+            self._canvas.write(self._snapshot, read)
+            self.refused.emit(str(error))
+            return
+        if tidied != read:
+            self._canvas.write(tidied, read)
+        self._step(tidied)
 
     def _on_paint(self, frame_idx: int) -> None:
         others = {key: mask for key, mask in self._snapshot.masks.items() if key[0] != frame_idx}

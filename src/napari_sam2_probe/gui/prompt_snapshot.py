@@ -18,6 +18,7 @@ Place = tuple[float, float, float]
 """t, y, x in the data coordinates of a layer, where the first pixel's centre is (0, 0)."""
 
 
+_NUM_CORNERS = 4
 _CENTRE = 0.5
 """napari counts pixels from their centres, SAM 2 from their edges."""
 
@@ -33,10 +34,18 @@ class Click:
 
 @dataclass(frozen=True, slots=True)
 class Rectangle:
-    """A rectangle of the shapes layer."""
+    """A rectangle of the shapes layer, or another shape, which has other corners."""
 
     corners: tuple[Place, ...]
     obj_id: int
+
+    @property
+    def as_rectangle(self) -> Rectangle:
+        """The upright rectangle around any other shape."""
+        if len(self.corners) == _NUM_CORNERS:
+            return self
+        ((t, y0, x0), (_, y1, x1)) = np.min(self.corners, axis=0).tolist(), np.max(self.corners, axis=0).tolist()
+        return replace(self, corners=((t, y0, x0), (t, y0, x1), (t, y1, x1), (t, y1, x0)))
 
 
 @dataclass(frozen=True)
@@ -79,9 +88,8 @@ class Snapshot:
         for rectangle in self.rectangles:
             corners = np.array([boxes_to_video(corner) for corner in rectangle.corners])
             key = (round(float(corners[0, 0])), rectangle.obj_id)
-            box = _box(corners[:, 1:], size)
+            box = box_around(corners[:, 1:], size)
             if box is not None:
-                # SAM 2 takes one box: of several on a frame the last one counts.
                 states[key] = replace(states.get(key, PromptState()), box=box)
         for key, mask in self.masks.items():
             states[key] = PromptState(mask=mask)
@@ -89,6 +97,12 @@ class Snapshot:
             if key in states:
                 states[key] = replace(states[key], candidate=candidate)
         return states
+
+    def with_single_boxes(self, boxes_to_video: Callable[[Place], Place]) -> Snapshot:
+        """Return it with rectangles alone, the latest of each object on each frame: SAM 2 takes one box."""
+        shapes = [shape.as_rectangle for shape in self.rectangles]
+        latest = {(round(boxes_to_video(shape.corners[0])[0]), shape.obj_id): shape for shape in shapes}
+        return replace(self, rectangles=tuple(shape for shape in shapes if shape in latest.values()))
 
     def without(self, obj_id: int) -> Snapshot:
         """Return it without an object."""
@@ -129,7 +143,11 @@ def masks_in(labels: NDArray[np.integer], frame_idx: int) -> dict[Key, PackedMas
     return {(frame_idx, int(i)): PackedMask.pack(labels == i) for i in np.unique(labels) if i > 0}
 
 
-def _box(corners: NDArray[np.float64], size: tuple[int, int]) -> tuple[float, float, float, float] | None:
+def box_around(corners: NDArray[np.float64], size: tuple[int, int]) -> tuple[float, float, float, float] | None:
+    """Return x0, y0, x1, y1 of (N, 2) places y, x, cut to a picture of this height and width; None if nothing is left.
+
+    The places count from the first pixel's centre, the box from its edge.
+    """
     low = np.clip(corners.min(axis=0) + _CENTRE, 0, size)
     high = np.clip(corners.max(axis=0) + _CENTRE, 0, size)
     if not (high > low).all():
