@@ -53,8 +53,14 @@ def live(source, shelf, inbox, tmp_path):
     live.close()
 
 
+def each(job):
+    """What is yielded, one by one: things that happened at once come as a tuple."""
+    for event in job:
+        yield from event if isinstance(event, tuple) else (event,)
+
+
 def told(job):
-    return [event for event in job if not isinstance(event, Progress)]
+    return [event for event in each(job) if not isinstance(event, Progress)]
 
 
 def frames_of(happened):
@@ -145,7 +151,7 @@ def test_a_cancel_keeps_what_is_done_and_tracking_again_goes_on_there(live, inbo
     inbox.put({(0, 1): CLICK})
     job = live.propagate("forward")
     done = 0
-    for event in job:
+    for event in each(job):
         done += isinstance(event, events.FrameShown) and event.tracked
         if done == 4:
             break
@@ -157,10 +163,40 @@ def test_a_cancel_keeps_what_is_done_and_tracking_again_goes_on_there(live, inbo
     assert the_run(tmp_path).finished
 
 
+@pytest.mark.parametrize("steps", range(1, 9))
+def test_whatever_a_cancel_cuts_off_what_is_on_disk_was_told(live, inbox, tmp_path, monkeypatch, steps):
+    # Every frame is saved at once, so that there is something to cut between.
+    monkeypatch.setattr("napari_sam2_probe.gui.tracking.live._SAVE_SECONDS", 0)
+    inbox.put({(0, 1): CLICK})
+    job, happened = live.propagate("forward"), []
+    for _, step in zip(range(steps), job, strict=False):
+        happened += step if isinstance(step, tuple) else [step]
+    job.close()
+    happened += told(live.apply())
+    shown = {event.frame_idx for event in happened if isinstance(event, events.FrameShown)}
+    (ready,) = (event for event in happened if isinstance(event, events.Ready))
+    assert any(isinstance(event, events.RunStarted) for event in happened)
+    run = the_run(tmp_path)
+    assert shown >= set(np.flatnonzero(run.tracked[0]).tolist())
+    for frame_idx in np.flatnonzero(run.tracked[0]).tolist():
+        np.testing.assert_array_equal(ready.masks[frame_idx], run.masks[frame_idx])
+
+
+def test_a_pause_while_the_model_loads_counts_once(live, inbox):
+    inbox.put({(0, 1): CLICK})
+    job = live.propagate("forward")
+    assert isinstance(next(job), Progress)
+    live.pause()
+    happened = told(job)
+    assert isinstance(happened[-1], events.Paused)
+    assert frames_of(happened) == [0]
+    assert frames_of(told(live.resume())) == [1, 2, 3, 4, 5, 6, 7, 8]
+
+
 def test_paused_it_takes_prompts_and_goes_on(live, inbox, tmp_path):
     inbox.put({(0, 1): CLICK})
     happened = []
-    for event in live.propagate("forward"):
+    for event in each(live.propagate("forward")):
         happened.append(event)
         if frames_of(happened) == [0, 1, 2]:
             live.pause()
@@ -191,7 +227,7 @@ def test_a_correction_changes_the_frames_after_it(live, inbox, tmp_path):
 def test_objects_join_while_tracking_and_leave(live, inbox, tmp_path):
     inbox.put({(0, 1): CLICK})
     happened = []
-    for event in live.propagate("forward"):
+    for event in each(live.propagate("forward")):
         happened.append(event)
         if isinstance(event, events.FrameShown) and event.tracked and event.frame_idx == 2:
             inbox.put({(1, 7): ELSEWHERE})
@@ -237,7 +273,7 @@ def test_an_interrupted_run_is_offered_and_gives_its_prompts_back(live, inbox, s
     inbox.put(states)
     live.name_objects({1: "cat", 2: "dog"})
     job = live.propagate("forward")
-    for event in job:
+    for event in each(job):
         if isinstance(event, events.FrameShown) and event.frame_idx == 4:
             break
     # As long as this process works on it, it is nobody else's.
@@ -259,6 +295,15 @@ def test_an_interrupted_run_is_offered_and_gives_its_prompts_back(live, inbox, s
     second.close()
     set_aside(run.path, "another")
     assert run.path not in {other.path for other in unfinished_runs(tmp_path)}
+    # Interrupted again before anything was tracked anew, what the first run tracked is still shown.
+    (again,) = unfinished_runs(tmp_path)
+    third_box = Inbox()
+    third = LiveRun(source, ModelChoice("sample", device="cpu"), tmp_path, shelf, third_box, again.path)
+    third_box.put(again.restore()[0])
+    happened = told(third.apply())
+    third.close()
+    for frame_idx in (1, 2, 4):
+        np.testing.assert_array_equal(happened[0].masks[frame_idx], earlier.masks[frame_idx])
 
 
 _UNTIL_KILLED = """
@@ -274,9 +319,10 @@ noise = np.random.default_rng(5).integers(0, 256, (200, 24, 40, 3), np.uint8)
 inbox = Inbox()
 inbox.put({(0, 1): PromptState(((10.0, 8.0, 1),))})
 live = LiveRun(ArraySource(noise, name="noise"), ModelChoice("sample"), Path(sys.argv[1]), ModelShelf(), inbox)
-for event in live.propagate("forward"):
-    if type(event).__name__ == "FramesSaved":
-        print(max(event.frames), flush=True)
+for step in live.propagate("forward"):
+    for event in step if isinstance(step, tuple) else ():
+        if type(event).__name__ == "FramesSaved":
+            print(max(event.frames), flush=True)
 """
 
 

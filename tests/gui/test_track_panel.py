@@ -4,7 +4,7 @@ import time
 
 import numpy as np
 import pytest
-from hands import click_canvas
+from hands import click_canvas, drag_canvas
 from napari.utils.notifications import notification_manager
 from qtpy.QtCore import QPoint, Qt, QTimer
 from qtpy.QtWidgets import QApplication, QCheckBox, QComboBox, QLabel, QListWidget, QPushButton, QWidget
@@ -252,6 +252,61 @@ def test_boxes_and_painted_masks(desk):
     assert np.isnan(desk.controller.scores.predicted_iou(2)[0])
 
 
+def test_shapes_drawn_with_the_mouse(desk):
+    video = desk.add_video()
+    desk.viewer.reset_view()
+    desk.press("boxes")
+    shapes = desk.viewer.layers.selection.active
+    drag_canvas(desk.qtbot, desk.viewer, video, [(0, y, 2 * y) for y in (5, 6, 9, 15, 20)])
+    desk.until(lambda: bool(desk.controller.prompts.states))
+    states = desk.controller.prompts.states
+    # Within a pixel of the screen and the corner that napari leaves around what is drawn.
+    np.testing.assert_allclose(states[0, 1].box, (10.5, 5.5, 40.5, 20.5), atol=1)
+    desk.click_canvas(video, (0, 30, 30))
+    desk.until(lambda: len(shapes.data) == 1)
+    (said,) = errors()
+    assert "A click is no box" in said
+    shapes.mode = "add_polygon"
+    for place in [(0, 10, 10), (0, 10, 50), (0, 30, 50), (0, 30, 10)]:
+        desk.click_canvas(video, place)
+        desk.qtbot.wait(20)
+    assert desk.controller.prompts.states == states
+    desk.key(Qt.Key.Key_Escape)
+    desk.until(lambda: desk.controller.prompts.states != states)
+    assert len(shapes.data) == 1
+    assert shapes.mode == "add_polygon"
+    desk.press("undo")
+    desk.settle()
+    assert desk.controller.prompts.states == states
+
+
+def test_masks_whose_layer_was_deleted_are_there_again_when_asked_for(desk):
+    desk.add_video()
+    points = desk.controller.prompts.show_points()
+    points.add((0, 12, 20))
+    desk.settle()
+    desk.until(lambda: desk.masks().data[0].any())
+    run = desk.masks().metadata["napari_sam2_probe"]["run"]
+    desk.viewer.layers.remove(desk.masks())
+    desk.qtbot.wait(150)
+    assert not [layer for layer in desk.viewer.layers if layer.name.startswith("masks")]
+    desk.press("forward")
+    desk.until(lambda: desk.controller.runner.phase is Phase.IDLE)
+    assert desk.masks().data[T - 1].shape == (H, W)
+    assert desk.masks().data[0].any()
+    assert desk.masks().metadata["napari_sam2_probe"]["run"] == run
+
+
+def test_a_prompt_that_is_taken_back_leaves_no_score(desk):
+    desk.add_video()
+    desk.controller.prompts.show_points().add((3, 12, 20))
+    desk.settle()
+    assert np.isfinite(desk.controller.scores.object_scores(1)[3])
+    desk.press("undo")
+    desk.settle()
+    assert np.isnan(desk.controller.scores.object_scores(1)).all()
+
+
 def test_any_image_layer_can_be_chosen(desk):
     gray = np.random.default_rng(1).integers(0, 4000, (5, H, W), np.uint16)
     desk.viewer.add_image(gray, name="gray", contrast_limits=(0, 4000))
@@ -294,6 +349,8 @@ def test_a_device_that_is_not_there_leaves_the_panel_usable(desk):
     (said,) = errors()
     assert "mps" in said
     assert desk.controller.runner.phase is Phase.IDLE
+    # Nothing is under way any more, and nothing says so.
+    assert desk.child(QLabel, "note").text() == ""
     desk.panel.model._device.setCurrentText("cpu")
     desk.press("forward")
     desk.until(lambda: desk.controller.runner.phase is Phase.IDLE and bool(find_runs(desk.folder)))

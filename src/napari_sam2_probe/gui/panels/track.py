@@ -98,6 +98,7 @@ class TrackPanel(Panel):
         self._bar.setToolTip("What is done, and the time that is left")
         self._note = QLabel(objectName="note")
         self._note.setWordWrap(True)
+        self._under_way = ""
         self._folder = make_button("runs_folder", "Runs folder…", "Where the runs are kept while one works")
 
         form = QFormLayout()
@@ -213,6 +214,8 @@ class TrackPanel(Panel):
         self._cancel.setEnabled(phase is not Phase.IDLE)
         if phase is Phase.IDLE:
             self._bar.setVisible(False)
+            if self._note.text() == self._under_way:
+                self._note.clear()
         elif phase is Phase.PAUSED:
             self._bar.setFormat("paused · %v of %m frames")
 
@@ -221,7 +224,8 @@ class TrackPanel(Panel):
         self._bar.setRange(0, progress.total)
         self._bar.setValue(progress.done)
         # A bar without an end shows no text of its own.
-        self._note.setText(f"{progress.what.capitalize()}…" if not progress.total else "")
+        self._under_way = f"{progress.what.capitalize()}…" if not progress.total else ""
+        self._note.setText(self._under_way)
         self._bar.setFormat(f"%v of %m frames{_left(seconds_left)}")
 
     def _on_pause(self) -> None:

@@ -85,6 +85,18 @@ def set_aside(path: Path, continued_in: str) -> None:
         atomic_write_text(path / INFO, json.dumps(info | {"continued_in": continued_in}, indent=2) + "\n")
 
 
+def with_those_before(path: Path) -> list[Path]:
+    """Return a run and, the latest first, the runs that it went on with, as far as they are there."""
+    chain: list[Path] = []
+    while is_run(path) and path not in chain:
+        chain.append(path)
+        before = (_info(path) or {}).get("continues")
+        if before is None:
+            break
+        path = Path(before)
+    return chain
+
+
 def mark_of_this_process() -> dict[str, Any]:
     """Return what tells a run that is being written from one that was left behind."""
     import psutil

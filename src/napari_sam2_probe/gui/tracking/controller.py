@@ -201,6 +201,8 @@ class TrackController:
             desk = self._desk
             self.runner.open(desk.video, self.choice, self.runs_folder, desk.prompts.states, desk.earlier)
         self.runner.name_objects(self.objects.names)
+        # Deleted, it stays away until something is asked for whose masks the user will want to see.
+        self._desk.result.show_again(self.objects.colormap())
         return True
 
     def _on_prompts(self, wishes: dict[Key, PromptState]) -> None:

@@ -1,13 +1,15 @@
 """A run that a person steers: prompts at any time, tracking that can be paused, everything on disk as it happens.
 
 All methods but the constructor, `pause` and `name_objects` are called in a worker thread, one at a time. Those that
-take long are generators for `jobs.Job`: they yield the events of `gui.tracking.events` and `Progress`.
+take long are generators for `jobs.Job`: they yield the events of `gui.tracking.events` and `Progress`. A cancel comes
+between two of them, so what happened at once is yielded at once, as a tuple: else a part of it would never be known.
 """
 
 from __future__ import annotations
 
 import threading
 import time
+from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +19,7 @@ from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.common.progress import Progress
 from napari_sam2_probe.gui.collector import set_aside_what_is_loaded
 from napari_sam2_probe.gui.first_layers import prepare_layers
-from napari_sam2_probe.gui.tracking.autosave import mark_of_this_process, new_run_folder
+from napari_sam2_probe.gui.tracking.autosave import mark_of_this_process, new_run_folder, with_those_before
 from napari_sam2_probe.gui.tracking.events import (
     CandidatesShown,
     FrameShown,
@@ -68,7 +70,7 @@ class LiveRun:
     inbox
         What the window wants; looked into before and between frames.
     earlier
-        A run's folder whose masks are shown until there are others.
+        A run's folder whose masks, and those of the run that it went on with, are shown until there are others.
     known
         What a recipe tells of the frames; None: what the data set that the video lies in tells, if it is a clip.
     """
@@ -90,6 +92,7 @@ class LiveRun:
         self._shelf = shelf
         self._inbox = inbox
         self._earlier = earlier
+        self._to_show = [] if earlier is None else with_those_before(earlier)
         self._names: dict[int, str] = {}
         self._pausing = threading.Event()
         self._session: Any = None
@@ -125,22 +128,24 @@ class LiveRun:
 
     def propagate(self, direction: RunDirection) -> Events:
         """Track all objects."""
-        yield from self._get_ready()
-        yield from self._apply()
-        prompted = self._session.prompted_frames()
-        if not prompted:
-            yield Refused("Nothing to track yet: give a point, a box or a mask on a frame first.")
-            return
-        self._give_up_passes()
-        self._clear_lost_objects()
-        self._passes = self._plan.passes(direction, prompted)
-        self._total, self._done = sum(len(frames) for _, frames in self._passes), 0
-        yield from self._run_passes()
+        with self._one_pause():
+            yield from self._get_ready()
+            yield from self._apply()
+            prompted = self._session.prompted_frames()
+            if not prompted:
+                yield Refused("Nothing to track yet: give a point, a box or a mask on a frame first.")
+                return
+            self._give_up_passes()
+            self._clear_lost_objects()
+            self._passes = self._plan.passes(direction, prompted)
+            self._total, self._done = sum(len(frames) for _, frames in self._passes), 0
+            yield from self._run_passes()
 
     def resume(self) -> Events:
         """Go on where tracking was paused."""
-        yield from self._apply()
-        yield from self._run_passes()
+        with self._one_pause():
+            yield from self._apply()
+            yield from self._run_passes()
 
     def stop(self) -> Events:
         """Forget what was paused; tracking again goes on there."""
@@ -164,13 +169,23 @@ class LiveRun:
 
     # The steps.
 
+    @contextmanager
+    def _one_pause(self) -> Iterator[None]:
+        """Forget at the end of a job that it was to pause; a pause while the model is loading counts too."""
+        try:
+            yield
+        finally:
+            self._pausing.clear()
+
     def _get_ready(self) -> Events:
-        if self._session is not None:
-            return
+        if self._session is None:
+            yield from self._load()
+        yield from self._show_earlier()
+
+    def _load(self) -> Events:
         yield Progress(0, 0, "loading torch and the model")
         from napari_sam2_probe.gui.tracking.edits import SessionEdits
         from napari_sam2_probe.probe.recorder import ProbeRecorder
-        from napari_sam2_probe.runs import is_run
         from napari_sam2_probe.runs.known import OBJECT_OF_INTEREST, find_known_frames
         from napari_sam2_probe.tracking.session import VideoSession
 
@@ -186,8 +201,6 @@ class LiveRun:
         self._session = VideoSession(self._loaded.model, source, self._loaded.session_options(), self._recorder)
         self._edits = SessionEdits(self._session)
         yield Ready(self._masks, self._note())
-        if self._earlier is not None and is_run(self._earlier):
-            yield from self._show_earlier(self._earlier)
 
     def _note(self) -> str:
         if not self._loaded.checkpoint.trained:
@@ -196,14 +209,18 @@ class LiveRun:
             return f"Clip {self._known.clip}: object 1 is the object of interest, and known to be present or not."
         return ""
 
-    def _show_earlier(self, path: Path) -> Events:
+    def _show_earlier(self) -> Events:
         from napari_sam2_probe.runs import open_run
 
-        run = open_run(path)
-        for frame_idx in np.flatnonzero(run.tracked.any(axis=0)).tolist():
-            self._masks[frame_idx] = run.masks[frame_idx]
-            numbers = run.object_scores[:, frame_idx], run.predicted_iou[:, frame_idx]
-            yield FrameShown(frame_idx, tuple(run.object_ids.tolist()), *numbers)
+        # One at a time: after a cancel the next job goes on.
+        while self._to_show:
+            run = open_run(self._to_show[0])
+            for frame_idx in np.flatnonzero(run.tracked.any(axis=0)).tolist():
+                if frame_idx not in self._masks:
+                    self._masks[frame_idx] = run.masks[frame_idx]
+                    numbers = run.object_scores[:, frame_idx], run.predicted_iou[:, frame_idx]
+                    yield FrameShown(frame_idx, tuple(run.object_ids.tolist()), *numbers)
+            self._to_show.pop(0)
 
     def _apply(self) -> Events:
         while (wish := self._inbox.take()) is not None:
@@ -220,14 +237,16 @@ class LiveRun:
             return
         frame_idx, obj_id = key
         self._plan.touch(frame_idx)
+        happened: list[Any] = []
         if self._writer is None:
-            yield RunStarted(self._start_run(obj_id))
+            happened.append(RunStarted(self._start_run(obj_id)))
         self._writer.add_object(obj_id)
         self._save_prompts()
         if obj_id in self._session.obj_ids:
             candidates = self._session.candidates(frame_idx, obj_id)
-            yield CandidatesShown(key, () if candidates is None else tuple(float(iou) for iou in candidates[1]))
-        yield self._show(self._session.result(frame_idx))
+            ious = () if candidates is None else tuple(float(iou) for iou in candidates[1])
+            happened.append(CandidatesShown(key, ious))
+        yield *happened, self._show(self._session.result(frame_idx))
 
     def _forget(self, obj_id: int) -> Events:
         frames = {frame_idx for frame_idx, of in self._edits.told if of == obj_id}
@@ -237,12 +256,10 @@ class LiveRun:
         if self._writer is not None:
             self._writer.clear_object(obj_id)
             self._save_prompts()
-        for frame_idx in sorted(frames):
-            yield self._show(self._session.result(frame_idx))
-        yield ObjectForgotten(obj_id)
+        shown = [self._show(self._session.result(frame_idx)) for frame_idx in sorted(frames)]
+        yield *shown, ObjectForgotten(obj_id)
 
     def _run_passes(self) -> Events:
-        self._pausing.clear()
         self._set_finished(False)
         paused = False
         try:
@@ -252,8 +269,8 @@ class LiveRun:
                     self._frames = self._session.propagate(direction, frames[0], frames[-1])
                 for result in self._frames:
                     self._passes[0] = (direction, self._passes[0][1][1:])
-                    yield from self._take(result)
                     self._swept = self._swept and direction == "forward"
+                    yield from self._take(result)
                     if self._pausing.is_set() and self._passes[0][1]:
                         paused = True
                         yield Paused()
@@ -262,7 +279,7 @@ class LiveRun:
                 self._frames = None
                 self._passes.pop(0)
             yield from self._sweep()
-            yield from self._save()
+            yield self._save()
             self._set_finished(True)
             yield PassesDone()
         except InputError as error:
@@ -289,9 +306,8 @@ class LiveRun:
         )
         self._done += 1
         self._unsaved.append(result.frame_idx)
-        if time.monotonic() - self._saved > _SAVE_SECONDS:
-            yield from self._save()
-        yield self._show(result, tracked=True)
+        saved = self._save() if time.monotonic() - self._saved > _SAVE_SECONDS else ()
+        yield *saved, self._show(result, tracked=True)
         yield Progress(self._done, self._total, f"tracking {self.source.name}", "frame")
 
     def _sweep(self) -> Events:
@@ -326,6 +342,8 @@ class LiveRun:
         source = self.source
         info = describe_run(source, self._loaded, RunOptions(), self._known)
         info |= {"objects": [obj_id], "live": mark_of_this_process()}
+        if self._earlier is not None:
+            info["continues"] = str(self._earlier)
         shape = (source.num_frames, source.height, source.width)
         folder = new_run_folder(self._runs_folder, source.name, datetime.now())
         self._writer = RunWriter(folder, (obj_id,), shape, self._loaded.model.hidden_dim, info)
@@ -350,12 +368,12 @@ class LiveRun:
             object_names={str(obj_id): name for obj_id, name in self._names.items()},
         )
 
-    def _save(self) -> Events:
+    def _save(self) -> tuple[FramesSaved, ...]:
+        """Bring all frames to disk and return what there is to tell of it."""
         self._writer.flush()
         self._saved = time.monotonic()
         frames, self._unsaved = tuple(self._unsaved), []
-        if frames:
-            yield FramesSaved(frames)
+        return (FramesSaved(frames),) if frames else ()
 
     def _write_features(self) -> None:
         self._writer.write_features(self._recorder.features_table(), self._stale())

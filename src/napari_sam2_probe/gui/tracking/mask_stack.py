@@ -30,6 +30,10 @@ class MaskStack(FrameStack):
         self._frames: dict[int, bytes] = {}
         self._lock = threading.Lock()
 
+    def __contains__(self, frame_idx: object) -> bool:
+        with self._lock:
+            return frame_idx in self._frames
+
     def __setitem__(self, frame_idx: int, labels: NDArray[Any]) -> None:
         packed = zlib.compress(np.ascontiguousarray(labels, self.dtype).tobytes(), 1)
         with self._lock:

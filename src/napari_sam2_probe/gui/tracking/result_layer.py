@@ -39,6 +39,8 @@ class ResultLayer:
         self._video = video
         self._on_redraw = on_redraw
         self._layer: Labels | None = None
+        self._masks: Any = None
+        self._about: dict[str, str] = {"content": MASKS}
         self._coming = False
         self._changed: set[int] = set()
         self._timer = QTimer()
@@ -58,19 +60,19 @@ class ResultLayer:
 
     def show(self, masks: Any, colormap: DirectLabelColormap) -> None:
         """Show other masks, (T, H, W), in the layer; it is added below prompts if it isn't there."""
+        self._masks = masks
         layer = self._made_layer
         if layer is not None:
             layer.data = masks
             return
         from napari.layers import Labels
 
-        about = {METADATA_KEY: {"content": MASKS}}
         self._layer = Labels(
             masks,
             name=f"masks · {self._video.layer.name}",
             opacity=MASK_OPACITY,
             colormap=colormap,
-            metadata=about,
+            metadata={METADATA_KEY: self._about},
             **placement(self._video.layer),
         )
         # Painting here would change nothing that SAM 2 knows; masks are painted in the layer for it.
@@ -79,10 +81,16 @@ class ResultLayer:
         # To make it took long already.
         turns_of(self._viewer).add(self._insert)
 
+    def show_again(self, colormap: DirectLabelColormap) -> None:
+        """Show the masks that are known in a new layer, if the user has deleted the one that they had."""
+        if self._masks is not None and self._made_layer is None:
+            self.show(self._masks, colormap)
+
     def tell_run(self, path: Any) -> None:
         """Note in the layer which run it shows."""
+        self._about = {"content": MASKS, "run": str(path)}
         if self._layer is not None:
-            self._layer.metadata[METADATA_KEY] = {"content": MASKS, "run": str(path)}
+            self._layer.metadata[METADATA_KEY] = self._about
 
     def recolour(self, colormap: DirectLabelColormap) -> None:
         """Show objects in other colours."""

@@ -200,15 +200,18 @@ class LiveRunner:
         live = self._live
         assert live is not None
         job = Job(f"{title} {live.source.name}", work)
-        job.on_result = partial(self._on_event, live)
+        job.on_result = partial(self._on_step, live)
         job.on_end = partial(self._on_end, job, phase)
         self._job = job
         self._set_phase(phase)
         self._state.jobs.submit(job)
 
-    def _on_event(self, live: LiveRun, event: Any) -> None:
-        if live is not self._live:
-            return
+    def _on_step(self, live: LiveRun, step: Any) -> None:
+        for event in step if isinstance(step, tuple) else (step,):
+            if live is self._live:
+                self._on_event(event)
+
+    def _on_event(self, event: Any) -> None:
         self.happened.emit(event)
         if isinstance(event, events.RunStarted):
             self._entry = self._state.add_run(RunEntry(event.path, event.path.name, live=True))

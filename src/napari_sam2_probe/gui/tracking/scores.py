@@ -26,7 +26,9 @@ class ScoreTable:
         self._numbers: dict[int, NDArray[np.float32]] = {}
 
     def take(self, shown: FrameShown) -> None:
-        """Note the numbers of a frame."""
+        """Note the numbers of a frame; an object that is not in it has none any more."""
+        for obj_id in self._numbers.keys() - set(shown.obj_ids):
+            self._of(obj_id)[:, shown.frame_idx] = np.nan
         rows = zip(shown.obj_ids, shown.object_scores, shown.predicted_iou, strict=True)
         for obj_id, score, iou in rows:
             self._of(obj_id)[:, shown.frame_idx] = score, iou
