@@ -106,6 +106,33 @@ def test_what_is_there_is_replaced_only_after_a_yes(panel, run, qtbot, tmp_path,
     assert set(pd.read_csv(out)["object_id"]) == {3, 4}
 
 
+def test_what_may_not_be_replaced_is_said_and_not_asked(panel, run, qtbot, tmp_path, monkeypatch):
+    monkeypatch.setattr(QMessageBox, "question", lambda *_: pytest.fail("was asked"))
+    for what, name in (("maps", "zarr"), ("masks", "davis")):
+        choose(panel, what, name)
+        panel.target.mkdir(parents=True)
+        (panel.target / "mine.txt").write_text("mine")
+        press_export(panel, qtbot)
+        assert said(panel).startswith(f"{panel.target} ")
+        assert said(panel).endswith("choose another name.")
+        assert not panel.job.busy
+        assert [file.name for file in panel.target.iterdir()] == ["mine.txt"]
+
+
+def test_a_name_that_the_user_typed_stays_while_runs_come_and_end(panel, viewer, maker):
+    state = state_of(viewer)
+    state.add_run(RunEntry(maker.run("first"), "first"))
+    live = state.add_run(RunEntry(maker.run("live"), "live", live=True))
+    choose(panel, "features", "csv")
+    panel.name.setText("table 1.csv")
+    state.add_run(RunEntry(live.path, "live"))
+    state.add_run(RunEntry(maker.run("third"), "third"), make_current=False)
+    assert panel.run.currentText() == "live"
+    assert panel.name.text() == "table 1.csv"
+    state.current_run = state.runs[0]
+    assert panel.name.text() == "first-features.csv"
+
+
 def test_cancelling_leaves_nothing(panel, run, viewer, qtbot, tmp_path):
     choose(panel, "maps", "tiff")
     state = state_of(viewer)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import threading
 
 import platformdirs
 import pytest
@@ -155,6 +156,48 @@ def test_a_growing_run_can_be_opened_but_neither_renamed_nor_deleted(panel, view
     select(panel, 0)
     enabled = {button.objectName() for button in panel.findChildren(QPushButton) if button.isEnabled()}
     assert enabled == {"open", "reveal", "add_folder"}
+
+
+def test_what_is_asked_for_in_quick_succession_is_all_done(panel, runs, qtbot, monkeypatch):
+    monkeypatch.setattr(QMessageBox, "question", lambda *_: QMessageBox.StandardButton.Yes)
+    titles = iter(("new b", " new  a "))
+    monkeypatch.setattr(QInputDialog, "getText", lambda *_, **__: (next(titles), True))
+    hold = threading.Event()
+    panel.background.submit("slow", hold.wait, lambda _: None)
+    for row in (0, 1):
+        select(panel, row)
+        press(panel, qtbot, "rename")
+    for row in (2, 1):
+        select(panel, row)
+        press(panel, qtbot, "delete")
+    hold.set()
+    qtbot.waitUntil(lambda: panel.list.count() == 1 and not panel.background.busy)
+    assert texts(panel)[0].startswith("new b\n")
+    assert not runs["a"].exists()
+    assert not runs["c"].exists()
+
+
+def test_a_run_that_can_t_be_read_holds_up_no_other(panel, viewer, runs, qtbot, said):
+    (runs["a"] / "features.csv").write_text("torn")
+    select(panel, 0, 1, 2)
+    press(panel, qtbot, "open")
+    qtbot.waitUntil(lambda: {layer.name for layer in viewer.layers} >= {"masks · b", "masks · c"}, timeout=15000)
+    assert len(said) == 1
+    assert str(runs["a"]) in said[0]
+    assert not any(layer.name.endswith("· a") for layer in viewer.layers)
+
+
+def test_the_keyboard_stays_where_it_is_when_runs_come_and_go(panel, maker, own_data, qtbot, monkeypatch):
+    monkeypatch.setattr(QMessageBox, "question", lambda *_: QMessageBox.StandardButton.Yes)
+    panel.list.setCurrentRow(1)
+    maker.run(str(own_data / "runs" / "0 first by path, without a date"))
+    panel.refresh()
+    qtbot.waitUntil(lambda: panel.list.count() == 4)
+    assert panel.list.currentItem().text().startswith("a\n")
+    qtbot.keyClick(panel.list, Qt.Key.Key_Delete)
+    qtbot.waitUntil(lambda: panel.list.count() == 3)
+    assert panel.list.currentRow() == 1
+    assert panel.list.selectedItems() == []
 
 
 @pytest.fixture

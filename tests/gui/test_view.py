@@ -11,7 +11,9 @@ import pytest
 from PIL import Image
 
 from napari_sam2_probe.common.errors import InputError
-from napari_sam2_probe.gui.view import runs_in
+from napari_sam2_probe.gui.layers import run_to_layers
+from napari_sam2_probe.gui.view import open_runs, runs_in, side_by_side
+from napari_sam2_probe.runs import open_run
 
 MAIN = "import sys; from napari_sam2_probe.cli import main; sys.exit(main())"
 REQUIRE_DISPLAY = "from napari_sam2_probe.gui.display import require_display; require_display()"
@@ -41,6 +43,19 @@ def test_half_a_run_is_not_a_run(maker, missing):
         runs_in(run)
 
 
+def test_a_run_that_can_t_be_read_is_left_out(maker, monkeypatch, needs_display, make_napari_viewer):
+    paths = [maker.run("a"), maker.run("b")]
+    viewer = make_napari_viewer()
+    monkeypatch.setattr("napari.Viewer", lambda **_: viewer)
+    (paths[1] / "run.json").write_text("torn")
+    with pytest.warns(UserWarning, match="A run is left out: .*/b/run.json"):
+        open_runs([maker.folder])
+    assert all(layer.name.endswith("· a") for layer in viewer.layers)
+    (paths[0] / "run.json").write_text("torn")
+    with pytest.warns(UserWarning, match="/a/"), pytest.raises(InputError, match="/b/"):
+        open_runs([maker.folder])
+
+
 def test_a_path_that_is_not_there_and_a_file(maker):
     with pytest.raises(InputError, match="nowhere does not exist"):
         runs_in(maker.folder / "nowhere")
@@ -66,10 +81,26 @@ def test_without_a_display_one_sentence_says_what_to_do(environment, said):
     assert result.returncode == 1
 
 
-def test_screenshot_shows_runs_side_by_side(maker, needs_display):
+def test_runs_with_other_numbers_of_layers_have_a_cell_each(maker):
+    video = maker.video()
+    paths = [maker.run("a", video=video), maker.run("b", video=video, object_ids=(1, 2)), maker.run("c")]
+    groups = [run_to_layers(open_run(path)) for path in paths]
+    layers, stride = side_by_side(groups)
+    assert stride == 3
+    assert len(layers) == sum(map(len, groups))
+    cells = [
+        {layer[1]["name"].rsplit(" · ")[-1] for layer in layers[k : k + 3] if layer[1].get("visible", True)}
+        for k in range(0, len(layers), 3)
+    ]
+    assert cells[:3] == [{"a"}, {"b"}, {"c"}]
+    assert not any(cells[3:])
+
+
+@pytest.mark.parametrize("objects", [(1,), (1, 2)])
+def test_screenshot_shows_runs_side_by_side(maker, needs_display, objects):
     video = maker.video()
     maker.run("a", video=video)
-    maker.run("b", video=video)
+    maker.run("b", video=video, object_ids=objects)
     out = maker.folder / "picture.png"
     # Neither do all machines have the programs that vispy asks for the screen's resolution.
     result = child("-c", MAIN, "view", str(maker.folder), "--screenshot", str(out), PATH="/nowhere")

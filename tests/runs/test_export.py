@@ -277,6 +277,11 @@ def test_nothing_is_left_of_an_export_that_is_stopped(run, tmp_path, what, name)
     assert list(tmp_path.iterdir()) == []
 
 
+def test_no_format_is_in_the_way_of_another():
+    names = [default_name("run", what, export_format(what, name)) for what, name in EVERY_FORMAT]
+    assert len(set(names)) == len(names)
+
+
 @pytest.mark.parametrize(("what", "name"), EVERY_FORMAT)
 def test_what_exists_is_only_replaced_when_asked(run, tmp_path, what, name):
     chosen = export_format(what, name)
@@ -293,7 +298,7 @@ def test_what_exists_is_only_replaced_when_asked(run, tmp_path, what, name):
         export_run(run, what, out, name, overwrite=True)
         assert out.read_bytes()[:4] != b"mine"
         return
-    with pytest.raises(InputError, match="holds other things"):
+    with pytest.raises(InputError, match="holds other things" if chosen.holds else "replaces nothing"):
         export_run(run, what, out, name, overwrite=True)
     assert (out / "notes.txt").read_text() == before
 

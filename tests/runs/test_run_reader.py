@@ -8,6 +8,7 @@ import subprocess
 import sys
 
 import pytest
+import zarr
 
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.runs import find_runs, is_run, open_run
@@ -61,6 +62,24 @@ def test_every_file_cut_off_or_gone(copy):
         path.write_bytes(content)
     assert {"run.json", "features.csv", "probe.zarr/tracked/c/0/0", "probe.zarr/object_pointers/zarr.json"} <= refused
     assert open_run(copy).finished
+
+
+def test_parts_that_do_not_fit_one_another(copy, two_objects):
+    store = zarr.open_group(copy / "probe.zarr")
+    scores = two_objects.object_scores
+    for odd in (scores[:1], scores[:, :-1]):
+        store.create_array("object_scores", data=odd, overwrite=True)
+        with pytest.raises(InputError, match="the run is damaged"):
+            open_run(copy)
+    store.create_array("object_scores", data=scores, overwrite=True)
+    (copy / "features.csv").write_text("object_id,frame\n1,0\n")
+    with pytest.raises(InputError, match="the run is damaged"):
+        open_run(copy)
+    (copy / "features.csv").unlink()
+    info = json.loads((copy / "run.json").read_text())
+    (copy / "run.json").write_text(json.dumps(info | {"video": "a name"}))
+    with pytest.raises(InputError, match="the file is damaged"):
+        open_run(copy)
 
 
 def test_a_run_without_features_yet(copy):

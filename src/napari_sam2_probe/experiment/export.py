@@ -38,7 +38,7 @@ class ExportFormat:
     title
         What a person chooses.
     ending
-        What the name of the file or folder ends in.
+        What the name of the file or folder ends in: another for each format, so that none is in another's way.
     write
         Writes it.
     holds
@@ -83,9 +83,9 @@ EXPORTS: dict[str, dict[str, ExportFormat]] = {
         "parquet": ExportFormat("Parquet", ".parquet", partial(export_boxes, file_format="parquet")),
     },
     "figures": {
-        "pdf": ExportFormat("PDF, a folder", "", partial(export_figures, file_format="pdf"), frozenset({".pdf"})),
-        "svg": ExportFormat("SVG, a folder", "", partial(export_figures, file_format="svg"), frozenset({".svg"})),
-        "png": ExportFormat("PNG, a folder", "", partial(export_figures, file_format="png"), frozenset({".png"})),
+        "pdf": ExportFormat("PDF, a folder", "-pdf", partial(export_figures, file_format="pdf"), frozenset({".pdf"})),
+        "svg": ExportFormat("SVG, a folder", "-svg", partial(export_figures, file_format="svg"), frozenset({".svg"})),
+        "png": ExportFormat("PNG, a folder", "-png", partial(export_figures, file_format="png"), frozenset({".png"})),
     },
     "video": {"mp4": ExportFormat("mp4, masks over the video", ".mp4", partial(export_overlay, colour_of=_colour))},
     "run": {"run": ExportFormat("probe run, as it is", "", copy_run, _NEVER_REPLACED)},

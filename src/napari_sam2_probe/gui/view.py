@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -55,15 +56,18 @@ def open_runs(paths: Sequence[Path | str], *, show: bool = True) -> napari.Viewe
     Raises
     ------
     InputError
-        If a path holds no run, a run can't be read, or no window can be opened here; found before one is.
+        If a path holds no run, no run can be read, or no window can be opened here; found before one is.
+
+    Warns
+    -----
+    UserWarning
+        If one of several runs can't be read; the others are opened.
     """
     folders = [folder for path in paths for folder in runs_in(path)]
     require_display()
     import napari
 
-    from napari_sam2_probe.gui.layers import run_to_layers
-
-    groups = [run_to_layers(open_run(folder)) for folder in folders]
+    groups = _layers_of(folders)
     # vispy asks programs for the screen's resolution that not every machine has; nothing here depends on it.
     logging.getLogger("vispy").addFilter(_is_not_about_resolution)
     viewer = napari.Viewer(title="napari-sam2-probe", show=show)
@@ -94,15 +98,52 @@ def save_screenshot(paths: Sequence[Path | str], out: Path | str) -> None:
         viewer.close()
 
 
+def side_by_side(groups: Sequence[list[LayerData]]) -> tuple[list[LayerData], int]:
+    """Order the layers of several runs so that napari's grid has a cell for each.
+
+    A cell holds a fixed number of layers that follow one another. Where runs have different numbers of them (of
+    objects, or without the video), those that are shown come first, filled up with hidden ones, which take no room.
+
+    Returns
+    -------
+    layers, stride
+        All layers, bottom first, and how many go into a cell.
+    """
+    if len({len(layers) for layers in groups}) == 1:
+        return [layer for layers in groups for layer in layers], len(groups[0])
+    shown = [[layer for layer in layers if layer[1].get("visible", True)] for layers in groups]
+    hidden = [layer for layers in groups for layer in layers if not layer[1].get("visible", True)]
+    stride = max(map(len, shown))
+    first: list[LayerData] = []
+    for layers in shown:
+        missing = stride - len(layers)
+        first += [*layers, *hidden[:missing]]
+        del hidden[:missing]
+    return first + hidden, stride
+
+
+def _layers_of(folders: Sequence[Path]) -> list[list[LayerData]]:
+    from napari_sam2_probe.gui.layers import run_to_layers
+
+    groups = []
+    for folder in folders:
+        try:
+            groups.append(run_to_layers(open_run(folder)))
+        except InputError as error:
+            if folder == folders[-1] and not groups:
+                raise
+            warnings.warn(f"A run is left out: {error}", stacklevel=3)
+    return groups
+
+
 def _add(viewer: napari.Viewer, groups: list[list[LayerData]]) -> None:
     from napari.layers import Layer
 
-    for layers in groups:
-        for data, keywords, kind in layers:
-            viewer.add_layer(Layer.create(data, keywords, kind))
-    layers_per_run = {len(layers) for layers in groups}
-    if len(groups) > 1 and len(layers_per_run) == 1:
-        viewer.grid.stride = layers_per_run.pop()
+    layers, stride = side_by_side(groups)
+    for data, keywords, kind in layers:
+        viewer.add_layer(Layer.create(data, keywords, kind))
+    if len(groups) > 1:
+        viewer.grid.stride = stride
         viewer.grid.enabled = True
     # A third in: the object has been tracked for a while, and in a clip the interjection is still to come.
     viewer.dims.set_current_step(0, min(len(layer[0][0]) for layer in groups) // 3)

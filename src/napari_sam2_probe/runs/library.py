@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 from napari_sam2_probe.common.errors import InputError, ResourceError
 from napari_sam2_probe.common.files import atomic_write_text
 from napari_sam2_probe.runs.place import writing
-from napari_sam2_probe.runs.reader import is_run
+from napari_sam2_probe.runs.reader import is_run, walk_runs
 from napari_sam2_probe.runs.writer import INFO
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ def list_runs(folders: Iterable[Path]) -> list[RunSummary]:
     """Return the runs in these folders, or that are these folders, latest first; what can't be read is left out."""
     found: dict[Path, RunSummary] = {}
     for folder in folders:
-        for path in _runs_below(folder):
+        for path in walk_runs(folder):
             try:
                 found.setdefault(path.resolve(), summarise_run(path))
             except InputError:
@@ -128,20 +128,6 @@ def delete_run(path: Path | str) -> None:
             shutil.rmtree(folder)
     except OSError as error:
         raise ResourceError(f"{folder} can't be deleted ({error.strerror or error}): delete it by hand.") from error
-
-
-def _runs_below(folder: Path) -> Iterator[Path]:
-    """Walk a folder without looking into runs, which may hold very many files."""
-    if is_run(folder):
-        yield folder
-        return
-    try:
-        inside = [entry for entry in folder.iterdir() if entry.is_dir() and not entry.is_symlink()]
-    except OSError:
-        return
-    for entry in inside:
-        if not entry.name.startswith("."):
-            yield from _runs_below(entry)
 
 
 def _read_info(folder: Path) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from qtpy.QtCore import QSignalBlocker
 from qtpy.QtWidgets import (
     QFileDialog,
     QFormLayout,
@@ -18,6 +19,7 @@ from qtpy.QtWidgets import (
     QVBoxLayout,
 )
 
+from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.gui.closing import when_closed
 from napari_sam2_probe.gui.jobs import JobState
 from napari_sam2_probe.gui.panels.job_row import JobRow
@@ -63,7 +65,7 @@ class ExportPanel(Panel):
     @property
     def target(self) -> Path:
         """What is going to be written."""
-        return Path(self.folder.text()).expanduser() / self.name.text()
+        return Path(self.folder.text().strip()).expanduser().absolute() / self.name.text().strip()
 
     def _build(self) -> None:
         self.run = make_combo("run", "The run to export; open one in the Runs panel, or track an object", letters=8)
@@ -110,11 +112,16 @@ class ExportPanel(Panel):
         self.job.ended.connect(self._on_ended)
 
     def _list_runs(self) -> None:
-        chosen: RunEntry | None = self.run.currentData()
-        self.run.clear()
-        for entry in self.state.runs:
-            self.run.addItem(entry.title, entry)
-        self._choose_run(chosen if chosen in self.state.runs else self.state.current_run)
+        before: RunEntry | None = self.run.currentData()
+        # A run that is renamed, or grows no more, has another entry.
+        same = next((entry for entry in self.state.runs if before is not None and entry.path == before.path), None)
+        with QSignalBlocker(self.run):
+            self.run.clear()
+            for entry in self.state.runs:
+                self.run.addItem(entry.title, entry)
+            self._choose_run(same or self.state.current_run)
+        if same is None:
+            self._suggest_name()
         if not self.state.runs:
             self._said.setText("No run yet: track an object, or open a run.")
         elif self._said.text().startswith("No run"):
@@ -143,7 +150,9 @@ class ExportPanel(Panel):
         self._update_button()
 
     def _update_button(self) -> None:
-        ready = self.run.currentData() is not None and bool(self.folder.text()) and bool(self.name.text())
+        ready = (
+            self.run.currentData() is not None and bool(self.folder.text().strip()) and bool(self.name.text().strip())
+        )
         self.export.setEnabled(ready and not self.job.busy)
 
     def _browse(self) -> None:
@@ -152,13 +161,22 @@ class ExportPanel(Panel):
             self.folder.setText(folder)
 
     def _export(self) -> None:
+        from napari_sam2_probe.experiment.export import export_format
+        from napari_sam2_probe.runs.export.place import check_target
+
         target, entry = self.target, self.run.currentData()
+        what, name = self.what.currentData(), self.format.currentData()
         overwrite = os.path.lexists(target)
+        try:
+            check_target(target, overwrite=True, suffixes=export_format(what, name).holds)
+        except InputError as error:
+            # Before anybody is asked whether to replace it.
+            self._said.setText(str(error))
+            return
         if overwrite and not self._may_replace(target):
             return
         self._writing = target
         self._said.clear()
-        what, name = self.what.currentData(), self.format.currentData()
         self.job.submit(
             f"Export {self.what.currentText().lower()}", partial(_work, entry, what, target, name, overwrite)
         )

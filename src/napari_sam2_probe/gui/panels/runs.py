@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import Qt, QTimer, QUrl
+from qtpy.QtCore import QItemSelectionModel, Qt, QTimer, QUrl
 from qtpy.QtGui import QDesktopServices
 from qtpy.QtWidgets import (
     QAbstractItemView,
@@ -22,6 +22,7 @@ from qtpy.QtWidgets import (
     QVBoxLayout,
 )
 
+from napari_sam2_probe.common.errors import ProbeError
 from napari_sam2_probe.gui.layers import run_to_layers
 from napari_sam2_probe.gui.panels.panel import Panel
 from napari_sam2_probe.gui.run_folders import add_run_folder, run_folders
@@ -125,7 +126,8 @@ class RunsPanel(Panel):
         return button
 
     def _show(self, summaries: list[RunSummary]) -> None:
-        selected = {run.path for run in self._selected()}
+        selected, row = {run.path for run in self._selected()}, self.list.currentRow()
+        current = None if row < 0 else self.list.item(row).data(SUMMARY).path
         self.list.clear()
         for summary in summaries:
             item = QListWidgetItem(_describe(summary, live=self._is_live(summary)))
@@ -133,6 +135,9 @@ class RunsPanel(Panel):
             item.setToolTip(f"{summary.path}\n{item.text()}")
             self.list.addItem(item)
             item.setSelected(summary.path in selected)
+        # Where the keyboard was: on the same run, or where the one stood that is gone.
+        at = next((at for at, summary in enumerate(summaries) if summary.path == current), min(row, len(summaries) - 1))
+        self.list.setCurrentRow(at, QItemSelectionModel.SelectionFlag.NoUpdate)
         self._hint.setText("" if summaries else "No runs yet: track an object, or add a folder that holds runs.")
         self._hint.setVisible(not summaries)
         self._mark_current()
@@ -175,17 +180,16 @@ class RunsPanel(Panel):
         return known or self.state.add_run(RunEntry(run.path, run.title), make_current=False)
 
     def _open(self) -> None:
-        runs = self._selected()
-        self.background.submit(
-            "open", lambda: [(run, run_to_layers(open_run(run.path))) for run in runs], self._on_opened
-        )
+        for run in self._selected():
+            # One by one: a run that can't be read doesn't hold up the others.
+            self.background.submit(f"open {run.path}", partial(_layers_of, run), partial(self._on_opened, run))
 
-    def _on_opened(self, opened: list[tuple[RunSummary, list[LayerData]]]) -> None:
-        for run, layers in opened:
-            entry = self._add_entry(run)
-            if not any(_is_of(layer, run.path) for layer in self.viewer.layers):
-                self._to_add.extend((entry, layer) for layer in layers)
-            self._opened = entry
+    def _on_opened(self, run: RunSummary, layers: list[LayerData]) -> None:
+        entry = self._add_entry(run)
+        there = any(_is_of(layer, run.path) for layer in self.viewer.layers)
+        if not there and all(coming is not entry for coming, _ in self._to_add):
+            self._to_add.extend((entry, layer) for layer in layers)
+        self._opened = entry
         self._adding.start()
 
     def _add_next_layer(self) -> None:
@@ -194,9 +198,10 @@ class RunsPanel(Panel):
 
         if self._to_add:
             entry, layer = self._to_add.popleft()
+            # Before the layer comes, which may be damaged.
+            self._adding.start()
             if entry in self.state.runs:
                 self.viewer.add_layer(Layer.create(*layer))
-            self._adding.start()
         elif self._opened in self.state.runs:
             self.state.current_run = self._opened
 
@@ -211,8 +216,9 @@ class RunsPanel(Panel):
         (run,) = self._selected()
         title, accepted = QInputDialog.getText(self, "Rename the run", "Title", text=run.title)
         if accepted and title.strip() and title != run.title:
+            title = " ".join(title.split())
             self.background.submit(
-                "rename", lambda: rename_run(run.path, title), lambda _: self._on_renamed(run, title)
+                f"rename {run.path}", lambda: rename_run(run.path, title), lambda _: self._on_renamed(run, title)
             )
 
     def _on_renamed(self, run: RunSummary, title: str) -> None:
@@ -239,7 +245,14 @@ class RunsPanel(Panel):
             entry = self._entry(run.path)
             if entry is not None:
                 self.state.remove_run(entry)
-        self.background.submit("delete", partial(_delete_all, [run.path for run in runs]), lambda _: self.refresh())
+            self.background.submit(f"delete {run.path}", partial(_delete, run.path), self._on_deleted)
+
+    def _on_deleted(self, error: str) -> None:
+        from napari.utils.notifications import show_error
+
+        if error:
+            show_error(error)
+        self.refresh()
 
     def _reveal(self) -> None:
         from napari.utils.notifications import show_error
@@ -257,7 +270,7 @@ class RunsPanel(Panel):
     def _add_folder(self) -> None:
         folder = QFileDialog.getExistingDirectory(self, "List the runs of a folder")
         if folder:
-            self.background.submit("add", partial(_add, Path(folder)), partial(self._on_added, folder))
+            self.background.submit(f"add {folder}", partial(_add, Path(folder)), partial(self._on_added, folder))
 
     def _on_added(self, folder: str, found: list[RunSummary]) -> None:
         from napari.utils.notifications import show_info
@@ -284,9 +297,17 @@ def _add(folder: Path) -> list[RunSummary]:
     return list_runs([folder])
 
 
-def _delete_all(paths: list[Path]) -> None:
-    for path in paths:
+def _layers_of(run: RunSummary) -> list[LayerData]:
+    return run_to_layers(open_run(run.path))
+
+
+def _delete(path: Path) -> str:
+    """Delete a run; return why it can't be, or nothing."""
+    try:
         delete_run(path)
+    except ProbeError as error:
+        return str(error)
+    return ""
 
 
 def _is_of(layer: Any, path: Path) -> bool:

@@ -27,7 +27,7 @@ def check_target(out: Path, *, overwrite: bool, suffixes: Collection[str] | None
         Whether an earlier export there may be replaced.
     suffixes
         The endings of the files that the export puts into its folder; None if it is a single file. A folder that
-        holds anything else is never replaced.
+        holds anything else is never replaced. None at all: nothing is.
 
     Raises
     ------
@@ -41,6 +41,8 @@ def check_target(out: Path, *, overwrite: bool, suffixes: Collection[str] | None
     if suffixes is None:
         if out.is_dir():
             raise InputError(f"{out} is a folder where a file should go: choose another name.")
+    elif not suffixes:
+        raise InputError(f"{out} exists already and such an export replaces nothing: choose another name.")
     elif not out.is_dir() or not _holds_only(out, suffixes):
         raise InputError(f"{out} holds other things than such an export and is not replaced: choose another name.")
 
