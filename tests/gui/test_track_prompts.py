@@ -1,5 +1,8 @@
 """Prompts as layers: what they say in pixels of the video, and undo against a plain list of prompts."""
 
+import gc
+import weakref
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -254,6 +257,21 @@ def test_a_deleted_layer_takes_its_prompts_along():
     prompts.undo()
     assert prompts.states == said[-1]
     assert len(prompts.show_points().data) == 0
+
+
+@pytest.mark.parametrize("last", ["the prompts", "the layer"])
+def test_a_layer_that_is_gone_holds_nothing_of_the_video(last):
+    viewer, prompts, _ = make()
+    # napari's controls may hold it as this test does.
+    layer = prompts.show_points()
+    if last == "the prompts":
+        viewer.layers.remove(layer)
+    prompts.close()
+    held = weakref.ref(prompts)
+    del prompts, viewer
+    gc.collect()
+    assert held() is None
+    assert layer.ndim == 3
 
 
 def test_a_renamed_and_moved_layer_is_still_the_one():

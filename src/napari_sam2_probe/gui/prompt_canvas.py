@@ -145,9 +145,7 @@ class PromptCanvas:
         self._drawn.stop()
         self._connections.close()
         for layer in self.layers:
-            for key in self._keys:
-                with suppress(KeyError, ValueError):
-                    layer.bind_key(key, None)
+            self._unbind(layer)
         self._points = self._boxes = self._masks = None
 
     # Reading.
@@ -325,6 +323,11 @@ class PromptCanvas:
         for key, action in self._keys.items():
             layer.bind_key(key, action, overwrite=True)
 
+    def _unbind(self, layer: Layer) -> None:
+        for key in self._keys:
+            with suppress(KeyError, ValueError):
+                layer.bind_key(key, None)
+
     def _activate(self, layer: Any, mode: str) -> Any:
         self._viewer.layers.selection.active = layer
         layer.mode = mode
@@ -397,6 +400,8 @@ class PromptCanvas:
         layer = event.value
         if layer not in self.layers:
             return
+        # napari's controls may hold a removed layer for as long as the window is open: it is to hold nothing more.
+        self._unbind(layer)
         gone: dict[str, Any] = {}
         if layer is self._points:
             self._points, gone = None, {"clicks": ()}
