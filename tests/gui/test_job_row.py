@@ -6,6 +6,7 @@ import threading
 from types import SimpleNamespace
 
 import pytest
+from napari.utils.notifications import notification_manager
 from qtpy.QtWidgets import QLabel
 
 from napari_sam2_probe.common import progress
@@ -48,3 +49,18 @@ def test_time_left_and_what_goes_on_beside(row, qtbot, monkeypatch):
     assert said[:2] == [(False, ""), (False, "")]
     assert said[2] == (True, "About 60 s left; 7 of 9 clips made")
     assert said[3] == (True, "About 2 min left")
+
+
+def test_what_the_system_refuses_is_said_in_its_words(row, qtbot, tmp_path):
+    (tmp_path / "file").touch()
+
+    def work():
+        yield Progress(0, 0, "writing")
+        (tmp_path / "file" / "folder").mkdir()
+
+    notification_manager.records.clear()
+    row.submit("Make clips", work)
+    qtbot.waitUntil(lambda: not row.busy)
+    (said,) = notification_manager.records
+    assert str(said.message) == f"Make clips failed: the system refuses {tmp_path}/file/folder (Not a directory)."
+    notification_manager.records.clear()

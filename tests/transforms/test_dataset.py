@@ -165,11 +165,16 @@ def test_a_finished_data_set_is_left_alone(made, tiny):
 
 
 @pytest.mark.parametrize(
-    ("order", "samples"), [(replace(ORDER, seed=2), 4), (ORDER, 5), (replace(ORDER, kind="clean"), 4)]
+    ("order", "samples", "what"),
+    [
+        (replace(ORDER, seed=2), 4, rf"seed \({ORDER.seed} before, 2 now\)"),
+        (ORDER, 5, r"samples \(4 before, 5 now\)"),
+        (replace(ORDER, kind="clean"), 4, rf"kind \({ORDER.kind} before, clean now\)"),
+    ],
 )
-def test_another_configuration_is_refused(made, tiny, order, samples):
+def test_another_configuration_is_refused(made, tiny, order, samples, what):
     before = hashes(made)
-    with pytest.raises(InputError, match="another"):
+    with pytest.raises(InputError, match=f"another {what}"):
         make_dataset(tiny, made, order, samples, workers=1)
     assert hashes(made) == before
 

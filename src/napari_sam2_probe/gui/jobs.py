@@ -195,10 +195,15 @@ class JobQueue(QObject):
         job = self.running
         if job is not None:
             job.state = JobState.FAILED
+        title = job.title if job else "A job"
         if isinstance(error, ProbeError):
             show_error(str(error))
+        elif isinstance(error, OSError) and error.strerror:
+            # What the system refuses is no defect, and its own words say what to make possible.
+            where = f" {error.filename}" if error.filename else ""
+            show_error(f"{title} failed: the system refuses{where} ({error.strerror}).")
         else:
-            show_error(f"{job.title if job else 'A job'} failed ({type(error).__name__}); the log has the details.")
+            show_error(f"{title} failed ({type(error).__name__}); the log has the details.")
 
     def _on_finished(self) -> None:
         if self._worker is not None and self._worker.isFinished():

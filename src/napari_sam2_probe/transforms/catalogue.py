@@ -142,6 +142,12 @@ class Catalogue:
                 f"No sequence of the data set has masks of an object on {length} frames in a row, since not every "
                 "frame has a mask: clips can only be made where all frames have one, so take another data set or split."
             )
+        tracks = [track for entry in self.entries for track in entry.tracks]
+        if len(tracks) == 1:
+            return (
+                f"Object {tracks[0].object_id} of {tracks[0].sequence} is not seen, and large enough, in {length} "
+                "frames in a row: choose shorter lengths, or another object."
+            )
         return (
             f"No sequence of the data set shows an object in {length} frames in a row: choose shorter lengths, or add "
             "longer sequences."

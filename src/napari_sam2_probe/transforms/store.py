@@ -89,7 +89,12 @@ class ClipStore:
             before, finished = stored["configuration"], bool(stored["finished"])
         except (ValueError, KeyError, TypeError) as error:
             raise InputError(f"{self._configuration_file} can't be read: choose a new folder.") from error
-        different = [key for key in configuration if before.get(key) != configuration[key]]
+        different = [
+            # A hash would tell nobody anything.
+            "data set" if key == "source" else f"{key} ({before.get(key)} before, {now} now)"
+            for key, now in configuration.items()
+            if before.get(key) != now
+        ]
         if different:
             raise InputError(
                 f"{self.folder} holds clips made with another {' and '.join(different)}: choose a new folder, or give "
