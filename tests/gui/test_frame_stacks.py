@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import zarr
+from napari.utils.notifications import notification_manager
+from PIL import Image
 
-from napari_sam2_probe.gui.lazy import RunStack
+from napari_sam2_probe.common.errors import InputError
+from napari_sam2_probe.gui.lazy import RunStack, VideoStack
 from napari_sam2_probe.gui.tracking.mask_stack import MaskStack
+from napari_sam2_probe.gui.videos import add_video, read_video
 
 INDICES = [
     3,
@@ -75,3 +81,36 @@ def test_a_damaged_file_is_left_to_zarr(tmp_path):
     file.write_bytes(b"nothing")
     with pytest.raises(RuntimeError, match=r"(?i)zstd"):
         stack[1]
+
+
+def test_a_frame_that_cannot_be_read_is_empty_and_told_but_no_error():
+    def refuse(frame_idx):
+        if frame_idx:
+            raise InputError(f"Frame {frame_idx} is damaged.")
+        return np.full((3, 4, 3), 7, np.uint8)
+
+    stack = VideoStack(SimpleNamespace(num_frames=6, height=3, width=4, read=refuse))
+    notification_manager.records.clear()
+    assert (stack[0] == 7).all()
+    for frame_idx in (2, 2, 1, 3, 4, 5):
+        assert not stack[frame_idx].any()
+    assert [str(record.message) for record in notification_manager.records] == [
+        f"Frame {frame_idx} is damaged." for frame_idx in (2, 1, 3)
+    ]
+    notification_manager.records.clear()
+
+
+def test_a_true_mask_of_another_size_is_left_out_and_told(make_napari_viewer, qtbot, tmp_path):
+    frames, masks = tmp_path / "JPEGImages" / "480p" / "seq", tmp_path / "Annotations" / "480p" / "seq"
+    for folder, size in ((frames, (12, 10)), (masks, (6, 5))):
+        folder.mkdir(parents=True)
+        for frame_idx in range(3):
+            Image.new("L", size, 1).save(folder / f"{frame_idx:05d}.png")
+    viewer = make_napari_viewer()
+    notification_manager.records.clear()
+    add_video(viewer, *read_video(frames))
+    qtbot.waitUntil(lambda: len(viewer.layers) == 2)
+    (said,) = {str(record.message) for record in notification_manager.records}
+    assert "is 6x5 but the video is 12x10" in said
+    assert not viewer.layers[1].data[0].any()
+    notification_manager.records.clear()

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import logging
+from abc import abstractmethod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from napari_sam2_probe.common.errors import ProbeError
 from napari_sam2_probe.gui.frame_stack import FrameStack
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_sam2_probe.video.source import FrameSource
+
+logger = logging.getLogger(__name__)
+
+_MOST_TOLD = 3
+"""Frames of one video that are told to be unreadable: of a thousand, the others go to the log."""
 
 
 class MaskedSequence(Protocol):
@@ -46,27 +54,60 @@ class MaskedSequence(Protocol):
         ...
 
 
-class VideoStack(FrameStack):
+class _FilesStack(FrameStack):
+    """Frames from files that may be damaged.
+
+    napari asks for a frame in the middle of moving its slider. An error there would leave the frame before on the
+    screen and end whatever moved the slider; so what can't be read is shown empty, and the user is told why.
+    """
+
+    def __init__(self, shape: tuple[int, ...], dtype: Any) -> None:
+        super().__init__(shape, dtype)
+        self._unreadable: set[int] = set()
+
+    def read(self, frame_idx: int) -> NDArray[Any]:
+        """Return a frame; zeros if it can't be read."""
+        try:
+            return self._read(frame_idx)
+        except ProbeError as error:
+            self._tell(frame_idx, str(error))
+            return np.zeros(self.shape[1:], self.dtype)
+
+    @abstractmethod
+    def _read(self, frame_idx: int) -> NDArray[Any]:
+        """Return a frame, or raise a `ProbeError`."""
+
+    def _tell(self, frame_idx: int, reason: str) -> None:
+        if frame_idx in self._unreadable:
+            return
+        self._unreadable.add(frame_idx)
+        if len(self._unreadable) <= _MOST_TOLD:
+            from napari.utils.notifications import show_error
+
+            show_error(reason)
+        else:
+            logger.warning("%s", reason)
+
+
+class VideoStack(_FilesStack):
     """A video as a layer shows it: (T, H, W, 3) uint8, each frame read when it is looked at."""
 
     def __init__(self, source: FrameSource) -> None:
         super().__init__((source.num_frames, source.height, source.width, 3), np.uint8)
         self._source = source
 
-    def read(self, frame_idx: int) -> NDArray[np.uint8]:
-        """Return a frame (H, W, 3)."""
+    def _read(self, frame_idx: int) -> NDArray[np.uint8]:
         return self._source.read(frame_idx)
 
 
-class TrueMaskStack(FrameStack):
+class TrueMaskStack(_FilesStack):
     """The true masks of a sequence: (T, H, W) uint16, zeros where unknown."""
 
     def __init__(self, sequence: MaskedSequence) -> None:
         super().__init__((sequence.num_frames, sequence.frames.height, sequence.frames.width), np.uint16)
         self._sequence = sequence
 
-    def read(self, frame_idx: int) -> NDArray[np.uint16]:
-        """Return the labels (H, W) of a frame."""
+    def _read(self, frame_idx: int) -> NDArray[np.uint16]:
         labels = self._sequence.mask(frame_idx)
         return np.zeros(self.shape[1:], self.dtype) if labels is None else labels.astype(self.dtype)
 
