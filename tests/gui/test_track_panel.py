@@ -356,6 +356,22 @@ def test_a_device_that_is_not_there_leaves_the_panel_usable(desk):
     desk.until(lambda: desk.controller.runner.phase is Phase.IDLE and bool(find_runs(desk.folder)))
 
 
+def test_what_fails_is_told_once_though_more_was_asked_for(desk, tmp_path):
+    desk.add_video()
+    (tmp_path / "file").touch()
+    desk.controller.use_runs_folder(tmp_path / "file" / "runs")
+    desk.controller.prompts.show_points().add((0, 12, 20))
+    desk.press("forward")
+    desk.until(lambda: desk.controller.runner.phase is Phase.IDLE)
+    desk.until(lambda: state_of(desk.viewer).jobs.running is None)
+    (said,) = errors()
+    assert "is a file" in said
+    desk.controller.use_runs_folder(desk.folder)
+    desk.press("forward")
+    desk.until(lambda: desk.controller.runner.phase is Phase.IDLE)
+    assert state_of(desk.viewer).current_run.open().tracked.all()
+
+
 @pytest.mark.parametrize("how", ["remove the video", "close the viewer", "close the panel", "another video"])
 def test_an_end_while_tracking_is_clean(desk, how):
     video = desk.add_video(frames=60)

@@ -201,7 +201,7 @@ class LiveRunner:
         assert live is not None
         job = Job(f"{title} {live.source.name}", work)
         job.on_result = partial(self._on_step, live)
-        job.on_end = partial(self._on_end, job, phase)
+        job.on_end = partial(self._on_end, live, job, phase)
         self._job = job
         self._set_phase(phase)
         self._state.jobs.submit(job)
@@ -221,8 +221,11 @@ class LiveRunner:
         elif isinstance(event, events.Paused):
             self._set_phase(Phase.PAUSED)
 
-    def _on_end(self, job: Job, phase: Phase, state: JobState) -> None:
+    def _on_end(self, live: LiveRun, job: Job, phase: Phase, state: JobState) -> None:
         if job is not self._job:
+            if state is JobState.FAILED and live is self._live:
+                # What was asked for meanwhile would fail too.
+                self.drop()
             return
         self._job = None
         if self._phase is not Phase.PAUSED or state is not JobState.DONE:
