@@ -167,6 +167,37 @@ def test_candidates_are_cycled_with_their_predicted_iou(desk):
     np.testing.assert_array_equal(desk.masks().data[0], masks[0])
 
 
+def test_candidates_are_those_of_the_frame_and_the_object_that_are_looked_at(desk):
+    desk.add_video()
+    points = desk.controller.prompts.show_points()
+    points.add((0, 12, 20))
+    desk.settle()
+    label = desk.child(QLabel, "candidate")
+    desk.until(label.isVisible)
+    desk.press("next_candidate")
+    desk.settle()
+    chosen = label.text()
+    below = desk.child(QPushButton, "forward").y()
+    desk.viewer.dims.set_current_step(0, 4)
+    assert not label.isVisible()
+    assert desk.child(QPushButton, "forward").y() == below
+    desk.press("add_object")
+    points.add((4, 25, 40))
+    desk.settle()
+    desk.until(label.isVisible)
+    desk.viewer.dims.set_current_step(0, 0)
+    assert not label.isVisible()
+    desk.child(QListWidget, "objects").setCurrentRow(0)
+    assert label.isVisible()
+    assert label.text() == chosen
+    desk.press("next_candidate")
+    desk.settle()
+    assert {key for key, state in desk.controller.prompts.states.items() if state.candidate is not None} == {(0, 1)}
+    desk.press("undo")
+    desk.settle()
+    assert label.text() == chosen
+
+
 def test_pause_correct_resume_cancel(desk):
     desk.add_video(frames=40)
     points = desk.controller.prompts.show_points()

@@ -239,7 +239,7 @@ class TrackPanel(Panel):
 
     def _on_candidates(self, key: Key, ious: tuple[float, ...]) -> None:
         self._note.clear()
-        self.tools.show_candidates(key, ious)
+        self.tools.know_candidates(key, ious)
 
     def _on_told(self, text: str) -> None:
         self._note.setText(text)
@@ -273,7 +273,9 @@ class TrackPanel(Panel):
 
     def _on_slider(self, *_: Any) -> None:
         if self.controller.video is not None:
-            self.scores.show_frame(shown_frame(self.viewer, self.controller.video.layer))
+            frame_idx = shown_frame(self.viewer, self.controller.video.layer)
+            self.scores.show_frame(frame_idx)
+            self.tools.look_at((frame_idx, self.controller.state.obj_id))
 
     def _show_frame(self, frame_idx: int) -> None:
         if self.controller.video is not None:

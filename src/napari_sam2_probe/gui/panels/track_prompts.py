@@ -24,7 +24,7 @@ class PromptTools(QWidget):
         super().__init__(parent)
         self._prompts: PromptLayers | None = None
         self._key: Key | None = None
-        self._ious: tuple[float, ...] = ()
+        self._ious: dict[Key, tuple[float, ...]] = {}
         tools = {
             "points": ("Points", "Click on the object, or with ✕ next to it, in the points layer"),
             "boxes": ("Box", "Draw a rectangle around the object in the shapes layer"),
@@ -52,6 +52,10 @@ class PromptTools(QWidget):
         self._candidate = QLabel(objectName="candidate")
         self._candidate.setToolTip("SAM 2 considered several masks for this prompt: which one is taken")
         self._choice = QWidget()
+        # It comes and goes with the frame, and the buttons below are not to move away from the mouse.
+        policy = self._choice.sizePolicy()
+        policy.setRetainSizeWhenHidden(True)
+        self._choice.setSizePolicy(policy)
         row = QHBoxLayout(self._choice)
         row.setContentsMargins(0, 0, 0, 0)
         row.addWidget(self._previous)
@@ -87,26 +91,40 @@ class PromptTools(QWidget):
             prompts.sign_changed.connect(self._show_sign)
             self._show_sign(prompts.positive)
         self.setEnabled(prompts is not None)
-        self.show_candidates((0, 0), ())
+        self._ious.clear()
+        self.look_at(None)
 
-    def show_candidates(self, key: Key, ious: tuple[float, ...]) -> None:
-        """Offer the masks that SAM 2 considered for a prompt; none to offer nothing."""
-        self._key, self._ious = key, ious
+    def know_candidates(self, key: Key, ious: tuple[float, ...]) -> None:
+        """Learn the predicted IoU of the masks that SAM 2 considered for a prompt; none or one: there is no choice."""
+        self._ious[key] = ious
+        if key == self._key:
+            self.look_at(key)
+
+    def look_at(self, key: Key | None) -> None:
+        """Offer the candidates of a frame and an object, if there is a choice."""
+        self._key = key
+        ious = self._choices()
         self._choice.setVisible(len(ious) > 1)
         if len(ious) > 1:
             index = self._chosen()
             self._candidate.setText(f"mask {index + 1} of {len(ious)} · predicted IoU {ious[index]:.2f}")
 
+    def _choices(self) -> tuple[float, ...]:
+        if self._prompts is None or self._key is None or self._key not in self._prompts.states:
+            return ()
+        return self._ious.get(self._key, ())
+
     def _chosen(self) -> int:
         state = None if self._prompts is None or self._key is None else self._prompts.states.get(self._key)
         if state is None or state.candidate is None:
-            return int(np.argmax(self._ious))
+            return int(np.argmax(self._choices()))
         return state.candidate
 
     def _cycle(self, step: int) -> None:
-        if self._prompts is not None and self._key is not None and len(self._ious) > 1:
-            self._prompts.choose(self._key, (self._chosen() + step) % len(self._ious))
-            self.show_candidates(self._key, self._ious)
+        number = len(self._choices())
+        if self._prompts is not None and self._key is not None and number > 1:
+            self._prompts.choose(self._key, (self._chosen() + step) % number)
+            self.look_at(self._key)
 
     def _show_sign(self, positive: bool) -> None:
         (self._positive if positive else self._negative).setChecked(True)
