@@ -130,6 +130,19 @@ def test_one_is_started_and_stopped(panel, qtbot, davis, tmp_path):
     assert not open_experiment(tmp_path / "new").complete
 
 
+def test_what_is_said_is_of_the_folder_that_is_named(panel, qtbot, tmp_path, monkeypatch):
+    errors = []
+    monkeypatch.setattr("napari.utils.notifications.show_error", errors.append)
+    panel.form.davis.setText(str(tmp_path / "gone"))
+    panel.form.folder.setText(str(tmp_path / "new"))
+    press(panel, qtbot, "start")
+    qtbot.waitUntil(lambda: not panel.job.busy, timeout=60_000)
+    assert "gone" in errors[0]
+    assert said(panel) == "Nothing was begun."
+    panel.form.folder.setText(str(tmp_path / "other"))
+    assert said(panel) == ""
+
+
 def test_lengths_and_options_are_chosen(panel, qtbot):
     form = panel.form
     assert not form.findChild(QComboBox, "option_similarity").isVisible()

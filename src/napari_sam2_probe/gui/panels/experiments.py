@@ -42,6 +42,8 @@ from napari_sam2_probe.gui.time_axis import show_frame
 from napari_sam2_probe.gui.videos import use_video, video_from_layer
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import napari.viewer
     from napari.layers import Layer
 
@@ -65,6 +67,8 @@ class ExperimentsPanel(Panel):
         self._shown: ExperimentShown | None = None
         self._points: FramePoints | None = None
         self._opened: list[Layer] = []
+        self._working_on: Path | None = None
+        self._said_of: Path | None = None
         self._look_again = QTimer(self, interval=LOOK_PAUSE)
         self._look_again.timeout.connect(self.look)
         self.tabs = QTabWidget(objectName="tabs")
@@ -100,6 +104,8 @@ class ExperimentsPanel(Panel):
         from napari_sam2_probe.experiment.folder import is_experiment
 
         path = self.form.path
+        if path != self._said_of:
+            self._said.clear()
         there = path is not None and is_experiment(path)
         self.form.allow_changes(not there and not self.job.busy)
         self.start.setText("Go on" if there else "Start")
@@ -119,23 +125,34 @@ class ExperimentsPanel(Panel):
         try:
             config = None if is_experiment(path) else self.form.config()
         except ProbeError as error:
-            self._said.setText(str(error))
+            self._say(str(error), path)
             return
         self._said.clear()
+        self._working_on = path
         self.job.submit(f"Experiment {path.name}", partial(experiment_job, config, path))
         self._look_again.start()
         self._on_form()
 
     def _on_ended(self, state: JobState) -> None:
         self._look_again.stop()
+        from napari_sam2_probe.experiment.folder import is_experiment
+
+        path = self._working_on
+        begun = path is not None and is_experiment(path)
         said = {
             JobState.DONE: "Finished.",
             JobState.CANCELLED: "Stopped; what is done is kept. Go on when you like.",
-            JobState.FAILED: "It could not go on; what is done is kept.",
+            JobState.FAILED: "It could not go on; what is done is kept." if begun else "Nothing was begun.",
         }
-        self._said.setText(said[state])
+        if path == self.form.path:
+            self._say(said[state], path)
         self._on_form()
         self.look()
+
+    def _say(self, text: str, path: Path | None) -> None:
+        """Show a sentence below the form for as long as its folder is this one."""
+        self._said_of = path
+        self._said.setText(text)
 
     # What it has found.
 
