@@ -144,7 +144,8 @@ def test_it_stays_at_ease_until_the_last_is_closed(make_napari_viewer, long_sear
 
 
 def test_a_large_layer_gives_its_memory_back_when_it_is_removed(make_napari_viewer, long_searches, monkeypatch):
-    monkeypatch.setattr(collector, "LARGE_LAYER", 1000)
+    monkeypatch.setattr(collector, "LARGE", collector.LAYER_OBJECTS + 1000)
+    monkeypatch.setattr(collector, "_ended", [])
     viewer = make_napari_viewer()
     at_ease = CollectorAtEase(viewer)
     small, large = (viewer.add_image(np.zeros((side, side))) for side in (5, 50))
@@ -153,6 +154,23 @@ def test_a_large_layer_gives_its_memory_back_when_it_is_removed(make_napari_view
     assert gc.get_freeze_count() > 10_000
     viewer.layers.remove(large)
     assert gc.get_freeze_count() == 0
+    at_ease.close()
+
+
+def test_layers_that_come_and_go_leave_nothing_behind(make_napari_viewer, long_searches, monkeypatch):
+    monkeypatch.setattr(collector, "LARGE", 3 * collector.LAYER_OBJECTS)
+    monkeypatch.setattr(collector, "_ended", [])
+    viewer = make_napari_viewer()
+    at_ease = CollectorAtEase(viewer)
+    gone = []
+    for _ in range(4):
+        layer = viewer.add_image(np.zeros((5, 5)))
+        gone.append(weakref.ref(layer))
+        gc.collect()
+        viewer.layers.remove(layer)
+        del layer
+    gc.collect()
+    assert sum(layer() is not None for layer in gone) <= 1
     at_ease.close()
 
 

@@ -5,7 +5,8 @@ there are half a million, which takes a quarter of a second in whichever thread 
 what has outlived a search that took long is set aside (`gc.freeze`), and the next search looks at what is new alone.
 
 What is set aside still goes when its last reference goes; only circles are no longer found. So all is put back
-(`gc.unfreeze`) whenever something large or long-lived ends: a panel, a viewer, a model, a layer that holds much memory.
+(`gc.unfreeze`) whenever something large or long-lived ends: a panel, a viewer, a model, layers or figures that together
+held much memory.
 """
 
 from __future__ import annotations
@@ -23,8 +24,11 @@ if TYPE_CHECKING:
 LONG_SEARCH = 0.02
 """Seconds of computing from which on a search counts as long."""
 
-LARGE_LAYER = 64 * 2**20
-"""Bytes of a layer's array from which on its memory must not wait for the viewer to close."""
+LARGE = 64 * 2**20
+"""Bytes of layers and figures that are gone from which on their memory must not wait for the viewer to close."""
+
+LAYER_OBJECTS = 2 * 2**20
+"""Bytes of what napari makes for a layer beside its array; all of it hangs together in circles."""
 
 
 class CollectorAtEase:
@@ -62,8 +66,18 @@ def set_aside_what_is_loaded() -> None:
         gc.freeze()
 
 
+def tell_of_end(num_bytes: int) -> None:
+    """Tell that something with circles has ended, and how many bytes it held."""
+    if _at_ease:
+        _ended.append(num_bytes)
+        if sum(_ended) > LARGE:
+            _ended.clear()
+            gc.unfreeze()
+
+
 _at_ease: WeakSet[CollectorAtEase] = WeakSet()
 _began: list[float] = []
+_ended: list[int] = []
 
 
 def _on_search(phase: str, about: dict[str, int]) -> None:
@@ -76,5 +90,4 @@ def _on_search(phase: str, about: dict[str, int]) -> None:
 
 
 def _on_layer_removed(event: Any) -> None:
-    if getattr(event.value.data, "nbytes", 0) > LARGE_LAYER:
-        gc.unfreeze()
+    tell_of_end(LAYER_OBJECTS + getattr(event.value.data, "nbytes", 0))
