@@ -6,7 +6,7 @@ Run it in an environment that was installed without constraints, with every extr
     /tmp/newest/bin/python tools/pin_constraints.py
 
 Left out are what PyTorch brings for one platform only (its own exact requirements pin those) and local versions
-(``+cpu``), so that the file holds on every platform and on Python 3.11 to 3.13.
+(``+cpu``), so that the file holds on every platform and on Python 3.11 to 3.14.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ PLATFORM_ONLY = re.compile(r"^(nvidia-|cuda-|triton$|pyside6-(pdf|webengine)$)")
 TARGET = Path(__file__).resolve().parent.parent / "constraints.txt"
 HEADER = """\
 # The versions every set-up gets, so that a new release of a dependency breaks nobody's.
-# Written by tools/pin_constraints.py from an environment in which all tests pass; Python 3.11 to 3.13.
+# Written by tools/pin_constraints.py from an environment in which all tests pass; Python 3.11 to 3.14.
 """
 
 

@@ -21,18 +21,18 @@ fail() {
 
 # A version manager may put names on the PATH that do not run, so each candidate has to answer.
 is_supported() {
-    "$1" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null
+    "$1" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))' 2>/dev/null
 }
 
 find_python() {
     local candidate
-    for candidate in ${PYTHON:-python3 python3.13 python3.12 python3.11}; do
+    for candidate in ${PYTHON:-python3 python3.14 python3.13 python3.12 python3.11}; do
         if command -v "$candidate" >/dev/null && is_supported "$candidate"; then
             echo "$candidate"
             return
         fi
     done
-    fail "no Python 3.11, 3.12 or 3.13 was found: install one, or name it with 'make ${MAKECMDGOALS:-test} PYTHON=/path/to/python'."
+    fail "no Python 3.11 to 3.14 was found: install one, or name it with 'make ${MAKECMDGOALS:-test} PYTHON=/path/to/python'."
 }
 
 make_venv() {
