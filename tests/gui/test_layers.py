@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from napari.layers import Layer
 
+from napari_sam2_probe.gui.blank_frames import hide_blank_frames
 from napari_sam2_probe.gui.layers import METADATA_KEY, contrast_limits, map_transform, run_to_layers
 from napari_sam2_probe.gui.lazy import VideoStack
 from napari_sam2_probe.probe.positions import MAP_POSITIONS
@@ -178,15 +179,33 @@ def test_square_is_drawn_at_the_same_place_in_map_and_video(maker, make_napari_v
     assert not drawn(viewer.layers[-1])[0, 0]
 
 
-def test_frames_without_values_are_transparent(maker, make_napari_viewer):
+@pytest.mark.parametrize("opened_by", ["drop", "hand"])
+def test_frames_without_values_are_transparent(maker, make_napari_viewer, opened_by):
     viewer = make_napari_viewer(show=True)
-    layers = run_to_layers(open_run(maker.run()))
-    data, keywords, kind = layers[1]
-    viewer.add_layer(Layer.create(data, keywords | {"visible": True, "opacity": 1.0}, kind))
+    run = maker.run()
+    if opened_by == "drop":
+        viewer.open([str(run)], plugin="napari-sam2-probe")
+        layer = viewer.layers[0]
+    else:
+        data, keywords, kind = run_to_layers(open_run(run))[0]
+        layer = viewer.add_layer(Layer.create(data, keywords, kind))
+        hide_blank_frames(viewer)
+    for other in viewer.layers:
+        other.visible = other is layer
+    layer.opacity = 1.0
+    # What drivers do that don't know NaN.
+    layer.colormap = layer.colormap.model_copy(update={"nan_color": np.array([1.0, 0.0, 0.0, 1.0], np.float32)})
     viewer.reset_view()
-    viewer.dims.set_current_step(0, 2)
-    recorded = viewer.screenshot(canvas_only=True, flash=False)
-    viewer.dims.set_current_step(0, maker.num_frames - 1)
-    nothing = viewer.screenshot(canvas_only=True, flash=False)
-    assert (recorded != recorded[0, 0]).any()
-    assert (nothing == nothing[0, 0]).all()
+
+    def drawn(frame_idx):
+        viewer.dims.set_current_step(0, frame_idx)
+        picture = viewer.screenshot(canvas_only=True, flash=False)
+        return bool((picture != picture[0, 0]).any())
+
+    last = maker.num_frames - 1
+    assert drawn(2)
+    assert not drawn(last)
+    layer.visible = False
+    layer.visible = True
+    assert not drawn(last)
+    assert drawn(2)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.common.files import atomic_path
+from napari_sam2_probe.gui.blank_frames import hide_blank_frames
 from napari_sam2_probe.gui.display import require_display
 from napari_sam2_probe.runs import find_runs, open_run
 
@@ -139,6 +140,7 @@ def _layers_of(folders: Sequence[Path]) -> list[list[LayerData]]:
 def _add(viewer: napari.Viewer, groups: list[list[LayerData]]) -> None:
     from napari.layers import Layer
 
+    hide_blank_frames(viewer)
     layers, stride = side_by_side(groups)
     for data, keywords, kind in layers:
         viewer.add_layer(Layer.create(data, keywords, kind))

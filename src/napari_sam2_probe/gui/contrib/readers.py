@@ -28,9 +28,16 @@ def read_runs(path: Paths) -> list[LayerData]:
     InputError
         If a run can't be read.
     """
+    from napari import current_viewer
+
+    from napari_sam2_probe.gui.blank_frames import hide_blank_frames
     from napari_sam2_probe.gui.layers import run_to_layers
 
-    return [layer for folder in _folders(path) for layer in run_to_layers(open_run(folder))]
+    layers = [layer for folder in _folders(path) for layer in run_to_layers(open_run(folder))]
+    viewer = current_viewer()
+    if viewer is not None:
+        hide_blank_frames(viewer)
+    return layers
 
 
 def _folders(path: Paths) -> list[Path]:

@@ -12,6 +12,7 @@ import platformdirs
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.common.files import atomic_write_text
 from napari_sam2_probe.common.sample_data import sample_data_folder
+from napari_sam2_probe.gui.contrib.readers import read_runs
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -76,10 +77,7 @@ def rocket() -> list[LayerData]:
 
 def probe_run() -> list[LayerData]:
     """Open a finished run of the sample model on the film of the cat."""
-    from napari_sam2_probe.gui.layers import run_to_layers
-    from napari_sam2_probe.runs import open_run
-
-    return run_to_layers(open_run(unpack_sample_run(platformdirs.user_cache_path("napari-sam2-probe"))))
+    return read_runs(str(unpack_sample_run(platformdirs.user_cache_path("napari-sam2-probe"))))
 
 
 def unpack_sample_run(cache: Path) -> Path:

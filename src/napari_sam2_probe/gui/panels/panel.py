@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtWidgets import QWidget
 
 from napari_sam2_probe.gui.background import Background
+from napari_sam2_probe.gui.blank_frames import hide_blank_frames
 from napari_sam2_probe.gui.closing import close_all, delete_when_undocked
 from napari_sam2_probe.gui.collector import CollectorAtEase
 from napari_sam2_probe.gui.connections import Connections
@@ -45,6 +46,7 @@ class Panel(QWidget):
         # Bound to what outlives the widget: Qt calls it when its own part is gone already.
         self.destroyed.connect(partial(close_all, self._ends))
         delete_when_undocked(self)
+        hide_blank_frames(self.viewer)
 
     def end_with_panel(self, thing: Closable) -> None:
         """Also close this when the panel ends."""
