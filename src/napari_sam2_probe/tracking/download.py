@@ -120,6 +120,8 @@ class _Transfer:
                 with self.part.open("ab" if start else "wb") as file:
                     self._copy(response, file, start, total)
         except HTTPError as error:
+            # It is the server's answer, whose connection is still open.
+            error.close()
             if error.code == 416:  # the server has no more bytes than are here; the hash will tell
                 return
             raise ResourceError(
