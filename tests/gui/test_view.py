@@ -56,6 +56,23 @@ def test_a_run_that_can_t_be_read_is_left_out(maker, monkeypatch, needs_display,
         open_runs([maker.folder])
 
 
+def test_runs_side_by_side_bear_their_names(maker, monkeypatch, needs_display, make_napari_viewer):
+    for name in ("a", "b"):
+        maker.run(name, video=maker.video(name))
+    viewer = make_napari_viewer()
+    monkeypatch.setattr("napari.Viewer", lambda **_: viewer)
+    open_runs([maker.folder])
+    assert viewer.canvas.grid.enabled
+    cells = {}
+    for index, layer in enumerate(viewer.layers):
+        if layer.name_overlay.visible:
+            cells[viewer.canvas.grid.position(index, viewer.layers)] = layer.name
+    assert cells == {(0, 0): "masks · a", (0, 1): "masks · b"}
+    viewer.layers.clear()
+    open_runs([maker.folder / "a"])
+    assert not any(layer.name_overlay.visible for layer in viewer.layers)
+
+
 def test_a_path_that_is_not_there_and_a_file(maker):
     with pytest.raises(InputError, match="nowhere does not exist"):
         runs_in(maker.folder / "nowhere")

@@ -11,6 +11,7 @@ from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.common.files import atomic_path
 from napari_sam2_probe.gui.blank_frames import hide_blank_frames
 from napari_sam2_probe.gui.display import require_display
+from napari_sam2_probe.gui.layers import MASKS, METADATA_KEY
 from napari_sam2_probe.runs import find_runs, open_run
 
 if TYPE_CHECKING:
@@ -143,10 +144,12 @@ def _add(viewer: napari.Viewer, groups: list[list[LayerData]]) -> None:
     hide_blank_frames(viewer)
     layers, stride = side_by_side(groups)
     for data, keywords, kind in layers:
-        viewer.add_layer(Layer.create(data, keywords, kind))
+        layer = viewer.add_layer(Layer.create(data, keywords, kind))
+        # Which run a cell holds is written into it, once.
+        layer.name_overlay.visible = len(groups) > 1 and keywords["metadata"][METADATA_KEY]["content"] == MASKS
     if len(groups) > 1:
-        viewer.grid.stride = stride
-        viewer.grid.enabled = True
+        viewer.canvas.grid.stride = stride
+        viewer.canvas.grid.enabled = True
     # A third in: the object has been tracked for a while, and in a clip the interjection is still to come.
     viewer.dims.set_current_step(0, min(len(layer[0][0]) for layer in groups) // 3)
 
