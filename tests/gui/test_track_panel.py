@@ -1,5 +1,6 @@
 """The Track panel in a real viewer: clicks and keys, tracking that can be paused and cancelled, clean ends."""
 
+import threading
 import time
 
 import numpy as np
@@ -9,6 +10,7 @@ from napari.utils.notifications import notification_manager
 from qtpy.QtCore import QPoint, Qt, QTimer
 from qtpy.QtWidgets import QApplication, QCheckBox, QComboBox, QLabel, QListWidget, QPushButton, QWidget
 
+from napari_sam2_probe.gui.jobs import Job
 from napari_sam2_probe.gui.panels.track import TrackPanel
 from napari_sam2_probe.gui.panels.track_scores import ScoreStrip
 from napari_sam2_probe.gui.prompt_state import PromptState
@@ -385,6 +387,26 @@ def test_a_device_that_is_not_there_leaves_the_panel_usable(desk):
     desk.panel.model._device.setCurrentText("cpu")
     desk.press("forward")
     desk.until(lambda: desk.controller.runner.phase is Phase.IDLE and bool(find_runs(desk.folder)))
+
+
+def test_what_has_to_wait_for_another_job_says_so(desk):
+    desk.add_video()
+    go_on = threading.Event()
+
+    def work():
+        yield
+        assert go_on.wait(60)
+
+    state_of(desk.viewer).jobs.submit(Job("Make 500 clips", work))
+    desk.controller.prompts.show_points().add((0, 12, 20))
+    note = desk.child(QLabel, "note")
+    assert note.text() == "Waiting for what was begun before: Make 500 clips."
+    desk.press("forward")
+    assert "Make 500 clips" in note.text()
+    go_on.set()
+    desk.until(lambda: desk.controller.runner.phase is Phase.IDLE)
+    assert note.text() == ""
+    assert state_of(desk.viewer).current_run.open().tracked.all()
 
 
 def test_what_fails_is_told_once_though_more_was_asked_for(desk, tmp_path):

@@ -142,6 +142,7 @@ class TrackPanel(Panel):
         add(controller.video_changed, self._on_video)
         add(controller.runner.phase_changed, self._on_phase)
         add(controller.runner.progressed, self._on_progress)
+        add(self.state.jobs.changed, self._on_jobs)
         add(controller.scores_changed, self._show_scores)
         add(controller.candidates_changed, self._on_candidates)
         add(controller.told, self._on_told)
@@ -227,6 +228,12 @@ class TrackPanel(Panel):
         self._under_way = f"{progress.what.capitalize()}…" if not progress.total else ""
         self._note.setText(self._under_way)
         self._bar.setFormat(f"%v of %m frames{_left(seconds_left)}")
+
+    def _on_jobs(self) -> None:
+        ahead = self.controller.runner.waits_for
+        if ahead is not None:
+            self._under_way = f"Waiting for what was begun before: {ahead.title}."
+            self._note.setText(self._under_way)
 
     def _on_pause(self) -> None:
         if self.controller.runner.phase is Phase.PAUSED:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import Enum
 from functools import partial
 from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
 
 from psygnal import Signal
 
@@ -67,6 +68,7 @@ class LiveRunner:
         self._shelf = ModelShelf()
         self._entry: RunEntry | None = None
         self._job: Job | None = None
+        self._own: WeakSet[Job] = WeakSet()
         self._phase = Phase.IDLE
         self._time_left = TimeLeft()
         self._closing = False
@@ -87,6 +89,14 @@ class LiveRunner:
     def is_idle(self) -> bool:
         """Whether nothing is under way and nothing is wished for."""
         return self._job is None and not self._inbox
+
+    @property
+    def waits_for(self) -> Job | None:
+        """The job of somebody else, such as a data set that is made, that is done before this run's."""
+        running = self._state.jobs.running
+        if self._job is None or self._job.state is not JobState.WAITING or running in self._own:
+            return None
+        return running
 
     # The run.
 
@@ -131,7 +141,7 @@ class LiveRunner:
             else:
                 self._state.remove_run(entry)
 
-        self._state.jobs.submit(Job("close the run", close, on_end=closed))
+        self._submit_own(Job("close the run", close, on_end=closed))
 
     def close(self) -> None:
         """End whatever runs, without waiting for it; calling it twice is harmless."""
@@ -204,6 +214,10 @@ class LiveRunner:
         job.on_end = partial(self._on_end, live, job, phase)
         self._job = job
         self._set_phase(phase)
+        self._submit_own(job)
+
+    def _submit_own(self, job: Job) -> None:
+        self._own.add(job)
         self._state.jobs.submit(job)
 
     def _on_step(self, live: LiveRun, step: Any) -> None:
