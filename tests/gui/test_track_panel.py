@@ -1,7 +1,10 @@
 """The Track panel in a real viewer: clicks and keys, tracking that can be paused and cancelled, clean ends."""
 
+import gc
+import json
 import threading
 import time
+import weakref
 
 import numpy as np
 import pytest
@@ -450,6 +453,43 @@ def test_an_end_while_tracking_is_clean(desk, how):
     assert not run.finished
     assert run.info["live"] is None
     assert 2 < run.tracked.sum() < 60
+
+
+def test_a_panel_that_is_opened_again_finds_everything_as_it_was(desk):
+    video = desk.add_video(frames=30)
+    points = desk.controller.prompts.show_points()
+    points.add((0, 12, 20))
+    desk.settle()
+    desk.controller.objects.change(1, name="cat")
+    desk.press("forward")
+    desk.until(lambda: desk.masks().data[2].any())
+    states, masks = desk.controller.prompts.states, desk.masks()
+    gone = weakref.ref(desk.panel)
+    desk.viewer.window.remove_dock_widget(desk.dock)
+    desk.panel = desk.controller = desk.dock = None
+    desk.until(lambda: state_of(desk.viewer).jobs.running is None)
+    (first,) = find_runs(desk.folder)
+    desk.qtbot.wait(50)
+    gc.unfreeze()
+    gc.collect()
+    assert gone() is None
+
+    again = Desk(desk.viewer, desk.qtbot, desk.folder)
+    desk.panel, desk.controller, desk.dock = again.panel, again.controller, again.dock
+    assert desk.controller.prompts.states == states
+    assert desk.controller.objects[1].name == "cat"
+    assert np.isfinite(desk.controller.scores.object_scores(1)[2])
+    points.add((0, 14, 24))
+    desk.settle()
+    assert len(desk.controller.prompts.states[0, 1].points) == 2
+    # What was tracked before stays to be seen, and nothing is there twice.
+    assert desk.masks() is masks
+    assert masks.data[2].any()
+    desk.press("forward")
+    desk.until(lambda: desk.controller.runner.phase is Phase.IDLE)
+    assert np.isfinite(desk.controller.scores.object_scores(1)).all()
+    assert [layer.name for layer in desk.viewer.layers] == [video.name, masks.name, points.name]
+    assert json.loads((first / "run.json").read_text())["continued_in"] in {run.name for run in find_runs(desk.folder)}
 
 
 def test_a_video_that_was_left_is_as_it_was(desk):

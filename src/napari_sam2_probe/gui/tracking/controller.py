@@ -15,7 +15,7 @@ from napari_sam2_probe.gui.state import state_of
 from napari_sam2_probe.gui.time_axis import show_frame
 from napari_sam2_probe.gui.tracking import events
 from napari_sam2_probe.gui.tracking.autosave import default_runs_folder, set_aside
-from napari_sam2_probe.gui.tracking.desk import Desks, VideoDesk
+from napari_sam2_probe.gui.tracking.desk import VideoDesk, desks_of
 from napari_sam2_probe.gui.tracking.objects import ObjectList
 from napari_sam2_probe.gui.tracking.result_layer import ResultLayer
 from napari_sam2_probe.gui.tracking.runner import LiveRunner, Phase
@@ -23,8 +23,6 @@ from napari_sam2_probe.gui.tracking.scores import ScoreTable
 from napari_sam2_probe.tracking.loaded import ModelChoice
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     import napari
 
     from napari_sam2_probe.gui.prompt_state import Key, PromptState
@@ -65,7 +63,7 @@ class TrackController:
         self.runs_folder: Path = default_runs_folder()
         self.follow = True
         self._desk: VideoDesk | None = None
-        self._desks = Desks()
+        self._desks = desks_of(viewer)
         self._followed = 0.0
         self.runner = LiveRunner(self.state)
         self.runner.happened.connect(self._on_event)
@@ -103,11 +101,9 @@ class TrackController:
     def choose_model(self, choice: ModelChoice | None) -> None:
         """Track with another model from now on, or with none; all prompts are said to it when it is first needed."""
         if choice != self.choice:
-            self.choice = choice
+            # First, because what it has tracked is kept as that model's.
             self.runner.drop()
-            if self._desk is not None:
-                # Masks of another model are not this one's.
-                self._desk.earlier = None
+            self.choice = choice
 
     def use_runs_folder(self, folder: Path | str) -> None:
         """Keep the next runs in another folder."""
@@ -132,7 +128,7 @@ class TrackController:
             return
         states, names = run.restore()
         self.runner.drop()
-        self._desk.earlier = run.path
+        self._desk.earlier, self._desk.earlier_choice = run.path, None
         self.objects.reset({obj_id: names.get(obj_id, f"Object {obj_id}") for _, obj_id in states} | names)
         self.state.obj_id = self.objects.entries[0].obj_id
         self._desk.prompts.restore(states)
@@ -142,7 +138,6 @@ class TrackController:
         self._connections.close()
         self.runner.close()
         self._leave_desk()
-        self._desks.close()
 
     def shut_down(self) -> None:
         """End whatever runs and wait for it: the window closes."""
@@ -161,8 +156,9 @@ class TrackController:
             self.objects.reset()
             self.state.obj_id = 1
         else:
-            self._desk = self._desks.take(video) or _new_desk(viewer, video, self._on_redraw)
+            self._desk = self._desks.take(video) or _new_desk(viewer, video)
             self._desk.video = video
+            self._desk.result.on_redraw = self._on_redraw
             self.objects.restore(self._desk.objects)
             self._desk.prompts.changed.connect(self._on_prompts)
             self._desk.prompts.refused.connect(self._on_refused)
@@ -177,6 +173,7 @@ class TrackController:
             return
         desk.prompts.changed.disconnect(self._on_prompts)
         desk.prompts.refused.disconnect(self._on_refused)
+        desk.result.rest()
         desk.objects, desk.obj_id = self.objects.entries, self.state.obj_id
         viewer = self._viewer()
         if viewer is not None and desk.video.layer in viewer.layers:
@@ -185,7 +182,6 @@ class TrackController:
             desk.close()
 
     def _on_layer_removed(self, event: Any) -> None:
-        self._desks.drop(event.value)
         if self._desk is not None and event.value is self._desk.video.layer:
             self.state.video = None
 
@@ -198,8 +194,8 @@ class TrackController:
             self.refused.emit("The chosen model is not on this machine: download it, or choose another one.")
             return False
         if not self.runner.is_open:
-            desk = self._desk
-            self.runner.open(desk.video, self.choice, self.runs_folder, desk.prompts.states, desk.earlier)
+            desk, before = self._desk, self._desk.run_before(self.choice)
+            self.runner.open(desk.video, self.choice, self.runs_folder, desk.prompts.states, before)
         self.runner.name_objects(self.objects.names)
         # Deleted, it stays away until something is asked for whose masks the user will want to see.
         self._desk.result.show_again(self.objects.colormap())
@@ -261,13 +257,14 @@ class TrackController:
                 self.told.emit(event.note)
         elif isinstance(event, events.RunStarted):
             desk.result.tell_run(event.path)
-            if desk.earlier is not None:
-                set_aside(desk.earlier, event.path.name)
-                desk.earlier = None
+            before = desk.run_before(self.choice)
+            if before is not None:
+                set_aside(before, event.path.name)
+            desk.earlier = None
 
     def _on_dropped(self, path: Path) -> None:
         if self._desk is not None:
-            self._desk.earlier = path
+            self._desk.earlier, self._desk.earlier_choice = path, self.choice
 
     def _show_frame(self, frame_idx: int) -> None:
         viewer = self._viewer()
@@ -278,6 +275,6 @@ class TrackController:
             show_frame(viewer, frame_idx, self._desk.video.layer)
 
 
-def _new_desk(viewer: napari.Viewer, video: VideoEntry, on_redraw: Callable[[], None]) -> VideoDesk:
-    prompts, result = PromptLayers(viewer, video), ResultLayer(viewer, video, on_redraw)
+def _new_desk(viewer: napari.Viewer, video: VideoEntry) -> VideoDesk:
+    prompts, result = PromptLayers(viewer, video), ResultLayer(viewer, video)
     return VideoDesk(video, prompts, result, ScoreTable(video.source.num_frames))

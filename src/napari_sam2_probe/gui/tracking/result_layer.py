@@ -30,14 +30,17 @@ class ResultLayer:
     ----------
     viewer, video
         Where.
+
+    Attributes
+    ----------
     on_redraw
         Called after every time that the layer may have been drawn.
     """
 
-    def __init__(self, viewer: napari.Viewer, video: VideoEntry, on_redraw: Callable[[], None]) -> None:
+    def __init__(self, viewer: napari.Viewer, video: VideoEntry) -> None:
         self._viewer = viewer
         self._video = video
-        self._on_redraw = on_redraw
+        self.on_redraw: Callable[[], None] = _do_nothing
         self._layer: Labels | None = None
         self._masks: Any = None
         self._about: dict[str, str] = {"content": MASKS}
@@ -120,4 +123,12 @@ class ResultLayer:
         if layer is not None and shown_frame(self._viewer, layer) in self._changed:
             layer.refresh()
         self._changed.clear()
-        self._on_redraw()
+        self.on_redraw()
+
+    def rest(self) -> None:
+        """Call nobody until somebody works on the video again."""
+        self.on_redraw = _do_nothing
+
+
+def _do_nothing() -> None:
+    pass
