@@ -134,6 +134,15 @@ def test_distance_to_the_twin_that_the_recipe_names(viewer, panel, compared, qtb
     assert (ring.x, ring.y) == pytest.approx((50, 1.5))
 
 
+def test_a_run_that_can_t_be_read_doesn_t_hide_a_pair(panel, viewer, clips, qtbot):
+    entries = [clips.run(kind) for kind in ("three-object", "obscuration", "clean")]
+    (entries[0].path / "run.json").unlink()
+    for entry in entries:
+        state_of(viewer).add_run(entry)
+    settle(panel, qtbot)
+    assert [panel.findChild(QComboBox, name).currentText() for name in ("clip", "twin")] == ["obscuration", "clean"]
+
+
 def test_a_pair_that_the_user_chooses_stays(panel, compared, clips, viewer, qtbot):
     show_distances(panel, qtbot)
     boxes = [panel.findChild(QComboBox, name) for name in ("clip", "twin")]

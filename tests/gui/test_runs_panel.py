@@ -200,6 +200,18 @@ def test_the_keyboard_stays_where_it_is_when_runs_come_and_go(panel, maker, own_
     assert panel.list.selectedItems() == []
 
 
+def test_a_run_whose_folder_is_gone_is_forgotten(panel, viewer, runs, qtbot):
+    state = state_of(viewer)
+    select(panel, 0, 1)
+    press(panel, qtbot, "compare")
+    live = state.add_run(RunEntry(runs["a"].parent / "about to begin", "live", live=True), make_current=False)
+    shutil.rmtree(runs["b"])
+    panel.refresh()
+    qtbot.waitUntil(lambda: panel.list.count() == 2 and not panel.background.busy)
+    assert [entry.path for entry in state.runs] == [runs["a"], live.path]
+    assert [entry.path for entry in state.compared_runs] == [runs["a"]]
+
+
 @pytest.fixture
 def said(monkeypatch):
     """What notifications say."""

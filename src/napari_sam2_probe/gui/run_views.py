@@ -179,12 +179,16 @@ def find_twin(run: ProbeRun, others: Sequence[ProbeRun]) -> int | None:
 
 
 def find_pair(entries: Sequence[RunEntry]) -> tuple[int, int] | None:
-    """Return the indices of the first run whose twin is there too, and of the twin; None without such a pair."""
-    runs = [entry.open() for entry in entries]
-    for index, run in enumerate(runs):
-        twin = find_twin(run, runs)
+    """Return the indices of the first run whose twin is there too, and of the twin; None without such a pair.
+
+    What can't be read is nobody's twin.
+    """
+    opened = [or_reason(entry.open) for entry in entries]
+    runs = [(index, run) for index, run in enumerate(opened) if not isinstance(run, str)]
+    for index, run in runs:
+        twin = find_twin(run, [other for _, other in runs])
         if twin is not None:
-            return index, twin
+            return index, runs[twin][0]
     return None
 
 

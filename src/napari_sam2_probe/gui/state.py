@@ -184,11 +184,13 @@ class ProbeState:
         return known or run
 
     def remove_run(self, run: RunEntry) -> None:
-        """Forget a run; its folder stays."""
+        """Forget a run; its folder stays. What was compared with it stays compared."""
         self._runs = [r for r in self._runs if r is not run]
-        self.compared_runs = tuple(r for r in self._compared if r is not run)
+        left = tuple(r for r in self._compared if r is not run)
         if self._current is run:
-            self.current_run = self._runs[-1] if self._runs else None
+            self.current_run = next(iter((*left, *reversed(self._runs))), None)
+        if left:
+            self.compared_runs = left
         self.runs_changed.emit()
 
 

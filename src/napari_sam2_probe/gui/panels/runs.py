@@ -28,7 +28,7 @@ from napari_sam2_probe.gui.panels.panel import Panel
 from napari_sam2_probe.gui.run_folders import add_run_folder, run_folders
 from napari_sam2_probe.gui.run_layers import run_content, watch_run_layers
 from napari_sam2_probe.gui.state import RunEntry
-from napari_sam2_probe.runs import open_run
+from napari_sam2_probe.runs import is_run, open_run
 from napari_sam2_probe.runs.library import delete_run, has_trash, list_runs, rename_run
 
 if TYPE_CHECKING:
@@ -76,9 +76,14 @@ class RunsPanel(Panel):
         self.refresh()
 
     def refresh(self) -> None:
-        """Look again which runs there are."""
-        folders = [*run_folders(), *(entry.path for entry in self.state.runs)]
-        self.background.submit("list", lambda: list_runs(folders), self._show)
+        """Look again which runs there are, and forget those of this session whose folder is gone."""
+        entries = self.state.runs
+        folders = [*run_folders(), *(entry.path for entry in entries)]
+
+        def look() -> tuple[list[RunSummary], list[RunEntry]]:
+            return list_runs(folders), [entry for entry in entries if not (entry.live or is_run(entry.path))]
+
+        self.background.submit("list", look, self._on_listed)
 
     def closeEvent(self, event: Any) -> None:
         """End all connections; Qt calls it."""
@@ -124,6 +129,12 @@ class RunsPanel(Panel):
         if key is not None:
             self.list.buttons[key] = button
         return button
+
+    def _on_listed(self, listed: tuple[list[RunSummary], list[RunEntry]]) -> None:
+        summaries, gone = listed
+        self._show(summaries)
+        for entry in gone:
+            self.state.remove_run(entry)
 
     def _show(self, summaries: list[RunSummary]) -> None:
         selected, row = {run.path for run in self._selected()}, self.list.currentRow()
