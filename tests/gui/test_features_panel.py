@@ -18,6 +18,7 @@ from qtpy.QtWidgets import QLabel, QPushButton
 from napari_sam2_probe.gui.panels.features import FeaturesPanel
 from napari_sam2_probe.gui.panels.run_panel import WITHOUT_RUN
 from napari_sam2_probe.gui.plots import PlotView
+from napari_sam2_probe.gui.run_views import open_views
 from napari_sam2_probe.gui.state import RunEntry, state_of
 from napari_sam2_probe.runs import open_run
 
@@ -156,6 +157,13 @@ def test_saving(dock, compared, qtbot, tmp_path):
         assert picture.size[0] > 1500
     assert (tmp_path / "features.pdf").read_bytes().startswith(b"%PDF")
     assert "<svg" in (tmp_path / "features.svg").read_text()
+
+
+def test_frames_that_were_not_tracked_are_not_called_absent(maker):
+    entry = RunEntry(maker.run(), "run")
+    assert not entry.open().tracked.all()
+    (view,), _ = open_views([entry], 1)
+    assert view.object_present.all()
 
 
 def test_the_theme_of_the_window_is_followed(viewer, dock, compared, qtbot):

@@ -84,8 +84,8 @@ class ClipView:
 
     @property
     def object_present(self) -> NDArray[np.bool_]:
-        """(T,) bool: by the recipe, else by SAM 2's own score."""
-        present: NDArray[np.bool_] = self.run.object_present[self.obj_index]
+        """(T,) bool: by the recipe, else by SAM 2's own score; a frame that was not tracked is not known to lack it."""
+        present: NDArray[np.bool_] = self.run.object_present[self.obj_index] | ~self.run.tracked[self.obj_index]
         return present if self.known is None else self.known.object_present
 
     @property

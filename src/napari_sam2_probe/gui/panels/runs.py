@@ -108,8 +108,20 @@ class RunsPanel(Panel):
             for name, text, tip, slot, key in (
                 ("open", "Open", "Show the run: video, maps and masks as layers", self._open, None),
                 ("compare", "Compare", "Show the selected runs together in the panels", self._compare, None),
-                ("rename", "Rename…", "Give the run another title (F2); its folder stays", self._rename, Qt.Key.Key_F2),
-                ("delete", "Delete…", "Delete the selected runs (Del)", self._delete, Qt.Key.Key_Delete),
+                (
+                    "rename",
+                    "Rename…",
+                    "Retitle the run (F2), not its folder; not while Track works on it",
+                    self._rename,
+                    Qt.Key.Key_F2,
+                ),
+                (
+                    "delete",
+                    "Delete…",
+                    "Delete the selected runs (Del); not while Track works on one",
+                    self._delete,
+                    Qt.Key.Key_Delete,
+                ),
                 ("reveal", "Reveal", "Show the run's folder in the file manager", self._reveal, None),
                 ("add_folder", "Add folder…", "Also list the runs in another folder", self._add_folder, None),
             )
@@ -295,7 +307,7 @@ class RunsPanel(Panel):
 
 
 def _describe(run: RunSummary, *, live: bool) -> str:
-    note = "growing" if live else "" if run.finished else "unfinished"
+    note = "worked on" if live else "" if run.finished else "unfinished"
     # A clip that was made here is named by its kind already.
     transform = "" if run.video.endswith(run.transform) else run.transform
     about = " · ".join(part for part in (run.video, transform, run.model) if part)
