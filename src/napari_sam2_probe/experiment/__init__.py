@@ -1,1 +1,1 @@
-"""Whole jobs: the demo and its report."""
+"""Whole jobs: data sets of clips tracked and scored, protocols, decoders, reports, exports, the demo."""
