@@ -11,8 +11,9 @@ import pytest
 from hands import click_canvas, drag_canvas
 from napari.utils.notifications import notification_manager
 from qtpy.QtCore import QPoint, Qt, QTimer
-from qtpy.QtWidgets import QApplication, QCheckBox, QComboBox, QLabel, QListWidget, QPushButton, QWidget
+from qtpy.QtWidgets import QApplication, QCheckBox, QComboBox, QLabel, QListWidget, QProgressBar, QPushButton, QWidget
 
+from napari_sam2_probe.common.progress import Progress
 from napari_sam2_probe.gui.jobs import Job
 from napari_sam2_probe.gui.panels.track import TrackPanel
 from napari_sam2_probe.gui.panels.track_scores import ScoreStrip
@@ -446,7 +447,11 @@ def test_an_end_while_tracking_is_clean(desk, how):
         desk.panel = None
     else:
         desk.add_video(frames=3)
+        # What may still have been on its way from the thread.
+        jobs.progressed.emit(jobs.running, Progress(5, 60, "tracking noise", "frame"))
     desk.until(lambda: jobs.running is None and live._session is None)
+    if how == "another video":
+        assert not desk.child(QProgressBar, "progress").isVisible()
     assert time.monotonic() - began < 10
     (path,) = find_runs(desk.folder)
     run = open_run(path)

@@ -118,8 +118,10 @@ class LiveRunner:
         live, self._live = self._live, None
         if live is None:
             return
-        if self._job is not None:
-            self._state.jobs.cancel(self._job)
+        # What it still has to tell is nobody's business any more.
+        job, self._job = self._job, None
+        if job is not None:
+            self._state.jobs.cancel(job)
         entry, self._entry = self._entry, None
         if entry is not None:
             self.dropped.emit(entry.path)
