@@ -102,6 +102,16 @@ def test_only_the_long_term_distance_is_logarithmic_by_default(runs):
     assert scales == ["log"] * 3
 
 
+def test_logarithmic_axes_have_several_numbers_and_plain_ones(runs):
+    figure = make_features(runs, ["4", "5"], log=FEATURES)
+    assert_well_laid_out(figure)
+    for axes in figure.axes:
+        numbers = [label.get_text() for label in axes.get_yticklabels()]
+        assert 2 <= len(numbers) <= 4
+        assert not any(label.get_text() for label in axes.get_yticklabels(minor=True))
+    assert "10^{0}" not in sentences(figure)
+
+
 def test_all_positions_are_well_laid_out(runs, absent):
     figure = make_features(runs, interjection=absent)
     assert_well_laid_out(figure)

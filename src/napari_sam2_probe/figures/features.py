@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_sam2_probe.figures.log_axis import number_log_axis
 from napari_sam2_probe.figures.series import Series, with_looks
 from napari_sam2_probe.figures.style import (
     DOUBLE_COLUMN,
@@ -47,6 +48,9 @@ ALL_POSITIONS: tuple[str, ...] = tuple(position.number for position in POSITIONS
 
 LONG_WINDOW = 5
 """References in the long-term window (SPEC 6)."""
+
+_MOST_NUMBERS = 4
+"""On an axis, which is low."""
 
 
 @dataclass(frozen=True)
@@ -229,7 +233,8 @@ def _scale(axes: Axes, *, logarithmic: bool) -> None:
     positive = values[np.isfinite(values) & (values > 0)]
     if logarithmic and positive.size:
         axes.set_yscale("log", nonpositive="mask")
+        number_log_axis(axes.yaxis, *axes.get_ylim(), _MOST_NUMBERS)
     elif not positive.size and not np.isfinite(values).any():
         say_no_values(axes)
     else:
-        axes.yaxis.set_major_locator(MaxNLocator(nbins=4))
+        axes.yaxis.set_major_locator(MaxNLocator(nbins=_MOST_NUMBERS))

@@ -11,8 +11,8 @@ if TYPE_CHECKING:
 _MOST = 6
 
 
-def round_log_values(low: float, high: float) -> list[float]:
-    """Return two to six round values between two positive ones, evenly spread on a logarithmic axis.
+def round_log_values(low: float, high: float, most: int = _MOST) -> list[float]:
+    """Return two to `most` round values between two positive ones, evenly spread on a logarithmic axis.
 
     Where no two round values lie between them, the two themselves, rounded to two digits.
     """
@@ -21,7 +21,7 @@ def round_log_values(low: float, high: float) -> list[float]:
     for digits, step in (((1, 2, 5), 1), ((1, 3), 1), *(((1,), step) for step in range(1, last - first + 2))):
         decades = [decade for decade in range(first, last + 1) if decade % step == 0]
         inside = [value for decade in decades for digit in digits if low <= (value := digit * 10.0**decade) <= high]
-        if len(inside) <= _MOST:
+        if len(inside) <= most:
             break
     return inside if len(inside) > 1 else sorted({float(f"{value:.2g}") for value in (low, high)})
 
@@ -35,10 +35,10 @@ def log_number(value: float) -> str:
     return f"$10^{{{decade}}}$" if digit == "1" else f"${digit}\\times10^{{{decade}}}$"
 
 
-def number_log_axis(axis: Axis, low: float, high: float) -> None:
-    """Put round numbers on an axis that is logarithmic already and goes from `low` to `high`."""
+def number_log_axis(axis: Axis, low: float, high: float, most: int = _MOST) -> None:
+    """Put at most so many round numbers on an axis that is logarithmic already and goes from `low` to `high`."""
     from matplotlib.ticker import NullFormatter
 
-    values = round_log_values(low, high)
+    values = round_log_values(low, high, most)
     axis.set_ticks(values, [log_number(value) for value in values])
     axis.set_minor_formatter(NullFormatter())

@@ -33,16 +33,11 @@ def features_figure(
 ) -> Figure:
     """Make the figure of the features dock, `width` x `height` inches: a row a position, a column a feature."""
     from matplotlib.figure import Figure
-    from matplotlib.ticker import LogLocator
 
     # Without a layout engine, which takes longer than the drawing itself: a dock is drawn often.
     figure = Figure(figsize=(width, height))
     grid = new_axes(figure, len(positions), len(FEATURES), sharex=True)
     draw_features(grid, shown.runs, positions, interjection=shown.interjection, log=log)
-    for axes in grid.flat:
-        if axes.get_yscale() == "log":
-            # In less than a decade every 2, 3, 4, ... would be labelled, one over the other.
-            axes.yaxis.set_minor_locator(LogLocator(subs=(2, 5)))
     for axes, position in zip(grid[:, 0], positions, strict=True):
         axes.set_ylabel(textwrap.fill(f"{position}: {BY_NUMBER[position].title}", 12))
         axes.yaxis.set_label_coords(0.45, 0.5, transform=_beside(axes))
