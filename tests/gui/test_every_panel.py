@@ -55,6 +55,27 @@ def test_it_opens_from_the_menu_and_explains_itself(viewer, name):
     assert [w.objectName() or w for w in used if not w.focusPolicy() & Qt.FocusPolicy.TabFocus] == []
 
 
+def test_panels_that_are_opened_one_after_the_other_are_tabs_and_fit_the_window(viewer, qtbot):
+    window = viewer.window._qt_window
+    window.resize(1280, 800)
+    docks = {}
+    for name in ("Video", "Transform", "Track", "Positions", "Features over time"):
+        docks[name], panel = viewer.window.add_plugin_dock_widget(PLUGIN, name)
+        qtbot.waitUntil(panel.isVisible)
+        qtbot.wait(20)
+    right = [dock for dock in docks.values() if window.dockWidgetArea(dock) == Qt.DockWidgetArea.RightDockWidgetArea]
+    assert len(right) == len(docks) - 1
+    assert len(window.tabifiedDockWidgets(right[0])) == len(right) - 1
+    assert not right[-1].visibleRegion().isEmpty()
+    assert (window.width(), window.height()) == (1280, 800)
+    # One that the user takes out stays out.
+    docks["Video"].setFloating(True)
+    docks["Video"].hide()
+    docks["Video"].show()
+    qtbot.wait(20)
+    assert docks["Video"].isFloating()
+
+
 def test_all_panels_at_once_go_without_a_trace(make_napari_viewer, qtbot):
     viewer = make_napari_viewer(show=True)
     before = {thread.ident for thread in threading.enumerate()}

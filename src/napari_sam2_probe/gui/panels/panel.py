@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
 
 from qtpy.QtWidgets import QWidget
 
@@ -13,11 +14,15 @@ from napari_sam2_probe.gui.closing import close_all, delete_when_undocked
 from napari_sam2_probe.gui.collector import CollectorAtEase
 from napari_sam2_probe.gui.connections import Connections
 from napari_sam2_probe.gui.state import state_of
+from napari_sam2_probe.gui.tabs import tab_with
 
 if TYPE_CHECKING:
     import napari.viewer
 
     from napari_sam2_probe.gui.closing import Closable
+
+
+_OPENED: WeakSet[Panel] = WeakSet()
 
 
 class Panel(QWidget):
@@ -51,6 +56,13 @@ class Panel(QWidget):
     def end_with_panel(self, thing: Closable) -> None:
         """Also close this when the panel ends."""
         self._ends.append(thing)
+
+    def showEvent(self, event: Any) -> None:
+        """Find a place when the panel is opened; Qt calls it."""
+        super().showEvent(event)
+        if self not in _OPENED:
+            _OPENED.add(self)
+            tab_with(self, [panel for panel in _OPENED if panel.state is self.state])
 
     def closeEvent(self, event: Any) -> None:
         """End all connections and the thread; Qt calls it."""
