@@ -159,6 +159,22 @@ def test_saving(dock, compared, qtbot, tmp_path):
     assert "<svg" in (tmp_path / "features.svg").read_text()
 
 
+def test_a_run_that_can_t_be_read_leaves_no_earlier_plot(dock, compared, clips, qtbot, monkeypatch):
+    errors = []
+    monkeypatch.setattr("napari.utils.notifications.show_error", errors.append)
+    other = clips.run("obscuration")
+    (other.path / "run.json").write_text("torn")
+    before = compared.compared_runs
+    compared.compared_runs = (*before, other)
+    settle(dock, qtbot)
+    assert len(errors) == 1
+    assert str(other.path) in errors[0]
+    assert plot(dock).plot is None
+    compared.compared_runs = before
+    settle(dock, qtbot)
+    assert plot(dock).plot is not None
+
+
 def test_frames_that_were_not_tracked_are_not_called_absent(maker):
     entry = RunEntry(maker.run(), "run")
     assert not entry.open().tracked.all()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
+
 import numpy as np
 import pytest
 from clip_runs import HEIGHT, MAP_SHAPE, WIDTH, map_values, write_frame
 from PIL import Image
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QCheckBox, QComboBox, QPushButton, QSlider
+from qtpy.QtWidgets import QCheckBox, QComboBox, QLabel, QPushButton, QSlider
 
 from napari_sam2_probe.gui.figure_window import FigureWindow
 from napari_sam2_probe.gui.map_layers import MapOf, grid_arrangement, map_layers, share_limits
@@ -156,6 +158,22 @@ def test_a_map_that_the_user_hid_stays_hidden(viewer, panel, run, qtbot):
     settle(panel, qtbot)
     assert not layer.visible
     assert checked(panel) == set()
+
+
+def test_maps_that_a_run_does_not_hold_are_not_offered(viewer, panel, clips, qtbot):
+    entry = clips.run("clean")
+    shutil.rmtree(entry.path / "probe.zarr" / "maps" / "memory_attention")
+    state_of(viewer).add_run(entry)
+    settle(panel, qtbot)
+    note = panel.findChild(QLabel, "no_maps")
+    assert note.isHidden()
+    assert {key for (key, _), b in panel._boxes.items() if not (b.isHidden() or b.isEnabled())} == {"memory_attention"}
+    other = clips.run("obscuration")
+    shutil.rmtree(other.path / "probe.zarr" / "maps")
+    state_of(viewer).add_run(other)
+    settle(panel, qtbot)
+    assert not note.isHidden()
+    assert not any(box.isEnabled() for box in panel._boxes.values())
 
 
 def test_sharing_limits():

@@ -26,7 +26,7 @@ from napari_sam2_probe.gui.dock_figures import features_figure
 from napari_sam2_probe.gui.figure_files import save_features
 from napari_sam2_probe.gui.panels.run_panel import ObjectBox, RunPanel, say_nothing_to_save, say_saved
 from napari_sam2_probe.gui.plots import PlotView
-from napari_sam2_probe.gui.run_views import load_features
+from napari_sam2_probe.gui.run_views import load_features, or_reason
 from napari_sam2_probe.probe.positions import BY_NUMBER
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ class FeaturesPanel(RunPanel):
     def refresh(self) -> None:
         """Read the features of the runs that are looked at, and draw them."""
         entries, obj_id = self.state.compared_runs, self.state.obj_id
-        self.background.submit("load", lambda: load_features(entries, obj_id), self._show)
+        self.background.submit("load", lambda: or_reason(lambda: load_features(entries, obj_id)), self._show)
 
     def save(self, path: Path | str) -> None:
         """Write what is shown to a PNG, SVG or PDF figure or to a CSV table, without holding up the window."""
@@ -124,7 +124,14 @@ class FeaturesPanel(RunPanel):
             window.resizeDocks([dock], [DOCK_HEIGHT], Qt.Orientation.Vertical)
             dock.show()
 
-    def _show(self, shown: FeaturesShown) -> None:
+    def _show(self, shown: FeaturesShown | str) -> None:
+        if isinstance(shown, str):
+            from napari.utils.notifications import show_error
+
+            show_error(shown)
+            self._shown = None
+            self._plot.show_figure(None)
+            return
         self._shown = shown
         self._object.set_objects(shown.object_ids, self.state.obj_id)
         self._draw()

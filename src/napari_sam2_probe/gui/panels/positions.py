@@ -71,11 +71,14 @@ class PositionsPanel(RunPanel):
         self._redraw.setInterval(REDRAW_PAUSE)
         self._redraw.timeout.connect(self._redraw_maps)
 
+        self._no_maps = QLabel("This run holds no maps.", objectName="no_maps")
+        self._no_maps.hide()
         self._object = ObjectBox()
         self._object.chosen.connect(self._choose_object)
         layout = QVBoxLayout(self.content)
         layout.setContentsMargins(6, 4, 6, 4)
         layout.addWidget(self._object)
+        layout.addWidget(self._no_maps)
         layout.addLayout(self._make_boxes())
         layout.addLayout(self._make_looks())
         layout.addLayout(self._make_buttons())
@@ -195,9 +198,12 @@ class PositionsPanel(RunPanel):
         if recorded.object_ids and self._obj_id not in recorded.object_ids:
             self._follow(entry, recorded.object_ids[0])
         self._object.set_objects(recorded.object_ids, self._obj_id)
+        self._no_maps.setVisible(not (entry.live or recorded.keys))
         for (key, _), box in self._boxes.items():
             usual = BY_KEY[key].number != "5u"
             box.setVisible(usual or key in recorded.keys)
+            # A run that grows may still come to hold it.
+            box.setEnabled(entry.live or key in recorded.keys)
             self._labels[key].setVisible(usual or key in recorded.keys)
         for key, statistic in sorted(self._wanted):
             if key in recorded.keys:
