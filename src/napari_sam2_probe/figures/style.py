@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.common.files import atomic_path
+from napari_sam2_probe.figures.fonts import font_families
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -80,8 +81,6 @@ _TWO_LINES = 0.33
 """Inches of a legend of two lines."""
 
 _STYLE: dict[str, Any] = {
-    # The one font that comes with matplotlib itself: figures are the same on every machine.
-    "font.family": ["DejaVu Sans"],
     "mathtext.fontset": "dejavusans",
     "font.size": 7.0,
     "axes.titlesize": 7.0,
@@ -137,7 +136,7 @@ def publication_style() -> Iterator[None]:
     from matplotlib import style
 
     # From matplotlib's own defaults, so that nobody's matplotlibrc changes a figure.
-    with _STYLE_IN_USE, style.context(["default", _STYLE]):
+    with _STYLE_IN_USE, style.context(["default", _STYLE, {"font.family": font_families()}]):
         yield
 
 
@@ -185,7 +184,7 @@ def keep_tick_style(axes: Axes) -> None:
                 length=_STYLE[f"{axis}tick.{which}.size"],
                 width=_STYLE[f"{axis}tick.{which}.width"],
                 labelsize=_STYLE[f"{axis}tick.labelsize"],
-                labelfontfamily=_STYLE["font.family"][0],
+                labelfontfamily=font_families(),
                 pad=_STYLE[f"{axis}tick.major.pad"],
             )
 
@@ -295,7 +294,7 @@ def _text_width(text: str) -> float:
     from matplotlib.font_manager import FontProperties
     from matplotlib.textpath import TextPath
 
-    font = FontProperties(family=_STYLE["font.family"])
+    font = FontProperties(family=font_families())
     lines = (TextPath((0, 0), line, size=_STYLE["legend.fontsize"], prop=font) for line in text.split("\n"))
     return 1.03 * max(float(line.get_extents().width) for line in lines)
 
