@@ -244,6 +244,14 @@ def test_objects_join_while_tracking_and_leave(live, inbox, tmp_path):
     assert frames_of(told(live.propagate("forward")))[-1] == T - 1
 
 
+def test_an_object_of_which_nothing_was_said_can_be_removed(live, inbox, tmp_path):
+    inbox.put({(0, 1): CLICK})
+    told(live.apply())
+    inbox.remove(2)
+    assert told(live.apply()) == [events.ObjectForgotten(2)]
+    assert the_run(tmp_path).object_ids.tolist() == [1]
+
+
 def test_what_cannot_be_done_is_said_and_nothing_breaks(live, inbox):
     (_, refused) = told(live.propagate("forward"))
     assert "Nothing to track" in refused.reason

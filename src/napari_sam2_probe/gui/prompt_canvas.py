@@ -342,7 +342,8 @@ class PromptCanvas:
                 self._points.current_face_color = POSITIVE if self._positive else NEGATIVE
                 self._points.current_border_color = self._colour(self._obj_id)
                 self._points.current_symbol = "disc" if self._positive else "x"
-            if self._boxes is not None:
+            # While a box is drawn, it has to stay selected.
+            if self._boxes is not None and not self._boxes._is_creating:
                 self._boxes.selected_data = set()
                 self._boxes.feature_defaults = {"obj_id": self._obj_id}
                 self._boxes.current_edge_color = self._colour(self._obj_id)

@@ -253,7 +253,8 @@ class LiveRun:
         if obj_id in self._session.obj_ids:
             frames |= set(self._session.visited_frames(obj_id))
         self._edits.forget(obj_id)
-        if self._writer is not None:
+        # An object that was added, but of which nothing was said, is in no run.
+        if self._writer is not None and obj_id in self._objects_of_run():
             self._writer.clear_object(obj_id)
             self._save_prompts()
         shown = [self._show(self._session.result(frame_idx)) for frame_idx in sorted(frames)]
