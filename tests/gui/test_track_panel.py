@@ -11,6 +11,7 @@ import pytest
 from hands import click_canvas, drag_canvas
 from napari.utils.notifications import notification_manager
 from qtpy.QtCore import QPoint, Qt, QTimer
+from qtpy.QtGui import QGuiApplication
 from qtpy.QtWidgets import QApplication, QCheckBox, QComboBox, QLabel, QListWidget, QProgressBar, QPushButton, QWidget
 
 from napari_sam2_probe.common.progress import Progress
@@ -244,6 +245,21 @@ def test_clicks_while_tracking_show_their_mask(desk):
     points.add((39, 25, 25))
     desk.until(lambda: np.isfinite(desk.controller.scores.object_scores(2)[39]))
     assert desk.controller.runner.phase is Phase.TRACKING
+    desk.press("cancel")
+    desk.until(lambda: desk.controller.runner.phase is Phase.IDLE)
+
+
+def test_the_slider_follows_but_not_while_the_mouse_is_held(desk, monkeypatch):
+    desk.add_video(frames=30)
+    desk.controller.prompts.show_points().add((0, 12, 20))
+    desk.settle()
+    held = Qt.MouseButton.LeftButton
+    monkeypatch.setattr(QGuiApplication, "mouseButtons", lambda: held)
+    desk.press("forward")
+    desk.until(lambda: np.isfinite(desk.controller.scores.object_scores(1)[8]))
+    assert desk.viewer.dims.current_step[0] == 0
+    held = Qt.MouseButton.NoButton
+    desk.until(lambda: desk.viewer.dims.current_step[0] > 8)
     desk.press("cancel")
     desk.until(lambda: desk.controller.runner.phase is Phase.IDLE)
 

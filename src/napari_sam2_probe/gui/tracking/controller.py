@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 from weakref import ref
 
 from psygnal import Signal
+from qtpy.QtCore import Qt
+from qtpy.QtGui import QGuiApplication
 
 from napari_sam2_probe.gui.connections import Connections
 from napari_sam2_probe.gui.prompt_layers import PromptLayers
@@ -269,6 +271,9 @@ class TrackController:
     def _show_frame(self, frame_idx: int) -> None:
         viewer = self._viewer()
         now = time.monotonic()
+        # Not while the mouse is held: what is being drawn would lie on two frames.
+        if QGuiApplication.mouseButtons() != Qt.MouseButton.NoButton:
+            return
         # No more often than masks are drawn.
         if viewer is not None and self._desk is not None and now - self._followed > 0.1:
             self._followed = now
