@@ -18,7 +18,6 @@ _WITH_OTHER_LETTERS = (
     "Microsoft YaHei",
     "Apple SD Gothic Neo",
     "Malgun Gothic",
-    "WenQuanYi Zen Hei",
     "Droid Sans Fallback",
     "Arial Unicode MS",
 )
@@ -30,5 +29,6 @@ def font_families() -> list[str]:
     """Return the fonts in which each letter is looked for: matplotlib's own, then what the machine has."""
     from matplotlib.font_manager import fontManager
 
-    there = set(fontManager.get_font_names())
+    # matplotlib would complain at each figure of a font whose only weight is another.
+    there = {font.name for font in fontManager.ttflist if font.style == "normal" and font.weight in (400, "normal")}
     return [OWN, *(name for name in _WITH_OTHER_LETTERS if name in there)]
