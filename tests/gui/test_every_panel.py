@@ -59,7 +59,7 @@ def test_panels_that_are_opened_one_after_the_other_are_tabs_and_fit_the_window(
     window = viewer.window._qt_window
     window.resize(1280, 800)
     docks = {}
-    for name in ("Video", "Transform", "Track", "Positions", "Features over time"):
+    for name in panels():
         docks[name], panel = viewer.window.add_plugin_dock_widget(PLUGIN, name)
         qtbot.waitUntil(panel.isVisible)
         qtbot.wait(20)

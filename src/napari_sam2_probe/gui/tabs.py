@@ -13,6 +13,7 @@ from qtpy.QtWidgets import QDockWidget, QMainWindow
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from qtpy.QtCore import QSize
     from qtpy.QtWidgets import QWidget
 
 
@@ -24,8 +25,19 @@ def dock_of(panel: QWidget) -> QDockWidget | None:
     return parent
 
 
-def tab_with(panel: QWidget, others: Iterable[QWidget]) -> None:
-    """Put a panel that has just been opened before the last of some others in its part of the window, as a tab."""
+def tab_with(panel: QWidget, others: Iterable[QWidget], size: QSize) -> None:
+    """Put a panel that has just been opened before one of some others in its part of the window, as a tab.
+
+    Parameters
+    ----------
+    panel
+        In its dock.
+    others
+        Panels that may lie there already.
+    size
+        Of the window before the panel was opened, which it gets again: it may have grown for a moment in which the
+        panel lay below the others.
+    """
     dock, window = dock_of(panel), panel.window()
     if dock is None or dock.isFloating() or not isinstance(window, QMainWindow):
         return
@@ -38,4 +50,8 @@ def tab_with(panel: QWidget, others: Iterable[QWidget]) -> None:
         if other.isVisible() and window.dockWidgetArea(other) == area:
             window.tabifyDockWidget(other, dock)
             dock.raise_()
+            if window.height() > size.height() and window.layout() is not None:
+                # Else the layout would not know yet that there is room.
+                window.layout().activate()
+                window.resize(size)
             return

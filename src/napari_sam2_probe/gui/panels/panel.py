@@ -52,6 +52,7 @@ class Panel(QWidget):
         self.destroyed.connect(partial(close_all, self._ends))
         delete_when_undocked(self)
         hide_blank_frames(self.viewer)
+        self._size_before = self.viewer.window._qt_window.size()
 
     def end_with_panel(self, thing: Closable) -> None:
         """Also close this when the panel ends."""
@@ -62,7 +63,7 @@ class Panel(QWidget):
         super().showEvent(event)
         if self not in _OPENED:
             _OPENED.add(self)
-            tab_with(self, [panel for panel in _OPENED if panel.state is self.state])
+            tab_with(self, [panel for panel in _OPENED if panel.state is self.state], self._size_before)
 
     def closeEvent(self, event: Any) -> None:
         """End all connections and the thread; Qt calls it."""
