@@ -5,9 +5,11 @@ import sys
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from napari_sam2_probe.common.errors import ResourceError
 from napari_sam2_probe.common.progress import Progress
 from napari_sam2_probe.gui.prompt_state import NOTHING, PackedMask, PromptState
 from napari_sam2_probe.gui.tracking import events
@@ -19,6 +21,7 @@ from napari_sam2_probe.gui.tracking.plan import Plan
 from napari_sam2_probe.gui.tracking.shelf import ModelShelf
 from napari_sam2_probe.runs import find_runs, open_run
 from napari_sam2_probe.tracking.loaded import ModelChoice
+from napari_sam2_probe.tracking.results import FrameResult
 from napari_sam2_probe.tracking.session import VideoSession
 from napari_sam2_probe.video import ArraySource
 
@@ -70,6 +73,19 @@ def frames_of(happened):
 def the_run(tmp_path):
     (path,) = find_runs(tmp_path)
     return open_run(path)
+
+
+@pytest.mark.parametrize("while_", ["prompting", "tracking"])
+def test_memory_that_runs_out_beside_the_model_is_told_in_words(live, inbox, monkeypatch, while_):
+    def no_room(self):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+
+    inbox.put({(0, 1): CLICK})
+    if while_ == "tracking":
+        told(live.apply())
+    monkeypatch.setattr(FrameResult, "labels", no_room)
+    with pytest.raises(ResourceError, match="memory of this machine doesn't suffice"):
+        told(live.apply() if while_ == "prompting" else live.propagate("forward"))
 
 
 def test_a_click_gives_a_mask_and_is_on_disk(live, inbox, tmp_path):

@@ -45,13 +45,13 @@ def test_auto_with_a_gpu():
 @no_gpu
 @pytest.mark.parametrize("name", ["cuda", "cuda:1"])
 def test_a_gpu_that_is_not_there(name):
-    with pytest.raises(ResourceError, match=rf"{name} is not there.*choose --device cpu"):
+    with pytest.raises(ResourceError, match=rf"{name} is not there.*choose the CPU"):
         choose_device(name)
 
 
 @pytest.mark.skipif(torch.backends.mps.is_available(), reason="there is an Apple GPU")
 def test_an_apple_gpu_that_is_not_there():
-    with pytest.raises(ResourceError, match="choose --device cpu"):
+    with pytest.raises(ResourceError, match="choose the CPU"):
         choose_device("mps")
 
 

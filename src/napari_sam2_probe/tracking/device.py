@@ -51,7 +51,7 @@ def choose_device(name: str = "auto") -> torch.device:
     if device.type == "cuda":
         _require_cuda(device)
     elif device.type == "mps" and not torch.backends.mps.is_available():
-        raise ResourceError("This machine has no Apple GPU that torch can use (mps): choose --device cpu.")
+        raise ResourceError("This machine has no Apple GPU that torch can use (mps): choose the CPU (--device cpu).")
     return device
 
 
@@ -61,7 +61,7 @@ def _require_cuda(device: torch.device) -> None:
     if not torch.cuda.is_available():
         why = "this torch was built without CUDA" if torch.version.cuda is None else "torch finds no NVIDIA GPU"
         raise ResourceError(
-            f"The device {device} is not there ({why}): choose --device cpu, or see 'sam2-probe doctor'."
+            f"The device {device} is not there ({why}): choose the CPU (--device cpu), or see 'sam2-probe doctor'."
         )
     count = torch.cuda.device_count()
     if (device.index or 0) >= count:
@@ -73,7 +73,8 @@ def _require_cuda(device: torch.device) -> None:
         torch.zeros(1, device=device).add_(1).item()
     except RuntimeError as error:
         raise ResourceError(
-            f"The device {device} doesn't work ({_first_line(error)}): choose --device cpu, or see 'sam2-probe doctor'."
+            f"The device {device} doesn't work ({_first_line(error)}): choose the CPU (--device cpu), or see "
+            "'sam2-probe doctor'."
         ) from error
 
 
@@ -98,7 +99,7 @@ def choose_dtype(name: str, device: torch.device) -> torch.dtype:
     dtype = {"bfloat16": torch.bfloat16, "float16": torch.float16}.get(name, torch.float32)
     if dtype is torch.bfloat16 and device.type == "cuda" and torch.cuda.get_device_capability(device) < (8, 0):
         raise ResourceError(
-            f"{describe_device(device)} doesn't compute in bfloat16: choose --dtype float32 or float16."
+            f"{describe_device(device)} doesn't compute in bfloat16: choose float32 or float16 (--dtype)."
         )
     return dtype
 
@@ -166,7 +167,7 @@ def out_of_memory(device: torch.device, *, fewer: str = "objects at a time") -> 
         )
     return ResourceError(
         f"The memory of {device} doesn't suffice{left}: choose a smaller checkpoint, fewer {fewer}, "
-        "--dtype bfloat16 or --device cpu, or end other programs that use the GPU."
+        "bfloat16 (--dtype bfloat16) or the CPU (--device cpu), or end other programs that use the GPU."
     )
 
 

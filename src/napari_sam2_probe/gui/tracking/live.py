@@ -34,6 +34,7 @@ from napari_sam2_probe.gui.tracking.events import (
 from napari_sam2_probe.gui.tracking.inbox import Removal
 from napari_sam2_probe.gui.tracking.mask_stack import MaskStack
 from napari_sam2_probe.gui.tracking.plan import Plan
+from napari_sam2_probe.tracking.device import memory_in_words
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Mapping, Sequence
@@ -124,33 +125,27 @@ class LiveRun:
     def apply(self) -> Events:
         """Do what the inbox holds, until it is empty."""
         yield from self._get_ready()
-        yield from self._apply()
+        with memory_in_words(self._loaded.device):
+            yield from self._apply()
 
     def propagate(self, direction: RunDirection) -> Events:
         """Track all objects."""
         with self._one_pause():
             yield from self._get_ready()
-            yield from self._apply()
-            prompted = self._session.prompted_frames()
-            if not prompted:
-                yield Refused("Nothing to track yet: give a point, a box or a mask on a frame first.")
-                return
-            self._give_up_passes()
-            self._clear_lost_objects()
-            self._passes = self._plan.passes(direction, prompted)
-            self._total, self._done = sum(len(frames) for _, frames in self._passes), 0
-            yield from self._run_passes()
+            with memory_in_words(self._loaded.device):
+                yield from self._propagate(direction)
 
     def resume(self) -> Events:
         """Go on where tracking was paused."""
-        with self._one_pause():
+        with self._one_pause(), memory_in_words(self._loaded.device):
             yield from self._apply()
             yield from self._run_passes()
 
     def stop(self) -> Events:
         """Forget what was paused; tracking again goes on there."""
         self._give_up_passes()
-        yield from self._apply()
+        with memory_in_words(self._loaded.device):
+            yield from self._apply()
 
     def close(self) -> None:
         """Keep what is on disk, give everything else back; calling it twice is harmless."""
@@ -259,6 +254,18 @@ class LiveRun:
             self._save_prompts()
         shown = [self._show(self._session.result(frame_idx)) for frame_idx in sorted(frames)]
         yield *shown, ObjectForgotten(obj_id)
+
+    def _propagate(self, direction: RunDirection) -> Events:
+        yield from self._apply()
+        prompted = self._session.prompted_frames()
+        if not prompted:
+            yield Refused("Nothing to track yet: give a point, a box or a mask on a frame first.")
+            return
+        self._give_up_passes()
+        self._clear_lost_objects()
+        self._passes = self._plan.passes(direction, prompted)
+        self._total, self._done = sum(len(frames) for _, frames in self._passes), 0
+        yield from self._run_passes()
 
     def _run_passes(self) -> Events:
         self._set_finished(False)
