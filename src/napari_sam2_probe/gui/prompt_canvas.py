@@ -10,9 +10,9 @@ from psygnal import Signal
 from qtpy.QtCore import QTimer
 
 from napari_sam2_probe.common.errors import InputError
-from napari_sam2_probe.figures.style import object_colour
 from napari_sam2_probe.gui.connections import Connections
 from napari_sam2_probe.gui.layers import METADATA_KEY, PROMPTS
+from napari_sam2_probe.gui.prompt_looks import PromptLooks
 from napari_sam2_probe.gui.prompt_snapshot import (
     Click,
     Place,
@@ -30,16 +30,11 @@ if TYPE_CHECKING:
 
     import napari
     from napari.layers import Labels, Layer, Points, Shapes
-    from napari.utils.colormaps import DirectLabelColormap
 
     from napari_sam2_probe.gui.prompt_state import Key, PackedMask, PromptState
     from napari_sam2_probe.gui.state import VideoEntry
 
 
-POSITIVE, NEGATIVE = "#009E73", "#D55E00"
-"""Okabe and Ito's green and vermilion, told apart under every common colour blindness."""
-
-_ALL_IDS = range(1, 255)
 _POINT_SIZE_SHARE = 40
 _EDGE_WIDTH_SHARE = 300
 _CLICK_SIZE = 4
@@ -88,10 +83,7 @@ class PromptCanvas:
         self._boxes: Shapes | None = None
         self._masks: Labels | None = None
         self._writing = False
-        self._obj_id = 1
-        self._positive = True
-        self._hidden: frozenset[int] = frozenset()
-        self._colours: dict[int, str] = {}
+        self._looks = PromptLooks()
         self._connections.add(viewer.layers.events.removed, self._on_layer_removed)
 
     @property
@@ -119,12 +111,12 @@ class PromptCanvas:
 
     def set_defaults(self, obj_id: int, positive: bool) -> None:
         """Let new prompts be for this object, and new points have this sign."""
-        self._obj_id, self._positive = obj_id, positive
+        self._looks.obj_id, self._looks.positive = obj_id, positive
         self._set_defaults()
 
     def set_looks(self, colours: Mapping[int, str], hidden: frozenset[int]) -> None:
         """Draw objects in these colours, but the hidden ones not at all."""
-        self._colours, self._hidden = dict(colours), hidden
+        self._looks.colours, self._looks.hidden = dict(colours), hidden
         self._set_defaults()
         self.style()
 
@@ -248,20 +240,12 @@ class PromptCanvas:
     def style(self) -> None:
         """Let colour and symbol say what the features say."""
         with self._own_change():
-            points, boxes = self._points, self._boxes
-            if points is not None and len(points.data):
-                clicks = self._read_points()
-                points.face_color = [POSITIVE if click.positive else NEGATIVE for click in clicks]
-                points.border_color = [self._colour(click.obj_id) for click in clicks]
-                points.symbol = ["disc" if click.positive else "x" for click in clicks]
-                points.shown = np.array([click.obj_id not in self._hidden for click in clicks])
-            if boxes is not None and len(boxes.data):
-                boxes.edge_color = [
-                    "transparent" if rectangle.obj_id in self._hidden else self._colour(rectangle.obj_id)
-                    for rectangle in self._read_boxes()
-                ]
+            if self._points is not None:
+                self._looks.style_points(self._points, self._read_points())
+            if self._boxes is not None:
+                self._looks.style_boxes(self._boxes, self._read_boxes())
             if self._masks is not None:
-                self._masks.colormap = self._colormap()
+                self._masks.colormap = self._looks.colormap()
 
     # The layers.
 
@@ -305,7 +289,7 @@ class PromptCanvas:
         layer = self._viewer.add_labels(
             np.zeros((source.num_frames, source.height, source.width), np.uint8),
             name=f"painted masks · {self._video.layer.name}",
-            colormap=self._colormap(),
+            colormap=self._looks.colormap(),
             opacity=0.6,
             **self._about(),
         )
@@ -336,28 +320,11 @@ class PromptCanvas:
     def _set_defaults(self) -> None:
         with self._own_change():
             if self._points is not None:
-                # The defaults would otherwise be given to what is selected.
-                self._points.selected_data = set()
-                self._points.feature_defaults = {"obj_id": self._obj_id, "positive": self._positive}
-                self._points.current_face_color = POSITIVE if self._positive else NEGATIVE
-                self._points.current_border_color = self._colour(self._obj_id)
-                self._points.current_symbol = "disc" if self._positive else "x"
-            # While a box is drawn, it has to stay selected.
-            if self._boxes is not None and not self._boxes._is_creating:
-                self._boxes.selected_data = set()
-                self._boxes.feature_defaults = {"obj_id": self._obj_id}
-                self._boxes.current_edge_color = self._colour(self._obj_id)
+                self._looks.for_next_point(self._points)
+            if self._boxes is not None:
+                self._looks.for_next_box(self._boxes)
             if self._masks is not None:
-                self._masks.selected_label = self._obj_id
-
-    def _colour(self, obj_id: int) -> str:
-        return self._colours.get(obj_id) or object_colour(obj_id)
-
-    def _colormap(self) -> DirectLabelColormap:
-        from napari.utils.colormaps import DirectLabelColormap
-
-        shown: dict[int | None, str] = {i: self._colour(i) for i in _ALL_IDS if i not in self._hidden}
-        return DirectLabelColormap(color_dict={None: "transparent", **shown})
+                self._looks.for_next_stroke(self._masks)
 
     def _on_change(self, event: Any) -> None:
         # What is about to change is told too; only what has changed matters.
