@@ -176,7 +176,8 @@ def test_stale_features_are_marked(tmp_path):
     write(run, 0)
     stale = np.zeros((2, T), bool)
     stale[1, 3] = True
-    run.write_features(pd.DataFrame({"object_id": [4], "position": ["5"], "frame": [0]}), stale)
+    features = {"short_term_l2": 1.0, "long_term_l2": 2.0, "short_term_ratio": 0.5}
+    run.write_features(pd.DataFrame([{"object_id": 4, "position": "5", "frame": 0} | features]), stale)
     run.finish()
     left = open_run(run.path)
     assert np.argwhere(left.status("features") == writer.STALE).tolist() == [[1, 3]]

@@ -65,7 +65,9 @@ def open_run(path: Path | str) -> ProbeRun:
         features = folder / FEATURES
         # A run that was killed early has none yet.
         empty = pd.DataFrame(columns=_COLUMNS)
-        table = pd.read_csv(features, dtype={"position": str})[_COLUMNS] if features.is_file() else empty
+        table = pd.read_csv(features, dtype={"position": str}) if features.is_file() else empty
+        if not set(_COLUMNS) <= set(table.columns):
+            raise LookupError("columns are missing")
         _check_sizes(arrays, store["masks"].shape)
     except (OSError, LookupError, ValueError, TypeError, RuntimeError) as error:
         # What zarr, its decompressors and pandas raise on files that are damaged.
