@@ -43,6 +43,6 @@ class Connections:
 
 
 def _disconnect(signal: Any, slot: Callable[..., Any]) -> None:
-    # What it belonged to may be gone already, and has taken the connection with it.
-    with suppress(RuntimeError, TypeError, ValueError):
+    # What it belonged to may be gone already, and has taken the connection with it; PySide6 says so by a SystemError.
+    with suppress(RuntimeError, TypeError, ValueError, SystemError):
         signal.disconnect(slot)
