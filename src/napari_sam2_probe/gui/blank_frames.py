@@ -12,8 +12,7 @@ from weakref import WeakSet, ref
 
 import numpy as np
 
-from napari_sam2_probe.gui.layers import MAP
-from napari_sam2_probe.gui.run_layers import run_content
+from napari_sam2_probe.gui.map_layers import map_of
 
 if TYPE_CHECKING:
     import napari
@@ -40,8 +39,7 @@ def _follow_inserted(viewer: ref[napari.Viewer], event: Any) -> None:
 
 
 def _follow(viewer: ref[napari.Viewer], layer: Layer) -> None:
-    content = run_content(layer)
-    if content is None or content.get("content") != MAP:
+    if map_of(layer) is None:
         return
     hide = partial(_hide_if_blank, viewer, ref(layer))
     # After napari has shown it.
