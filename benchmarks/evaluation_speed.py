@@ -25,7 +25,7 @@ from pathlib import Path
 
 import numpy as np
 
-from napari_sam2_probe.analysis.metrics import SequenceEvaluator, evaluate_folders
+from napari_sam2_probe.evaluation.metrics import SequenceEvaluator, evaluate_folders
 from napari_sam2_probe.video.masks import object_ids, read_mask, write_mask
 
 

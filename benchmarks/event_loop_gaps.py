@@ -213,7 +213,7 @@ class Bench:
     def download(self) -> None:
         from napari_sam2_probe.gui.jobs import Job
         from napari_sam2_probe.gui.tracking.downloads import downloading
-        from napari_sam2_probe.tracking import checkpoints
+        from napari_sam2_probe.models import checkpoints
 
         served, kept = self.folder / "served", self.folder / "kept"
         served.mkdir()
@@ -292,8 +292,8 @@ def sample_video(frames: int):
 def model_choice(name: str, folder: Path):
     import torch
 
-    from napari_sam2_probe.tracking.loaded import ModelChoice
-    from napari_sam2_probe.tracking.loading import seeded_model
+    from napari_sam2_probe.models.loaded import ModelChoice
+    from napari_sam2_probe.models.loading import seeded_model
 
     if name == "sample":
         return ModelChoice("sample", device="cpu")

@@ -54,8 +54,8 @@ class GeneratedSource:
 def session_on(num_frames: int, *, spill: bool):
     import torch
 
+    from napari_sam2_probe.models.loading import seeded_model
     from napari_sam2_probe.probe.recorder import ProbeRecorder
-    from napari_sam2_probe.tracking.loading import seeded_model
     from napari_sam2_probe.tracking.prompts import Prompt
     from napari_sam2_probe.tracking.results import SessionOptions
     from napari_sam2_probe.tracking.session import VideoSession

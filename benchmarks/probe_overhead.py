@@ -23,10 +23,10 @@ import numpy as np
 import torch
 from PIL import Image
 
+from napari_sam2_probe.models.config import SMALL_CONFIG, ModelFlags, predictor_flags
+from napari_sam2_probe.models.device import choose_device, describe_device
+from napari_sam2_probe.models.loading import seeded_model
 from napari_sam2_probe.probe.recorder import ProbeRecorder
-from napari_sam2_probe.tracking.config import SMALL_CONFIG, ModelFlags, predictor_flags
-from napari_sam2_probe.tracking.device import choose_device, describe_device
-from napari_sam2_probe.tracking.loading import seeded_model
 from napari_sam2_probe.tracking.prompts import Prompt
 from napari_sam2_probe.tracking.results import SessionOptions
 from napari_sam2_probe.tracking.session import VideoSession

@@ -17,8 +17,8 @@ VIDEO = "cat"
 
 def main() -> None:
     from napari_sam2_probe.common.sample_data import sample_data_folder
+    from napari_sam2_probe.models.loaded import ModelChoice, load_model
     from napari_sam2_probe.runs.record import record_run
-    from napari_sam2_probe.tracking.loaded import ModelChoice, load_model
     from napari_sam2_probe.tracking.prompts import Prompt
     from napari_sam2_probe.video import DavisDataset
 

@@ -2,22 +2,24 @@
 
 The package has one direction of dependency; each folder is named for what it holds:
 
-``video``
-    What comes in: frame sources and masks.
+``common``
+    Errors, files, progress, resumable stores.
+``video``, ``analysis``, ``models``
+    What comes in (frames and masks); numbers from tables; which SAM 2, from where, on what device.
 ``transforms``
     A recipe becomes a transformed clip.
 ``tracking``
-    SAM 2 itself. The only folder that imports ``sam2``.
-``probe``
-    What is observed: positions, channel statistics, features over time.
-``analysis``
-    What is computed from tables: pointers, region and boundary metrics.
-``runs``
-    A probe run on disk.
-``figures``
-    Matplotlib functions that draw on an Axes.
-``experiment``
-    Whole jobs: the demo and its report.
+    SAM 2 itself, in sessions and batches.
+``probe``, ``decoder``
+    What is observed: positions, channel statistics, features over time; from a pointer to a box.
+``runs``, ``figures``
+    A probe run on disk; Matplotlib functions that draw on an Axes.
+``evaluation``
+    Scores against true masks, and the protocols of the field.
+``experiment``, ``export``
+    Whole data sets of clips; files for other tools.
+``report``
+    Pages of figures and tables, the demo among them.
 ``cli`` and ``gui``
     The two faces.
 

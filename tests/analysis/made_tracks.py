@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from napari_sam2_probe.analysis.pointer_tracks import PointerTrack
+from napari_sam2_probe.decoder.tracks import PointerTrack
 
 CHANNELS = 24
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy import ndimage
 
-from napari_sam2_probe.analysis.clicks import Click, box_of, next_click
+from napari_sam2_probe.evaluation.clicks import Click, box_of, next_click
 
 shapes = hnp.array_shapes(min_dims=2, max_dims=2, min_side=2, max_side=12)
 

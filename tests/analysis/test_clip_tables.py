@@ -8,7 +8,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from napari_sam2_probe.analysis.clip_tables import CLIP_TABLE_COLUMNS, MEASURES, clip_table, per_clip
-from napari_sam2_probe.analysis.metrics.clips import score_clip
+from napari_sam2_probe.evaluation.metrics.clips import score_clip
 
 T, ABSENT = 28, slice(12, 16)
 STAGE = np.repeat(["prefix", "interjection", "suffix"], [12, 4, 12])

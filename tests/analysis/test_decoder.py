@@ -11,8 +11,10 @@ import pytest
 from made_tracks import CHANNELS, made_tracks, pointers_of
 from safetensors.numpy import load_file, save_file
 
-from napari_sam2_probe.analysis.boxes import box_edges, box_iou, boxes_to_pixels
-from napari_sam2_probe.analysis.decoder import (
+from napari_sam2_probe.common.errors import InputError
+from napari_sam2_probe.decoder.boxes import box_edges, box_iou, boxes_to_pixels
+from napari_sam2_probe.decoder.file import load_decoder, save_decoder
+from napari_sam2_probe.decoder.fit import (
     DEFAULT_WEIGHT_DECAY,
     WEIGHT_DECAYS,
     DecoderOptions,
@@ -21,8 +23,6 @@ from napari_sam2_probe.analysis.decoder import (
     fit_decoder,
     fit_estimator,
 )
-from napari_sam2_probe.analysis.decoder_file import load_decoder, save_decoder
-from napari_sam2_probe.common.errors import InputError
 
 OPTIONS = DecoderOptions(hidden=(16, 8), weight_decay=0.001, iterations=200, num_resamples=200)
 SHA = "ab" * 32

@@ -10,10 +10,10 @@ import pytest
 from PIL import Image
 
 import layout_trees
-from napari_sam2_probe.analysis.metrics import evaluate_folders
-from napari_sam2_probe.analysis.metrics.folders import pair_sequences
 from napari_sam2_probe.cli import main
 from napari_sam2_probe.common.errors import InputError
+from napari_sam2_probe.evaluation.metrics import evaluate_folders
+from napari_sam2_probe.evaluation.metrics.folders import pair_sequences
 from napari_sam2_probe.video.masks import write_mask
 from scenarios import square_mask
 

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from napari_sam2_probe.analysis.bootstrap import Estimate, group_weights
-from napari_sam2_probe.analysis.decoder import BoxDecoder, DecoderOptions, DecoderReport
-from napari_sam2_probe.analysis.lead import LeadOptions, centres, measure_lead, velocities
-from napari_sam2_probe.analysis.lead_file import load_lead, save_lead
-from napari_sam2_probe.analysis.pointer_tracks import PointerTrack
 from napari_sam2_probe.common.errors import InputError
+from napari_sam2_probe.decoder.fit import BoxDecoder, DecoderOptions, DecoderReport
+from napari_sam2_probe.decoder.lead import LeadOptions, centres, measure_lead, velocities
+from napari_sam2_probe.decoder.lead_file import load_lead, save_lead
+from napari_sam2_probe.decoder.tracks import PointerTrack
 
 HEIGHT, WIDTH = 300, 400
 DIAGONAL = 500

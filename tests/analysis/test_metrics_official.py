@@ -11,7 +11,7 @@ import synthetic_masks
 from PIL import Image
 from scipy import ndimage
 
-from napari_sam2_probe.analysis.metrics import evaluate_folders, score_masks
+from napari_sam2_probe.evaluation.metrics import evaluate_folders, score_masks
 from napari_sam2_probe.video.masks import read_mask, write_mask
 
 GOLDEN = json.loads(Path(__file__).with_name("golden_scores.json").read_text())

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from scipy import ndimage
 
-from napari_sam2_probe.analysis.metrics import (
+from napari_sam2_probe.common.errors import InputError
+from napari_sam2_probe.evaluation.metrics import (
     SequenceEvaluator,
     boundary_accuracy,
     region_similarity,
@@ -17,8 +18,7 @@ from napari_sam2_probe.analysis.metrics import (
     score_masks,
     summarize,
 )
-from napari_sam2_probe.analysis.metrics.bitmap import dilate, pack, rectangle
-from napari_sam2_probe.common.errors import InputError
+from napari_sam2_probe.evaluation.metrics.bitmap import dilate, pack, rectangle
 
 MASK_PAIRS = array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=24).flatmap(
     lambda shape: st.tuples(arrays(bool, shape), arrays(bool, shape))

@@ -7,9 +7,9 @@ import pytest
 from scipy import stats
 from sklearn.decomposition import PCA
 
-from napari_sam2_probe.analysis.boxes import box_edges, box_edges_over_time
 from napari_sam2_probe.analysis.pointers import obscuration_response, project_pointers, twin_distances
 from napari_sam2_probe.common.errors import InputError
+from napari_sam2_probe.decoder.boxes import box_edges, box_edges_over_time
 
 
 def pointers(seed, num_frames=28, channels=256):

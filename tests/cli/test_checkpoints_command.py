@@ -9,8 +9,8 @@ import pytest
 
 from napari_sam2_probe.cli import checkpoints as command
 from napari_sam2_probe.common.errors import InputError
-from napari_sam2_probe.tracking import checkpoints
-from napari_sam2_probe.tracking.checkpoints import OFFICIAL, OfficialCheckpoint
+from napari_sam2_probe.models import checkpoints
+from napari_sam2_probe.models.checkpoints import OFFICIAL, OfficialCheckpoint
 
 
 @pytest.fixture
@@ -90,7 +90,7 @@ def test_help_waits_for_nothing_heavy():
     import sys
 
     code = (
-        "import sys; from napari_sam2_probe.cli import checkpoints, doctor; import napari_sam2_probe.tracking.loading; "
+        "import sys; from napari_sam2_probe.cli import checkpoints, doctor; import napari_sam2_probe.models.loading; "
         "print(*{'torch', 'sam2', 'hydra', 'omegaconf', 'napari', 'qtpy'} & set(sys.modules))"
     )
     child = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -11,9 +11,9 @@ import pytest
 
 from napari_sam2_probe.cli import doctor as command
 from napari_sam2_probe.common.errors import ResourceError
-from napari_sam2_probe.tracking import checkpoints, doctor
-from napari_sam2_probe.tracking.checkpoints import OFFICIAL, OfficialCheckpoint
-from napari_sam2_probe.tracking.doctor import Finding, examine_checkpoints, examine_window, torch_pair
+from napari_sam2_probe.models import checkpoints, doctor
+from napari_sam2_probe.models.checkpoints import OFFICIAL, OfficialCheckpoint
+from napari_sam2_probe.models.doctor import Finding, examine_checkpoints, examine_window, torch_pair
 
 linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="screens are told by variables on Linux only")
 

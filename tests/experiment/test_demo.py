@@ -10,10 +10,10 @@ import pytest
 from PIL import Image
 
 from napari_sam2_probe.cli import main
-from napari_sam2_probe.experiment.demo import PAIRS
-from napari_sam2_probe.experiment.views import ClipView
+from napari_sam2_probe.export.clip_view import ClipView
+from napari_sam2_probe.models.checkpoints import sample_checkpoint
+from napari_sam2_probe.report.demo import PAIRS
 from napari_sam2_probe.runs import find_runs, open_run
-from napari_sam2_probe.tracking.checkpoints import sample_checkpoint
 from napari_sam2_probe.video.davis import DavisDataset
 
 

@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from small_experiments import SETTINGS, small_davis, table_bytes
 
-from napari_sam2_probe.analysis.boxes import box_edges_over_time
-from napari_sam2_probe.analysis.metrics import score_clip
 from napari_sam2_probe.common.errors import InputError, ResourceError
+from napari_sam2_probe.decoder.boxes import box_edges_over_time
+from napari_sam2_probe.evaluation.metrics import score_clip
 from napari_sam2_probe.experiment import batch_worker
 from napari_sam2_probe.experiment import track_batch as track_batch_module
 from napari_sam2_probe.experiment.batch_clips import ClipReader
@@ -26,10 +26,10 @@ from napari_sam2_probe.experiment.plan import Batch, make_plan
 from napari_sam2_probe.experiment.results import open_experiment
 from napari_sam2_probe.experiment.rows import reference_windows
 from napari_sam2_probe.experiment.tables import FEATURE_COLUMNS, FRAME_COLUMNS
+from napari_sam2_probe.models.loaded import ModelChoice, load_model
 from napari_sam2_probe.probe.distance import FeatureOptions
 from napari_sam2_probe.probe.features import FEATURES
 from napari_sam2_probe.runs.record import RunOptions
-from napari_sam2_probe.tracking.loaded import ModelChoice, load_model
 from napari_sam2_probe.video.masks import write_mask
 
 pytestmark = [pytest.mark.filterwarnings("ignore:cannot import name '_C'"), pytest.mark.usefixtures("one_thread")]

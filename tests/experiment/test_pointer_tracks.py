@@ -8,17 +8,17 @@ import numpy as np
 import pytest
 import torch
 
-from napari_sam2_probe.analysis.boxes import box_edges
-from napari_sam2_probe.analysis.decoder import BoxDecoder
-from napari_sam2_probe.analysis.decoder_file import save_decoder
 from napari_sam2_probe.common.errors import InputError
-from napari_sam2_probe.experiment import decoders
-from napari_sam2_probe.experiment.decoders import find_decoder, install_decoder
-from napari_sam2_probe.experiment.pointer_tracks import collect_pointers, iterate_pointers, track_pointers
+from napari_sam2_probe.decoder import library as decoders
+from napari_sam2_probe.decoder.boxes import box_edges
+from napari_sam2_probe.decoder.file import save_decoder
+from napari_sam2_probe.decoder.fit import BoxDecoder
+from napari_sam2_probe.decoder.library import find_decoder, install_decoder
+from napari_sam2_probe.decoder.record import collect_pointers, iterate_pointers, track_pointers
+from napari_sam2_probe.models.checkpoints import CheckpointFile
+from napari_sam2_probe.models.config import SMALL_CONFIG, ModelFlags
+from napari_sam2_probe.models.loaded import LoadedModel
 from napari_sam2_probe.runs.record import record_run
-from napari_sam2_probe.tracking.checkpoints import CheckpointFile
-from napari_sam2_probe.tracking.config import SMALL_CONFIG, ModelFlags
-from napari_sam2_probe.tracking.loaded import LoadedModel
 from napari_sam2_probe.tracking.prompts import Prompt
 from napari_sam2_probe.video.array import ArraySource
 from napari_sam2_probe.video.davis import DavisDataset

@@ -13,15 +13,15 @@ from PIL import Image
 from synthetic_experiment import write_synthetic_experiment
 
 from napari_sam2_probe.analysis.bootstrap import Estimate
-from napari_sam2_probe.analysis.decoder import BoxDecoder
-from napari_sam2_probe.analysis.decoder_file import load_decoder, save_decoder
-from napari_sam2_probe.analysis.lead import LeadOptions, LeadResult
-from napari_sam2_probe.analysis.lead_file import save_lead
 from napari_sam2_probe.cli import main
 from napari_sam2_probe.common.errors import InputError
-from napari_sam2_probe.experiment.decoders import FOLDER_VARIABLE, install_decoder, lead_path
-from napari_sam2_probe.experiment.report.make import ReportOptions, make_report
+from napari_sam2_probe.decoder.file import load_decoder, save_decoder
+from napari_sam2_probe.decoder.fit import BoxDecoder
+from napari_sam2_probe.decoder.lead import LeadOptions, LeadResult
+from napari_sam2_probe.decoder.lead_file import save_lead
+from napari_sam2_probe.decoder.library import FOLDER_VARIABLE, install_decoder, lead_path
 from napari_sam2_probe.experiment.results import open_experiment
+from napari_sam2_probe.report.make import ReportOptions, make_report
 
 # As little as shows that everything is there.
 QUICK = ReportOptions(dpi=40, formats=(), num_resamples=50)

@@ -13,12 +13,12 @@ from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.common.progress import ignore_progress
 from napari_sam2_probe.experiment.config import make_config
 from napari_sam2_probe.experiment.execute import run_experiment
-from napari_sam2_probe.experiment.report.examples import find_example
-from napari_sam2_probe.experiment.report.folder import ReportFolder
-from napari_sam2_probe.experiment.report.maps import SHOWN, MapMaker
-from napari_sam2_probe.experiment.report.sections import positions
-from napari_sam2_probe.experiment.report.subject import Subject
 from napari_sam2_probe.experiment.results import open_experiment
+from napari_sam2_probe.report.examples import find_example
+from napari_sam2_probe.report.folder import ReportFolder
+from napari_sam2_probe.report.maps import SHOWN, MapMaker
+from napari_sam2_probe.report.sections import positions
+from napari_sam2_probe.report.subject import Subject
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ import pytest
 from figure_checks import assert_well_laid_out, sentences
 
 from napari_sam2_probe.analysis.bootstrap import Estimate
-from napari_sam2_probe.analysis.lead import LeadOptions, LeadResult
+from napari_sam2_probe.decoder.lead import LeadOptions, LeadResult
 from napari_sam2_probe.figures.lead import make_lead
 
 

@@ -10,8 +10,8 @@ from npe2 import PluginManager, PluginManifest
 
 from napari_sam2_probe.common.sample_data import sample_data_folder
 from napari_sam2_probe.gui.layers import METADATA_KEY
+from napari_sam2_probe.models.checkpoints import sample_checkpoint
 from napari_sam2_probe.runs import open_run
-from napari_sam2_probe.tracking.checkpoints import sample_checkpoint
 
 PLUGIN = "napari-sam2-probe"
 SEQUENCES = sorted(folder.name for folder in (sample_data_folder() / "JPEGImages" / "480p").iterdir())

@@ -11,14 +11,14 @@ from clip_runs import CHANNELS, HEIGHT, NUM_FRAMES, WIDTH
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QLabel, QPushButton
 
-from napari_sam2_probe.analysis.decoder import BoxDecoder
 from napari_sam2_probe.common.sample_data import sample_data_folder
-from napari_sam2_probe.experiment.decoders import FOLDER_VARIABLE, find_decoder, install_decoder
+from napari_sam2_probe.decoder.fit import BoxDecoder
+from napari_sam2_probe.decoder.library import FOLDER_VARIABLE, find_decoder, install_decoder
 from napari_sam2_probe.gui.boxes import rectangle
 from napari_sam2_probe.gui.layers import DECODED_BOXES, METADATA_KEY
 from napari_sam2_probe.gui.panels.box_row import WITHOUT_DECODER, WITHOUT_POINTERS
 from napari_sam2_probe.gui.state import RunEntry, state_of
-from napari_sam2_probe.tracking.checkpoints import sample_checkpoint
+from napari_sam2_probe.models.checkpoints import sample_checkpoint
 
 FRAMES = 5
 

@@ -9,7 +9,7 @@ import tifffile
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog, QLabel, QMessageBox, QPushButton
 
-from napari_sam2_probe.experiment.export import EXPORTS
+from napari_sam2_probe.export.registry import EXPORTS
 from napari_sam2_probe.gui.panels.export import TITLES, ExportPanel
 from napari_sam2_probe.gui.state import RunEntry, state_of
 from napari_sam2_probe.runs import open_run

@@ -9,8 +9,8 @@ import pytest
 from napari_sam2_probe.common.errors import ResourceError
 from napari_sam2_probe.gui.panels.track_model import ModelChooser, model_entries
 from napari_sam2_probe.gui.tracking.downloads import downloading
-from napari_sam2_probe.tracking import checkpoints
-from napari_sam2_probe.tracking.checkpoints import SAMPLE, OfficialCheckpoint
+from napari_sam2_probe.models import checkpoints
+from napari_sam2_probe.models.checkpoints import SAMPLE, OfficialCheckpoint
 
 CONTENT = bytes(range(256)) * 4096 * 4
 CHECKPOINT = OfficialCheckpoint(

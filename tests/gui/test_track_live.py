@@ -19,9 +19,9 @@ from napari_sam2_probe.gui.tracking.inbox import Inbox, Removal
 from napari_sam2_probe.gui.tracking.live import LiveRun
 from napari_sam2_probe.gui.tracking.plan import Plan
 from napari_sam2_probe.gui.tracking.shelf import ModelShelf
+from napari_sam2_probe.models.loaded import ModelChoice
 from napari_sam2_probe.runs import find_runs, open_run
-from napari_sam2_probe.tracking.loaded import ModelChoice
-from napari_sam2_probe.tracking.results import FrameResult
+from napari_sam2_probe.tracking.results import FrameResult, SessionOptions
 from napari_sam2_probe.tracking.session import VideoSession
 from napari_sam2_probe.video import ArraySource
 
@@ -138,7 +138,7 @@ def test_a_wrong_click_that_is_taken_back_leaves_no_trace(live, inbox, source, s
     np.testing.assert_array_equal(masks[0], right)
     told(live.propagate("forward"))
     loaded = shelf.load(ModelChoice("sample", device="cpu"))
-    with VideoSession(loaded.model, source, loaded.session_options()) as fresh:
+    with VideoSession(loaded.model, source, SessionOptions.for_model(loaded)) as fresh:
         fresh.add_prompt(CLICK.prompt((0, 1)))
         for result in fresh.propagate():
             np.testing.assert_array_equal(masks[result.frame_idx], result.labels())
@@ -337,7 +337,7 @@ from napari_sam2_probe.gui.prompt_state import PromptState
 from napari_sam2_probe.gui.tracking.inbox import Inbox
 from napari_sam2_probe.gui.tracking.live import LiveRun
 from napari_sam2_probe.gui.tracking.shelf import ModelShelf
-from napari_sam2_probe.tracking.loaded import ModelChoice
+from napari_sam2_probe.models.loaded import ModelChoice
 from napari_sam2_probe.video import ArraySource
 noise = np.random.default_rng(5).integers(0, 256, (200, 24, 40, 3), np.uint8)
 inbox = Inbox()
@@ -379,7 +379,7 @@ wishes = st.lists(
 @given(wishes)
 def test_a_session_knows_what_was_wished_last(source, shelf, wished):
     loaded = shelf.load(ModelChoice("sample", device="cpu"))
-    with VideoSession(loaded.model, source, loaded.session_options()) as session:
+    with VideoSession(loaded.model, source, SessionOptions.for_model(loaded)) as session:
         edits, wanted = SessionEdits(session), {}
         for key, state in wished:
             edits.reach(key, state)

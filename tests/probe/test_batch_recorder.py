@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from napari_sam2_probe.common.sample_data import sample_data_folder
+from napari_sam2_probe.models.loaded import ModelChoice, load_model
 from napari_sam2_probe.probe.batch import BatchRecorder
 from napari_sam2_probe.probe.distance import FeatureOptions
 from napari_sam2_probe.probe.positions import MAP_POSITIONS
 from napari_sam2_probe.probe.recorder import ProbeRecorder
 from napari_sam2_probe.tracking.batch import BatchTracker
-from napari_sam2_probe.tracking.loaded import ModelChoice, load_model
 from napari_sam2_probe.tracking.prompts import Prompt
 from napari_sam2_probe.tracking.results import SessionOptions
 from napari_sam2_probe.tracking.session import VideoSession
@@ -103,7 +103,7 @@ def test_equal_on_interjections_that_the_sample_model_follows():
         masks.append(mask[:height])
     present = np.ones((2, 11), bool)
     present[:, 5:8] = False
-    frames = check(loaded.model, sources, masks, present, loaded.session_options())
+    frames = check(loaded.model, sources, masks, present, SessionOptions.for_model(loaded))
     scores = np.array([f.object_scores for f in frames])
     assert (scores[[1, 2, 3, 4, 9]] > 0).all()
     assert (scores[5:8] < 0).any()

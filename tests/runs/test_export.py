@@ -18,16 +18,16 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from PIL import Image
 
-from napari_sam2_probe.analysis.decoder import BoxDecoder
-from napari_sam2_probe.analysis.decoder_file import save_decoder
 from napari_sam2_probe.cli import main
 from napari_sam2_probe.common.errors import InputError, ResourceError
-from napari_sam2_probe.experiment.export import EXPORTS, default_name, export_format, export_run, iterate_export
+from napari_sam2_probe.decoder.file import save_decoder
+from napari_sam2_probe.decoder.fit import BoxDecoder
+from napari_sam2_probe.export import tables
+from napari_sam2_probe.export.overlay import draw_masks
+from napari_sam2_probe.export.registry import EXPORTS, default_name, export_format, export_run, iterate_export
+from napari_sam2_probe.export.rle import compressed, run_lengths
 from napari_sam2_probe.probe.positions import MAP_POSITIONS
 from napari_sam2_probe.runs import open_run
-from napari_sam2_probe.runs.export import tables
-from napari_sam2_probe.runs.export.overlay import draw_masks
-from napari_sam2_probe.runs.export.rle import compressed, run_lengths
 from napari_sam2_probe.runs.writer import RunWriter
 from napari_sam2_probe.video import read_mask
 

@@ -19,6 +19,7 @@ from napari_sam2_probe.runs.known import KnownFrames
 from napari_sam2_probe.runs.reader import open_run
 from napari_sam2_probe.runs.record import RunOptions, record_run
 from napari_sam2_probe.tracking.prompts import Prompt
+from napari_sam2_probe.tracking.results import SessionOptions
 from napari_sam2_probe.tracking.session import VideoSession
 from napari_sam2_probe.video.folder import FolderSource
 
@@ -54,7 +55,7 @@ def test_arrays_have_the_names_shapes_and_types_of_the_specification(two_objects
 
 def test_the_run_is_what_a_session_gives(two_objects, loaded, folder, two_prompts):
     recorder = ProbeRecorder(T)
-    with VideoSession(loaded.model, FolderSource(folder), loaded.session_options(), recorder) as session:
+    with VideoSession(loaded.model, FolderSource(folder), SessionOptions.for_model(loaded), recorder) as session:
         for prompt in two_prompts:
             session.add_prompt(prompt)
         results = list(session.propagate("forward", 0, 4))

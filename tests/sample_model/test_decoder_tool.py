@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from napari_sam2_probe.analysis.boxes import box_edges
-from napari_sam2_probe.analysis.decoder import DecoderOptions
-from napari_sam2_probe.tracking.loaded import ModelChoice, load_model
+from napari_sam2_probe.decoder.boxes import box_edges
+from napari_sam2_probe.decoder.fit import DecoderOptions
+from napari_sam2_probe.models.loaded import ModelChoice, load_model
 from tools.sample_model import decoder as tool
 
 

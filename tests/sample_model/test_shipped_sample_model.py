@@ -7,7 +7,7 @@ import pytest
 import torch
 from safetensors import safe_open
 
-from napari_sam2_probe.experiment.decoders import FOLDER_VARIABLE, SHIPPED, find_decoder
+from napari_sam2_probe.decoder.library import FOLDER_VARIABLE, SHIPPED, find_decoder
 from tools.sample_model.decoder import HELD_OUT
 from tools.sample_model.evaluate import PROMPTS, load, overlap, sequences, track
 from tools.sample_model.model import CONFIG

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_sam2_probe.common.errors import InputError
-from napari_sam2_probe.tracking import checkpoints
-from napari_sam2_probe.tracking.checkpoints import (
+from napari_sam2_probe.models import checkpoints
+from napari_sam2_probe.models.checkpoints import (
     DEFAULT_ORDER,
     OFFICIAL,
     checkpoint_folder,
@@ -23,7 +23,7 @@ from napari_sam2_probe.tracking.checkpoints import (
     resolve,
     sample_checkpoint,
 )
-from napari_sam2_probe.tracking.config import OFFICIAL_CONFIGS, SMALL_CONFIG
+from napari_sam2_probe.models.config import OFFICIAL_CONFIGS, SMALL_CONFIG
 
 
 @pytest.fixture

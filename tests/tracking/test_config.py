@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
 from napari_sam2_probe.common.errors import InputError
-from napari_sam2_probe.tracking.config import (
+from napari_sam2_probe.models.config import (
     MODEL_CLASSES,
     OFFICIAL_CONFIGS,
     PART_CLASSES,

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from napari_sam2_probe.common.errors import InputError, ResourceError
-from napari_sam2_probe.tracking.device import (
+from napari_sam2_probe.models.device import (
     choose_device,
     choose_dtype,
     computing,

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from napari_sam2_probe.common.errors import ResourceError
-from napari_sam2_probe.tracking.checkpoints import OfficialCheckpoint
-from napari_sam2_probe.tracking.download import DownloadCancelled, download
+from napari_sam2_probe.models.checkpoints import OfficialCheckpoint
+from napari_sam2_probe.models.download import DownloadCancelled, download
 
 CONTENT = random.Random(0).randbytes(3_500_000)
 

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
+from napari_sam2_probe.models.config import ModelFlags, predictor_flags
+from napari_sam2_probe.models.loading import seeded_model
 from napari_sam2_probe.probe.positions import POSITIONS
 from napari_sam2_probe.probe.recorder import ProbeRecorder
-from napari_sam2_probe.tracking.config import ModelFlags, predictor_flags
-from napari_sam2_probe.tracking.loading import seeded_model
 from napari_sam2_probe.tracking.results import SessionOptions
 from napari_sam2_probe.tracking.session import VideoSession
 from napari_sam2_probe.video.folder import FolderSource

@@ -12,13 +12,14 @@ import pytest
 import torch
 from pretended_gpu import DEVICE, is_marked, pretended_gpu
 
+from napari_sam2_probe.models.loaded import ModelChoice, load_model
 from napari_sam2_probe.probe.batch import BatchRecorder
 from napari_sam2_probe.probe.batch_size import MOST_CLIPS, choose_batch_size
 from napari_sam2_probe.probe.recorder import ProbeRecorder
 from napari_sam2_probe.runs.record import record_run
 from napari_sam2_probe.tracking.batch import BatchTracker
-from napari_sam2_probe.tracking.loaded import ModelChoice, load_model
 from napari_sam2_probe.tracking.prompts import Prompt
+from napari_sam2_probe.tracking.results import SessionOptions
 from napari_sam2_probe.tracking.session import VideoSession
 from napari_sam2_probe.video.array import ArraySource
 from scenarios import moving_video, square_mask
@@ -74,7 +75,7 @@ def everything_a_session_does(device, source):
     loaded = load_model(ModelChoice("sample", device=device))
     recorder = ProbeRecorder(T)
     # So little memory that image features and outputs go to disk and come back.
-    options = loaded.session_options(feature_budget=1, output_budget=1)
+    options = SessionOptions.for_model(loaded, feature_budget=1, output_budget=1)
     given = []
     with VideoSession(loaded.model, source, options, recorder) as session:
         given.append(session.add_prompt(Prompt.from_mask(0, 1, square_mask(0))))
@@ -117,7 +118,7 @@ def test_clips_of_two_sizes_in_a_batch():
     def track(device):
         loaded = load_model(ModelChoice("sample", device=device))
         recorder = BatchRecorder(T, np.ones((3, T), bool), keep_maps=True)
-        with BatchTracker(loaded.model, sources, masks, loaded.session_options(), recorder) as tracker:
+        with BatchTracker(loaded.model, sources, masks, SessionOptions.for_model(loaded), recorder) as tracker:
             frames = [(frame.masks(), frame.object_scores, frame.predicted_iou) for frame in tracker.track()]
         return frames, recorder.values(), recorder.pointers(raw=True), recorder.take_maps()
 
@@ -136,7 +137,7 @@ def test_clips_of_two_sizes_in_a_batch():
 
 def test_a_batch_size_follows_from_free_memory(gpu):
     loaded = load_model(ModelChoice("sample", device="cuda"))
-    assert 1 <= choose_batch_size(loaded.model, loaded.session_options(), (48, 64)) <= MOST_CLIPS
+    assert 1 <= choose_batch_size(loaded.model, SessionOptions.for_model(loaded), (48, 64)) <= MOST_CLIPS
 
 
 def test_a_run_says_where_it_was_made(gpu, source, tmp_path):

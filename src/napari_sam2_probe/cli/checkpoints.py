@@ -11,7 +11,7 @@ from napari_sam2_probe.common.errors import InputError
 if TYPE_CHECKING:
     import argparse
 
-    from napari_sam2_probe.tracking.checkpoints import OfficialCheckpoint
+    from napari_sam2_probe.models.checkpoints import OfficialCheckpoint
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -36,7 +36,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 def listing() -> str:
     """Return the table of checkpoints: name, parameters, size, and whether it is here."""
-    from napari_sam2_probe.tracking.checkpoints import OFFICIAL, checkpoint_folder, resolve, sample_checkpoint
+    from napari_sam2_probe.models.checkpoints import OFFICIAL, checkpoint_folder, resolve, sample_checkpoint
 
     chosen = resolve(None).name
     sample = sample_checkpoint()
@@ -52,7 +52,7 @@ def listing() -> str:
 
 
 def _state(checkpoint: OfficialCheckpoint) -> str:
-    from napari_sam2_probe.tracking.checkpoints import checkpoint_folder, installed
+    from napari_sam2_probe.models.checkpoints import checkpoint_folder, installed
 
     path = checkpoint_folder() / checkpoint.filename
     part = path.with_name(f"{path.name}.part")
@@ -66,8 +66,8 @@ def _state(checkpoint: OfficialCheckpoint) -> str:
 
 
 def _download(name: str) -> None:
-    from napari_sam2_probe.tracking.checkpoints import official
-    from napari_sam2_probe.tracking.download import download
+    from napari_sam2_probe.models.checkpoints import official
+    from napari_sam2_probe.models.download import download
 
     checkpoint = official(name)
     with progress_bars() as progress:
@@ -76,7 +76,7 @@ def _download(name: str) -> None:
 
 
 def _verify(file: Path) -> None:
-    from napari_sam2_probe.tracking.checkpoints import identify
+    from napari_sam2_probe.models.checkpoints import identify
 
     with progress_bars() as progress:
         checkpoint = identify(file, progress)

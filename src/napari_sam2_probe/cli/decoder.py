@@ -10,7 +10,7 @@ from napari_sam2_probe.cli.model_options import add_model_options
 if TYPE_CHECKING:
     import argparse
 
-    from napari_sam2_probe.analysis.decoder import BoxDecoder, DecoderOptions
+    from napari_sam2_probe.decoder.fit import BoxDecoder, DecoderOptions
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -67,7 +67,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Do what was asked."""
     if arguments.action == "show":
-        from napari_sam2_probe.analysis.decoder_file import load_decoder
+        from napari_sam2_probe.decoder.file import load_decoder
 
         print(describe(load_decoder(arguments.file)))  # noqa: T201
     elif arguments.action == "fit":
@@ -91,12 +91,12 @@ def describe(decoder: BoxDecoder) -> str:
 
 
 def _fit(arguments: argparse.Namespace) -> None:
-    from napari_sam2_probe.analysis.decoder_file import save_decoder
     from napari_sam2_probe.cli.model_options import model_choice
     from napari_sam2_probe.cli.progress import progress_bars
     from napari_sam2_probe.common.errors import InputError
-    from napari_sam2_probe.experiment.decoders import fit_to_dataset, install_decoder
-    from napari_sam2_probe.tracking.loaded import load_model
+    from napari_sam2_probe.decoder.file import save_decoder
+    from napari_sam2_probe.decoder.library import fit_to_dataset, install_decoder
+    from napari_sam2_probe.models.loaded import load_model
     from napari_sam2_probe.video.davis import DavisDataset
 
     options = _options(arguments)
@@ -125,15 +125,15 @@ def _fit(arguments: argparse.Namespace) -> None:
 
 
 def _lead(arguments: argparse.Namespace) -> None:
-    from napari_sam2_probe.analysis.decoder_file import load_decoder
-    from napari_sam2_probe.analysis.lead_file import save_lead
     from napari_sam2_probe.cli.model_options import model_choice
     from napari_sam2_probe.cli.progress import progress_bars
     from napari_sam2_probe.common.errors import InputError
     from napari_sam2_probe.common.files import atomic_path
-    from napari_sam2_probe.experiment.decoders import find_decoder, lead_path
-    from napari_sam2_probe.experiment.lead import lead_of_dataset
-    from napari_sam2_probe.tracking.loaded import load_model
+    from napari_sam2_probe.decoder.file import load_decoder
+    from napari_sam2_probe.decoder.lead_file import save_lead
+    from napari_sam2_probe.decoder.library import find_decoder, lead_path
+    from napari_sam2_probe.decoder.measure_lead import lead_of_dataset
+    from napari_sam2_probe.models.loaded import load_model
     from napari_sam2_probe.video.davis import DavisDataset
 
     out: Path | None = arguments.out
@@ -164,8 +164,8 @@ def _lead(arguments: argparse.Namespace) -> None:
 
 
 def _options(arguments: argparse.Namespace) -> DecoderOptions:
-    from napari_sam2_probe.analysis.decoder import DecoderOptions
     from napari_sam2_probe.common.errors import InputError
+    from napari_sam2_probe.decoder.fit import DecoderOptions
 
     try:
         hidden = tuple(int(part) for part in arguments.hidden.split(","))

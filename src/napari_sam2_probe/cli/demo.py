@@ -29,9 +29,9 @@ def run(arguments: argparse.Namespace) -> None:
     """Run the command."""
     from napari_sam2_probe.cli.model_options import model_choice
     from napari_sam2_probe.cli.progress import progress_bars
-    from napari_sam2_probe.experiment.demo import make_demo
     from napari_sam2_probe.gui.display import has_screen
-    from napari_sam2_probe.tracking.loaded import load_model
+    from napari_sam2_probe.models.loaded import load_model
+    from napari_sam2_probe.report.demo import make_demo
 
     choice = model_choice(arguments)
     command = f"sam2-probe demo --out {arguments.out.name} --checkpoint {Path(arguments.checkpoint).name}"
@@ -43,8 +43,8 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _open_runs(folder: Path) -> None:
-    from napari_sam2_probe.experiment.demo import PAIRS
     from napari_sam2_probe.gui.view import open_runs
+    from napari_sam2_probe.report.demo import PAIRS
 
     open_runs([folder / f"{PAIRS[0].kind}-seed{PAIRS[0].seed}"])
     import napari

@@ -11,7 +11,7 @@ from napari_sam2_probe.common.errors import ResourceError
 if TYPE_CHECKING:
     import argparse
 
-    from napari_sam2_probe.tracking.doctor import Finding
+    from napari_sam2_probe.models.doctor import Finding
 
 _TOPIC_WIDTH = 14
 _WIDTH = 110
@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Print every finding, and end with an error if one is a problem."""
-    from napari_sam2_probe.tracking.doctor import examine
+    from napari_sam2_probe.models.doctor import examine
 
     problems = 0
     with progress_bars() as progress:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import argparse
 
-    from napari_sam2_probe.analysis.metrics import DatasetScores
+    from napari_sam2_probe.evaluation.metrics import DatasetScores
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,9 +28,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Score, print a table, and write the scores where asked."""
-    from napari_sam2_probe.analysis.metrics import evaluate_folders
     from napari_sam2_probe.cli.progress import progress_bars
     from napari_sam2_probe.common.errors import InputError
+    from napari_sam2_probe.evaluation.metrics import evaluate_folders
 
     out: Path | None = arguments.out
     if out is not None and out.is_dir():

@@ -41,9 +41,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Export and say where it is."""
-    from napari_sam2_probe.analysis.decoder_file import load_decoder
     from napari_sam2_probe.cli.progress import progress_bars
-    from napari_sam2_probe.experiment.export import export_run
+    from napari_sam2_probe.decoder.file import load_decoder
+    from napari_sam2_probe.export.registry import export_run
     from napari_sam2_probe.runs import open_run
 
     opened = open_run(arguments.run_folder)

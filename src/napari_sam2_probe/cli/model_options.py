@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import argparse
 
-    from napari_sam2_probe.tracking.loaded import ModelChoice
+    from napari_sam2_probe.models.loaded import ModelChoice
 
 
 def add_model_options(parser: argparse.ArgumentParser) -> None:
@@ -41,8 +41,8 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
 
 def model_choice(arguments: argparse.Namespace) -> ModelChoice:
     """Return what the options ask for."""
-    from napari_sam2_probe.tracking.config import ModelFlags
-    from napari_sam2_probe.tracking.loaded import ModelChoice
+    from napari_sam2_probe.models.config import ModelFlags
+    from napari_sam2_probe.models.loaded import ModelChoice
 
     flags = ModelFlags(
         postprocessing=not arguments.no_postprocessing,

@@ -11,14 +11,14 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
 
-    from napari_sam2_probe.experiment.protocols.run import ProtocolOptions
-    from napari_sam2_probe.experiment.protocols.table import TableRow
+    from napari_sam2_probe.evaluation.protocols.run import ProtocolOptions
+    from napari_sam2_probe.evaluation.protocols.table import TableRow
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of the command."""
     from napari_sam2_probe.cli.model_options import add_model_options
-    from napari_sam2_probe.experiment.protocols.jobs import INTERACTIVE, PROMPTS, InteractionOptions
+    from napari_sam2_probe.evaluation.protocols.jobs import INTERACTIVE, PROMPTS, InteractionOptions
 
     defaults = InteractionOptions()
     parser.add_argument(
@@ -81,9 +81,9 @@ def run(arguments: argparse.Namespace) -> None:
     """Evaluate, and print the means over all objects."""
     from napari_sam2_probe.cli.model_options import model_choice
     from napari_sam2_probe.cli.progress import progress_bars
-    from napari_sam2_probe.experiment.protocols.run import run_protocols
-    from napari_sam2_probe.experiment.protocols.store import TABLE
-    from napari_sam2_probe.tracking.loaded import load_model
+    from napari_sam2_probe.evaluation.protocols.run import run_protocols
+    from napari_sam2_probe.evaluation.protocols.store import TABLE
+    from napari_sam2_probe.models.loaded import load_model
     from napari_sam2_probe.video.davis import DavisDataset
 
     options = _options(arguments)
@@ -99,9 +99,9 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _options(arguments: argparse.Namespace) -> ProtocolOptions:
-    from napari_sam2_probe.experiment.protocols.jobs import INTERACTIVE, PROMPTS, InteractionOptions, parse_names
-    from napari_sam2_probe.experiment.protocols.predictions import parse_prediction
-    from napari_sam2_probe.experiment.protocols.run import ProtocolOptions
+    from napari_sam2_probe.evaluation.protocols.jobs import INTERACTIVE, PROMPTS, InteractionOptions, parse_names
+    from napari_sam2_probe.evaluation.protocols.predictions import parse_prediction
+    from napari_sam2_probe.evaluation.protocols.run import ProtocolOptions
 
     for option, number in (("--annotated-frames", arguments.annotated_frames), ("--clicks", arguments.clicks)):
         if number < 1:
@@ -129,7 +129,7 @@ def _options(arguments: argparse.Namespace) -> ProtocolOptions:
 def _summary(rows: Sequence[TableRow]) -> str:
     """Write the means over objects, one line a protocol and number of annotated frames."""
     from napari_sam2_probe.cli.text_table import text_table
-    from napari_sam2_probe.experiment.protocols.table import global_rows
+    from napari_sam2_probe.evaluation.protocols.table import global_rows
 
     cells = []
     for mean in global_rows(rows):

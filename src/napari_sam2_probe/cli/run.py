@@ -64,9 +64,9 @@ def run(arguments: argparse.Namespace) -> None:
     """Run the command."""
     from napari_sam2_probe.cli.model_options import model_choice
     from napari_sam2_probe.cli.progress import progress_bars
+    from napari_sam2_probe.models.loaded import load_model
     from napari_sam2_probe.probe.distance import FeatureOptions
     from napari_sam2_probe.runs.record import RunOptions, check_job, record_run
-    from napari_sam2_probe.tracking.loaded import load_model
     from napari_sam2_probe.video.open import open_video
 
     options = RunOptions(

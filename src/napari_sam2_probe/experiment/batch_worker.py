@@ -14,11 +14,12 @@ from napari_sam2_probe.experiment.rows import batch_features, batch_frames
 from napari_sam2_probe.experiment.store import write_clip_arrays
 from napari_sam2_probe.experiment.tables import FEATURE_COLUMNS, FRAME_COLUMNS, write_table
 from napari_sam2_probe.experiment.track_batch import ClipOutput, track_batch
+from napari_sam2_probe.models.config import ModelFlags
+from napari_sam2_probe.models.loaded import LoadedModel, ModelChoice, load_model
 from napari_sam2_probe.probe.batch_size import CPU_CLIPS, choose_batch_size
 from napari_sam2_probe.probe.distance import FeatureOptions
 from napari_sam2_probe.runs.place import writing
-from napari_sam2_probe.tracking.config import ModelFlags
-from napari_sam2_probe.tracking.loaded import LoadedModel, ModelChoice, load_model
+from napari_sam2_probe.tracking.results import SessionOptions
 from napari_sam2_probe.tracking.sharing import processor_threads
 
 if TYPE_CHECKING:
@@ -77,7 +78,9 @@ class BatchWorker:
         with self._tracking:
             loaded = self._model()
             try:
-                fitting = choose_batch_size(loaded.model, loaded.session_options(), keep_maps=self._config.keep_maps)
+                fitting = choose_batch_size(
+                    loaded.model, SessionOptions.for_model(loaded), keep_maps=self._config.keep_maps
+                )
             except ResourceError:
                 # Not even what it tries out fits. One clip may; if not, that is told when it is tracked.
                 fitting = 1

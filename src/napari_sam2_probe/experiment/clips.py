@@ -13,8 +13,8 @@ from napari_sam2_probe.tracking.prompts import prompts_from_labels
 from napari_sam2_probe.video.davis import DavisDataset
 
 if TYPE_CHECKING:
+    from napari_sam2_probe.models.loaded import LoadedModel
     from napari_sam2_probe.runs.run import ProbeRun
-    from napari_sam2_probe.tracking.loaded import LoadedModel
 
 
 def probe_clip(

@@ -11,8 +11,8 @@ from napari_sam2_probe.experiment.config import ExperimentConfig, differences, r
 from napari_sam2_probe.experiment.folder import CONFIG, is_experiment
 from napari_sam2_probe.experiment.plan import read_plan
 from napari_sam2_probe.experiment.results import read_provenance
+from napari_sam2_probe.models.checkpoints import resolve
 from napari_sam2_probe.runs.place import check_free
-from napari_sam2_probe.tracking.checkpoints import resolve
 
 if TYPE_CHECKING:
     from napari_sam2_probe.experiment.folder import ExperimentFolder

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_sam2_probe.analysis.boxes import box_edges
-from napari_sam2_probe.analysis.metrics import score_clip
+from napari_sam2_probe.decoder.boxes import box_edges
+from napari_sam2_probe.evaluation.metrics import score_clip
 from napari_sam2_probe.experiment.tables import FEATURE_COLUMNS, FRAME_COLUMNS, STAGES
 from napari_sam2_probe.probe.distance import LONG_WINDOW
 from napari_sam2_probe.probe.features import FEATURES

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_sam2_probe.common.errors import ResourceError
+from napari_sam2_probe.models.device import is_out_of_memory
 from napari_sam2_probe.probe.batch import BatchRecorder
 from napari_sam2_probe.runs.run import STATISTICS
 from napari_sam2_probe.tracking.batch import BatchTracker
-from napari_sam2_probe.tracking.device import is_out_of_memory
+from napari_sam2_probe.tracking.results import SessionOptions
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping, Sequence
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_sam2_probe.experiment.batch_clips import BatchClip
+    from napari_sam2_probe.models.loaded import LoadedModel
     from napari_sam2_probe.probe.distance import FeatureOptions
-    from napari_sam2_probe.tracking.loaded import LoadedModel
 
 
 @dataclass(frozen=True)
@@ -115,7 +116,7 @@ def _track(
     )
     sources = [clip.frames for clip in clips]
     prompts = [clip.true_masks[0] for clip in clips]
-    with BatchTracker(loaded.model, sources, prompts, loaded.session_options(), recorder) as tracker:
+    with BatchTracker(loaded.model, sources, prompts, SessionOptions.for_model(loaded), recorder) as tracker:
         for frame in tracker.track():
             for clip_masks, mask in zip(masks, frame.masks(), strict=True):
                 clip_masks[frame.frame_idx] = mask

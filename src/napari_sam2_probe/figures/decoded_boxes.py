@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_sam2_probe.analysis.boxes import box_iou
+from napari_sam2_probe.decoder.boxes import box_iou
 from napari_sam2_probe.figures.overlays import show_frame
 from napari_sam2_probe.figures.pictures import picture_grid
 from napari_sam2_probe.figures.style import DOUBLE_COLUMN, add_legend, publication_style

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from napari_sam2_probe.analysis.lead import LeadResult
+    from napari_sam2_probe.decoder.lead import LeadResult
 
 FORWARD_COLOUR, BACKWARD_COLOUR = "#0077BB", "#EE7733"
 _AXIS = "Lead along the motion\n(% of the frame's diagonal)"

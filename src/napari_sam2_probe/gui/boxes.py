@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from napari.layers import Layer
     from numpy.typing import NDArray
 
-    from napari_sam2_probe.experiment.views import MaskedVideo
     from napari_sam2_probe.gui.background import Background
+    from napari_sam2_probe.video.masked import MaskedVideo
 
 
 def rectangle(frame_idx: int, edges: NDArray[np.float64], height: int, width: int) -> NDArray[np.float64]:
@@ -30,7 +30,7 @@ def rectangle(frame_idx: int, edges: NDArray[np.float64], height: int, width: in
     frame_idx
         The frame.
     edges
-        (4,) as `napari_sam2_probe.analysis.boxes.box_edges`.
+        (4,) as `napari_sam2_probe.decoder.boxes.box_edges`.
     height, width
         The video's.
 
@@ -45,7 +45,7 @@ def rectangle(frame_idx: int, edges: NDArray[np.float64], height: int, width: in
 
 def true_boxes(video: MaskedVideo) -> tuple[list[NDArray[np.float64]], list[int]]:
     """Return the corners of every object's box on every frame with a mask, and whose they are; reads all masks."""
-    from napari_sam2_probe.analysis.boxes import box_edges
+    from napari_sam2_probe.decoder.boxes import box_edges
 
     corners, owners = [], []
     for frame_idx in range(video.frames.num_frames):

@@ -9,8 +9,8 @@ import numpy as np
 from PIL import Image
 
 from napari_sam2_probe.common.errors import InputError
+from napari_sam2_probe.export.overlay import draw_masks
 from napari_sam2_probe.figures.style import object_colour
-from napari_sam2_probe.runs.export.overlay import draw_masks
 from napari_sam2_probe.runs.known import OBJECT_OF_INTEREST, KnownFrames
 from napari_sam2_probe.transforms.catalogue import Catalogue, SequenceEntry, are_related, measure_sequence
 from napari_sam2_probe.transforms.footage import Footage

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_sam2_probe.analysis.decoder import BoxDecoder
+    from napari_sam2_probe.decoder.fit import BoxDecoder
     from napari_sam2_probe.gui.state import RunEntry
     from napari_sam2_probe.video import DavisDataset
 
@@ -62,7 +62,7 @@ def decode_boxes(entry: RunEntry) -> DecodedBoxes | None:
     InputError
         If the run or the decoder can't be read.
     """
-    from napari_sam2_probe.experiment.decoders import find_decoder
+    from napari_sam2_probe.decoder.library import find_decoder
 
     run = entry.open()
     decoder = find_decoder(run.info.get("model", {}).get("sha256"))
@@ -96,10 +96,10 @@ def fit_decoder_job(entry: RunEntry, dataset: DavisDataset) -> Generator[Progres
     if not model.get("sha256"):
         raise InputError(f"The model of the run {entry.title} is untrained: a decoder of its pointers means nothing.")
     yield Progress(0, 0, "loading torch and the model")
-    from napari_sam2_probe.analysis.decoder import fit_decoder
-    from napari_sam2_probe.experiment.decoders import install_decoder
-    from napari_sam2_probe.experiment.pointer_tracks import iterate_dataset
-    from napari_sam2_probe.tracking.loaded import ModelChoice, load_model
+    from napari_sam2_probe.decoder.fit import fit_decoder
+    from napari_sam2_probe.decoder.library import install_decoder
+    from napari_sam2_probe.decoder.record import iterate_dataset
+    from napari_sam2_probe.models.loaded import ModelChoice, load_model
 
     loaded = load_model(ModelChoice(model["checkpoint"]))
     if loaded.checkpoint.sha256 != model["sha256"]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from napari_sam2_probe.analysis.pointers import obscuration_response, project_pointers
 from napari_sam2_probe.common.errors import InputError
-from napari_sam2_probe.experiment.views import COMPOSITE_POSITIONS, ClipView
+from napari_sam2_probe.export.clip_view import COMPOSITE_POSITIONS, ClipView
 from napari_sam2_probe.figures.pointers import PointerPath
 from napari_sam2_probe.figures.style import KIND_LABELS
 from napari_sam2_probe.gui.layers import METADATA_KEY, recorded_maps
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_sam2_probe.analysis.pointers import ObscurationResponse
-    from napari_sam2_probe.experiment.views import MaskedVideo
     from napari_sam2_probe.figures.features import FeatureRun
     from napari_sam2_probe.gui.drawing import PlotArea
     from napari_sam2_probe.gui.state import RunEntry, VideoEntry
     from napari_sam2_probe.runs import ProbeRun
     from napari_sam2_probe.video import FrameSource
+    from napari_sam2_probe.video.masked import MaskedVideo
 
 Loaded = TypeVar("Loaded")
 

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_sam2_probe.models.device import free_memory
 from napari_sam2_probe.probe.batch import BatchRecorder
 from napari_sam2_probe.tracking.batch import BatchTracker
-from napari_sam2_probe.tracking.device import free_memory
 from napari_sam2_probe.video.array import ArraySource
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from napari_sam2_probe.tracking.model import ObservedSAM2
+    from napari_sam2_probe.models.families.sam2 import ObservedSAM2
     from napari_sam2_probe.tracking.results import SessionOptions
 
 CPU_CLIPS = 4

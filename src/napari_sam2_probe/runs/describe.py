@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 from napari_sam2_probe.video.folder import FolderSource
 
 if TYPE_CHECKING:
+    from napari_sam2_probe.models.loaded import LoadedModel
     from napari_sam2_probe.runs.known import KnownFrames
     from napari_sam2_probe.runs.record import RunOptions
-    from napari_sam2_probe.tracking.loaded import LoadedModel
     from napari_sam2_probe.video.source import FrameSource
 
 

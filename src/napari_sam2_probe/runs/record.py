@@ -12,6 +12,7 @@ import numpy as np
 
 from napari_sam2_probe.common.errors import InputError, ProbeError
 from napari_sam2_probe.common.progress import Progress, ProgressCallback, ignore_progress
+from napari_sam2_probe.models.device import memory_in_words
 from napari_sam2_probe.probe.distance import FeatureOptions
 from napari_sam2_probe.probe.recorder import ProbeRecorder
 from napari_sam2_probe.probe.status import PROMPTED_KINDS
@@ -21,15 +22,15 @@ from napari_sam2_probe.runs.place import check_free, writing
 from napari_sam2_probe.runs.prompts_file import prompts_as_json
 from napari_sam2_probe.runs.reader import open_run
 from napari_sam2_probe.runs.writer import RunWriter
-from napari_sam2_probe.tracking.device import memory_in_words
+from napari_sam2_probe.tracking.results import SessionOptions
 from napari_sam2_probe.tracking.session import VideoSession
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+    from napari_sam2_probe.models.loaded import LoadedModel
     from napari_sam2_probe.runs.run import ProbeRun
-    from napari_sam2_probe.tracking.loaded import LoadedModel
     from napari_sam2_probe.tracking.prompts import Prompt
     from napari_sam2_probe.tracking.results import Direction, FrameResult
     from napari_sam2_probe.video.source import FrameSource
@@ -187,7 +188,7 @@ def iterate_run(
         )
     present = {} if known is None else {OBJECT_OF_INTEREST: known.object_present}
     recorder = ProbeRecorder(source.num_frames, options.features, present, unblanked=options.unblanked)
-    session_options = loaded.session_options(observe_unblanked=options.unblanked)
+    session_options = SessionOptions.for_model(loaded, observe_unblanked=options.unblanked)
     obj_ids = tuple(dict.fromkeys(p.obj_id for p in prompts))
     shape = (source.num_frames, source.height, source.width)
     with closing(recorder), VideoSession(loaded.model, source, session_options, recorder) as session:

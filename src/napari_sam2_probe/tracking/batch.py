@@ -4,7 +4,7 @@ The numbers are those of a `VideoSession` with that prompt, clip by clip (up to 
 clips are computed on together), but every part of the network and every tensor that is observed holds the whole
 batch: a GPU is given as many clips as fill it, and nothing waits for the device until somebody looks at a result.
 
-    with BatchTracker(model, sources, masks, loaded.session_options(), recorder) as tracker:
+    with BatchTracker(model, sources, masks, SessionOptions.for_model(loaded), recorder) as tracker:
         for frame in tracker.track():
             frame.masks()            # one (H, W) bool array a clip
             frame.object_scores      # (B,) float32
@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING, Any, Self
 import torch
 
 from napari_sam2_probe.common.errors import InputError
+from napari_sam2_probe.models.device import computing
 from napari_sam2_probe.tracking.batch_frames import BatchReader
-from napari_sam2_probe.tracking.device import computing
 from napari_sam2_probe.tracking.engine import slim_pos_enc
 from napari_sam2_probe.tracking.host_copy import HostCopy
 from napari_sam2_probe.tracking.mask_logits import filled, mask_input, scaled
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from napari_sam2_probe.tracking.model import ObservedSAM2
+    from napari_sam2_probe.models.families.sam2 import ObservedSAM2
     from napari_sam2_probe.tracking.observer import BatchObserver
     from napari_sam2_probe.video.source import FrameSource
 

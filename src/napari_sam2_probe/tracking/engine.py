@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from napari_sam2_probe.tracking.device import computing
+from napari_sam2_probe.models.device import computing
 from napari_sam2_probe.tracking.frames import FeatureCache, FrameReader, ImageFeatures
 from napari_sam2_probe.tracking.mask_logits import filled, mask_input, scaled
 from napari_sam2_probe.tracking.outputs import Bank, FrameOutput
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from napari_sam2_probe.tracking.config import PredictorFlags
-    from napari_sam2_probe.tracking.model import ObservedSAM2
+    from napari_sam2_probe.models.config import PredictorFlags
+    from napari_sam2_probe.models.families.sam2 import ObservedSAM2
     from napari_sam2_probe.tracking.observer import Observer, Pass
     from napari_sam2_probe.tracking.prompts import Prompt
     from napari_sam2_probe.video.source import FrameSource

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import torch
 
-from napari_sam2_probe.tracking.config import ModelFlags, PredictorFlags, predictor_flags
+from napari_sam2_probe.models.config import ModelFlags, PredictorFlags, predictor_flags
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
+    from napari_sam2_probe.models.loaded import LoadedModel
     from napari_sam2_probe.tracking.observer import PassKind
 
 Direction = Literal["forward", "backward"]
@@ -46,6 +47,11 @@ class SessionOptions:
     output_budget: int = 32 * 2**20
     spill_parent: Path | None = None
     observe_unblanked: bool = False
+
+    @classmethod
+    def for_model(cls, loaded: LoadedModel, **changes: Any) -> SessionOptions:
+        """Return the options that fit a loaded model's flags and type, with `changes` to the others."""
+        return cls(flags=predictor_flags(loaded.flags), dtype=loaded.dtype, **changes)
 
 
 @dataclass(frozen=True, slots=True)

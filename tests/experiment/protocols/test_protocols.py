@@ -8,16 +8,17 @@ import json
 import numpy as np
 import pytest
 
-from napari_sam2_probe.analysis.metrics import evaluate_folders, score_masks
 from napari_sam2_probe.common.errors import InputError
-from napari_sam2_probe.experiment.protocols.interactive import run_interactive
-from napari_sam2_probe.experiment.protocols.jobs import OFFLINE, ONLINE, InteractionOptions
-from napari_sam2_probe.experiment.protocols.predictions import parse_prediction
-from napari_sam2_probe.experiment.protocols.run import ProtocolOptions, run_protocols
-from napari_sam2_probe.experiment.protocols.table import COLUMNS
-from napari_sam2_probe.experiment.protocols.truth import read_objects
-from napari_sam2_probe.tracking.loaded import ModelChoice, load_model
+from napari_sam2_probe.evaluation.metrics import evaluate_folders, score_masks
+from napari_sam2_probe.evaluation.protocols.interactive import run_interactive
+from napari_sam2_probe.evaluation.protocols.jobs import OFFLINE, ONLINE, InteractionOptions
+from napari_sam2_probe.evaluation.protocols.predictions import parse_prediction
+from napari_sam2_probe.evaluation.protocols.run import ProtocolOptions, run_protocols
+from napari_sam2_probe.evaluation.protocols.table import COLUMNS
+from napari_sam2_probe.evaluation.protocols.truth import read_objects
+from napari_sam2_probe.models.loaded import ModelChoice, load_model
 from napari_sam2_probe.tracking.prompts import Prompt
+from napari_sam2_probe.tracking.results import SessionOptions
 from napari_sam2_probe.tracking.session import VideoSession
 from napari_sam2_probe.video import DavisDataset
 
@@ -63,7 +64,7 @@ class TestSemiSupervised:
         out, _ = evaluated
         sequence = DavisDataset(davis).sequence("crossing")
         masks = DavisDataset(davis).sequence("crossing")
-        with VideoSession(loaded.model, sequence.frames, loaded.session_options()) as session:
+        with VideoSession(loaded.model, sequence.frames, SessionOptions.for_model(loaded)) as session:
             for object_id in (1, 2):
                 session.add_prompt(Prompt.from_mask(0, object_id, masks.object_mask(0, object_id)))
             labels = [result.labels() for result in session.propagate()]
@@ -92,7 +93,7 @@ def test_an_object_that_appears_later_is_tracked_and_scored_from_there(lvos, loa
     # By itself, in a video that begins where it appears; the first object's claims are taken away afterwards.
     frames = {}
     for object_id, first in ((1, 0), (2, 2)):
-        with VideoSession(loaded.model, sequence.frames, loaded.session_options()) as session:
+        with VideoSession(loaded.model, sequence.frames, SessionOptions.for_model(loaded)) as session:
             session.add_prompt(Prompt.from_mask(first, object_id, sequence.object_mask(first, object_id)))
             for result in session.propagate(start=first):
                 frames[object_id, result.frame_idx] = result.mask_logits[0, 0].numpy()
@@ -124,7 +125,7 @@ class TestInteractive:
     def replay(self, loaded, truth, said, *, online):
         """Say the same again, and really stop on a bad frame where the user is online."""
         masks = {}
-        with VideoSession(loaded.model, truth.sequence.frames, loaded.session_options()) as session:
+        with VideoSession(loaded.model, truth.sequence.frames, SessionOptions.for_model(loaded)) as session:
             for place, words in enumerate(said):
                 for number in range(1, len(words["points"]) + 1):
                     session.add_prompt(

@@ -9,8 +9,8 @@ import numpy as np
 
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.common.files import atomic_path
-from napari_sam2_probe.runs.export.place import atomic_folder, check_target, writing
-from napari_sam2_probe.runs.export.tiff import tiff_stack
+from napari_sam2_probe.common.output import atomic_folder, check_target, writing
+from napari_sam2_probe.export.tiff import tiff_stack
 from napari_sam2_probe.video.masks import write_mask
 
 if TYPE_CHECKING:

@@ -23,7 +23,7 @@ from napari_sam2_probe.video import DavisDataset, Sequence
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from napari_sam2_probe.analysis.decoder import BoxDecoder
+    from napari_sam2_probe.decoder.fit import BoxDecoder
     from napari_sam2_probe.gui.panels.run_panel import RunPanel
     from napari_sam2_probe.gui.state import RunEntry
 

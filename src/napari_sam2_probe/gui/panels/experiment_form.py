@@ -27,7 +27,7 @@ from napari_sam2_probe.gui.panels.lengths_row import LengthsRow
 from napari_sam2_probe.gui.panels.option_form import OptionForm
 from napari_sam2_probe.gui.panels.parts import make_line, make_number
 from napari_sam2_probe.gui.panels.track_model import model_entries
-from napari_sam2_probe.tracking.checkpoints import SAMPLE, sample_checkpoint
+from napari_sam2_probe.models.checkpoints import SAMPLE, sample_checkpoint
 from napari_sam2_probe.transforms.registry import KINDS, extra_text, load_kind
 
 if TYPE_CHECKING:

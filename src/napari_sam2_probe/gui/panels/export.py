@@ -133,7 +133,7 @@ class ExportPanel(Panel):
             self.run.setCurrentIndex(self.state.runs.index(entry))
 
     def _offer_formats(self) -> None:
-        from napari_sam2_probe.experiment.export import EXPORTS
+        from napari_sam2_probe.export.registry import EXPORTS
 
         self.format.clear()
         for name, chosen in EXPORTS[self.what.currentData()].items():
@@ -141,7 +141,7 @@ class ExportPanel(Panel):
         self._suggest_name()
 
     def _suggest_name(self) -> None:
-        from napari_sam2_probe.experiment.export import default_name, export_format
+        from napari_sam2_probe.export.registry import default_name, export_format
 
         entry, name = self.run.currentData(), self.format.currentData()
         if entry is not None and name is not None:
@@ -161,8 +161,8 @@ class ExportPanel(Panel):
             self.folder.setText(folder)
 
     def _export(self) -> None:
-        from napari_sam2_probe.experiment.export import export_format
-        from napari_sam2_probe.runs.export.place import check_target
+        from napari_sam2_probe.common.output import check_target
+        from napari_sam2_probe.export.registry import export_format
 
         target, entry = self.target, self.run.currentData()
         what, name = self.what.currentData(), self.format.currentData()
@@ -198,6 +198,6 @@ class ExportPanel(Panel):
 
 
 def _work(entry: RunEntry, what: str, target: Path, name: str, overwrite: bool) -> Generator[Progress, None, None]:
-    from napari_sam2_probe.experiment.export import iterate_export
+    from napari_sam2_probe.export.registry import iterate_export
 
     yield from iterate_export(entry.open(), what, target, name, overwrite=overwrite)

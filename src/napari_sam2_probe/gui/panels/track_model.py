@@ -12,13 +12,13 @@ from qtpy.QtWidgets import QComboBox, QFileDialog, QFormLayout, QHBoxLayout, QPr
 
 from napari_sam2_probe.gui.jobs import Job, JobQueue, JobState
 from napari_sam2_probe.gui.tracking.downloads import downloading
-from napari_sam2_probe.tracking.checkpoints import DEFAULT_ORDER, OFFICIAL, SAMPLE, installed, sample_checkpoint
-from napari_sam2_probe.tracking.device import DEVICES, DTYPES
-from napari_sam2_probe.tracking.loaded import ModelChoice
+from napari_sam2_probe.models.checkpoints import DEFAULT_ORDER, OFFICIAL, SAMPLE, installed, sample_checkpoint
+from napari_sam2_probe.models.device import DEVICES, DTYPES
+from napari_sam2_probe.models.loaded import ModelChoice
 
 if TYPE_CHECKING:
     from napari_sam2_probe.common.progress import Progress
-    from napari_sam2_probe.tracking.checkpoints import OfficialCheckpoint
+    from napari_sam2_probe.models.checkpoints import OfficialCheckpoint
 
 _OTHER = "Another file…"
 

@@ -22,7 +22,7 @@ from napari_sam2_probe.gui.tracking.objects import ObjectList
 from napari_sam2_probe.gui.tracking.result_layer import ResultLayer
 from napari_sam2_probe.gui.tracking.runner import LiveRunner, Phase
 from napari_sam2_probe.gui.tracking.scores import ScoreTable
-from napari_sam2_probe.tracking.loaded import ModelChoice
+from napari_sam2_probe.models.loaded import ModelChoice
 
 if TYPE_CHECKING:
     import napari

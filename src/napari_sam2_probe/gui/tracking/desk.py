@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from napari_sam2_probe.gui.tracking.objects import ObjectEntry
     from napari_sam2_probe.gui.tracking.result_layer import ResultLayer
     from napari_sam2_probe.gui.tracking.scores import ScoreTable
-    from napari_sam2_probe.tracking.loaded import ModelChoice
+    from napari_sam2_probe.models.loaded import ModelChoice
 
 
 @dataclass(eq=False)

@@ -7,13 +7,13 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from napari_sam2_probe.common.progress import Progress
-from napari_sam2_probe.tracking.download import DownloadCancelled, download
+from napari_sam2_probe.models.download import DownloadCancelled, download
 
 if TYPE_CHECKING:
     from collections.abc import Generator
     from pathlib import Path
 
-    from napari_sam2_probe.tracking.checkpoints import OfficialCheckpoint
+    from napari_sam2_probe.models.checkpoints import OfficialCheckpoint
 
 _TICK = 0.1
 

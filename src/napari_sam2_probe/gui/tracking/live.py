@@ -34,7 +34,8 @@ from napari_sam2_probe.gui.tracking.events import (
 from napari_sam2_probe.gui.tracking.inbox import Removal
 from napari_sam2_probe.gui.tracking.mask_stack import MaskStack
 from napari_sam2_probe.gui.tracking.plan import Plan
-from napari_sam2_probe.tracking.device import memory_in_words
+from napari_sam2_probe.models.device import memory_in_words
+from napari_sam2_probe.tracking.results import SessionOptions
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Mapping, Sequence
@@ -44,8 +45,8 @@ if TYPE_CHECKING:
     from napari_sam2_probe.gui.tracking.inbox import Inbox
     from napari_sam2_probe.gui.tracking.plan import RunDirection
     from napari_sam2_probe.gui.tracking.shelf import ModelShelf
+    from napari_sam2_probe.models.loaded import ModelChoice
     from napari_sam2_probe.runs.known import KnownFrames
-    from napari_sam2_probe.tracking.loaded import ModelChoice
     from napari_sam2_probe.tracking.results import Direction, FrameResult
     from napari_sam2_probe.video.source import FrameSource
 
@@ -193,7 +194,7 @@ class LiveRun:
         known = self._known = self._known or find_known_frames(source)
         present = {} if known is None else {OBJECT_OF_INTEREST: known.object_present}
         self._recorder = ProbeRecorder(source.num_frames, object_present=present)
-        self._session = VideoSession(self._loaded.model, source, self._loaded.session_options(), self._recorder)
+        self._session = VideoSession(self._loaded.model, source, SessionOptions.for_model(self._loaded), self._recorder)
         self._edits = SessionEdits(self._session)
         yield Ready(self._masks, self._note())
 

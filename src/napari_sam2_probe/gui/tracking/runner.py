@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from napari_sam2_probe.gui.prompt_state import Key, PromptState
     from napari_sam2_probe.gui.state import ProbeState, VideoEntry
     from napari_sam2_probe.gui.tracking.plan import RunDirection
-    from napari_sam2_probe.tracking.loaded import ModelChoice
+    from napari_sam2_probe.models.loaded import ModelChoice
 
 
 class Phase(Enum):

@@ -1,0 +1,1 @@
+"""From an object pointer to a bounding box: fit, file, measurements."""

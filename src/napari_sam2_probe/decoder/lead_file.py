@@ -1,0 +1,90 @@
+"""A measured lead as a JSON file, so that reports can show what took hours to track."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from napari_sam2_probe.analysis.bootstrap import Estimate
+from napari_sam2_probe.common.errors import InputError
+from napari_sam2_probe.common.files import atomic_write_text
+from napari_sam2_probe.decoder.lead import LeadOptions, LeadResult
+
+FORMAT = "napari-sam2-probe lead"
+"""What the file calls itself."""
+
+FORMAT_VERSION = 1
+
+_ESTIMATES = ("forward_mean", "backward_mean", "motion", "looks")
+_ARRAYS: dict[str, Any] = {
+    "forward": np.float64,
+    "backward": np.float64,
+    "num_frames": np.int64,
+    "speed": np.float64,
+    "decoder_knows": np.bool_,
+}
+
+
+def save_lead(result: LeadResult, path: Path | str) -> None:
+    """Write a result; the file is whole or not there.
+
+    Raises
+    ------
+    ResourceError
+        If the disk is full.
+    """
+    content: dict[str, Any] = {"format": FORMAT, "version": FORMAT_VERSION}
+    content |= {name: getattr(result, name) for name in ("checkpoint", "sha256", "sequences")}
+    content |= {name: getattr(result, name).tolist() for name in _ARRAYS}
+    content |= {name: _without_nan(asdict(getattr(result, name))) for name in _ESTIMATES}
+    content["options"] = asdict(result.options)
+    atomic_write_text(path, json.dumps(content, indent=1, allow_nan=False) + "\n")
+
+
+def load_lead(path: Path | str) -> LeadResult:
+    """Read a result.
+
+    Raises
+    ------
+    InputError
+        If there is no such file, or it is something else or damaged.
+    """
+    path = Path(path)
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"{path} can't be read ({error.strerror or error}).") from error
+    except ValueError as error:
+        raise InputError(f"{path} is no measured lead: make it with 'sam2-probe decoder lead'.") from error
+    if not isinstance(content, dict) or (content.get("format"), content.get("version")) != (FORMAT, FORMAT_VERSION):
+        raise InputError(f"{path} is no measured lead of this version: make it with 'sam2-probe decoder lead'.")
+    try:
+        sequences = tuple(str(name) for name in content["sequences"])
+        arrays: dict[str, Any] = {name: np.asarray(content[name], dtype=dtype) for name, dtype in _ARRAYS.items()}
+        if any(array.shape != (len(sequences),) for array in arrays.values()):
+            raise ValueError("its lists are not equally long")
+        estimates: dict[str, Any] = {name: Estimate(**_with_nan(content[name])) for name in _ESTIMATES}
+        options = LeadOptions(**content["options"])
+        return LeadResult(
+            sequences=sequences,
+            checkpoint=content["checkpoint"],
+            sha256=content["sha256"],
+            options=options,
+            **arrays,
+            **estimates,
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(f"{path} is damaged ({error}): make it again with 'sam2-probe decoder lead'.") from error
+
+
+def _without_nan(estimate: dict[str, Any]) -> dict[str, Any]:
+    """JSON has no NaN."""
+    return {name: None if isinstance(v, float) and np.isnan(v) else v for name, v in estimate.items()}
+
+
+def _with_nan(estimate: dict[str, Any]) -> dict[str, Any]:
+    return {name: float("nan") if v is None else v for name, v in estimate.items()}

@@ -1,0 +1,75 @@
+"""Every video of a data set both ways through SAM 2, to see whether decoded centres lead the motion (SPEC 5)."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+from napari_sam2_probe.common.progress import Progress, ProgressCallback, ignore_progress
+from napari_sam2_probe.common.steps import result_of
+from napari_sam2_probe.decoder.lead import LeadOptions, LeadResult, measure_lead
+from napari_sam2_probe.decoder.record import each_as, iterate_pointers
+from napari_sam2_probe.video.backwards import BackwardsVideo
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from napari_sam2_probe.decoder.fit import BoxDecoder
+    from napari_sam2_probe.decoder.tracks import PointerTrack
+    from napari_sam2_probe.models.loaded import LoadedModel
+    from napari_sam2_probe.video.davis import DavisDataset
+    from napari_sam2_probe.video.masked import MaskedVideo
+
+
+def lead_of_dataset(
+    loaded: LoadedModel,
+    dataset: DavisDataset,
+    decoder: BoxDecoder,
+    options: LeadOptions | None = None,
+    *,
+    progress: ProgressCallback = ignore_progress,
+) -> LeadResult:
+    """Track a data set of clean videos forwards and backwards and measure how far decoded centres lead.
+
+    Each object is prompted with its true mask on the first frame that shows it, which in a video backwards is the
+    last one. Sequences that the decoder was fitted to are left out, unless there are no others.
+
+    Parameters
+    ----------
+    loaded
+        The model.
+    dataset
+        Clean videos with masks.
+    decoder
+        Fitted for this model.
+    options
+        How to measure.
+    progress
+        Told of every frame.
+
+    Raises
+    ------
+    InputError
+        If the decoder was fitted for another model.
+    """
+    return result_of(iterate_lead(loaded, dataset, decoder, options), progress)
+
+
+def iterate_lead(
+    loaded: LoadedModel, dataset: DavisDataset, decoder: BoxDecoder, options: LeadOptions | None = None
+) -> Generator[Progress, None, LeadResult]:
+    """Do as `lead_of_dataset` step by step: yield a step for each frame, return the result."""
+    decoder.check_made_for(loaded.checkpoint.name, loaded.checkpoint.sha256)
+    known = () if decoder.report is None else decoder.report.fitted_sequences
+    names = [name for name in dataset.names if name not in known] or dataset.names
+    tracks: tuple[list[PointerTrack], list[PointerTrack]] = ([], [])
+    what = "tracking objects forwards and backwards"
+    for done, name in enumerate(names):
+        sequence = dataset.sequence(name)
+        with closing(sequence.frames):
+            both_ways: tuple[MaskedVideo, MaskedVideo] = (sequence, BackwardsVideo(sequence))
+            for video, found in zip(both_ways, tracks, strict=True):
+                event = Progress(done, len(names), what, "sequence")
+                found += yield from each_as(event, iterate_pointers(loaded, video, name))
+    yield Progress(len(names), len(names), what, "sequence")
+    return measure_lead(*tracks, decoder, options)

@@ -1,0 +1,1 @@
+"""Scores against true masks: metrics, protocols, clicks."""

@@ -1,0 +1,93 @@
+"""Results on disk: one file a job, whole or not there, so that a stopped evaluation goes on where it stopped."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from napari_sam2_probe.common.errors import InputError
+from napari_sam2_probe.common.files import atomic_write_text
+from napari_sam2_probe.evaluation.protocols.jobs import JobResult, JobRow
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from napari_sam2_probe.evaluation.protocols.jobs import Job
+
+TABLE = "protocols.csv"
+ABOUT = "protocols.json"
+FIGURES = "figures"
+_RESULTS = "results"
+_MASKS = "masks"
+
+
+class ResultStore:
+    """The results in a folder.
+
+    Parameters
+    ----------
+    folder
+        New, empty, or that of an earlier evaluation.
+
+    Raises
+    ------
+    InputError
+        If the folder holds something else.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        if folder.exists() and not folder.is_dir():
+            raise InputError(f"--out {folder} is a file: give the name of a folder.")
+        if folder.is_dir() and any(folder.iterdir()) and not (folder / _RESULTS).is_dir():
+            raise InputError(f"--out {folder} holds something else already: give a new folder.")
+
+    def masks_folder(self, job: Job) -> Path:
+        """Return where the masks of a job are kept, if they are."""
+        return self.folder / _MASKS / job.model / job.prompt / job.sequence
+
+    def read(self, job: Job, made_with: dict[str, Any], fingerprint: str) -> JobResult | None:
+        """Return the result of a job, or None if it has to be computed: there is none, or files have changed since.
+
+        Raises
+        ------
+        InputError
+            If it was made with other settings.
+        """
+        path = self._path(job)
+        try:
+            stored = json.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError) as error:
+            raise InputError(f"{path} can't be read: remove it, then run the command again.") from error
+        if stored.get("made_with") != made_with:
+            raise InputError(
+                f"{path} was made with another model or other settings: choose another --out, or remove that folder."
+            )
+        if stored["fingerprint"] != fingerprint:
+            return None
+        return JobResult(
+            rows=tuple(JobRow(**row) for row in stored["rows"]),
+            prompts=tuple(stored["prompts"]),
+            left_out=tuple(stored["left_out"]),
+        )
+
+    def write(self, job: Job, made_with: dict[str, Any], fingerprint: str, result: JobResult) -> None:
+        """Store a result. Numbers are read back exactly as they are."""
+        content = {"made_with": made_with, "fingerprint": fingerprint, **asdict(result)}
+        atomic_write_text(self._path(job), json.dumps(content, indent=1) + "\n")
+
+    def clean_up(self) -> None:
+        """Remove what a killed evaluation left half-written."""
+        for part in (_RESULTS, _MASKS, FIGURES):
+            for left in sorted((self.folder / part).glob("**/.*"), reverse=True):
+                if left.is_dir():
+                    shutil.rmtree(left, ignore_errors=True)
+                else:
+                    left.unlink(missing_ok=True)
+
+    def _path(self, job: Job) -> Path:
+        return self.folder / _RESULTS / job.model / job.protocol / job.prompt / f"{job.sequence}.json"

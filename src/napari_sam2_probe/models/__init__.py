@@ -1,0 +1,1 @@
+"""Which model: checkpoints, downloads, devices, loading."""

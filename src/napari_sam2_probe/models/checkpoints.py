@@ -1,0 +1,268 @@
+"""Checkpoints: the eight official ones, the sample model, and any file of the user's.
+
+Nothing here downloads (see :mod:`napari_sam2_probe.models.download`) or reads weights
+(see :mod:`napari_sam2_probe.models.loading`); importing it is cheap.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import platformdirs
+
+from napari_sam2_probe.common.errors import InputError
+from napari_sam2_probe.common.progress import Progress, ProgressCallback, ignore_progress
+from napari_sam2_probe.common.sample_data import sample_data_folder
+from napari_sam2_probe.models.config import SMALL_CONFIG
+
+FOLDER_VARIABLE = "SAM2_PROBE_CHECKPOINTS"
+"""Environment variable that names another folder for downloaded checkpoints."""
+
+SAMPLE = "sample"
+"""Name of the small model that comes with the package."""
+
+_BASE_URL = "https://dl.fbaipublicfiles.com/segment_anything_2"
+_HASH_BLOCK = 1 << 22
+
+
+@dataclass(frozen=True, slots=True)
+class OfficialCheckpoint:
+    """What is known of a checkpoint that Meta published.
+
+    Attributes
+    ----------
+    name
+        The file name without its suffix.
+    url
+        Where Meta serves it.
+    num_bytes
+        Size of the file; None where it is not known.
+    sha256
+        SHA-256 of the file, 64 hexadecimal digits.
+    config
+        The official configuration it belongs to.
+    params_millions
+        Number of parameters, in millions.
+    """
+
+    name: str
+    url: str
+    num_bytes: int | None
+    sha256: str
+    config: str
+    params_millions: float
+
+    @property
+    def filename(self) -> str:
+        """The name of the file, as Meta calls it."""
+        return f"{self.name}.pt"
+
+
+def _official(
+    release: str, size: str, config: str, num_bytes: int | None, sha256: str, params_millions: float
+) -> OfficialCheckpoint:
+    family = {"072824": "sam2", "092824": "sam2.1"}[release]
+    name = f"{family}_hiera_{size}"
+    return OfficialCheckpoint(
+        name=name,
+        url=f"{_BASE_URL}/{release}/{name}.pt",
+        num_bytes=num_bytes,
+        sha256=sha256,
+        config=f"configs/{family}/{family}_hiera_{config}.yaml",
+        params_millions=params_millions,
+    )
+
+
+# Addresses, configurations and parameter counts: the README of facebookresearch/sam2. Meta publishes no hashes;
+# these SHA-256 are the ones under which the files are known publicly (micro-sam's model registry has the same
+# eight). The size of sam2_hiera_base_plus is not stated there, so a download of it is judged by its hash alone.
+OFFICIAL: tuple[OfficialCheckpoint, ...] = (
+    _official(
+        "092824", "tiny", "t", 156008466, "7402e0d864fa82708a20fbd15bc84245c2f26dff0eb43a4b5b93452deb34be69", 38.9
+    ),
+    _official(
+        "092824", "small", "s", 184416285, "6d1aa6f30de5c92224f8172114de081d104bbd23dd9dc5c58996f0cad5dc4d38", 46.0
+    ),
+    _official(
+        "092824", "base_plus", "b+", 323606802, "a2345aede8715ab1d5d31b4a509fb160c5a4af1970f199d9054ccfb746c004c5", 80.8
+    ),
+    _official(
+        "092824", "large", "l", 898083611, "2647878d5dfa5098f2f8649825738a9345572bae2d4350a2468587ece47dd318", 224.4
+    ),
+    _official(
+        "072824", "tiny", "t", 155906050, "65b50056e05bcb13694174f51bb6da89c894b57b75ccdf0ba6352c597c5d1125", 38.9
+    ),
+    _official(
+        "072824", "small", "s", 184309650, "95949964d4e548409021d47b22712d5f1abf2564cc0c3c765ba599a24ac7dce3", 46.0
+    ),
+    _official(
+        "072824", "base_plus", "b+", None, "d0bb7f236400a49669ffdd1be617959a8b1d1065081789d7bbff88eded3a8071", 80.8
+    ),
+    _official(
+        "072824", "large", "l", 897952466, "7442e4e9b732a508f80e141e7c2913437a3610ee0c77381a66658c3a445df87b", 224.4
+    ),
+)
+"""The eight official checkpoints, SAM 2.1 before SAM 2, each from the smallest to the largest."""
+
+DEFAULT_ORDER: tuple[str, ...] = tuple(
+    checkpoint.name for checkpoint in sorted(OFFICIAL, key=lambda c: (c.name.startswith("sam2_"), -c.params_millions))
+)
+"""Which downloaded checkpoint is taken when none is named: SAM 2.1 before SAM 2, the largest first."""
+
+
+@dataclass(frozen=True)
+class CheckpointFile:
+    """Weights to track with.
+
+    Attributes
+    ----------
+    name
+        What a person calls it: an official name, ``"sample"``, or the file's name without suffix.
+    path
+        The file of weights; None for the untrained stand-in of the sample model.
+    config
+        The configuration it belongs to; None if only the weights themselves can tell.
+    """
+
+    name: str
+    path: Path | None
+    config: str | Path | None
+
+    @property
+    def trained(self) -> bool:
+        """Whether there are weights; without, masks and maps mean nothing and must be labelled so."""
+        return self.path is not None
+
+    @cached_property
+    def sha256(self) -> str | None:
+        """SHA-256 of the file of weights, computed when first asked for; None for the untrained stand-in."""
+        return None if self.path is None else file_sha256(self.path)
+
+
+def checkpoint_folder() -> Path:
+    """Return the folder of downloaded checkpoints; it need not exist yet."""
+    named = os.environ.get(FOLDER_VARIABLE)
+    return Path(named).expanduser() if named else platformdirs.user_cache_path("napari-sam2-probe") / "checkpoints"
+
+
+def official(name: str) -> OfficialCheckpoint:
+    """Return the official checkpoint called `name`.
+
+    Raises
+    ------
+    InputError
+        If there is none.
+    """
+    for checkpoint in OFFICIAL:
+        if name in (checkpoint.name, checkpoint.filename):
+            return checkpoint
+    names = ", ".join(checkpoint.name for checkpoint in OFFICIAL)
+    raise InputError(f"There is no official checkpoint {name!r}; the names are {names}.")
+
+
+def installed() -> list[OfficialCheckpoint]:
+    """Return the official checkpoints whose file is in the folder with the right size, in default order.
+
+    Only names and sizes are looked at; :func:`identify` reads a file and is sure.
+    """
+    by_name = {checkpoint.name: checkpoint for checkpoint in OFFICIAL}
+    return [by_name[name] for name in DEFAULT_ORDER if _is_whole(by_name[name])]
+
+
+def _is_whole(checkpoint: OfficialCheckpoint) -> bool:
+    path = checkpoint_folder() / checkpoint.filename
+    return path.is_file() and checkpoint.num_bytes in (None, path.stat().st_size)
+
+
+def sample_checkpoint() -> CheckpointFile:
+    """Return the small model that comes with the package; untrained as long as the package holds no weights."""
+    folder = sample_data_folder() / "sample_model"
+    weights, config = folder / "model.safetensors", folder / "model.yaml"
+    if weights.is_file() and config.is_file():
+        return CheckpointFile(SAMPLE, weights, config)
+    return CheckpointFile(SAMPLE, None, SMALL_CONFIG)
+
+
+def resolve(name_or_path: str | Path | None = None) -> CheckpointFile:
+    """Find the weights that a person named.
+
+    Parameters
+    ----------
+    name_or_path
+        An official name, ``"sample"``, or the path of a ``.pt`` or ``.safetensors`` file. None takes the first
+        installed one in :data:`DEFAULT_ORDER`, else the sample model.
+
+    Raises
+    ------
+    InputError
+        If the name is unknown, the checkpoint is not downloaded, or there is no such file.
+    """
+    if name_or_path is None:
+        found = installed()
+        return resolve(found[0].name) if found else sample_checkpoint()
+    if name_or_path == SAMPLE:
+        return sample_checkpoint()
+    by_name = {checkpoint.name: checkpoint for checkpoint in OFFICIAL}
+    if name_or_path in by_name:
+        return _resolve_official(by_name[str(name_or_path)])
+    path = Path(name_or_path)
+    if path.is_file():
+        known = by_name.get(path.stem)
+        beside = path.with_name("model.yaml")
+        config = known.config if known else (beside if beside.is_file() else None)
+        return CheckpointFile(path.stem, path, config)
+    if path.is_dir():
+        raise InputError(f"{path}: this is a folder; name the checkpoint file in it.")
+    names = ", ".join([SAMPLE, *by_name])
+    raise InputError(f"{name_or_path}: neither a file nor a checkpoint's name; the names are {names}.")
+
+
+def _resolve_official(checkpoint: OfficialCheckpoint) -> CheckpointFile:
+    path = checkpoint_folder() / checkpoint.filename
+    command = f"sam2-probe checkpoints download {checkpoint.name}"
+    if not path.is_file():
+        raise InputError(f"The checkpoint {checkpoint.name} is not downloaded: run '{command}'.")
+    if not _is_whole(checkpoint):
+        raise InputError(
+            f"{path}: the file has {path.stat().st_size} bytes where the official one has {checkpoint.num_bytes}; "
+            f"delete it and run '{command}'."
+        )
+    return CheckpointFile(checkpoint.name, path, checkpoint.config)
+
+
+def identify(path: Path | str, progress: ProgressCallback = ignore_progress) -> OfficialCheckpoint | None:
+    """Return which official checkpoint a file is by its SHA-256, whatever it is called; None if it is none.
+
+    Raises
+    ------
+    InputError
+        If there is no such file or it can't be read.
+    """
+    digest = file_sha256(path, progress)
+    return next((checkpoint for checkpoint in OFFICIAL if checkpoint.sha256 == digest), None)
+
+
+def file_sha256(path: Path | str, progress: ProgressCallback = ignore_progress) -> str:
+    """Return the SHA-256 of a file as 64 hexadecimal digits, reading it in blocks.
+
+    Raises
+    ------
+    InputError
+        If there is no such file or it can't be read.
+    """
+    path = Path(path)
+    digest = hashlib.sha256()
+    try:
+        total, done = path.stat().st_size, 0
+        with path.open("rb") as file:
+            while block := file.read(_HASH_BLOCK):
+                digest.update(block)
+                done += len(block)
+                progress(Progress(done, total, f"checking {path.name}", "byte"))
+    except OSError as error:
+        raise InputError(f"{path}: the file can't be read ({error.strerror or error}).") from error
+    return digest.hexdigest()

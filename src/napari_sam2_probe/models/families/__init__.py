@@ -1,0 +1,1 @@
+"""What each family of models needs; the only room that imports them."""

@@ -1,0 +1,92 @@
+"""The demo's numbers in sentences."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from napari_sam2_probe.analysis.pointers import ObscurationResponse
+    from napari_sam2_probe.export.clip_view import ClipView
+
+
+def describe_interjection(clean: ClipView, interjected: ClipView) -> tuple[str, ...]:
+    """Say what the interjection did to masks, object score and features."""
+    scores = interjected.scores
+    absent = ~interjected.object_present
+    object_scores = interjected.run.object_scores[interjected.obj_index]
+    believed_gone = int((object_scores[absent] <= 0).sum())
+    prompted = interjected.run.prompted[interjected.obj_index]
+    believed_there = int((object_scores[~absent & ~prompted] > 0).sum())
+    lines = [
+        f"The object was tracked with a mean J&F of {scores.prefix_jf:.2f} before the interjection and "
+        f"{scores.suffix_jf:.2f} after it (clean twin: mean J {np.nanmean(clean.region_similarity):.2f} throughout).",
+        f"SAM 2 believed the object gone on {believed_gone} of the {int(absent.sum())} interjected frames and present "
+        f"on {believed_there} of the other {int((~absent & ~prompted).sum())}; it drew a mask where there was none on "
+        f"{int(scores.false_positive.sum())}.",
+    ]
+    rises = [_rise(interjected, position, absent) for position in ("1", "4", "4r")]
+    if np.isfinite(rises).all():
+        lines.append(
+            "Against the ordinary step between frames, the short-term distance on the interjected frames is "
+            f"{rises[0]:.1f} times as large at the image embedding (position 1), {rises[1]:.1f} times at the object "
+            f"pointer (4), and {rises[2]:.1f} times at the pointer before the no-object gate (4r)."
+        )
+    return tuple(lines)
+
+
+def describe_obscuration(clean: ClipView, obscured: ClipView, response: ObscurationResponse) -> tuple[str, ...]:
+    """Say what the obscuration did to masks and pointers."""
+    assert obscured.known is not None
+    fraction = obscured.known.obscured_fraction
+    worst = int(np.nanargmax(fraction))
+    overlap = obscured.region_similarity
+    lines = [
+        f"The passing object covers up to {fraction[worst]:.0%} of the object of interest (frame {worst}). J of its "
+        f"visible part is {np.nanmean(overlap):.2f} in the mean and {np.nanmin(overlap):.2f} at worst (frame "
+        f"{int(np.nanargmin(overlap))}); on the clean twin the mean is {np.nanmean(clean.region_similarity):.2f}.",
+        "Correlation of the distance between the two clips' pointers with the obscured fraction, over the frames: "
+        f"{response.pearson}; {response.spearman}.",
+    ]
+    free = response.distance[response.unobscured]
+    free = free[free > 0]
+    if free.size:
+        lines.append(
+            f"Also where nothing is covered the pointers differ, by {free.min():.2f} to {free.max():.2f} "
+            f"({free.size} frames): that another object is in sight is enough."
+        )
+    return tuple(lines)
+
+
+def provenance(
+    model: dict[str, Any], interjected: ClipView, obscured: ClipView, command: str
+) -> tuple[tuple[str, str], ...]:
+    """Return what made the page, for its last table."""
+    software = interjected.run.info["software"]
+    seconds = sum(view.run.info["times"]["seconds"] for view in (interjected, obscured))
+    frames = interjected.run.num_frames + obscured.run.num_frames
+    return (
+        ("Command", command),
+        ("Model", f"{model['checkpoint']} ({model['config']}, SHA-256 {model['sha256'] or 'none: untrained'})"),
+        ("Device", f"{model['device_name']}, {model['dtype']}, {model['threads']} threads"),
+        ("Speed", f"{seconds / frames:.3f} s a frame, probing and writing included"),
+        ("Clips", f"{_origin(interjected)}; {_origin(obscured)}"),
+        ("Versions", ", ".join(f"{name} {version}" for name, version in software.items())),
+    )
+
+
+def _rise(view: ClipView, position: str, absent: NDArray[np.bool_]) -> float:
+    """Return the median short-term distance on absent frames over that on the others with ordinary references."""
+    short = view.features().values(position, "short_term_l2")
+    # The frame after a prompted one is compared with a tensor that arose otherwise (SPEC 4), so it is no yardstick.
+    ordinary = ~absent
+    ordinary[:2] = False
+    return float(np.nanmedian(short[absent]) / np.nanmedian(short[ordinary]))
+
+
+def _origin(view: ClipView) -> str:
+    assert view.known is not None
+    return f"{view.kind} of {view.known.source_sequence[0]}"

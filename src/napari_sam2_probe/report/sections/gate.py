@@ -1,0 +1,94 @@
+"""Gated positions beside ungated ones: how much of a separation is SAM 2's own gate."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_sam2_probe.analysis.separability import usable_frames
+from napari_sam2_probe.figures.dots import DotPanel
+from napari_sam2_probe.figures.gate import Cloud, GatePanel, make_gate
+from napari_sam2_probe.probe.positions import BY_NUMBER
+from napari_sam2_probe.report.separations import is_there, pick, said
+from napari_sam2_probe.report.subject import ABSENT_KINDS
+from napari_sam2_probe.report.words import kind_label
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pandas as pd
+
+    from napari_sam2_probe.report.folder import ReportFolder
+    from napari_sam2_probe.report.page import PageFigure
+    from napari_sam2_probe.report.subject import Subject
+
+PAIRS = (("4", "4r"), ("5", "5r"))
+"""Gated and ungated positions."""
+
+
+def figures(subjects: Sequence[Subject], folder: ReportFolder) -> list[PageFigure]:
+    """Draw the gate for every experiment that has gated and ungated positions."""
+    return [_figure(subject, folder) for subject in subjects if {"4", "4r"} <= set(subject.positions)]
+
+
+def _figure(subject: Subject, folder: ReportFolder) -> PageFigure:
+    import pandas as pd
+
+    from napari_sam2_probe.report.sections.separability import auroc_dots, position_rows
+
+    positions = [position for pair in PAIRS for position in pair if position in subject.positions]
+    kinds = [kind for kind in ABSENT_KINDS if kind in subject.feature_kinds]
+    panels, parts = [], []
+    for kind in kinds:
+        clouds = []
+        for position in positions:
+            rows = _relative(subject, kind, position)
+            parts.append(rows)
+            values = rows["relative"].to_numpy(dtype=np.float64)
+            present = rows["object_present"].to_numpy(dtype=np.bool_)
+            clouds.append(Cloud(f"{position}: {BY_NUMBER[position].title}", values[present], values[~present]))
+        dots = auroc_dots(subject, kind, positions)
+        estimates = DotPanel("", position_rows(positions), dots, "AUROC", (-0.02, 1.02), 0.5)
+        panels.append(GatePanel(kind_label(kind), tuple(clouds), estimates))
+    return folder.figure(
+        subject.file("gate"),
+        subject.title("How much of the separation is the gate"),
+        _caption(subject),
+        make_gate(panels, axis="Short-term L2, as multiples of its median with the object"),
+        pd.concat(parts, ignore_index=True),
+        group="gate",
+    )
+
+
+def _relative(subject: Subject, kind: str, position: str) -> pd.DataFrame:
+    """Return the short-term distance of the frames that separability uses, also relative to the usual one."""
+    used = usable_frames(subject.results.features, subject.separability.options)
+    rows = used[(used["kind"] == kind) & (used["position"] == position)]
+    with_object = rows["short_term_l2"][rows["object_present"].astype(bool)]
+    usual = float(with_object.median()) if len(with_object) else float("nan")
+    relative = rows["short_term_l2"] / usual if usual > 0 else np.nan
+    columns = ["kind", "clip", "frame", "position", "object_present", "short_term_l2"]
+    return rows[columns].assign(relative=relative)
+
+
+def _caption(subject: Subject) -> str:
+    what = (
+        "Where SAM 2 believes the object gone it replaces the pointer (4) by a constant and, in version 2.1, adds one "
+        "to the memory (5); 4r and 5r are the same tensors before that."
+    )
+    return " ".join([what, *sentences(subject)])
+
+
+def sentences(subject: Subject) -> list[str]:
+    """Say for each pair how well the short-term distance separates with the gate and without."""
+    written = []
+    for gated, raw in PAIRS:
+        found = []
+        for kind in ABSENT_KINDS:
+            both = [pick(subject.separability, position, "short_term_l2", kind) for position in (gated, raw)]
+            if all(map(is_there, both)):
+                found.append(f"{said(both[0])} with the gate and {said(both[1])} without ({kind_label(kind).lower()})")
+        if found:
+            written.append(f"AUROC of the short-term L2 at {gated} and {raw}: {'; '.join(found)}.")
+    return written

@@ -1,0 +1,39 @@
+"""Single numbers out of a table of separability."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from napari_sam2_probe.analysis.bootstrap import Estimate
+from napari_sam2_probe.analysis.separability import COMBINED
+from napari_sam2_probe.figures.features import FEATURES
+from napari_sam2_probe.report.words import interval
+
+if TYPE_CHECKING:
+    from napari_sam2_probe.analysis.separability import Separability
+
+ALL_FEATURES = {**FEATURES, COMBINED: "Linear combination"}
+"""The features and what combines them, with what a reader sees."""
+
+
+def pick(separability: Separability, position: str, feature: str, kind: str) -> Estimate:
+    """Return the AUROC (or the false-alarm rate) of one feature at one position for one kind."""
+    table = separability.table
+    rows = table[(table["position"] == position) & (table["feature"] == feature) & (table["kind"] == kind)]
+    if not len(rows):
+        return Estimate.missing("not measured")
+    row = rows.iloc[0]
+    return Estimate(
+        float(row["value"]), float(row["low"]), float(row["high"]), int(row["num_sequences"]), str(row["reason"])
+    )
+
+
+def is_there(estimate: Estimate) -> bool:
+    """Tell whether there is a number."""
+    return math.isfinite(estimate.value)
+
+
+def said(estimate: Estimate) -> str:
+    """Write an estimate with its interval."""
+    return interval(estimate.value, estimate.low, estimate.high)
