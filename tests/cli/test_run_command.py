@@ -80,11 +80,11 @@ def test_a_prompts_file_gives_what_options_give(command, video, tmp_path):
 def test_options_arrive(command, video, mask, tmp_path):
     words = ["run", video, "--out", tmp_path / "run", "--mask", mask, "--end", 1, *SMALL, "--no-postprocessing"]
     words += ["--no-prompted-references", "--denominator", "standard-deviation", "--epsilon", "1e-3", "--unblanked"]
-    words += ["--no-corrections-as-conditioning", "--clear-memory-around-prompts", "--no-overlap"]
+    words += ["--no-add-all-frames-to-correct-as-cond", "--clear-non-cond-mem-around-input", "--non-overlap-masks"]
     assert command(*words).code == 0
     info = open_run(tmp_path / "run").info
     assert info["model"]["flags"] == {
-        "postprocessing": False,
+        "apply_postprocessing": False,
         "add_all_frames_to_correct_as_cond": False,
         "clear_non_cond_mem_around_input": True,
         "non_overlap_masks": True,

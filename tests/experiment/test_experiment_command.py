@@ -119,12 +119,12 @@ def test_options_and_settings_make_one_configuration(tmp_path):
         "fill=blur",
         "--denominator",
         "standard-deviation",
-        "--no-overlap",
+        "--non-overlap-masks",
     )
     assert (mixed.samples, mixed.options["context-removal"]["fill"]) == (9, "blur")
     assert mixed.then == ("mosaic", "gaussian-noise:sigma=15.0")
     assert (mixed.features.denominator, mixed.features.epsilon) == ("standard deviation", 1e-3)
-    assert (mixed.model.checkpoint, mixed.model.no_overlap) == ("sample", True)
+    assert (mixed.model.checkpoint, mixed.model.flags.non_overlap_masks) == ("sample", True)
     other = config("--davis", "there", "--predictions", "X=there", "--kinds", "clean", "--kinds", "obscuration")
     assert other.predictions.name == "X"
     assert other.kinds == ("clean", "obscuration")

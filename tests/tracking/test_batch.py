@@ -106,7 +106,7 @@ def test_a_batch_of_one_is_equal_to_the_last_bit(twins):
 
 
 def test_equal_without_postprocessing_and_with_the_unblanked_memory(twins):
-    _, model, flags = twins(gate="changing", postprocessing=False)
+    _, model, flags = twins(gate="changing", apply_postprocessing=False)
     check(model, *clips(SIZES[:2], 5), SessionOptions(flags=flags, observe_unblanked=True))
 
 

@@ -77,7 +77,7 @@ def what_sam2_builds(monkeypatch):
 @pytest.mark.parametrize("config", OFFICIAL_CONFIGS)
 def test_official_configurations_equal_what_sam2_builds(config, postprocessing, what_sam2_builds):
     expected = what_sam2_builds(config, apply_postprocessing=postprocessing)
-    model, predictor = model_config(config, ModelFlags(postprocessing=postprocessing))
+    model, predictor = model_config(config, ModelFlags(apply_postprocessing=postprocessing))
     assert expected.pop("_target_") == "sam2.sam2_video_predictor.SAM2VideoPredictor"
     assert predictor.fill_hole_area == expected.pop("fill_hole_area", 0)
     assert model.pop("_target_") in MODEL_CLASSES
@@ -107,7 +107,7 @@ def test_defaults_keep_corrections_and_postprocess():
 
 def test_flags_reach_the_predictor():
     flags = ModelFlags(
-        postprocessing=False,
+        apply_postprocessing=False,
         add_all_frames_to_correct_as_cond=False,
         clear_non_cond_mem_around_input=True,
         non_overlap_masks=True,

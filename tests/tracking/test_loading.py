@@ -160,7 +160,7 @@ def test_safetensors_become_float32(tmp_path, small, predictor_class, dtype):
 
 def test_predictor_flags_reach_the_stock_class(tmp_path, small, predictor_class):
     checkpoint = saved(tmp_path / "small.pt", {"model": small.state_dict()})
-    flags = ModelFlags(postprocessing=False, non_overlap_masks=True)
+    flags = ModelFlags(apply_postprocessing=False, non_overlap_masks=True)
     model = build_model(None, checkpoint, CPU, flags, model_class=predictor_class)
     assert (model.fill_hole_area, model.non_overlap_masks, model.add_all_frames_to_correct_as_cond) == (0, True, True)
     assert model.sam_mask_decoder.dynamic_multimask_via_stability is False

@@ -62,7 +62,7 @@ def test_the_changing_gate_changes(folder, twins):
 @pytest.mark.parametrize(
     "flags",
     [
-        {"postprocessing": False},
+        {"apply_postprocessing": False},
         {"add_all_frames_to_correct_as_cond": False},
         {"clear_non_cond_mem_around_input": True},
         {"non_overlap_masks": True},

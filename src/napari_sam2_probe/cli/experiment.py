@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_sam2_probe.cli.model_options import add_model_options
+from napari_sam2_probe.cli.model_options import add_model_options, given_flags
 from napari_sam2_probe.cli.transform import parse_lengths
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.transforms.registry import KINDS
@@ -151,10 +151,7 @@ def _given(arguments: argparse.Namespace) -> dict[str, Any]:
         "config": arguments.config,
         "device": arguments.device if arguments.device != "auto" else None,
         "dtype": arguments.dtype if arguments.dtype != "auto" else None,
-        "postprocessing": False if arguments.no_postprocessing else None,
-        "corrections_as_conditioning": False if arguments.no_corrections_as_conditioning else None,
-        "clear_memory_around_prompts": arguments.clear_memory_around_prompts or None,
-        "no_overlap": arguments.no_overlap or None,
+        "flags": given_flags(arguments),
     }
     if arguments.predictions is not None:
         name, equals, folder = arguments.predictions.partition("=")

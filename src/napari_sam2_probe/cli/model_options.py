@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import argparse
+from dataclasses import fields
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    import argparse
+from napari_sam2_probe.models.config import ModelFlags
 
+if TYPE_CHECKING:
     from napari_sam2_probe.models.loaded import ModelChoice
 
 
@@ -23,31 +25,28 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--dtype", default="auto", help="auto, float32, bfloat16 or float16 (default: %(default)s, which is float32)"
     )
-    group.add_argument(
-        "--no-postprocessing", action="store_true", help="build SAM 2 as Meta's own evaluation does, not as its demo"
-    )
-    group.add_argument(
-        "--no-corrections-as-conditioning",
-        action="store_true",
-        help="treat corrections as the sam2 package does by default: tracking again overwrites them",
-    )
-    group.add_argument(
-        "--clear-memory-around-prompts", action="store_true", help="forget what was remembered near a prompted frame"
-    )
-    group.add_argument(
-        "--no-overlap", action="store_true", help="let every pixel belong to one object in the logits already"
-    )
+    for flag in fields(ModelFlags):
+        name = flag.name.replace("_", "-")
+        # SPEC 9 knows this one by a shorter name.
+        names = ["postprocessing", name] if flag.name == "apply_postprocessing" else [name]
+        group.add_argument(
+            *(f"--{one}" for one in names),
+            action=argparse.BooleanOptionalAction,
+            dest=flag.name,
+            default=None,
+            help=f"{flag.metadata['description']} (default: {'yes' if flag.default else 'no'})",
+        )
+
+
+def given_flags(arguments: argparse.Namespace) -> dict[str, bool]:
+    """Return the flags that were named on the command line, by name."""
+    named = {flag.name: getattr(arguments, flag.name) for flag in fields(ModelFlags)}
+    return {name: value for name, value in named.items() if value is not None}
 
 
 def model_choice(arguments: argparse.Namespace) -> ModelChoice:
     """Return what the options ask for."""
-    from napari_sam2_probe.models.config import ModelFlags
     from napari_sam2_probe.models.loaded import ModelChoice
 
-    flags = ModelFlags(
-        postprocessing=not arguments.no_postprocessing,
-        add_all_frames_to_correct_as_cond=not arguments.no_corrections_as_conditioning,
-        clear_non_cond_mem_around_input=arguments.clear_memory_around_prompts,
-        non_overlap_masks=arguments.no_overlap,
-    )
+    flags = ModelFlags(**given_flags(arguments))
     return ModelChoice(arguments.checkpoint, arguments.config, arguments.device, arguments.dtype, flags)

@@ -14,8 +14,7 @@ from napari_sam2_probe.experiment.rows import batch_features, batch_frames
 from napari_sam2_probe.experiment.store import write_clip_arrays
 from napari_sam2_probe.experiment.tables import FEATURE_COLUMNS, FRAME_COLUMNS, write_table
 from napari_sam2_probe.experiment.track_batch import ClipOutput, track_batch
-from napari_sam2_probe.models.config import ModelFlags
-from napari_sam2_probe.models.loaded import LoadedModel, ModelChoice, load_model
+from napari_sam2_probe.models.loaded import LoadedModel, load_model
 from napari_sam2_probe.probe.batch_size import CPU_CLIPS, choose_batch_size
 from napari_sam2_probe.probe.distance import FeatureOptions
 from napari_sam2_probe.runs.place import writing
@@ -151,7 +150,7 @@ class BatchWorker:
 
     def _model(self) -> LoadedModel:
         if self._loaded is None:
-            self._loaded = load_model(model_choice(self._config))
+            self._loaded = load_model(self._config.model.choice())
         return self._loaded
 
 
@@ -165,18 +164,6 @@ def feature_options(config: ExperimentConfig) -> FeatureOptions:
     """Return how the experiment computes features."""
     features = config.features
     return FeatureOptions(features.denominator, features.epsilon, features.prompted_references)
-
-
-def model_choice(config: ExperimentConfig) -> ModelChoice:
-    """Return the model that the experiment asks for."""
-    model = config.model
-    flags = ModelFlags(
-        postprocessing=model.postprocessing,
-        add_all_frames_to_correct_as_cond=model.corrections_as_conditioning,
-        clear_non_cond_mem_around_input=model.clear_memory_around_prompts,
-        non_overlap_masks=model.no_overlap,
-    )
-    return ModelChoice(model.checkpoint, model.config, model.device, model.dtype, flags)
 
 
 def check_same_model(before: dict[str, Any] | None, now: dict[str, Any] | None, where: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from dataclasses import fields
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -11,6 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.common.files import atomic_write_text
+from napari_sam2_probe.models.config import ModelFlags, with_current_flag_names
+from napari_sam2_probe.models.loaded import ModelChoice
 from napari_sam2_probe.transforms.options import read_options
 from napari_sam2_probe.transforms.recipe import DEFAULT_LENGTHS, Extra
 from napari_sam2_probe.transforms.registry import KINDS, extra_text, load_kind, parse_extra
@@ -42,17 +45,23 @@ class ModelSettings(_Settings):
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     """What the network computes in; ``auto`` is float32."""
 
-    postprocessing: bool = True
-    """Build SAM 2 as its demo does; False: as Meta's own evaluation does."""
+    flags: ModelFlags = ModelFlags()
+    """How SAM 2 is built, by sam2's own names. Corrections don't arise here: only first frames are prompted."""
 
-    corrections_as_conditioning: bool = True
-    """Without effect here, where only first frames are prompted; kept so that a model is described in full."""
+    @model_validator(mode="before")
+    @classmethod
+    def _gather_flags(cls, values: Any) -> Any:
+        """Take flags that stand beside the other settings, as earlier versions wrote them, under any of their names."""
+        if not isinstance(values, dict):
+            return values
+        known = {flag.name for flag in fields(ModelFlags)}
+        current = with_current_flag_names(values)
+        loose = {name: current.pop(name) for name in known & current.keys()}
+        return current if not loose else {**current, "flags": {**loose, **current.get("flags", {})}}
 
-    clear_memory_around_prompts: bool = False
-    """Forget what was remembered near a prompted frame."""
-
-    no_overlap: bool = False
-    """Let every pixel belong to one object in the logits already."""
+    def choice(self) -> ModelChoice:
+        """Return the model that is asked for."""
+        return ModelChoice(self.checkpoint, self.config, self.device, self.dtype, self.flags)
 
 
 class FeatureSettings(_Settings):

@@ -8,15 +8,15 @@ beyond plain references to other values of the same file (``${scratch.resolution
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from napari_sam2_probe.common.errors import InputError, ResourceError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 MODEL_CLASSES = frozenset({"sam2.modeling.sam2_base.SAM2Base", "sam2.sam2_video_predictor.SAM2VideoPredictor"})
 """Classes that may stand at the top of the ``model`` section. Both mean "a SAM 2": the caller chooses the class."""
@@ -58,13 +58,21 @@ _PREDICTOR_KEYS = (
 _PLAIN_REFERENCE = re.compile(r"\$\{\.*[A-Za-z_][\w.\[\]-]*\}")
 
 
+def _flag(default: bool, description: str) -> bool:
+    """Declare a flag with the sentence that the command line, the configuration and the window say of it."""
+    flag: bool = field(default=default, metadata={"description": description})
+    return flag
+
+
 @dataclass(frozen=True, slots=True)
 class ModelFlags:
-    """How SAM 2 is built; recorded in every run.
+    """How SAM 2 is built, under the names that ``sam2`` gives its own flags; recorded in every run.
+
+    This is their only declaration: options of commands, settings of experiments and forms are made from it.
 
     Attributes
     ----------
-    postprocessing
+    apply_postprocessing
         The overrides that ``build_sam2_video_predictor(apply_postprocessing=True)`` makes: fall back to several
         masks where the single one is unstable, binarise clicked masks before they enter memory, fill small holes.
         Meta's own evaluation runs without them.
@@ -77,10 +85,28 @@ class ModelFlags:
         Whether the output masks of several objects are kept from overlapping.
     """
 
-    postprocessing: bool = True
-    add_all_frames_to_correct_as_cond: bool = True
-    clear_non_cond_mem_around_input: bool = False
-    non_overlap_masks: bool = False
+    apply_postprocessing: bool = _flag(True, "build SAM 2 as its demo does; without it, as Meta's own evaluation does")
+    add_all_frames_to_correct_as_cond: bool = _flag(
+        True, "make corrected frames conditioning frames; without it, as in sam2 itself, tracking again overwrites them"
+    )
+    clear_non_cond_mem_around_input: bool = _flag(False, "drop the memories of frames near a corrected one")
+    non_overlap_masks: bool = _flag(False, "give every pixel to one object, already in the logits")
+
+    # Read by pydantic where an experiment's settings hold flags.
+    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
+
+
+_EARLIER_FLAG_NAMES = {
+    "postprocessing": "apply_postprocessing",
+    "corrections_as_conditioning": "add_all_frames_to_correct_as_cond",
+    "clear_memory_around_prompts": "clear_non_cond_mem_around_input",
+    "no_overlap": "non_overlap_masks",
+}
+
+
+def with_current_flag_names(flags: Mapping[str, Any]) -> dict[str, Any]:
+    """Return flags from a file, under today's names whatever version wrote it."""
+    return {_EARLIER_FLAG_NAMES.get(name, name): value for name, value in flags.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +130,7 @@ class PredictorFlags:
 def predictor_flags(flags: ModelFlags) -> PredictorFlags:
     """Return the flags that act outside the network, as ``build_sam2_video_predictor`` would set them."""
     return PredictorFlags(
-        fill_hole_area=FILL_HOLE_AREA if flags.postprocessing else 0,
+        fill_hole_area=FILL_HOLE_AREA if flags.apply_postprocessing else 0,
         non_overlap_masks=flags.non_overlap_masks,
         clear_non_cond_mem_around_input=flags.clear_non_cond_mem_around_input,
         add_all_frames_to_correct_as_cond=flags.add_all_frames_to_correct_as_cond,
@@ -137,7 +163,7 @@ def model_config(config: str | Path, flags: ModelFlags) -> tuple[dict[str, Any],
     """
     path = config_path(config)
     model = _checked_model(path)
-    if flags.postprocessing:
+    if flags.apply_postprocessing:
         model["sam_mask_decoder_extra_args"] = {
             **(model.get("sam_mask_decoder_extra_args") or {}),
             "dynamic_multimask_via_stability": True,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -103,8 +103,7 @@ class MapMaker:
                 f"it with --composites always, or {again}."
             )
         from napari_sam2_probe.models.checkpoints import resolve
-        from napari_sam2_probe.models.config import ModelFlags
-        from napari_sam2_probe.models.loaded import ModelChoice, load_model
+        from napari_sam2_probe.models.loaded import load_model
 
         settings = self.results.config.model
         checkpoint = settings.checkpoint or str(described.get("checkpoint"))
@@ -113,13 +112,8 @@ class MapMaker:
                 raise InputError(
                     f"no maps were kept, and the checkpoint {checkpoint} is not the one of the experiment: {again}."
                 )
-            flags = ModelFlags(
-                postprocessing=settings.postprocessing,
-                add_all_frames_to_correct_as_cond=settings.corrections_as_conditioning,
-                clear_non_cond_mem_around_input=settings.clear_memory_around_prompts,
-                non_overlap_masks=settings.no_overlap,
-            )
-            choice = ModelChoice(checkpoint, settings.config, settings.device, str(described.get("dtype")), flags)
+            dtype = str(described.get("dtype"))
+            choice = replace(settings.choice(), checkpoint=checkpoint, dtype=dtype)
             self._loaded = load_model(choice)
         except ProbeError as error:
             said = str(error)
