@@ -38,7 +38,7 @@ def twins():
     made = {}
 
     def make(gate="open", **flags):
-        from twins import make_twins
+        from helpers.twins import make_twins
 
         key = (gate, *sorted(flags.items()))
         if key not in made:

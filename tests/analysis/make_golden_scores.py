@@ -13,7 +13,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-import synthetic_masks
+from helpers import synthetic_masks
 
 
 def official_scores(checkout: Path, root: Path, predictions: Path, names: list[str]) -> dict[str, dict[str, list]]:

@@ -8,9 +8,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from made_tracks import CHANNELS, made_tracks, pointers_of
 from safetensors.numpy import load_file, save_file
 
+from helpers.made_tracks import CHANNELS, made_tracks, pointers_of
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.decoder.boxes import box_edges, box_iou, boxes_to_pixels
 from napari_sam2_probe.decoder.file import load_decoder, save_decoder

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import layout_trees
+from helpers import layout_trees
+from helpers.scenarios import square_mask
 from napari_sam2_probe.cli import main
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.evaluation.metrics import evaluate_folders
 from napari_sam2_probe.evaluation.metrics.folders import pair_sequences
 from napari_sam2_probe.video.masks import write_mask
-from scenarios import square_mask
 
 
 def write_sequence(folder, num_frames=5, shape=(40, 50), num_objects=2, shift=0):

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import synthetic_masks
 from PIL import Image
 from scipy import ndimage
 
+from helpers import synthetic_masks
 from napari_sam2_probe.evaluation.metrics import evaluate_folders, score_masks
 from napari_sam2_probe.video.masks import read_mask, write_mask
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from made_tables import features_table
 from scipy.stats import norm
 from sklearn.metrics import roc_auc_score
 
+from helpers.made_tables import features_table
 from napari_sam2_probe.analysis.separability import (
     COMBINED,
     DIFFERENCE_COLUMNS,

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from made_tables import features_table
 
+from helpers.made_tables import features_table
 from napari_sam2_probe.analysis.timelines import (
     TIMELINE_COLUMNS,
     TimelineOptions,

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from typed_command import Answer, H, T, W
 
-from scenarios import moving_video, square_mask, write_video
+from helpers.scenarios import moving_video, square_mask, write_video
+from helpers.typed_command import Answer, H, T, W
 
 
 @pytest.fixture

@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 import tifffile
 from PIL import Image
-from typed_command import H, T, W
 
+from helpers.scenarios import moving_video
+from helpers.typed_command import H, T, W
 from napari_sam2_probe.runs import open_run
 from napari_sam2_probe.video.masks import write_mask
-from scenarios import moving_video
 
 pytestmark = [pytest.mark.filterwarnings("ignore:cannot import name '_C'"), pytest.mark.usefixtures("one_thread")]
 

@@ -7,12 +7,12 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from helpers.scenarios import moving_video, square_mask, write_video
 from napari_sam2_probe.decoder import library as decoders
 from napari_sam2_probe.decoder.file import load_decoder
 from napari_sam2_probe.decoder.library import FOLDER_VARIABLE, find_decoder, find_lead, installed_path
 from napari_sam2_probe.models.checkpoints import sample_checkpoint
 from napari_sam2_probe.video.masks import write_mask
-from scenarios import moving_video, square_mask, write_video
 
 pytestmark = [pytest.mark.filterwarnings("ignore:cannot import name '_C'"), pytest.mark.usefixtures("one_thread")]
 

@@ -6,7 +6,7 @@ import csv
 
 import pytest
 
-import layout_trees
+from helpers import layout_trees
 
 pytestmark = [pytest.mark.filterwarnings("ignore:cannot import name '_C'"), pytest.mark.usefixtures("one_thread")]
 

@@ -12,11 +12,11 @@ import time
 import numpy as np
 import pytest
 
-import layout_trees
+from helpers import layout_trees
+from helpers.scenarios import moving_video, square_mask, write_video
 from napari_sam2_probe.common.sample_data import sample_data_folder
 from napari_sam2_probe.runs import open_run
 from napari_sam2_probe.video.masks import write_mask
-from scenarios import moving_video, square_mask, write_video
 
 pytestmark = [pytest.mark.filterwarnings("ignore:cannot import name '_C'"), pytest.mark.usefixtures("one_thread")]
 

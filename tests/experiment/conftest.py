@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from small_experiments import SETTINGS, small_davis
+
+from helpers.small_experiments import SETTINGS, small_davis
 
 
 @pytest.fixture(scope="session")

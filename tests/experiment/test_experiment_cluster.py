@@ -6,8 +6,8 @@ import os
 import signal
 
 import pytest
-from small_experiments import table_bytes
 
+from helpers.small_experiments import table_bytes
 from napari_sam2_probe.common.errors import InputError, ResourceError
 from napari_sam2_probe.experiment import execute
 from napari_sam2_probe.experiment.batch_worker import BatchWorker

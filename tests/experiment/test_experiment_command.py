@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from small_experiments import words
 
+from helpers.small_experiments import words
 from napari_sam2_probe.cli import main
 from napari_sam2_probe.cli.experiment import _config
 from napari_sam2_probe.experiment.config import read_config

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from small_experiments import SETTINGS, small_davis, table_bytes
 
+from helpers.small_experiments import SETTINGS, small_davis, table_bytes
 from napari_sam2_probe.common.errors import InputError, ResourceError
 from napari_sam2_probe.decoder.boxes import box_edges_over_time
 from napari_sam2_probe.evaluation.metrics import score_clip

@@ -10,8 +10,8 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
-from small_experiments import start_command, start_command_making_beside, table_bytes, words
 
+from helpers.small_experiments import start_command, start_command_making_beside, table_bytes, words
 from napari_sam2_probe.experiment.results import open_experiment
 
 if TYPE_CHECKING:

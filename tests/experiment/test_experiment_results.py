@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from synthetic_experiment import write_synthetic_experiment
 
+from helpers.synthetic_experiment import write_synthetic_experiment
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.experiment.results import find_experiments, open_experiment
 from napari_sam2_probe.experiment.tables import FEATURE_COLUMNS, FRAME_COLUMNS

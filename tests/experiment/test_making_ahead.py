@@ -7,8 +7,8 @@ import threading
 from contextlib import closing
 
 import pytest
-from small_experiments import table_bytes
 
+from helpers.small_experiments import table_bytes
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.common.progress import Progress
 from napari_sam2_probe.experiment import execute

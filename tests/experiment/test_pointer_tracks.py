@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from helpers.scenarios import moving_video, square_mask, write_video
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.decoder import library as decoders
 from napari_sam2_probe.decoder.boxes import box_edges
@@ -23,7 +24,6 @@ from napari_sam2_probe.tracking.prompts import Prompt
 from napari_sam2_probe.video.array import ArraySource
 from napari_sam2_probe.video.davis import DavisDataset
 from napari_sam2_probe.video.masks import write_mask
-from scenarios import moving_video, square_mask, write_video
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:cannot import name '_C'"),

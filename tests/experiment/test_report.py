@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
-from synthetic_experiment import write_synthetic_experiment
 
+from helpers.synthetic_experiment import write_synthetic_experiment
 from napari_sam2_probe.analysis.bootstrap import Estimate
 from napari_sam2_probe.cli import main
 from napari_sam2_probe.common.errors import InputError

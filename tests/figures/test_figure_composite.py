@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from figure_checks import assert_well_laid_out, sentences
 from hypothesis import given
 from hypothesis import strategies as st
 
+from helpers.figure_checks import assert_well_laid_out, sentences
 from napari_sam2_probe.figures.composite import (
     DrawnPrompts,
     MapPair,

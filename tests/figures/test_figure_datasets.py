@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from figure_checks import assert_well_laid_out, sentences
 
+from helpers.figure_checks import assert_well_laid_out, sentences
 from napari_sam2_probe.figures.decoded_boxes import BoxFrame, make_decoded_boxes
 from napari_sam2_probe.figures.dots import SERIES_LOOKS, DotPanel, Dots, draw_dots, make_dots
 from napari_sam2_probe.figures.features import FEATURES

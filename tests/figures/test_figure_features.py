@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from figure_checks import assert_well_laid_out, sentences
 from hypothesis import given
 from hypothesis import strategies as st
 
+from helpers.figure_checks import assert_well_laid_out, sentences
 from napari_sam2_probe.figures.features import (
     ALL_POSITIONS,
     FEATURES,

@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from figure_checks import assert_well_laid_out, sentences
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
+from helpers.figure_checks import assert_well_laid_out, sentences
 from napari_sam2_probe.figures.filmstrip import FilmFrame, draw_film_frame, make_filmstrip
 from napari_sam2_probe.figures.style import object_colour
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from figure_checks import assert_well_laid_out, sentences
 
+from helpers.figure_checks import assert_well_laid_out, sentences
 from napari_sam2_probe.analysis.bootstrap import Estimate
 from napari_sam2_probe.decoder.lead import LeadOptions, LeadResult
 from napari_sam2_probe.figures.lead import make_lead

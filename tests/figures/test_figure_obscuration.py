@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from figure_checks import assert_well_laid_out, sentences
 from matplotlib.figure import Figure
 
+from helpers.figure_checks import assert_well_laid_out, sentences
 from napari_sam2_probe.analysis.pointers import Correlation, ObscurationResponse, obscuration_response
 from napari_sam2_probe.figures.obscuration import draw_obscuration, make_obscuration
 

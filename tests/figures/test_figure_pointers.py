@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from figure_checks import assert_well_laid_out, sentences
 from matplotlib.figure import Figure
 
+from helpers.figure_checks import assert_well_laid_out, sentences
 from napari_sam2_probe.figures.pointers import (
     PointerPath,
     draw_pointer_paths,

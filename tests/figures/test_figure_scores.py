@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from figure_checks import assert_well_laid_out, sentences
 from matplotlib.figure import Figure
 
+from helpers.figure_checks import assert_well_laid_out, sentences
 from napari_sam2_probe.figures.scores import ScoreRun, draw_iou, draw_object_scores, make_scores
 
 

@@ -7,11 +7,11 @@ from itertools import pairwise
 import matplotlib
 import numpy as np
 import pytest
-from figure_checks import drawn
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from helpers.figure_checks import drawn
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.figures.style import (
     KIND_COLOURS,

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from clip_runs import ClipRuns
 from PIL import Image
 
+from helpers.clip_runs import ClipRuns
 from napari_sam2_probe.probe.positions import MAP_POSITIONS, Position
 from napari_sam2_probe.probe.recorder import FrameRecord
 from napari_sam2_probe.probe.status import PassKind

@@ -7,10 +7,10 @@ import shutil
 
 import numpy as np
 import pytest
-from clip_runs import CHANNELS, HEIGHT, NUM_FRAMES, WIDTH
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QLabel, QPushButton
 
+from helpers.clip_runs import CHANNELS, HEIGHT, NUM_FRAMES, WIDTH
 from napari_sam2_probe.common.sample_data import sample_data_folder
 from napari_sam2_probe.decoder.fit import BoxDecoder
 from napari_sam2_probe.decoder.library import FOLDER_VARIABLE, find_decoder, install_decoder

@@ -6,10 +6,10 @@ import shutil
 
 import numpy as np
 import pytest
-from hands import choose_extra
 from qtpy.QtCore import QPointF, Qt
 from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QLabel, QListWidget, QPushButton, QSpinBox
 
+from helpers.hands import choose_extra
 from napari_sam2_probe.common.sample_data import sample_data_folder
 from napari_sam2_probe.experiment.config import make_config, write_config
 from napari_sam2_probe.experiment.results import open_experiment

@@ -9,12 +9,12 @@ import weakref
 import numpy as np
 import pandas as pd
 import pytest
-from clip_runs import ABSENT, NUM_FRAMES, features_table, write_frame
-from hands import picture_of
 from PIL import Image
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtWidgets import QLabel, QPushButton
 
+from helpers.clip_runs import ABSENT, NUM_FRAMES, features_table, write_frame
+from helpers.hands import picture_of
 from napari_sam2_probe.gui.panels.features import FeaturesPanel
 from napari_sam2_probe.gui.panels.run_panel import WITHOUT_RUN
 from napari_sam2_probe.gui.plots import PlotView

@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import zarr
-from clip_runs import NUM_FRAMES, box, obscured_fraction
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtWidgets import QCheckBox, QComboBox, QLabel, QPushButton, QTabWidget
 
+from helpers.clip_runs import NUM_FRAMES, box, obscured_fraction
 from napari_sam2_probe.analysis.pointers import project_pointers
 from napari_sam2_probe.gui.layers import METADATA_KEY
 from napari_sam2_probe.gui.panels.pointers import PointersPanel

@@ -6,11 +6,11 @@ import shutil
 
 import numpy as np
 import pytest
-from clip_runs import HEIGHT, MAP_SHAPE, WIDTH, map_values, write_frame
 from PIL import Image
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QCheckBox, QComboBox, QLabel, QPushButton, QSlider
 
+from helpers.clip_runs import HEIGHT, MAP_SHAPE, WIDTH, map_values, write_frame
 from napari_sam2_probe.gui.figure_window import FigureWindow
 from napari_sam2_probe.gui.map_layers import MapOf, grid_arrangement, map_layers, share_limits
 from napari_sam2_probe.gui.panels.positions import PositionsPanel

@@ -8,12 +8,12 @@ import weakref
 
 import numpy as np
 import pytest
-from hands import click_canvas, drag_canvas
 from napari.utils.notifications import notification_manager
 from qtpy.QtCore import QPoint, Qt, QTimer
 from qtpy.QtGui import QGuiApplication
 from qtpy.QtWidgets import QApplication, QCheckBox, QComboBox, QLabel, QListWidget, QProgressBar, QPushButton, QWidget
 
+from helpers.hands import click_canvas, drag_canvas
 from napari_sam2_probe.common.progress import Progress
 from napari_sam2_probe.gui.jobs import Job
 from napari_sam2_probe.gui.panels.track import TrackPanel

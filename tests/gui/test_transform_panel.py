@@ -7,10 +7,10 @@ import json
 
 import numpy as np
 import pytest
-from hands import choose_extra
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QComboBox, QFileDialog, QLabel, QPushButton
 
+from helpers.hands import choose_extra
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.common.sample_data import sample_data_folder
 from napari_sam2_probe.gui.clip_maker import ClipMaker, Wish, dataset_of, needs_distractor, unrelated

@@ -9,7 +9,7 @@ from qtpy.QtCore import QMimeData, QPoint, Qt, QUrl
 from qtpy.QtGui import QDropEvent
 from qtpy.QtWidgets import QFileDialog, QLabel, QPushButton
 
-import layout_trees
+from helpers import layout_trees
 from napari_sam2_probe.common.sample_data import sample_data_folder
 from napari_sam2_probe.gui.panels.video import VideoPanel
 from napari_sam2_probe.gui.sequence_previews import THUMBNAIL_SIZE, thumbnail

@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import tifffile
-from hands import LEFT, click_canvas
 from napari.utils.notifications import notification_manager
 from qtpy.QtCore import QPointF, Qt
 from qtpy.QtWidgets import QApplication, QCheckBox, QComboBox, QLabel, QLineEdit, QPushButton
 
+from helpers.hands import LEFT, click_canvas
 from napari_sam2_probe.gui.layers import METADATA_KEY
 from napari_sam2_probe.gui.map_layers import MapOf, map_layers
 from napari_sam2_probe.gui.panels.export import TITLES

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from helpers.scenarios import moving_video, square_mask
 from napari_sam2_probe.common.sample_data import sample_data_folder
 from napari_sam2_probe.models.loaded import ModelChoice, load_model
 from napari_sam2_probe.probe.batch import BatchRecorder
@@ -17,7 +18,6 @@ from napari_sam2_probe.tracking.results import SessionOptions
 from napari_sam2_probe.tracking.session import VideoSession
 from napari_sam2_probe.video.array import ArraySource
 from napari_sam2_probe.video.davis import DavisDataset
-from scenarios import moving_video, square_mask
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

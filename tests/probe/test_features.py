@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from captured import reference_features
+from helpers.captured import reference_features
 from napari_sam2_probe.probe.distance import FeatureOptions
 from napari_sam2_probe.probe.features import FeatureSeries
 

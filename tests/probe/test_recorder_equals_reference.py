@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from captured import Captured, reference_features
+from helpers.captured import Captured, reference_features
+from helpers.scenarios import SCENARIOS, moving_video, run_session, run_stock, write_video
 from napari_sam2_probe.probe.distance import FeatureOptions
 from napari_sam2_probe.probe.positions import BY_KEY, POSITIONS
 from napari_sam2_probe.probe.recorder import ProbeRecorder
 from napari_sam2_probe.tracking.results import SessionOptions
 from napari_sam2_probe.tracking.session import VideoSession
 from napari_sam2_probe.video.folder import FolderSource
-from scenarios import SCENARIOS, moving_video, run_session, run_stock, write_video
 
 pytestmark = [pytest.mark.filterwarnings("ignore:cannot import name '_C'"), pytest.mark.usefixtures("one_thread")]
 
@@ -44,7 +44,7 @@ def run_both(folder, twins_of, steps, *, gate, sweep=False, **recorder_arguments
 @pytest.fixture(scope="module")
 def fresh_twins():
     """Twins that are not shared: the capture wraps methods of the stock one."""
-    from twins import make_twins
+    from helpers.twins import make_twins
 
     return make_twins
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from run_checks import T
 
+from helpers.run_checks import T
+from helpers.scenarios import square_mask
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.probe.distance import FeatureOptions
 from napari_sam2_probe.runs.record import RunOptions, check_job, plan_passes
 from napari_sam2_probe.tracking.prompts import Prompt
-from scenarios import square_mask
 
 
 def clicks(*frames: int) -> list[Prompt]:

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import zarr
-from run_checks import H, T, W
 
+from helpers.run_checks import H, T, W
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.probe.positions import BY_NUMBER, MAP_POSITIONS, POSITIONS
 from napari_sam2_probe.probe.recorder import ProbeRecorder

@@ -15,9 +15,10 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from run_checks import H, T, W, whole_frames
 from zarr.storage import LocalStore
 
+from helpers.run_checks import H, T, W, whole_frames
+from helpers.scenarios import moving_video, square_mask, write_video
 from napari_sam2_probe.cli import main
 from napari_sam2_probe.common import files
 from napari_sam2_probe.common.errors import InputError, ResourceError
@@ -29,7 +30,6 @@ from napari_sam2_probe.tracking.prompts import Prompt
 from napari_sam2_probe.tracking.results import FrameResult
 from napari_sam2_probe.video.array import ArraySource
 from napari_sam2_probe.video.folder import FolderSource
-from scenarios import moving_video, square_mask, write_video
 
 pytestmark = [pytest.mark.filterwarnings("ignore:cannot import name '_C'"), pytest.mark.usefixtures("one_thread")]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from scenarios import moving_video, write_video
+from helpers.scenarios import moving_video, write_video
 
 
 @pytest.fixture(scope="session")

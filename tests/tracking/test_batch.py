@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from helpers.scenarios import moving_video, square_mask
 from napari_sam2_probe.common.errors import InputError, ResourceError
 from napari_sam2_probe.probe.batch import BatchRecorder
 from napari_sam2_probe.tracking.batch import BatchTracker, MemoryBank
@@ -16,7 +17,6 @@ from napari_sam2_probe.tracking.prompts import Prompt
 from napari_sam2_probe.tracking.results import SessionOptions
 from napari_sam2_probe.tracking.session import VideoSession
 from napari_sam2_probe.video.array import ArraySource
-from scenarios import moving_video, square_mask
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

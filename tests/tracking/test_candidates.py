@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import torch
 
+from helpers.scenarios import SCENARIOS, assert_equal, run_session, run_stock
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.probe.recorder import ProbeRecorder
 from napari_sam2_probe.tracking.observer import PassKind
 from napari_sam2_probe.tracking.prompts import Prompt
 from napari_sam2_probe.video.folder import FolderSource
-from scenarios import SCENARIOS, assert_equal, run_session, run_stock
 
 pytestmark = [pytest.mark.filterwarnings("ignore:cannot import name '_C'"), pytest.mark.usefixtures("one_thread")]
 

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 import yaml
-from fresh_hydra import fresh_hydra
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
+from helpers.fresh_hydra import fresh_hydra
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.models.config import (
     MODEL_CLASSES,

@@ -8,11 +8,11 @@ import pickle
 import pytest
 import torch
 import yaml
-from fresh_hydra import fresh_hydra
 from safetensors.torch import save_file
 from torch.overrides import TorchFunctionMode
 from torch.utils._device import _device_constructors
 
+from helpers.fresh_hydra import fresh_hydra
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.models.checkpoints import CheckpointFile
 from napari_sam2_probe.models.config import OFFICIAL_CONFIGS, SMALL_CONFIG, ModelFlags

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 import torch
 
+from helpers.scenarios import assert_equal, moving_video, run_session, run_stock, write_video
+from helpers.twins import stock_class
 from napari_sam2_probe.models.config import ModelFlags, predictor_flags
 from napari_sam2_probe.models.loading import seeded_model
 from napari_sam2_probe.probe.positions import POSITIONS
@@ -13,8 +15,6 @@ from napari_sam2_probe.probe.recorder import ProbeRecorder
 from napari_sam2_probe.tracking.results import SessionOptions
 from napari_sam2_probe.tracking.session import VideoSession
 from napari_sam2_probe.video.folder import FolderSource
-from scenarios import assert_equal, moving_video, run_session, run_stock, write_video
-from twins import stock_class
 
 pytestmark = [pytest.mark.filterwarnings("ignore:cannot import name '_C'"), pytest.mark.usefixtures("one_thread")]
 

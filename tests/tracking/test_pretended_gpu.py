@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from pretended_gpu import DEVICE, is_marked, pretended_gpu
 
+from helpers.pretended_gpu import DEVICE, is_marked, pretended_gpu
+from helpers.scenarios import moving_video, square_mask
 from napari_sam2_probe.models.loaded import ModelChoice, load_model
 from napari_sam2_probe.probe.batch import BatchRecorder
 from napari_sam2_probe.probe.batch_size import MOST_CLIPS, choose_batch_size
@@ -22,7 +23,6 @@ from napari_sam2_probe.tracking.prompts import Prompt
 from napari_sam2_probe.tracking.results import SessionOptions
 from napari_sam2_probe.tracking.session import VideoSession
 from napari_sam2_probe.video.array import ArraySource
-from scenarios import moving_video, square_mask
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

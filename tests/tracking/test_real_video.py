@@ -7,13 +7,13 @@ import shutil
 import numpy as np
 import pytest
 
+from helpers.scenarios import Outcome, assert_equal
 from napari_sam2_probe.probe.recorder import ProbeRecorder
 from napari_sam2_probe.tracking.prompts import Prompt, prompts_from_labels
 from napari_sam2_probe.tracking.results import SessionOptions
 from napari_sam2_probe.tracking.session import VideoSession
 from napari_sam2_probe.video.folder import FolderSource
 from napari_sam2_probe.video.masks import read_mask
-from scenarios import Outcome, assert_equal
 
 pytestmark = [
     pytest.mark.davis,

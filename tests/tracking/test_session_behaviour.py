@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 import torch
 
+from helpers.scenarios import square_mask
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.probe.recorder import ProbeRecorder
 from napari_sam2_probe.tracking.engine import NO_OBJ_SCORE
 from napari_sam2_probe.tracking.observer import PassKind
 from napari_sam2_probe.tracking.prompts import Prompt
 from napari_sam2_probe.video.array import ArraySource
-from scenarios import square_mask
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -171,7 +171,7 @@ class TestInterruptions:
         assert_same(got, tracked(expected))
 
     def test_a_frame_that_cannot_be_read_stops_there_and_keeps_the_rest(self, session_of):
-        from scenarios import moving_video
+        from helpers.scenarios import moving_video
 
         frames = moving_video(5).astype(np.float32)
         frames[3, 0, 0] = np.nan

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 
+from helpers.scenarios import SCENARIOS, assert_equal, moving_video, run_session, run_stock, write_video
 from napari_sam2_probe.tracking.results import SessionOptions
 from napari_sam2_probe.tracking.session import VideoSession
 from napari_sam2_probe.video.array import ArraySource
 from napari_sam2_probe.video.folder import FolderSource
-from scenarios import SCENARIOS, assert_equal, moving_video, run_session, run_stock, write_video
 
 # The stock predictor says at every frame that its extension for filling holes was not compiled.
 pytestmark = [pytest.mark.filterwarnings("ignore:cannot import name '_C'"), pytest.mark.usefixtures("one_thread")]

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from helpers.scenarios import square_mask
 from napari_sam2_probe.probe.recorder import ProbeRecorder
 from napari_sam2_probe.tracking.prompts import Prompt
-from scenarios import square_mask
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

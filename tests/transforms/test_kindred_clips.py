@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-import layout_trees
+from helpers import layout_trees
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.transforms.dataset import make_dataset
 from napari_sam2_probe.transforms.plan import Order

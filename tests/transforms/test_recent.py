@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from test_dataset import hashes
 
-import layout_trees
+from helpers import layout_trees
 from napari_sam2_probe.transforms import dataset as dataset_module
 from napari_sam2_probe.transforms.clip import Clip
 from napari_sam2_probe.transforms.dataset import make_dataset, measure, memory_for_objects

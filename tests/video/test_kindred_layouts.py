@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-import layout_trees
+from helpers import layout_trees
+from helpers.scenarios import square_mask
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.video import DavisDataset, find_annotations, open_video
 from napari_sam2_probe.video.layout import list_splits
-from scenarios import square_mask
 
 # Tree, split, sequence, annotated frames of both objects, where a video is opened.
 CASES = [

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-import layout_trees
+from helpers import layout_trees
 from napari_sam2_probe.models.checkpoints import CheckpointFile
 from napari_sam2_probe.models.config import SMALL_CONFIG, ModelFlags
 from napari_sam2_probe.models.loaded import LoadedModel

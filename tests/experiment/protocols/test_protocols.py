@@ -279,7 +279,7 @@ class TestPredictions:
 
 
 def test_masks_for_a_server_where_only_the_first_frame_is_annotated(tmp_path, loaded):
-    import layout_trees
+    from helpers import layout_trees
 
     dataset = DavisDataset(layout_trees.mose(tmp_path / "mose", num_frames=4), "valid")
     with pytest.raises(InputError, match="has an object with 3 masks or more"):

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
+from helpers.scenarios import moving_video, square_mask
 from napari_sam2_probe.video.masks import write_mask
-from scenarios import moving_video, square_mask
 
 if TYPE_CHECKING:
     from pathlib import Path
