@@ -1,6 +1,6 @@
 """Compute golden_scores.json with the official evaluation.
 
-python tests/analysis/make_golden_scores.py CHECKOUT
+PYTHONPATH=tests python tests/analysis/make_golden_scores.py CHECKOUT
 
 CHECKOUT is a checkout of github.com/davisvideochallenge/davis2017-evaluation; it needs OpenCV. The file holds its
 numbers only, never ours.

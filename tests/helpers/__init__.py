@@ -1,1 +1,1 @@
-"""What several folders of tests share: models, scenarios, made-up data, hands for the window."""
+"""What tests of several folders share: made videos and runs, the stock predictor beside ours, hands for the window."""
