@@ -12,8 +12,8 @@ from PIL import Image
 
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.gui.lazy import RunStack, VideoStack
-from napari_sam2_probe.gui.tracking.mask_stack import MaskStack
 from napari_sam2_probe.gui.videos import add_video, read_video
+from napari_sam2_probe.live.mask_stack import MaskStack
 
 INDICES = [
     3,

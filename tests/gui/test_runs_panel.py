@@ -13,8 +13,8 @@ from qtpy.QtGui import QDesktopServices
 from qtpy.QtWidgets import QFileDialog, QInputDialog, QMessageBox, QPushButton
 
 from napari_sam2_probe.gui.panels.runs import SHOWN, RunsPanel
-from napari_sam2_probe.gui.run_folders import add_run_folder, run_folders
 from napari_sam2_probe.gui.state import RunEntry, state_of
+from napari_sam2_probe.live.run_folders import add_run_folder, run_folders
 from napari_sam2_probe.runs import is_run, open_run
 
 

@@ -18,10 +18,10 @@ from napari_sam2_probe.common.progress import Progress
 from napari_sam2_probe.gui.jobs import Job
 from napari_sam2_probe.gui.panels.track import TrackPanel
 from napari_sam2_probe.gui.panels.track_scores import ScoreStrip
-from napari_sam2_probe.gui.prompt_state import PromptState
 from napari_sam2_probe.gui.state import state_of
 from napari_sam2_probe.gui.tracking.runner import Phase
 from napari_sam2_probe.gui.videos import use_video, video_from_layer
+from napari_sam2_probe.live.prompt_state import PromptState
 from napari_sam2_probe.runs import find_runs, open_run
 
 T, H, W = 10, 40, 60

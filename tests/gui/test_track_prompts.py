@@ -11,8 +11,8 @@ from napari.components import ViewerModel
 
 from napari_sam2_probe.gui.prompt_layers import PromptLayers
 from napari_sam2_probe.gui.prompt_snapshot import snapshot_of
-from napari_sam2_probe.gui.prompt_state import PackedMask, PromptState
 from napari_sam2_probe.gui.state import VideoEntry
+from napari_sam2_probe.live.prompt_state import PackedMask, PromptState
 from napari_sam2_probe.video import ArraySource
 
 T, H, W = 6, 20, 32

@@ -13,13 +13,13 @@ from qtpy.QtWidgets import QComboBox, QFileDialog, QLabel, QPushButton
 from helpers.hands import choose_extra
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.common.sample_data import sample_data_folder
-from napari_sam2_probe.gui.clip_maker import ClipMaker, Wish, dataset_of, needs_distractor, unrelated
 from napari_sam2_probe.gui.clip_preview import describe_frame
 from napari_sam2_probe.gui.layers import METADATA_KEY
 from napari_sam2_probe.gui.panels.option_form import OptionForm
 from napari_sam2_probe.gui.panels.transform import WITHOUT_SEQUENCE, TransformPanel
 from napari_sam2_probe.gui.state import state_of
 from napari_sam2_probe.gui.videos import add_video, read_video, use_video, video_from_layer
+from napari_sam2_probe.live.clip_maker import ClipMaker, ClipRequest, dataset_of, needs_distractor, unrelated
 from napari_sam2_probe.transforms.options import Choice, Number
 from napari_sam2_probe.transforms.registry import KINDS
 from napari_sam2_probe.video import DavisDataset, read_mask
@@ -66,8 +66,8 @@ def wait_for_preview(panel, qtbot):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_is_made_of_the_chosen_object_and_the_same_again(maker, kind):
-    wish = Wish("coins", 2, kind, lengths=SHORT, seed=4)
-    made, again = maker.make(wish), ClipMaker(maker.dataset).make(wish)
+    request = ClipRequest("coins", 2, kind, lengths=SHORT, seed=4)
+    made, again = maker.make(request), ClipMaker(maker.dataset).make(request)
     base = made.recipe.base
     assert (base.sequence, base.object_id, made.clip.num_frames) == ("coins", 2, 8)
     np.testing.assert_array_equal(made.clip.frames, again.clip.frames)
@@ -81,7 +81,7 @@ def test_every_kind_is_made_of_the_chosen_object_and_the_same_again(maker, kind)
 
 def test_foreign_footage_comes_from_the_chosen_sequence(maker):
     assert "coins" not in unrelated(maker.dataset, "coins")
-    made = maker.make(Wish("coins", 1, "interjection", "rocket", SHORT))
+    made = maker.make(ClipRequest("coins", 1, "interjection", "rocket", SHORT))
     assert {name for name in made.clip.source_sequence if name != "coins"} == {"rocket"}
 
 
@@ -97,13 +97,13 @@ def test_foreign_footage_comes_from_the_chosen_sequence(maker):
 )
 def test_a_distractor_is_asked_for_where_it_is_used(maker, kind, options, needed):
     assert needs_distractor(kind, options) is needed
-    recipe = maker.make(Wish("coins", 1, kind, "horse", SHORT, options=options)).recipe
+    recipe = maker.make(ClipRequest("coins", 1, kind, "horse", SHORT, options=options)).recipe
     assert ("horse" in {distractor.sequence for distractor in recipe.distractors}) is needed
 
 
 def test_a_clip_that_is_too_long_is_refused_in_a_sentence(maker):
     with pytest.raises(InputError, match=r"Object 1 of coins .* in 902 frames in a row: choose shorter lengths"):
-        maker.make(Wish("coins", 1, "clean", lengths=(900, 1, 1)))
+        maker.make(ClipRequest("coins", 1, "clean", lengths=(900, 1, 1)))
 
 
 def test_a_sequence_finds_its_data_set(davis_root):
@@ -112,7 +112,7 @@ def test_a_sequence_finds_its_data_set(davis_root):
 
 
 def test_what_is_known_of_a_frame_is_said(maker):
-    clip = maker.make(Wish("coins", 1, "interjection", lengths=SHORT)).clip
+    clip = maker.make(ClipRequest("coins", 1, "interjection", lengths=SHORT)).clip
     assert describe_frame(clip, 0) == "Frame 0 of 8"
     assert describe_frame(clip, 3) == "Frame 3 of 8 · object absent · context absent"
 
@@ -149,8 +149,8 @@ def test_the_preview_follows_what_is_chosen_and_only_the_last(ready, qtbot):
     assert ready.distractor.isEnabled()
     ready.seed.setValue(7)
     wait_for_preview(ready, qtbot)
-    wish, made = ready._made
-    assert wish == ready.wish
+    request, made = ready._made
+    assert request == ready.request
     assert (made.recipe.base.object_id, made.recipe.seed, made.recipe.options) == (3, 7, {"fill": "sequence"})
     before = ready.preview.picture.pixmap().toImage()
     qtbot.waitUntil(lambda: ready.preview.picture.pixmap().toImage() != before)
@@ -195,7 +195,7 @@ def test_extras_change_the_clip_and_its_twin_alike(ready, viewer, qtbot):
     choose_extra(qtbot, ready.extras, "gaussian-noise")
     assert not ready.add.isEnabled()
     wait_for_preview(ready, qtbot)
-    assert [(extra.name, extra.options) for extra in ready.wish.order.then] == [("gaussian-noise", {"sigma": 15.0})]
+    assert [(extra.name, extra.options) for extra in ready.request.order.then] == [("gaussian-noise", {"sigma": 15.0})]
     qtbot.mouseClick(ready.add, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: len(viewer.layers) == 6, timeout=30000)
     video, twin = (np.asarray(viewer.layers[index].data[0]) for index in (2, 4))

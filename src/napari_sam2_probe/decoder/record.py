@@ -12,7 +12,6 @@ from napari_sam2_probe.common.progress import Progress, ProgressCallback, ignore
 from napari_sam2_probe.common.steps import result_of
 from napari_sam2_probe.decoder.boxes import box_edges
 from napari_sam2_probe.decoder.tracks import PointerTrack
-from napari_sam2_probe.tracking.results import SessionOptions
 from napari_sam2_probe.video.masks import object_ids
 
 if TYPE_CHECKING:
@@ -62,6 +61,7 @@ def iterate_pointers(
 ) -> Generator[int, None, list[PointerTrack]]:
     """Do as `track_pointers` step by step: yield every frame's index as it is done, return the tracks."""
     from napari_sam2_probe.decoder.pointer_observer import PointerObserver
+    from napari_sam2_probe.tracking.results import SessionOptions
     from napari_sam2_probe.tracking.session import VideoSession
 
     if max_frames is not None and max_frames < 2:

@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_sam2_probe.gui.adding import add_in_turns
-from napari_sam2_probe.gui.clip_maker import ClipSequence
 from napari_sam2_probe.gui.layers import METADATA_KEY
 from napari_sam2_probe.gui.state import VideoEntry
 from napari_sam2_probe.gui.videos import use_video, video_layers
+from napari_sam2_probe.live.clip_maker import ClipSequence
 from napari_sam2_probe.runs.known import OBJECT_OF_INTEREST
 
 if TYPE_CHECKING:
     import napari
 
-    from napari_sam2_probe.gui.clip_maker import MadeClip
     from napari_sam2_probe.gui.layers import LayerData
+    from napari_sam2_probe.live.clip_maker import MadeClip
 
 GAP = 0.03
 """Between a clip and its twin, as a share of the width."""

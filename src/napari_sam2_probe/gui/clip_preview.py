@@ -4,17 +4,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from PIL import Image
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtGui import QImage, QPixmap
 from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
 
+from napari_sam2_probe.export.overlay import draw_masks
+from napari_sam2_probe.figures.style import object_colour
+from napari_sam2_probe.runs.known import OBJECT_OF_INTEREST
+
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
     from napari_sam2_probe.transforms.clip import Clip
 
 FRAME_MILLISECONDS = 180
+PREVIEW_WIDTH = 288
 
 
 class ClipPreview(QWidget):
@@ -90,3 +96,16 @@ def describe_frame(clip: Clip, frame_idx: int) -> str:
     if not clip.context_present[frame_idx]:
         parts.append("context absent")
     return " · ".join(parts)
+
+
+def preview_frames(clip: Clip) -> NDArray[np.uint8]:
+    """Return a clip (T, h, 288, 3) uint8 in small, the object of interest tinted."""
+    height, width = clip.frames.shape[1:3]
+    size = (PREVIEW_WIDTH, max(1, round(PREVIEW_WIDTH * height / width)))
+    colour = np.array([int(object_colour(OBJECT_OF_INTEREST)[i : i + 2], 16) for i in (1, 3, 5)], float)
+    small = []
+    for frame, labels in zip(clip.frames, clip.masks, strict=True):
+        picture = np.asarray(Image.fromarray(frame).resize(size, Image.Resampling.BILINEAR))
+        mask = np.asarray(Image.fromarray(labels).resize(size, Image.Resampling.NEAREST))
+        small.append(draw_masks(picture, mask, {OBJECT_OF_INTEREST: colour}))
+    return np.stack(small)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from napari.utils.colormaps import DirectLabelColormap
     from numpy.typing import NDArray
 
-    from napari_sam2_probe.gui.frame_stack import FrameStack
+    from napari_sam2_probe.video.frame_stack import FrameStack
 
 LayerData = tuple[Any, dict[str, Any], Literal["image", "labels"]]
 """What napari adds as one layer: the array, the layer's arguments, and its type."""

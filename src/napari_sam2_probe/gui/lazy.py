@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from napari_sam2_probe.common.errors import ProbeError
-from napari_sam2_probe.gui.frame_stack import FrameStack
+from napari_sam2_probe.video.frame_stack import FrameStack
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

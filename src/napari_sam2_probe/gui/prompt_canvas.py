@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     import napari
     from napari.layers import Labels, Layer, Points, Shapes
 
-    from napari_sam2_probe.gui.prompt_state import Key, PackedMask, PromptState
     from napari_sam2_probe.gui.state import VideoEntry
+    from napari_sam2_probe.live.prompt_state import Key, PackedMask, PromptState
 
 
 _POINT_SIZE_SHARE = 40

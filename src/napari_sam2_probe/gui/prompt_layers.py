@@ -10,7 +10,7 @@ from psygnal import Signal
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.gui.prompt_canvas import PromptCanvas
 from napari_sam2_probe.gui.prompt_snapshot import Snapshot
-from napari_sam2_probe.gui.prompt_state import NOTHING, Key, PromptState, changes_between
+from napari_sam2_probe.live.prompt_state import NOTHING, Key, PromptState, changes_between
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -189,7 +189,7 @@ class PromptLayers:
         snapshot = self._without_old_choices(snapshot)
         try:
             for key, (_, wanted) in changes_between(self._states, self._canvas.states(snapshot)).items():
-                if not wanted.says_nothing:
+                if not wanted.is_empty:
                     wanted.prompt(key).check(self._source)
         except InputError as error:
             self._canvas.write(self._snapshot, snapshot)
@@ -209,7 +209,8 @@ class PromptLayers:
         kept = {
             key: index
             for key, index in snapshot.chosen.items()
-            if key in states and (key not in old or states[key].words == self._states.get(key, NOTHING).words)
+            if key in states
+            and (key not in old or states[key].without_candidate == self._states.get(key, NOTHING).without_candidate)
         }
         return snapshot if kept == snapshot.chosen else replace(snapshot, chosen=kept)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_sam2_probe.gui.prompt_state import Key, PackedMask, PromptState
+from napari_sam2_probe.live.prompt_state import Key, PackedMask, PromptState
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

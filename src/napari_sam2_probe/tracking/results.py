@@ -50,7 +50,7 @@ class SessionOptions:
 
     @classmethod
     def for_model(cls, loaded: LoadedModel, **changes: Any) -> SessionOptions:
-        """Return the options that fit a loaded model's flags and type, with `changes` to the others."""
+        """Return the options of a session with this model: its flags and its number format."""
         return cls(flags=predictor_flags(loaded.flags), dtype=loaded.dtype, **changes)
 
 

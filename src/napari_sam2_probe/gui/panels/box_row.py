@@ -10,7 +10,6 @@ from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QMenu, QVBoxLayout,
 from napari_sam2_probe.common.errors import ProbeError
 from napari_sam2_probe.common.sample_data import sample_data_folder
 from napari_sam2_probe.gui.boxes import add_true_boxes
-from napari_sam2_probe.gui.clip_maker import dataset_of
 from napari_sam2_probe.gui.closing import when_closed
 from napari_sam2_probe.gui.decoders import DecodedBoxes, decode_boxes, describe_decoder, fit_decoder_job
 from napari_sam2_probe.gui.jobs import JobState
@@ -18,6 +17,7 @@ from napari_sam2_probe.gui.panels.job_row import JobRow
 from napari_sam2_probe.gui.panels.parts import make_button
 from napari_sam2_probe.gui.run_views import PlainVideo, find_video, open_videos
 from napari_sam2_probe.gui.videos import placement
+from napari_sam2_probe.live.clip_maker import dataset_of
 from napari_sam2_probe.video import DavisDataset, Sequence
 
 if TYPE_CHECKING:

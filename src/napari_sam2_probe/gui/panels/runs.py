@@ -25,9 +25,9 @@ from qtpy.QtWidgets import (
 from napari_sam2_probe.common.errors import ProbeError
 from napari_sam2_probe.gui.layers import run_to_layers
 from napari_sam2_probe.gui.panels.panel import Panel
-from napari_sam2_probe.gui.run_folders import add_run_folder, run_folders
 from napari_sam2_probe.gui.run_layers import run_content, watch_run_layers
 from napari_sam2_probe.gui.state import RunEntry
+from napari_sam2_probe.live.run_folders import add_run_folder, run_folders
 from napari_sam2_probe.runs import is_run, open_run
 from napari_sam2_probe.runs.library import delete_run, has_trash, list_runs, rename_run
 

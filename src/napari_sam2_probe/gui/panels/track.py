@@ -40,8 +40,8 @@ if TYPE_CHECKING:
 
     from napari_sam2_probe.common.progress import Progress
     from napari_sam2_probe.gui.closing import Closable
-    from napari_sam2_probe.gui.prompt_state import Key
     from napari_sam2_probe.gui.state import VideoEntry
+    from napari_sam2_probe.live.prompt_state import Key
 
 
 class _LayerBox(QComboBox):

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from napari_sam2_probe.gui.prompt_layers import PromptLayers
-    from napari_sam2_probe.gui.prompt_state import Key
+    from napari_sam2_probe.live.prompt_state import Key
 
 
 class PromptTools(QWidget):

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QMenu, QPushButton, QWidget
 
 from napari_sam2_probe.common.errors import ProbeError
-from napari_sam2_probe.gui.tracking.autosave import UnfinishedRun, set_aside, unfinished_runs
 from napari_sam2_probe.gui.videos import add_video, read_video
+from napari_sam2_probe.live.autosave import UnfinishedRun, set_aside, unfinished_runs
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -17,16 +17,7 @@ from qtpy.QtWidgets import (
 
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.gui.clip_layers import add_clip
-from napari_sam2_probe.gui.clip_maker import (
-    ClipMaker,
-    ClipSequence,
-    Wish,
-    dataset_of,
-    needs_distractor,
-    preview_frames,
-    unrelated,
-)
-from napari_sam2_probe.gui.clip_preview import ClipPreview
+from napari_sam2_probe.gui.clip_preview import ClipPreview, preview_frames
 from napari_sam2_probe.gui.closing import when_closed
 from napari_sam2_probe.gui.jobs import JobState
 from napari_sam2_probe.gui.panels.extras_field import ExtrasField
@@ -36,6 +27,14 @@ from napari_sam2_probe.gui.panels.option_form import OptionForm
 from napari_sam2_probe.gui.panels.panel import Panel
 from napari_sam2_probe.gui.panels.parts import make_button, make_combo, make_number
 from napari_sam2_probe.gui.videos import watch_videos
+from napari_sam2_probe.live.clip_maker import (
+    ClipMaker,
+    ClipRequest,
+    ClipSequence,
+    dataset_of,
+    needs_distractor,
+    unrelated,
+)
 from napari_sam2_probe.transforms.registry import KINDS, load_kind
 from napari_sam2_probe.transforms.workers import default_workers
 from napari_sam2_probe.video import Sequence
@@ -47,8 +46,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_sam2_probe.common.progress import Progress
-    from napari_sam2_probe.gui.clip_maker import MadeClip
     from napari_sam2_probe.gui.state import VideoEntry
+    from napari_sam2_probe.live.clip_maker import MadeClip
     from napari_sam2_probe.transforms.plan import Order
     from napari_sam2_probe.video import DavisDataset
 
@@ -66,7 +65,7 @@ class TransformPanel(Panel):
         when_closed(self.viewer, self.state.jobs.close)
         self._maker: ClipMaker | None = None
         self._sequence = ""
-        self._made: tuple[Wish, MadeClip] | None = None
+        self._made: tuple[ClipRequest, MadeClip] | None = None
         self._later = QTimer(self, singleShot=True, interval=PAUSE)
         self._later.timeout.connect(self._preview)
         self._build()
@@ -76,11 +75,11 @@ class TransformPanel(Panel):
         self._on_video_changed(self.state.video)
 
     @property
-    def wish(self) -> Wish | None:
+    def request(self) -> ClipRequest | None:
         """What is chosen; None while there is no object to choose."""
         if self.object.currentData() is None:
             return None
-        return Wish(
+        return ClipRequest(
             sequence=self._sequence,
             obj_id=self.object.currentData(),
             kind=self.kind.currentData(),
@@ -182,28 +181,28 @@ class TransformPanel(Panel):
         self._change()
 
     def _change(self) -> None:
-        wish = self.wish
-        self.distractor.setEnabled(wish is not None and needs_distractor(wish.kind, wish.options))
-        self.generate.setEnabled(wish is not None and not self.job.busy)
+        request = self.request
+        self.distractor.setEnabled(request is not None and needs_distractor(request.kind, request.options))
+        self.generate.setEnabled(request is not None and not self.job.busy)
         self._made = None
         self.add.setEnabled(False)
         self._later.start()
 
     def _preview(self) -> None:
-        wish, maker = self.wish, self._maker
-        if wish is None or maker is None:
+        request, maker = self.request, self._maker
+        if request is None or maker is None:
             self.preview.say("")
         elif self.isVisible():
-            self.background.submit("preview", lambda: _make(maker, wish), partial(self._on_previewed, wish))
+            self.background.submit("preview", lambda: _make(maker, request), partial(self._on_previewed, request))
 
-    def _on_previewed(self, wish: Wish, made: tuple[MadeClip, NDArray[Any]] | str) -> None:
-        if wish != self.wish:
+    def _on_previewed(self, request: ClipRequest, made: tuple[MadeClip, NDArray[Any]] | str) -> None:
+        if request != self.request:
             return
         if isinstance(made, str):
             self.preview.say(made)
             return
         clip, frames = made
-        self._made = (wish, clip)
+        self._made = (request, clip)
         self.preview.show_clip(clip.clip, frames)
         self.add.setEnabled(True)
 
@@ -220,18 +219,18 @@ class TransformPanel(Panel):
         self.add.setEnabled(self._made is not None)
 
     def _generate(self) -> None:
-        wish, maker = self.wish, self._maker
+        request, maker = self.request, self._maker
         folder = QFileDialog.getExistingDirectory(self, "A new or empty folder for the data set")
-        if not folder or wish is None or maker is None:
+        if not folder or request is None or maker is None:
             return
         self._said.clear()
-        work = partial(_generate, maker.dataset, Path(folder), wish.order, self.samples.value())
+        work = partial(_generate, maker.dataset, Path(folder), request.order, self.samples.value())
         self._folder = folder
-        self.job.submit(f"Make {self.samples.value()} {wish.kind} clips", work)
+        self.job.submit(f"Make {self.samples.value()} {request.kind} clips", work)
         self.generate.setEnabled(False)
 
     def _on_ended(self, state: JobState) -> None:
-        self.generate.setEnabled(self.wish is not None)
+        self.generate.setEnabled(self.request is not None)
         self._said.setText(
             {
                 JobState.DONE: f"The data set is in {self._folder}.",
@@ -250,9 +249,9 @@ def _open_base(sequence: Sequence) -> tuple[ClipMaker, str, list[int]]:
     return maker, name, maker.object_ids(name)
 
 
-def _make(maker: ClipMaker, wish: Wish) -> tuple[MadeClip, NDArray[Any]] | str:
+def _make(maker: ClipMaker, request: ClipRequest) -> tuple[MadeClip, NDArray[Any]] | str:
     try:
-        made = maker.make(wish)
+        made = maker.make(request)
     except InputError as error:
         # Said in place of the preview: while one turns a wheel, a notification for each step would be too much.
         return str(error)

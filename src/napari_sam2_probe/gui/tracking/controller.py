@@ -15,22 +15,22 @@ from napari_sam2_probe.gui.connections import Connections
 from napari_sam2_probe.gui.prompt_layers import PromptLayers
 from napari_sam2_probe.gui.state import state_of
 from napari_sam2_probe.gui.time_axis import show_frame
-from napari_sam2_probe.gui.tracking import events
-from napari_sam2_probe.gui.tracking.autosave import default_runs_folder, set_aside
-from napari_sam2_probe.gui.tracking.desk import VideoDesk, desks_of
 from napari_sam2_probe.gui.tracking.objects import ObjectList
 from napari_sam2_probe.gui.tracking.result_layer import ResultLayer
 from napari_sam2_probe.gui.tracking.runner import LiveRunner, Phase
-from napari_sam2_probe.gui.tracking.scores import ScoreTable
+from napari_sam2_probe.gui.tracking.workspace import TrackingWorkspace, workspaces_of
+from napari_sam2_probe.live import events
+from napari_sam2_probe.live.autosave import default_runs_folder, set_aside
+from napari_sam2_probe.live.scores import ScoreTable
 from napari_sam2_probe.models.loaded import ModelChoice
 
 if TYPE_CHECKING:
     import napari
 
-    from napari_sam2_probe.gui.prompt_state import Key, PromptState
     from napari_sam2_probe.gui.state import VideoEntry
-    from napari_sam2_probe.gui.tracking.autosave import UnfinishedRun
-    from napari_sam2_probe.gui.tracking.plan import RunDirection
+    from napari_sam2_probe.live.autosave import UnfinishedRun
+    from napari_sam2_probe.live.plan import RunDirection
+    from napari_sam2_probe.live.prompt_state import Key, PromptState
 
 
 class TrackController:
@@ -64,8 +64,8 @@ class TrackController:
         self.choice: ModelChoice | None = ModelChoice()
         self.runs_folder: Path = default_runs_folder()
         self.follow = True
-        self._desk: VideoDesk | None = None
-        self._desks = desks_of(viewer)
+        self._workspace: TrackingWorkspace | None = None
+        self._workspaces = workspaces_of(viewer)
         self._followed = 0.0
         self.runner = LiveRunner(self.state)
         self.runner.happened.connect(self._on_event)
@@ -81,17 +81,17 @@ class TrackController:
     @property
     def video(self) -> VideoEntry | None:
         """The video that is worked on."""
-        return None if self._desk is None else self._desk.video
+        return None if self._workspace is None else self._workspace.video
 
     @property
     def prompts(self) -> PromptLayers | None:
         """What is said about its objects."""
-        return None if self._desk is None else self._desk.prompts
+        return None if self._workspace is None else self._workspace.prompts
 
     @property
     def scores(self) -> ScoreTable | None:
         """What is known of its frames."""
-        return None if self._desk is None else self._desk.scores
+        return None if self._workspace is None else self._workspace.scores
 
     @property
     def viewer(self) -> napari.Viewer | None:
@@ -117,29 +117,29 @@ class TrackController:
 
     def propagate(self, direction: RunDirection, *_: Any) -> None:
         """Track all objects through the video, or to its beginning."""
-        if self._desk is None or self.runner.phase is Phase.TRACKING:
+        if self._workspace is None or self.runner.phase is Phase.TRACKING:
             return
-        if not self._desk.prompts.states:
+        if not self._workspace.prompts.states:
             self.refused.emit("Nothing to track yet: click on the object, draw a box around it, or paint it first.")
         elif self._has_run():
             self.runner.propagate(direction)
 
     def restore(self, run: UnfinishedRun) -> None:
         """Go on with a run that was left unfinished: its prompts are said again and its masks shown."""
-        if self._desk is None:
+        if self._workspace is None:
             return
         states, names = run.restore()
         self.runner.drop()
-        self._desk.earlier, self._desk.earlier_choice = run.path, None
+        self._workspace.earlier, self._workspace.earlier_choice = run.path, None
         self.objects.reset({obj_id: names.get(obj_id, f"Object {obj_id}") for _, obj_id in states} | names)
         self.state.obj_id = self.objects.entries[0].obj_id
-        self._desk.prompts.restore(states)
+        self._workspace.prompts.restore(states)
 
     def close(self) -> None:
         """End whatever runs, without waiting for it; calling it twice is harmless."""
         self._connections.close()
         self.runner.close()
-        self._leave_desk()
+        self._leave_workspace()
 
     def shut_down(self) -> None:
         """End whatever runs and wait for it: the window closes."""
@@ -152,55 +152,55 @@ class TrackController:
         if video is self.video:
             return
         self.runner.drop()
-        self._leave_desk()
+        self._leave_workspace()
         viewer = self._viewer()
         if video is None or viewer is None:
             self.objects.reset()
             self.state.obj_id = 1
         else:
-            self._desk = self._desks.take(video) or _new_desk(viewer, video)
-            self._desk.video = video
-            self._desk.result.on_redraw = self._on_redraw
-            self.objects.restore(self._desk.objects)
-            self._desk.prompts.changed.connect(self._on_prompts)
-            self._desk.prompts.refused.connect(self._on_refused)
-            self.state.obj_id = self._desk.obj_id
-            self._desk.prompts.set_object(self.state.obj_id)
-        self.runner.keeps_model = self._desk is not None
+            self._workspace = self._workspaces.take(video) or _new_workspace(viewer, video)
+            self._workspace.video = video
+            self._workspace.result.on_redraw = self._on_redraw
+            self.objects.restore(self._workspace.objects)
+            self._workspace.prompts.changed.connect(self._on_prompts)
+            self._workspace.prompts.refused.connect(self._on_refused)
+            self.state.obj_id = self._workspace.obj_id
+            self._workspace.prompts.set_object(self.state.obj_id)
+        self.runner.keeps_model = self._workspace is not None
         self.video_changed.emit(self.video)
 
-    def _leave_desk(self) -> None:
-        desk, self._desk = self._desk, None
-        if desk is None:
+    def _leave_workspace(self) -> None:
+        workspace, self._workspace = self._workspace, None
+        if workspace is None:
             return
-        desk.prompts.changed.disconnect(self._on_prompts)
-        desk.prompts.refused.disconnect(self._on_refused)
-        desk.result.rest()
-        desk.objects, desk.obj_id = self.objects.entries, self.state.obj_id
+        workspace.prompts.changed.disconnect(self._on_prompts)
+        workspace.prompts.refused.disconnect(self._on_refused)
+        workspace.result.rest()
+        workspace.objects, workspace.obj_id = self.objects.entries, self.state.obj_id
         viewer = self._viewer()
-        if viewer is not None and desk.video.layer in viewer.layers:
-            self._desks.keep(desk)
+        if viewer is not None and workspace.video.layer in viewer.layers:
+            self._workspaces.keep(workspace)
         else:
-            desk.close()
+            workspace.close()
 
     def _on_layer_removed(self, event: Any) -> None:
-        if self._desk is not None and event.value is self._desk.video.layer:
+        if self._workspace is not None and event.value is self._workspace.video.layer:
             self.state.video = None
 
     # What the user says.
 
     def _has_run(self) -> bool:
         """Return whether there is a live run, which is begun if there is none; the user is told why it can't be."""
-        assert self._desk is not None
+        assert self._workspace is not None
         if self.choice is None:
             self.refused.emit("The chosen model is not on this machine: download it, or choose another one.")
             return False
         if not self.runner.is_open:
-            desk, before = self._desk, self._desk.run_before(self.choice)
-            self.runner.open(desk.video, self.choice, self.runs_folder, desk.prompts.states, before)
+            workspace, before = self._workspace, self._workspace.run_before(self.choice)
+            self.runner.open(workspace.video, self.choice, self.runs_folder, workspace.prompts.states, before)
         self.runner.name_objects(self.objects.names)
         # Deleted, it stays away until something is asked for whose masks the user will want to see.
-        self._desk.result.show_again(self.objects.colormap())
+        self._workspace.result.show_again(self.objects.colormap())
         return True
 
     def _on_prompts(self, wishes: dict[Key, PromptState]) -> None:
@@ -234,19 +234,19 @@ class TrackController:
     def _on_looks(self) -> None:
         if self.prompts is not None:
             self.prompts.set_looks(self.objects.colours, self.objects.hidden)
-        if self._desk is not None:
-            self._desk.result.recolour(self.objects.colormap())
+        if self._workspace is not None:
+            self._workspace.result.recolour(self.objects.colormap())
         self.runner.name_objects(self.objects.names)
 
     # What the run says.
 
     def _on_event(self, event: Any) -> None:
-        desk = self._desk
-        if desk is None:
+        workspace = self._workspace
+        if workspace is None:
             return
         if isinstance(event, events.FrameShown):
-            desk.scores.take(event)
-            desk.result.frame_changed(event.frame_idx)
+            workspace.scores.take(event)
+            workspace.result.frame_changed(event.frame_idx)
             if event.tracked and self.follow:
                 self._show_frame(event.frame_idx)
         elif isinstance(event, events.CandidatesShown):
@@ -254,19 +254,19 @@ class TrackController:
         elif isinstance(event, events.Refused):
             self.refused.emit(event.reason)
         elif isinstance(event, events.Ready):
-            desk.result.show(event.masks, self.objects.colormap())
+            workspace.result.show(event.masks, self.objects.colormap())
             if event.note:
                 self.told.emit(event.note)
         elif isinstance(event, events.RunStarted):
-            desk.result.tell_run(event.path)
-            before = desk.run_before(self.choice)
+            workspace.result.tell_run(event.path)
+            before = workspace.run_before(self.choice)
             if before is not None:
                 set_aside(before, event.path.name)
-            desk.earlier = None
+            workspace.earlier = None
 
     def _on_dropped(self, path: Path) -> None:
-        if self._desk is not None:
-            self._desk.earlier, self._desk.earlier_choice = path, self.choice
+        if self._workspace is not None:
+            self._workspace.earlier, self._workspace.earlier_choice = path, self.choice
 
     def _show_frame(self, frame_idx: int) -> None:
         viewer = self._viewer()
@@ -275,11 +275,11 @@ class TrackController:
         if QGuiApplication.mouseButtons() != Qt.MouseButton.NoButton:
             return
         # No more often than masks are drawn.
-        if viewer is not None and self._desk is not None and now - self._followed > 0.1:
+        if viewer is not None and self._workspace is not None and now - self._followed > 0.1:
             self._followed = now
-            show_frame(viewer, frame_idx, self._desk.video.layer)
+            show_frame(viewer, frame_idx, self._workspace.video.layer)
 
 
-def _new_desk(viewer: napari.Viewer, video: VideoEntry) -> VideoDesk:
+def _new_workspace(viewer: napari.Viewer, video: VideoEntry) -> TrackingWorkspace:
     prompts, result = PromptLayers(viewer, video), ResultLayer(viewer, video)
-    return VideoDesk(video, prompts, result, ScoreTable(video.source.num_frames))
+    return TrackingWorkspace(video, prompts, result, ScoreTable(video.source.num_frames))

@@ -10,23 +10,31 @@ from weakref import WeakSet
 from psygnal import Signal
 
 from napari_sam2_probe.common.progress import TimeLeft
+from napari_sam2_probe.gui.collector import set_aside_what_is_loaded
 from napari_sam2_probe.gui.connections import Connections
+from napari_sam2_probe.gui.first_layers import prepare_layers
 from napari_sam2_probe.gui.jobs import Job, JobState
 from napari_sam2_probe.gui.state import RunEntry
-from napari_sam2_probe.gui.tracking import events
-from napari_sam2_probe.gui.tracking.inbox import Inbox
-from napari_sam2_probe.gui.tracking.live import LiveRun
-from napari_sam2_probe.gui.tracking.shelf import ModelShelf
+from napari_sam2_probe.live import events
+from napari_sam2_probe.live.live_run import LiveRun
+from napari_sam2_probe.live.model_cache import ModelCache
+from napari_sam2_probe.live.prompt_queue import PromptQueue
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
     from pathlib import Path
 
     from napari_sam2_probe.common.progress import Progress
-    from napari_sam2_probe.gui.prompt_state import Key, PromptState
     from napari_sam2_probe.gui.state import ProbeState, VideoEntry
-    from napari_sam2_probe.gui.tracking.plan import RunDirection
+    from napari_sam2_probe.live.plan import RunDirection
+    from napari_sam2_probe.live.prompt_state import Key, PromptState
     from napari_sam2_probe.models.loaded import ModelChoice
+
+
+def _prepare_window() -> None:
+    """Do in the worker what the window would else do when the first masks come."""
+    prepare_layers()
+    set_aside_what_is_loaded()
 
 
 class Phase(Enum):
@@ -54,7 +62,7 @@ class LiveRunner:
     """`Progress`, and the seconds that are left where they can be told, else None."""
 
     happened = Signal(object)
-    """An event of the run (`gui.tracking.events`)."""
+    """An event of the run (`live.events`)."""
 
     dropped = Signal(object)
     """The live run ends, but its folder, which is given, stays."""
@@ -64,8 +72,8 @@ class LiveRunner:
         """Whether the model stays loaded when a run ends, because the next one will want it."""
         self._state = state
         self._live: LiveRun | None = None
-        self._inbox = Inbox()
-        self._shelf = ModelShelf()
+        self._queue = PromptQueue()
+        self._model_cache = ModelCache()
         self._entry: RunEntry | None = None
         self._job: Job | None = None
         self._own: WeakSet[Job] = WeakSet()
@@ -88,7 +96,7 @@ class LiveRunner:
     @property
     def is_idle(self) -> bool:
         """Whether nothing is under way and nothing is wished for."""
-        return self._job is None and not self._inbox
+        return self._job is None and not self._queue
 
     @property
     def waits_for(self) -> Job | None:
@@ -109,9 +117,18 @@ class LiveRunner:
         earlier: Path | None,
     ) -> None:
         """Begin a live run with what is said of the video so far; `LiveRun` says what the parameters are."""
-        self._inbox = Inbox()
-        self._inbox.put(wishes)
-        self._live = LiveRun(video.source, choice, runs_folder, self._shelf, self._inbox, earlier, video.known)
+        self._queue = PromptQueue()
+        self._queue.put(wishes)
+        self._live = LiveRun(
+            video.source,
+            choice,
+            runs_folder,
+            self._model_cache,
+            self._queue,
+            earlier,
+            video.known,
+            on_loaded=_prepare_window,
+        )
 
     def drop(self) -> None:
         """End the live run; its folder stays. The next one is told all prompts anew."""
@@ -135,7 +152,7 @@ class LiveRunner:
             # A queue that was closed has not begun this.
             live.close()
             if not self.keeps_model:
-                self._shelf.clear()
+                self._model_cache.clear()
             if self._closing or entry is None:
                 return
             if entry.path.is_dir():
@@ -156,7 +173,7 @@ class LiveRunner:
         self._closing = True
         self.close()
         self._state.jobs.close()
-        self._shelf.clear()
+        self._model_cache.clear()
 
     # What it is told; all but the first need an open run, and do nothing without one.
 
@@ -168,18 +185,18 @@ class LiveRunner:
     def tell(self, wishes: Mapping[Key, PromptState]) -> None:
         """Tell the run what is said of the video now."""
         if self._live is not None:
-            self._inbox.put(wishes)
+            self._queue.put(wishes)
             self.apply_if_idle()
 
     def remove_object(self, obj_id: int) -> None:
         """Let the run forget an object."""
         if self._live is not None:
-            self._inbox.remove(obj_id)
+            self._queue.remove(obj_id)
             self.apply_if_idle()
 
     def apply_if_idle(self) -> None:
         """Do what the run was told; while it tracks, it looks for that after every frame."""
-        if self._job is None and self._inbox and self._live is not None:
+        if self._job is None and self._queue and self._live is not None:
             self._submit("prompt", self._live.apply, Phase.PAUSED if self._phase is Phase.PAUSED else Phase.PROMPTING)
 
     def propagate(self, direction: RunDirection) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import platformdirs
 
 from napari_sam2_probe.common.files import atomic_write_text
-from napari_sam2_probe.gui.prompt_state import Key, PromptState
+from napari_sam2_probe.live.prompt_state import Key, PromptState
 from napari_sam2_probe.runs import is_run
 from napari_sam2_probe.runs.prompts_file import prompts_from_json
 

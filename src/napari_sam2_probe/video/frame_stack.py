@@ -41,15 +41,17 @@ class FrameStack(ABC):
 
     def __getitem__(self, index: Any) -> NDArray[Any]:
         time, *rest = index if isinstance(index, tuple) else (index,)
+        picked: NDArray[Any]
         if time is Ellipsis or time is None:
-            return np.asarray(self)[index]
+            picked = np.asarray(self)[index]
+            return picked
         if isinstance(time, int | np.integer):
             return np.asarray(self.read(range(len(self))[int(time)])[tuple(rest)])
         chosen = np.arange(len(self))[time]
         frames = np.empty((len(chosen), *self.shape[1:]), self.dtype)
         for place, frame_idx in enumerate(chosen.tolist()):
             frames[place] = self.read(frame_idx)
-        picked: NDArray[Any] = frames[(slice(None), *rest)]
+        picked = frames[(slice(None), *rest)]
         return picked
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from napari_sam2_probe.gui.prompt_state import Key
+    from napari_sam2_probe.live.prompt_state import Key
 
 
 @dataclass(frozen=True, slots=True)

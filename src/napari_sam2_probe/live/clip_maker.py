@@ -1,4 +1,4 @@
-"""Clips as the Transform panel asks for them; everything here reads files and computes, and is for a worker."""
+"""One clip with its clean twin, made from an object of a sequence; it reads files and computes, so it takes a while."""
 
 from __future__ import annotations
 
@@ -6,11 +6,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PIL import Image
 
 from napari_sam2_probe.common.errors import InputError
-from napari_sam2_probe.export.overlay import draw_masks
-from napari_sam2_probe.figures.style import object_colour
 from napari_sam2_probe.runs.known import OBJECT_OF_INTEREST, KnownFrames
 from napari_sam2_probe.transforms.catalogue import Catalogue, SequenceEntry, are_related, measure_sequence
 from napari_sam2_probe.transforms.footage import Footage
@@ -28,12 +25,11 @@ if TYPE_CHECKING:
     from napari_sam2_probe.transforms.recipe import OptionValue
     from napari_sam2_probe.video import Sequence
 
-PREVIEW_WIDTH = 288
 _TRIED_DISTRACTORS = 6
 
 
 @dataclass(frozen=True)
-class Wish:
+class ClipRequest:
     """What the user has chosen.
 
     Attributes
@@ -140,7 +136,7 @@ class ClipMaker:
         """
         return [track.object_id for track in self._measure(sequence).tracks]
 
-    def make(self, wish: Wish) -> MadeClip:
+    def make(self, request: ClipRequest) -> MadeClip:
         """Make the clip.
 
         Raises
@@ -148,14 +144,14 @@ class ClipMaker:
         InputError
             If the object is not in as many frames in a row, or no foreign footage fits.
         """
-        entry = self._measure(wish.sequence)
-        chosen = tuple(track for track in entry.tracks if track.object_id == wish.obj_id)
-        base = draw_base(Catalogue((replace(entry, tracks=chosen),)), wish.order, 0)
+        entry = self._measure(request.sequence)
+        chosen = tuple(track for track in entry.tracks if track.object_id == request.obj_id)
+        base = draw_base(Catalogue((replace(entry, tracks=chosen),)), request.order, 0)
         refusals: list[InputError] = []
-        for distractors in self._distractors(wish):
+        for distractors in self._distractors(request):
             catalogue = Catalogue((entry, *(self._measure(name) for name in distractors)))
             try:
-                recipe = plan_on_base(catalogue, self._footage, wish.order, 0, base)
+                recipe = plan_on_base(catalogue, self._footage, request.order, 0, base)
             except InputError as error:
                 refusals.append(error)
                 continue
@@ -167,18 +163,18 @@ class ClipMaker:
         recipe = make_twin_recipe(made.recipe)
         return MadeClip(recipe, make_clip(recipe, self._footage))
 
-    def _distractors(self, wish: Wish) -> list[tuple[str, ...]]:
+    def _distractors(self, request: ClipRequest) -> list[tuple[str, ...]]:
         """Return sets of sequences to take foreign footage from, to be tried in turn."""
-        if not needs_distractor(wish.kind, wish.options):
+        if not needs_distractor(request.kind, request.options):
             return [()]
-        if wish.distractor is not None:
-            return [(wish.distractor,)]
-        names = unrelated(self.dataset, wish.sequence)
+        if request.distractor is not None:
+            return [(request.distractor,)]
+        names = unrelated(self.dataset, request.sequence)
         if not names:
-            raise InputError(f"{self.dataset.root} has no sequence that is unrelated to {wish.sequence}: add some.")
-        drawn = np.random.default_rng(wish.seed).permutation(names).tolist()
+            raise InputError(f"{self.dataset.root} has no sequence that is unrelated to {request.sequence}: add some.")
+        drawn = np.random.default_rng(request.seed).permutation(names).tolist()
         # Three cut-outs may come from as many sequences.
-        size = 3 if wish.kind == "three-object" else 1
+        size = 3 if request.kind == "three-object" else 1
         return [tuple(drawn[start : start + size]) for start in range(0, len(drawn), size)][:_TRIED_DISTRACTORS]
 
     def _measure(self, name: str) -> SequenceEntry:
@@ -218,16 +214,3 @@ def dataset_of(sequence: Sequence) -> DavisDataset:
         if folder.name in dataset.names:
             return dataset
     raise InputError(f"{folder} is not part of a data set in DAVIS layout: open a sequence of one in the Video panel.")
-
-
-def preview_frames(clip: Clip) -> NDArray[np.uint8]:
-    """Return a clip (T, h, 288, 3) uint8 in small, the object of interest tinted."""
-    height, width = clip.frames.shape[1:3]
-    size = (PREVIEW_WIDTH, max(1, round(PREVIEW_WIDTH * height / width)))
-    colour = np.array([int(object_colour(OBJECT_OF_INTEREST)[i : i + 2], 16) for i in (1, 3, 5)], float)
-    small = []
-    for frame, labels in zip(clip.frames, clip.masks, strict=True):
-        picture = np.asarray(Image.fromarray(frame).resize(size, Image.Resampling.BILINEAR))
-        mask = np.asarray(Image.fromarray(labels).resize(size, Image.Resampling.NEAREST))
-        small.append(draw_masks(picture, mask, {OBJECT_OF_INTEREST: colour}))
-    return np.stack(small)

@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 
 from napari_sam2_probe.common.errors import ResourceError
 from napari_sam2_probe.common.progress import Progress
-from napari_sam2_probe.gui.prompt_state import NOTHING, PackedMask, PromptState
-from napari_sam2_probe.gui.tracking import events
-from napari_sam2_probe.gui.tracking.autosave import set_aside, unfinished_runs
-from napari_sam2_probe.gui.tracking.edits import SessionEdits
-from napari_sam2_probe.gui.tracking.inbox import Inbox, Removal
-from napari_sam2_probe.gui.tracking.live import LiveRun
-from napari_sam2_probe.gui.tracking.plan import Plan
-from napari_sam2_probe.gui.tracking.shelf import ModelShelf
+from napari_sam2_probe.live import events
+from napari_sam2_probe.live.autosave import set_aside, unfinished_runs
+from napari_sam2_probe.live.live_run import LiveRun
+from napari_sam2_probe.live.model_cache import ModelCache
+from napari_sam2_probe.live.plan import Plan
+from napari_sam2_probe.live.prompt_queue import PromptQueue, Removal
+from napari_sam2_probe.live.prompt_state import NOTHING, PackedMask, PromptState
+from napari_sam2_probe.live.synchronizer import PromptSynchronizer
 from napari_sam2_probe.models.loaded import ModelChoice
 from napari_sam2_probe.runs import find_runs, open_run
 from napari_sam2_probe.tracking.results import FrameResult, SessionOptions
@@ -32,10 +32,10 @@ ELSEWHERE = PromptState(((30.0, 6.0, 1),))
 
 
 @pytest.fixture(scope="module")
-def shelf():
-    shelf = ModelShelf()
-    yield shelf
-    shelf.clear()
+def model_cache():
+    model_cache = ModelCache()
+    yield model_cache
+    model_cache.clear()
 
 
 @pytest.fixture(scope="module")
@@ -45,13 +45,13 @@ def source():
 
 
 @pytest.fixture
-def inbox():
-    return Inbox()
+def queue():
+    return PromptQueue()
 
 
 @pytest.fixture
-def live(source, shelf, inbox, tmp_path):
-    live = LiveRun(source, ModelChoice("sample", device="cpu"), tmp_path, shelf, inbox)
+def live(source, model_cache, queue, tmp_path):
+    live = LiveRun(source, ModelChoice("sample", device="cpu"), tmp_path, model_cache, queue)
     yield live
     live.close()
 
@@ -76,11 +76,11 @@ def the_run(tmp_path):
 
 
 @pytest.mark.parametrize("while_", ["prompting", "tracking"])
-def test_memory_that_runs_out_beside_the_model_is_told_in_words(live, inbox, monkeypatch, while_):
+def test_memory_that_runs_out_beside_the_model_is_told_in_words(live, queue, monkeypatch, while_):
     def no_room(self):
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
 
-    inbox.put({(0, 1): CLICK})
+    queue.put({(0, 1): CLICK})
     if while_ == "tracking":
         told(live.apply())
     monkeypatch.setattr(FrameResult, "labels", no_room)
@@ -88,8 +88,8 @@ def test_memory_that_runs_out_beside_the_model_is_told_in_words(live, inbox, mon
         told(live.apply() if while_ == "prompting" else live.propagate("forward"))
 
 
-def test_a_click_gives_a_mask_and_is_on_disk(live, inbox, tmp_path):
-    inbox.put({(2, 1): CLICK})
+def test_a_click_gives_a_mask_and_is_on_disk(live, queue, tmp_path):
+    queue.put({(2, 1): CLICK})
     happened = told(live.apply())
     kinds = [type(event) for event in happened]
     assert kinds == [events.Ready, events.RunStarted, events.CandidatesShown, events.FrameShown]
@@ -102,50 +102,50 @@ def test_a_click_gives_a_mask_and_is_on_disk(live, inbox, tmp_path):
     assert not run.finished
 
 
-def test_of_several_wishes_for_a_frame_only_the_latest_is_done(live, inbox):
+def test_of_several_wishes_for_a_frame_only_the_latest_is_done(live, queue):
     for state in (CLICK, ELSEWHERE, TWO_CLICKS):
-        inbox.put({(0, 1): state})
+        queue.put({(0, 1): state})
     happened = told(live.apply())
     assert sum(isinstance(event, events.FrameShown) for event in happened) == 1
     assert live._edits.told == {(0, 1): TWO_CLICKS}
 
 
-def test_another_candidate_gives_another_mask_and_can_be_taken_back(live, inbox, source):
-    inbox.put({(0, 1): CLICK})
+def test_another_candidate_gives_another_mask_and_can_be_taken_back(live, queue, source):
+    queue.put({(0, 1): CLICK})
     masks = told(live.apply())[0].masks
     first = masks[0]
     others = []
     for index in range(3):
-        inbox.put({(0, 1): PromptState(CLICK.points, candidate=index)})
+        queue.put({(0, 1): PromptState(CLICK.points, candidate=index)})
         told(live.apply())
         others.append(masks[0])
     assert any((other != first).any() for other in others)
     assert any((other == first).all() for other in others)
-    inbox.put({(0, 1): CLICK})
+    queue.put({(0, 1): CLICK})
     told(live.apply())
     np.testing.assert_array_equal(masks[0], first)
 
 
-def test_a_wrong_click_that_is_taken_back_leaves_no_trace(live, inbox, source, shelf):
-    inbox.put({(0, 1): CLICK})
+def test_a_wrong_click_that_is_taken_back_leaves_no_trace(live, queue, source, model_cache):
+    queue.put({(0, 1): CLICK})
     masks = told(live.apply())[0].masks
     right = masks[0]
-    inbox.put({(0, 1): TWO_CLICKS})
+    queue.put({(0, 1): TWO_CLICKS})
     told(live.apply())
     assert (masks[0] != right).any()
-    inbox.put({(0, 1): CLICK})
+    queue.put({(0, 1): CLICK})
     told(live.apply())
     np.testing.assert_array_equal(masks[0], right)
     told(live.propagate("forward"))
-    loaded = shelf.load(ModelChoice("sample", device="cpu"))
+    loaded = model_cache.load(ModelChoice("sample", device="cpu"))
     with VideoSession(loaded.model, source, SessionOptions.for_model(loaded)) as fresh:
         fresh.add_prompt(CLICK.prompt((0, 1)))
         for result in fresh.propagate():
             np.testing.assert_array_equal(masks[result.frame_idx], result.labels())
 
 
-def test_tracking_both_ways_fills_the_run(live, inbox, tmp_path):
-    inbox.put({(4, 3): CLICK})
+def test_tracking_both_ways_fills_the_run(live, queue, tmp_path):
+    queue.put({(4, 3): CLICK})
     happened = told(live.propagate("both"))
     assert frames_of(happened) == [4, 5, 6, 7, 8, 4, 3, 2, 1, 0]
     assert isinstance(happened[-1], events.PassesDone)
@@ -163,8 +163,8 @@ def test_tracking_both_ways_fills_the_run(live, inbox, tmp_path):
     np.testing.assert_array_equal(happened[0].masks[:], run.masks[:])
 
 
-def test_a_cancel_keeps_what_is_done_and_tracking_again_goes_on_there(live, inbox, tmp_path):
-    inbox.put({(0, 1): CLICK})
+def test_a_cancel_keeps_what_is_done_and_tracking_again_goes_on_there(live, queue, tmp_path):
+    queue.put({(0, 1): CLICK})
     job = live.propagate("forward")
     done = 0
     for event in each(job):
@@ -180,10 +180,10 @@ def test_a_cancel_keeps_what_is_done_and_tracking_again_goes_on_there(live, inbo
 
 
 @pytest.mark.parametrize("steps", range(1, 9))
-def test_whatever_a_cancel_cuts_off_what_is_on_disk_was_told(live, inbox, tmp_path, monkeypatch, steps):
+def test_whatever_a_cancel_cuts_off_what_is_on_disk_was_told(live, queue, tmp_path, monkeypatch, steps):
     # Every frame is saved at once, so that there is something to cut between.
-    monkeypatch.setattr("napari_sam2_probe.gui.tracking.live._SAVE_SECONDS", 0)
-    inbox.put({(0, 1): CLICK})
+    monkeypatch.setattr("napari_sam2_probe.live.live_run._SAVE_SECONDS", 0)
+    queue.put({(0, 1): CLICK})
     job, happened = live.propagate("forward"), []
     for _, step in zip(range(steps), job, strict=False):
         happened += step if isinstance(step, tuple) else [step]
@@ -198,8 +198,8 @@ def test_whatever_a_cancel_cuts_off_what_is_on_disk_was_told(live, inbox, tmp_pa
         np.testing.assert_array_equal(ready.masks[frame_idx], run.masks[frame_idx])
 
 
-def test_a_pause_while_the_model_loads_counts_once(live, inbox):
-    inbox.put({(0, 1): CLICK})
+def test_a_pause_while_the_model_loads_counts_once(live, queue):
+    queue.put({(0, 1): CLICK})
     job = live.propagate("forward")
     assert isinstance(next(job), Progress)
     live.pause()
@@ -209,15 +209,15 @@ def test_a_pause_while_the_model_loads_counts_once(live, inbox):
     assert frames_of(told(live.resume())) == [1, 2, 3, 4, 5, 6, 7, 8]
 
 
-def test_paused_it_takes_prompts_and_goes_on(live, inbox, tmp_path):
-    inbox.put({(0, 1): CLICK})
+def test_paused_it_takes_prompts_and_goes_on(live, queue, tmp_path):
+    queue.put({(0, 1): CLICK})
     happened = []
     for event in each(live.propagate("forward")):
         happened.append(event)
         if frames_of(happened) == [0, 1, 2]:
             live.pause()
     assert isinstance(happened[-1], events.Paused)
-    inbox.put({(2, 1): TWO_CLICKS})
+    queue.put({(2, 1): TWO_CLICKS})
     (shown,) = (event for event in told(live.apply()) if isinstance(event, events.FrameShown))
     assert shown.frame_idx == 2
     assert frames_of(told(live.resume())) == [3, 4, 5, 6, 7, 8]
@@ -225,11 +225,11 @@ def test_paused_it_takes_prompts_and_goes_on(live, inbox, tmp_path):
     assert frames_of(told(live.propagate("forward")))[0] == 2
 
 
-def test_a_correction_changes_the_frames_after_it(live, inbox, tmp_path):
-    inbox.put({(0, 1): CLICK})
+def test_a_correction_changes_the_frames_after_it(live, queue, tmp_path):
+    queue.put({(0, 1): CLICK})
     masks = told(live.propagate("forward"))[0].masks
     before, pointers = masks[:], the_run(tmp_path).object_pointers_raw
-    inbox.put({(5, 1): ELSEWHERE})
+    queue.put({(5, 1): ELSEWHERE})
     assert frames_of(told(live.propagate("forward"))) == [5, 6, 7, 8]
     np.testing.assert_array_equal(masks[:5], before[:5])
     assert (masks[5] != before[5]).any()
@@ -240,17 +240,17 @@ def test_a_correction_changes_the_frames_after_it(live, inbox, tmp_path):
     assert np.flatnonzero(run.prompted[0]).tolist() == [0, 5]
 
 
-def test_objects_join_while_tracking_and_leave(live, inbox, tmp_path):
-    inbox.put({(0, 1): CLICK})
+def test_objects_join_while_tracking_and_leave(live, queue, tmp_path):
+    queue.put({(0, 1): CLICK})
     happened = []
     for event in each(live.propagate("forward")):
         happened.append(event)
         if isinstance(event, events.FrameShown) and event.tracked and event.frame_idx == 2:
-            inbox.put({(1, 7): ELSEWHERE})
+            queue.put({(1, 7): ELSEWHERE})
     run = the_run(tmp_path)
     assert run.object_ids.tolist() == [1, 7]
     assert np.flatnonzero(run.tracked[1]).tolist() == [3, 4, 5, 6, 7, 8]
-    inbox.remove(1)
+    queue.remove(1)
     happened = told(live.apply())
     assert isinstance(happened[-1], events.ObjectForgotten)
     run = the_run(tmp_path)
@@ -260,41 +260,41 @@ def test_objects_join_while_tracking_and_leave(live, inbox, tmp_path):
     assert frames_of(told(live.propagate("forward")))[-1] == T - 1
 
 
-def test_an_object_of_which_nothing_was_said_can_be_removed(live, inbox, tmp_path):
-    inbox.put({(0, 1): CLICK})
+def test_an_object_of_which_nothing_was_said_can_be_removed(live, queue, tmp_path):
+    queue.put({(0, 1): CLICK})
     told(live.apply())
-    inbox.remove(2)
+    queue.remove(2)
     assert told(live.apply()) == [events.ObjectForgotten(2)]
     assert the_run(tmp_path).object_ids.tolist() == [1]
 
 
-def test_what_cannot_be_done_is_said_and_nothing_breaks(live, inbox):
+def test_what_cannot_be_done_is_said_and_nothing_breaks(live, queue):
     (_, refused) = told(live.propagate("forward"))
     assert "Nothing to track" in refused.reason
-    inbox.put({(0, 1): CLICK, (0, 2): PromptState(((999.0, 3.0, 1),))})
+    queue.put({(0, 1): CLICK, (0, 2): PromptState(((999.0, 3.0, 1),))})
     reasons = [event.reason for event in told(live.apply()) if isinstance(event, events.Refused)]
     assert len(reasons) == 1
     assert "outside" in reasons[0]
-    inbox.put({(0, 1): NOTHING})
+    queue.put({(0, 1): NOTHING})
     told(live.apply())
     assert any(isinstance(event, events.Refused) for event in told(live.propagate("forward")))
-    inbox.put({(0, 1): CLICK})
+    queue.put({(0, 1): CLICK})
     assert frames_of(told(live.propagate("forward"))) == list(range(T))
 
 
-def test_a_run_without_prompts_leaves_no_folder(live, inbox, tmp_path):
-    inbox.put({(0, 1): CLICK})
+def test_a_run_without_prompts_leaves_no_folder(live, queue, tmp_path):
+    queue.put({(0, 1): CLICK})
     told(live.apply())
-    inbox.put({(0, 1): NOTHING})
+    queue.put({(0, 1): NOTHING})
     told(live.apply())
     live.close()
     assert not list(tmp_path.iterdir())
 
 
-def test_an_interrupted_run_is_offered_and_gives_its_prompts_back(live, inbox, source, shelf, tmp_path):
+def test_an_interrupted_run_is_offered_and_gives_its_prompts_back(live, queue, source, model_cache, tmp_path):
     mask = PromptState(mask=PackedMask.pack(np.eye(H, W, dtype=bool)))
     states = {(0, 1): PromptState(CLICK.points, candidate=1), (3, 2): mask}
-    inbox.put(states)
+    queue.put(states)
     live.name_objects({1: "cat", 2: "dog"})
     job = live.propagate("forward")
     for event in each(job):
@@ -309,9 +309,9 @@ def test_an_interrupted_run_is_offered_and_gives_its_prompts_back(live, inbox, s
     restored, names = run.restore()
     assert restored == states
     assert names == {1: "cat", 2: "dog"}
-    second_box = Inbox()
-    second = LiveRun(source, ModelChoice("sample", device="cpu"), tmp_path, shelf, second_box, run.path)
-    second_box.put(restored)
+    second_queue = PromptQueue()
+    second = LiveRun(source, ModelChoice("sample", device="cpu"), tmp_path, model_cache, second_queue, run.path)
+    second_queue.put(restored)
     happened = told(second.apply())
     earlier = open_run(run.path)
     for frame_idx in (1, 2, 4):
@@ -321,9 +321,9 @@ def test_an_interrupted_run_is_offered_and_gives_its_prompts_back(live, inbox, s
     assert run.path not in {other.path for other in unfinished_runs(tmp_path)}
     # Interrupted again before anything was tracked anew, what the first run tracked is still shown.
     (again,) = unfinished_runs(tmp_path)
-    third_box = Inbox()
-    third = LiveRun(source, ModelChoice("sample", device="cpu"), tmp_path, shelf, third_box, again.path)
-    third_box.put(again.restore()[0])
+    third_queue = PromptQueue()
+    third = LiveRun(source, ModelChoice("sample", device="cpu"), tmp_path, model_cache, third_queue, again.path)
+    third_queue.put(again.restore()[0])
     happened = told(third.apply())
     third.close()
     for frame_idx in (1, 2, 4):
@@ -333,16 +333,16 @@ def test_an_interrupted_run_is_offered_and_gives_its_prompts_back(live, inbox, s
 _UNTIL_KILLED = """
 import sys, numpy as np
 from pathlib import Path
-from napari_sam2_probe.gui.prompt_state import PromptState
-from napari_sam2_probe.gui.tracking.inbox import Inbox
-from napari_sam2_probe.gui.tracking.live import LiveRun
-from napari_sam2_probe.gui.tracking.shelf import ModelShelf
+from napari_sam2_probe.live.prompt_state import PromptState
+from napari_sam2_probe.live.prompt_queue import PromptQueue
+from napari_sam2_probe.live.live_run import LiveRun
+from napari_sam2_probe.live.model_cache import ModelCache
 from napari_sam2_probe.models.loaded import ModelChoice
 from napari_sam2_probe.video import ArraySource
 noise = np.random.default_rng(5).integers(0, 256, (200, 24, 40, 3), np.uint8)
-inbox = Inbox()
-inbox.put({(0, 1): PromptState(((10.0, 8.0, 1),))})
-live = LiveRun(ArraySource(noise, name="noise"), ModelChoice("sample"), Path(sys.argv[1]), ModelShelf(), inbox)
+queue = PromptQueue()
+queue.put({(0, 1): PromptState(((10.0, 8.0, 1),))})
+live = LiveRun(ArraySource(noise, name="noise"), ModelChoice("sample"), Path(sys.argv[1]), ModelCache(), queue)
 for step in live.propagate("forward"):
     for event in step if isinstance(step, tuple) else ():
         if type(event).__name__ == "FramesSaved":
@@ -377,30 +377,30 @@ wishes = st.lists(
 
 @settings(max_examples=12, deadline=None)
 @given(wishes)
-def test_a_session_knows_what_was_wished_last(source, shelf, wished):
-    loaded = shelf.load(ModelChoice("sample", device="cpu"))
+def test_a_session_knows_what_was_wished_last(source, model_cache, wished):
+    loaded = model_cache.load(ModelChoice("sample", device="cpu"))
     with VideoSession(loaded.model, source, SessionOptions.for_model(loaded)) as session:
-        edits, wanted = SessionEdits(session), {}
+        edits, wanted = PromptSynchronizer(session), {}
         for key, state in wished:
             edits.reach(key, state)
             wanted.pop(key, None)
-            if not state.says_nothing:
+            if not state.is_empty:
                 wanted[key] = state
         assert edits.told == wanted
         found = {(t, of): prompt for of in session.obj_ids for t, prompt in session.prompts(of).items()}
         assert found.keys() == wanted.keys()
         for key, prompt in found.items():
-            assert PromptState.of(prompt) == wanted[key].words
+            assert PromptState.of(prompt) == wanted[key].without_candidate
 
 
 def test_the_inbox_gives_removals_first_and_forgets_what_they_take():
-    inbox = Inbox()
-    inbox.put({(0, 1): CLICK, (0, 2): CLICK})
-    inbox.remove(1)
-    inbox.put({(5, 1): ELSEWHERE})
-    assert inbox
-    assert [inbox.take() for _ in range(4)] == [Removal(1), ((0, 2), CLICK), ((5, 1), ELSEWHERE), None]
-    assert not inbox
+    queue = PromptQueue()
+    queue.put({(0, 1): CLICK, (0, 2): CLICK})
+    queue.remove(1)
+    queue.put({(5, 1): ELSEWHERE})
+    assert queue
+    assert [queue.take() for _ in range(4)] == [Removal(1), ((0, 2), CLICK), ((5, 1), ELSEWHERE), None]
+    assert not queue
 
 
 @pytest.mark.parametrize(

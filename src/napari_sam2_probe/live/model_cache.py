@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from napari_sam2_probe.models.loaded import LoadedModel, ModelChoice
 
 
-class ModelShelf:
+class ModelCache:
     """Keeps one model, so that a second video doesn't load it anew; used from worker threads, one at a time."""
 
     def __init__(self) -> None:

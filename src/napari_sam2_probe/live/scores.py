@@ -9,7 +9,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from napari_sam2_probe.gui.tracking.events import FrameShown
+    from napari_sam2_probe.live.events import FrameShown
 
 
 class ScoreTable:
@@ -39,11 +39,13 @@ class ScoreTable:
 
     def object_scores(self, obj_id: int) -> NDArray[np.float32]:
         """Return the (T,) object score logits of an object."""
-        return self._of(obj_id)[0]
+        scores: NDArray[np.float32] = self._of(obj_id)[0]
+        return scores
 
     def predicted_iou(self, obj_id: int) -> NDArray[np.float32]:
         """Return the (T,) predicted IoU of an object."""
-        return self._of(obj_id)[1]
+        ious: NDArray[np.float32] = self._of(obj_id)[1]
+        return ious
 
     def _of(self, obj_id: int) -> NDArray[np.float32]:
         if obj_id not in self._numbers:

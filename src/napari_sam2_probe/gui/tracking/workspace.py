@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from napari_sam2_probe.gui.state import VideoEntry
     from napari_sam2_probe.gui.tracking.objects import ObjectEntry
     from napari_sam2_probe.gui.tracking.result_layer import ResultLayer
-    from napari_sam2_probe.gui.tracking.scores import ScoreTable
+    from napari_sam2_probe.live.scores import ScoreTable
     from napari_sam2_probe.models.loaded import ModelChoice
 
 
 @dataclass(eq=False)
-class VideoDesk:
+class TrackingWorkspace:
     """Prompts, masks and numbers of one video.
 
     Attributes
@@ -64,29 +64,29 @@ class VideoDesk:
         self.result.close()
 
 
-class Desks:
-    """The desks that nobody works at, of all videos whose layers are in the viewer."""
+class WorkspaceStore:
+    """The workspaces that nobody works at, of all videos whose layers are in the viewer."""
 
     def __init__(self, viewer: napari.Viewer) -> None:
-        self._kept: dict[Layer, VideoDesk] = {}
+        self._kept: dict[Layer, TrackingWorkspace] = {}
         self._closed = False
         viewer.layers.events.removed.connect(self._on_layer_removed)
-        # The viewer is held by what lies on desks.
+        # The viewer is held by its workspaces.
         when_closed(viewer, self.close)
 
-    def keep(self, desk: VideoDesk) -> None:
-        """Keep a desk that is left, if anything is on it."""
-        if desk.is_used and not self._closed:
-            self._kept[desk.video.layer] = desk
+    def keep(self, workspace: TrackingWorkspace) -> None:
+        """Keep a workspace that is left, if anything is in it."""
+        if workspace.is_used and not self._closed:
+            self._kept[workspace.video.layer] = workspace
         else:
-            desk.close()
+            workspace.close()
 
-    def take(self, video: VideoEntry) -> VideoDesk | None:
-        """Give a video's desk back; None if it has none, or its frames are others now."""
-        desk = self._kept.pop(video.layer, None)
-        if desk is None or _looks(desk.video) == _looks(video):
-            return desk
-        desk.close()
+    def take(self, video: VideoEntry) -> TrackingWorkspace | None:
+        """Give a video's workspace back; None if it has none, or its frames are others now."""
+        workspace = self._kept.pop(video.layer, None)
+        if workspace is None or _looks(workspace.video) == _looks(video):
+            return workspace
+        workspace.close()
         return None
 
     def close(self) -> None:
@@ -96,19 +96,19 @@ class Desks:
             self._kept.popitem()[1].close()
 
     def _on_layer_removed(self, event: Any) -> None:
-        desk = self._kept.pop(event.value, None)
-        if desk is not None:
-            desk.close()
+        workspace = self._kept.pop(event.value, None)
+        if workspace is not None:
+            workspace.close()
 
 
-def desks_of(viewer: napari.Viewer) -> Desks:
-    """Return the desks of a viewer; a panel that is closed and opened again finds them as they were."""
-    if viewer not in _DESKS:
-        _DESKS[viewer] = Desks(viewer)
-    return _DESKS[viewer]
+def workspaces_of(viewer: napari.Viewer) -> WorkspaceStore:
+    """Return the workspaces of a viewer; a panel that is closed and opened again finds them as they were."""
+    if viewer not in _STORES:
+        _STORES[viewer] = WorkspaceStore(viewer)
+    return _STORES[viewer]
 
 
-_DESKS: WeakKeyDictionary[napari.Viewer, Desks] = WeakKeyDictionary()
+_STORES: WeakKeyDictionary[napari.Viewer, WorkspaceStore] = WeakKeyDictionary()
 
 
 def _looks(video: VideoEntry) -> tuple[object, ...]:

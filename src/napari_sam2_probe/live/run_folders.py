@@ -9,7 +9,7 @@ import platformdirs
 
 from napari_sam2_probe.common.errors import ResourceError
 from napari_sam2_probe.common.files import atomic_write_text
-from napari_sam2_probe.gui.tracking.autosave import default_runs_folder
+from napari_sam2_probe.live.autosave import default_runs_folder
 
 
 def run_folders() -> list[Path]:

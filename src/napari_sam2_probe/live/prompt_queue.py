@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from napari_sam2_probe.gui.prompt_state import Key, PromptState
+    from napari_sam2_probe.live.prompt_state import Key, PromptState
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +19,7 @@ class Removal:
     obj_id: int
 
 
-class Inbox:
+class PromptQueue:
     """Wishes in the order in which the latest of each was made; put in by one thread, taken out by another."""
 
     def __init__(self) -> None:

@@ -1,7 +1,7 @@
 """A run that a person steers: prompts at any time, tracking that can be paused, everything on disk as it happens.
 
 All methods but the constructor, `pause` and `name_objects` are called in a worker thread, one at a time. Those that
-take long are generators for `jobs.Job`: they yield the events of `gui.tracking.events` and `Progress`. A cancel comes
+take long are generators: they yield the events of `live.events` and `Progress`. A cancel comes
 between two of them, so what happened at once is yielded at once, as a tuple: else a part of it would never be known.
 """
 
@@ -17,10 +17,8 @@ import numpy as np
 
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.common.progress import Progress
-from napari_sam2_probe.gui.collector import set_aside_what_is_loaded
-from napari_sam2_probe.gui.first_layers import prepare_layers
-from napari_sam2_probe.gui.tracking.autosave import mark_of_this_process, new_run_folder, with_those_before
-from napari_sam2_probe.gui.tracking.events import (
+from napari_sam2_probe.live.autosave import mark_of_this_process, new_run_folder, with_those_before
+from napari_sam2_probe.live.events import (
     CandidatesShown,
     FrameShown,
     FramesSaved,
@@ -31,20 +29,19 @@ from napari_sam2_probe.gui.tracking.events import (
     Refused,
     RunStarted,
 )
-from napari_sam2_probe.gui.tracking.inbox import Removal
-from napari_sam2_probe.gui.tracking.mask_stack import MaskStack
-from napari_sam2_probe.gui.tracking.plan import Plan
+from napari_sam2_probe.live.mask_stack import MaskStack
+from napari_sam2_probe.live.plan import Plan
+from napari_sam2_probe.live.prompt_queue import Removal
 from napari_sam2_probe.models.device import memory_in_words
-from napari_sam2_probe.tracking.results import SessionOptions
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from napari_sam2_probe.gui.prompt_state import Key, PromptState
-    from napari_sam2_probe.gui.tracking.inbox import Inbox
-    from napari_sam2_probe.gui.tracking.plan import RunDirection
-    from napari_sam2_probe.gui.tracking.shelf import ModelShelf
+    from napari_sam2_probe.live.model_cache import ModelCache
+    from napari_sam2_probe.live.plan import RunDirection
+    from napari_sam2_probe.live.prompt_queue import PromptQueue
+    from napari_sam2_probe.live.prompt_state import Key, PromptState
     from napari_sam2_probe.models.loaded import ModelChoice
     from napari_sam2_probe.runs.known import KnownFrames
     from napari_sam2_probe.tracking.results import Direction, FrameResult
@@ -67,14 +64,16 @@ class LiveRun:
         The model.
     runs_folder
         Where the run's own folder is made with the first prompt.
-    shelf
+    model_cache
         Keeps a loaded model for the next run.
-    inbox
-        What the window wants; looked into before and between frames.
+    queue
+        What is asked of it; looked into before and between frames.
     earlier
         A run's folder whose masks, and those of the run that it went on with, are shown until there are others.
     known
         What a recipe tells of the frames; None: what the data set that the video lies in tells, if it is a clip.
+    on_loaded
+        Called in the worker thread once torch and the model are loaded.
     """
 
     def __init__(
@@ -82,17 +81,20 @@ class LiveRun:
         source: FrameSource,
         choice: ModelChoice,
         runs_folder: Path,
-        shelf: ModelShelf,
-        inbox: Inbox,
+        model_cache: ModelCache,
+        queue: PromptQueue,
         earlier: Path | None = None,
         known: KnownFrames | None = None,
+        *,
+        on_loaded: Callable[[], None] | None = None,
     ) -> None:
         self.source = source
+        self._on_loaded = on_loaded
         self._known = known
         self._choice = choice
         self._runs_folder = runs_folder
-        self._shelf = shelf
-        self._inbox = inbox
+        self._model_cache = model_cache
+        self._queue = queue
         self._earlier = earlier
         self._to_show = [] if earlier is None else with_those_before(earlier)
         self._names: dict[int, str] = {}
@@ -124,7 +126,7 @@ class LiveRun:
     # Jobs.
 
     def apply(self) -> Events:
-        """Do what the inbox holds, until it is empty."""
+        """Do what the queue holds, until it is empty."""
         yield from self._get_ready()
         with memory_in_words(self._loaded.device):
             yield from self._apply()
@@ -180,14 +182,15 @@ class LiveRun:
 
     def _load(self) -> Events:
         yield Progress(0, 0, "loading torch and the model")
-        from napari_sam2_probe.gui.tracking.edits import SessionEdits
+        from napari_sam2_probe.live.synchronizer import PromptSynchronizer
         from napari_sam2_probe.probe.recorder import ProbeRecorder
         from napari_sam2_probe.runs.known import OBJECT_OF_INTEREST, find_known_frames
+        from napari_sam2_probe.tracking.results import SessionOptions
         from napari_sam2_probe.tracking.session import VideoSession
 
-        self._loaded = self._shelf.load(self._choice)
-        prepare_layers()
-        set_aside_what_is_loaded()
+        self._loaded = self._model_cache.load(self._choice)
+        if self._on_loaded is not None:
+            self._on_loaded()
         source = self.source
         shape = (source.num_frames, source.height, source.width)
         self._masks = MaskStack(shape)
@@ -195,7 +198,7 @@ class LiveRun:
         present = {} if known is None else {OBJECT_OF_INTEREST: known.object_present}
         self._recorder = ProbeRecorder(source.num_frames, object_present=present)
         self._session = VideoSession(self._loaded.model, source, SessionOptions.for_model(self._loaded), self._recorder)
-        self._edits = SessionEdits(self._session)
+        self._edits = PromptSynchronizer(self._session)
         yield Ready(self._masks, self._note())
 
     def _note(self) -> str:
@@ -219,7 +222,7 @@ class LiveRun:
             self._to_show.pop(0)
 
     def _apply(self) -> Events:
-        while (wish := self._inbox.take()) is not None:
+        while (wish := self._queue.take()) is not None:
             if isinstance(wish, Removal):
                 yield from self._forget(wish.obj_id)
             else:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_sam2_probe.gui.frame_stack import FrameStack
+from napari_sam2_probe.video.frame_stack import FrameStack
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -7,7 +7,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from napari_sam2_probe.gui.prompt_state import NOTHING, Key, PromptState
+from napari_sam2_probe.live.prompt_state import NOTHING, Key, PromptState
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,7 +25,7 @@ class _Step:
     after: PromptState
 
 
-class SessionEdits:
+class PromptSynchronizer:
     """Says things to a session, and knows what it has been told.
 
     SAM 2 refines the earlier mask of a frame with every further click, so a click that is taken back must be undone
@@ -84,14 +84,16 @@ class SessionEdits:
 
     def _say(self, key: Key, now: PromptState, wanted: PromptState) -> None:
         frame_idx, obj_id = key
-        if wanted.says_nothing:
+        if wanted.is_empty:
             self._session.clear_prompt(frame_idx, obj_id)
             self._step(key, now, wanted)
             return
-        if wanted.words != now.words or (wanted.candidate is None and now.candidate is not None):
+        if wanted.without_candidate != now.without_candidate or (
+            wanted.candidate is None and now.candidate is not None
+        ):
             self._session.add_prompt(wanted.prompt(key))
-            self._step(key, now, wanted.words)
-            now = wanted.words
+            self._step(key, now, wanted.without_candidate)
+            now = wanted.without_candidate
         if wanted.candidate is not None:
             self._session.choose_candidate(frame_idx, obj_id, wanted.candidate)
             self._step(key, now, wanted)
@@ -102,7 +104,7 @@ class SessionEdits:
         self._note(key, after)
 
     def _note(self, key: Key, state: PromptState) -> None:
-        if state.says_nothing:
+        if state.is_empty:
             self._told.pop(key, None)
         else:
             self._told[key] = state

@@ -61,12 +61,12 @@ class PromptState:
     candidate: int | None = None
 
     @property
-    def says_nothing(self) -> bool:
+    def is_empty(self) -> bool:
         """Whether there is no prompt at all."""
         return not self.points and self.box is None and self.mask is None
 
     @property
-    def words(self) -> PromptState:
+    def without_candidate(self) -> PromptState:
         """The prompt alone, without the choice among its candidates."""
         return replace(self, candidate=None)
 
