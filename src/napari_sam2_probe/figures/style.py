@@ -68,8 +68,24 @@ POSITION_COLOURS: dict[str, str] = {
 }
 """Tol's muted scheme by position number; an ungated position is a tint of the gated one."""
 
-OBJECT_COLOURS: tuple[str, ...] = ("#EE7733", "#33BBEE", "#EE3377", "#009988", "#0077BB", "#CC3311")
-"""Tol's vibrant scheme, strong enough to lie half transparent on a photograph."""
+OBJECT_COLOURS: tuple[str, ...] = ("#ED6D15", "#209DCD", "#EE3377", "#049F8E", "#3060C8", "#88622E")
+"""Objects and what is predicted of them, strong enough to lie half transparent on a photograph.
+
+With the colours below, all of what lies over a video: any two differ by at least 20 (CIEDE2000), and each has a
+contrast of at least 3 with black and with white, the canvas in dark and in light.
+"""
+
+TRUTH_COLOUR = "#D461F1"
+"""Ground truth: outlines only, as light as it may be on white, and of a hue that nature hardly has."""
+
+INCLUDED_COLOUR, EXCLUDED_COLOUR = "#00831C", "#CA000F"
+"""Clicks on the object and next to it."""
+
+PROMPT_RIM = "#FFFFFF"
+"""The rim of every click, so that it is seen on whatever lies below it."""
+
+DECODED_BOX_COLOUR = "#959300"
+"""Boxes that a decoder reads off pointers."""
 
 NEUTRAL = "#808080"
 """Marks that belong to no series; readable on light paper and on a dark dock alike."""

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary, ref
 
 from napari_sam2_probe.gui.closing import when_closed
+from napari_sam2_probe.gui.layer_order import Rank, insert_in_order, rank_of
+from napari_sam2_probe.gui.outlines import outline
 from napari_sam2_probe.gui.turns import Turns
 
 if TYPE_CHECKING:
@@ -22,8 +24,9 @@ def add_in_turns(
 ) -> Layer:
     """Add layers from the bottom up: the first at once, and active, the others one a turn.
 
-    Each comes directly above the one before it, wherever the user has moved that meanwhile; with one that the user has
-    removed, those above it stay away too. What is active then stays active. Nothing comes after the viewer's end.
+    What belongs to a video takes its place in the order of that video's layers; anything else comes directly above the
+    one before it, wherever the user has moved that meanwhile. With one that the user has removed, those above it stay
+    away too. What is active then stays active. Nothing comes after the viewer's end.
 
     Parameters
     ----------
@@ -59,8 +62,7 @@ def turns_of(viewer: napari.Viewer) -> Turns:
 _TURNS: WeakKeyDictionary[napari.Viewer, Turns] = WeakKeyDictionary()
 
 
-def insert_above(viewer: napari.Viewer, below: Layer, layer: Layer) -> None:
-    """Insert a layer directly above another; what is active stays active."""
+def _insert_above(viewer: napari.Viewer, below: Layer, layer: Layer) -> None:
     layers = viewer.layers
     active = layers.selection.active
     layers.insert(layers.index(below) + 1, layer)
@@ -76,11 +78,15 @@ def _add(
     for data in layers:
         # A labels layer takes long to make already.
         layer = Layer.create(*data)
+        outline(layer)
         yield
         viewer = to_viewer()
         if viewer is None or below not in viewer.layers:
             return
-        insert_above(viewer, below, layer)
+        if rank_of(layer) in (None, Rank.VIDEO):
+            _insert_above(viewer, below, layer)
+        else:
+            insert_in_order(viewer, layer)
         on_added(layer)
         below = layer
         del viewer

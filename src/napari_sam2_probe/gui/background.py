@@ -24,6 +24,9 @@ Result = TypeVar("Result")
 class Background(QObject):
     """One thread that does what is asked in order; of requests with one key only the latest counts.
 
+    Where requests come faster than they can be done, that would be none of them. So for what is only shown, one that
+    was begun is delivered before a later one.
+
     It runs beside the queue of jobs, so plots move while an object is tracked.
     """
 
@@ -33,6 +36,7 @@ class Background(QObject):
         super().__init__()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="sam2-probe panel")
         self._latest: dict[str, Future[Any]] = {}
+        self._begun: dict[Future[Any], str] = {}
         self._turns = Turns()
         self._closed = False
         self._ended.connect(self._turns.add)
@@ -42,28 +46,38 @@ class Background(QObject):
         """Whether something is asked for and not yet delivered."""
         return bool(self._latest)
 
-    def submit(self, key: str, work: Callable[[], Result], on_result: Callable[[Result], None]) -> None:
+    def submit(
+        self,
+        key: str,
+        work: Callable[[], Result],
+        on_result: Callable[[Result], None],
+        *,
+        show_older: bool = False,
+    ) -> None:
         """Do `work` in the thread and give its result to `on_result` in the GUI thread.
 
         Parameters
         ----------
         key
-            A later request with the same key replaces this one: it is not begun, or its result is dropped.
+            Where this one is not begun yet, a later request with the same key replaces it.
         work
             Touches no widget and no layer.
         on_result
             Not called if `work` raises; the user is told instead.
+        show_older
+            Whether the result of a request with the same key that is begun already is still wanted, before this one.
         """
         if self._closed:
             return
         earlier = self._latest.get(key)
-        if earlier is not None:
-            earlier.cancel()
+        if earlier is not None and not earlier.cancel() and show_older:
+            self._begun[earlier] = key
         future = self._latest[key] = self._thread.submit(_with_collector_at_rest, work)
         future.add_done_callback(partial(self._announce, key, on_result))
 
     def forget(self, key: str) -> None:
         """Deliver nothing that was asked for with this key."""
+        self._begun = {begun: of for begun, of in self._begun.items() if of != key}
         future = self._latest.pop(key, None)
         if future is not None:
             future.cancel()
@@ -72,6 +86,7 @@ class Background(QObject):
         """Begin nothing more and deliver nothing more; the thread ends with what it is doing now."""
         self._closed = True
         self._latest.clear()
+        self._begun.clear()
         self._turns.close()
         self._thread.shutdown(wait=False, cancel_futures=True)
 
@@ -81,13 +96,15 @@ class Background(QObject):
             self._ended.emit(partial(self._deliver, key, on_result, future))
 
     def _deliver(self, key: str, on_result: Callable[[Any], None], future: Future[Any]) -> None:
-        if self._latest.get(key) is not future:
+        is_latest = self._latest.get(key) is future
+        if self._begun.pop(future, None) is None and not is_latest:
             return
-        del self._latest[key]
+        if is_latest:
+            del self._latest[key]
         error = future.exception()
         if error is None:
             on_result(future.result())
-        else:
+        elif is_latest:
             _show(error)
 
 

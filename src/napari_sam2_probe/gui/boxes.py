@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_sam2_probe.figures.style import object_colour
+from napari_sam2_probe.figures.style import TRUTH_COLOUR
+from napari_sam2_probe.gui.layer_order import insert_in_order
 from napari_sam2_probe.gui.layers import METADATA_KEY, TRUE_BOXES
 from napari_sam2_probe.gui.videos import placement
 from napari_sam2_probe.video.masks import object_ids
@@ -80,14 +81,14 @@ def add_true_boxes(
         return video.frames.name, *true_boxes(video)
 
     def add(boxes: tuple[str, list[NDArray[np.float64]], list[int]]) -> None:
+        from napari.layers import Shapes
         from napari.utils.notifications import show_info
 
         name, corners, owners = boxes
         if corners:
-            where = {} if over is None else placement(over)
-            viewer.add_shapes(
-                corners, **_looks(owners), edge_width=edge_width(corners), name=f"true boxes · {name}", **where
-            )
+            looks = {**_looks(owners), "edge_width": edge_width(corners), "name": f"ground-truth boxes · {name}"}
+            layer = Shapes(corners, **looks, **({} if over is None else placement(over)))
+            insert_in_order(viewer, layer, over)
         else:
             show_info(f"No true masks lie beside the video {name}.")
 
@@ -102,7 +103,7 @@ def edge_width(corners: list[NDArray[np.float64]]) -> float:
 def _looks(owners: list[int]) -> dict[str, Any]:
     return {
         "shape_type": "rectangle",
-        "edge_color": [object_colour(obj_id) for obj_id in owners],
+        "edge_color": TRUTH_COLOUR,
         "face_color": "transparent",
         "features": {"object_id": owners},
         "metadata": {METADATA_KEY: {"content": TRUE_BOXES}},

@@ -9,7 +9,7 @@ import numpy as np
 
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.common.progress import Progress
-from napari_sam2_probe.figures.style import object_colour
+from napari_sam2_probe.figures.style import DECODED_BOX_COLOUR
 from napari_sam2_probe.gui.boxes import edge_width, rectangle
 from napari_sam2_probe.gui.layers import DECODED_BOXES, METADATA_KEY
 
@@ -44,8 +44,7 @@ class DecodedBoxes:
         return {
             "data": self.corners,
             "shape_type": "rectangle",
-            # Paler than the true boxes, whose edges have the object's own colour.
-            "edge_color": [_pale(object_colour(obj_id)) for obj_id in self.owners],
+            "edge_color": DECODED_BOX_COLOUR,
             "face_color": "transparent",
             "edge_width": edge_width(self.corners),
             "features": {"object_id": self.owners},
@@ -123,8 +122,3 @@ def describe_decoder(decoder: BoxDecoder) -> str:
         f"Decoder for {decoder.checkpoint}: mean IoU {report.iou} on {len(report.held_out_sequences)} held-out "
         f"sequences (the mean box: {report.baseline_iou})."
     )
-
-
-def _pale(colour: str) -> NDArray[np.float64]:
-    rgb = np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)]) / 255
-    return np.array([*(0.45 * rgb + 0.55), 1.0])

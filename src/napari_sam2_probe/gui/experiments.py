@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_sam2_probe.gui.layers import AXIS_LABELS, MASK_OPACITY, METADATA_KEY, object_colormap
+from napari_sam2_probe.gui.layers import AXIS_LABELS, MASK_OPACITY, METADATA_KEY, PREDICTED_MASKS, object_colormap
 from napari_sam2_probe.gui.videos import video_layers
 
 if TYPE_CHECKING:
@@ -27,7 +27,6 @@ FEATURE_TITLES = {
     "long_term_l2": "Long-term L2",
     "short_term_ratio": "Short-term ratio",
 }
-PREDICTED_MASKS = "predicted masks"
 """Value of ``content`` in the metadata of a clip's predicted masks."""
 
 ABSENT_COLOUR = "#CC3311"
@@ -196,7 +195,7 @@ def clip_of_experiment(folder: Path | str, kind: str, clip: str) -> list[LayerDa
         "opacity": MASK_OPACITY,
         "colormap": object_colormap([OBJECT_OF_INTEREST]),
         "axis_labels": AXIS_LABELS,
-        "metadata": {METADATA_KEY: {"content": PREDICTED_MASKS}},
+        "metadata": {METADATA_KEY: {"content": PREDICTED_MASKS, "frames": sequence.frames}},
     }
     return [(video, about, image), (truth, truth_about | {"visible": False}, labels), (predicted, keywords, "labels")]
 

@@ -36,7 +36,9 @@ METADATA_KEY = "napari_sam2_probe"
 
 A dictionary with ``content``, one of the values below, and, for what a run gave, ``run`` (its folder); for a video also
 ``source`` (its frames), ``sequence`` (where it has true masks) and ``known`` (a `KnownFrames`, for a clip that was made
-here); for a map also ``position`` (its number), ``key``, ``statistic`` and ``obj_id``.
+here); for true masks also ``frames`` (the same source as that of their video); for a map also ``position`` (its
+number), ``key``, ``statistic`` and ``obj_id``. What was added to a video that is there holds ``of``, a weak reference
+to the video's layer.
 """
 
 VIDEO = "video"
@@ -46,6 +48,7 @@ MAP = "map"
 PROMPTS = "prompts"
 TRUE_BOXES = "true boxes"
 DECODED_BOXES = "decoded boxes"
+PREDICTED_MASKS = "predicted masks"
 
 AXIS_LABELS = ("time", "y", "x")
 SHOWN_AT_FIRST: tuple[Position, Statistic] = (MEMORY_ATTENTION, "mean")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from napari_sam2_probe.gui.layer_order import insert_in_order
 from napari_sam2_probe.gui.layers import MAP, MASKS, VIDEO, map_contrast, map_layer, recorded_maps
 from napari_sam2_probe.gui.run_layers import layers_of_run, run_content
 from napari_sam2_probe.gui.time_series import axes_to_world
@@ -116,15 +117,13 @@ def map_layers(viewer: napari.Viewer, path: Path) -> dict[MapOf, Image]:
     return found
 
 
-def add_map_layer(viewer: napari.Viewer, entry: RunEntry, data: LayerData, video: Layer | None) -> Image:
-    """Add a map over its video and below everything that lies over maps, wherever the video was moved to.
+def add_map_layer(viewer: napari.Viewer, data: LayerData, video: Layer | None) -> Image:
+    """Add a map over its video and below everything that lies over maps (`layer_order`); it does not become active.
 
     Parameters
     ----------
     viewer
         The viewer.
-    entry
-        The run it is of.
     data
         What `load_map` gave.
     video
@@ -136,11 +135,7 @@ def add_map_layer(viewer: napari.Viewer, entry: RunEntry, data: LayerData, video
     if video is not None:
         keywords = keywords | {"affine": video_to_world(video), "units": video.units[-3:]}
     layer = Layer.create(array, keywords, kind)
-    # Not the masks, which may stand for the video and belong on top.
-    is_masks = video is None or video._type_string == "labels"
-    below = [*([] if is_masks else [video]), *layers_of_run(viewer, entry.path, MAP)]
-    where = max((viewer.layers.index(other) + 1 for other in below if other in viewer.layers), default=None)
-    viewer.layers.insert(len(viewer.layers) if where is None else where, layer)
+    insert_in_order(viewer, layer, video)
     return layer
 
 

@@ -83,6 +83,7 @@ class PlotView(QWidget):
         self._theme = theme
         self._key = key
         self._make: Callable[[float, float], Figure] | None = None
+        self._about: object = None
         self._image: QImage | None = None
         self._plot: DrawnPlot | None = None
         self._frame: int | None = None
@@ -111,9 +112,19 @@ class PlotView(QWidget):
         """The rings that are shown."""
         return self._rings
 
-    def show_figure(self, make: Callable[[float, float], Figure] | None) -> None:
-        """Draw the figure that `make` gives, as in `draw_plot`, now and whenever size or theme change."""
-        self._make = make
+    def show_figure(self, make: Callable[[float, float], Figure] | None, about: object = None) -> None:
+        """Draw the figure that `make` gives, as in `draw_plot`, now and whenever size or theme change.
+
+        Parameters
+        ----------
+        make
+            Gives the figure; None to show nothing.
+        about
+            What the figure shows. An earlier figure about the same that is being drawn is shown until this one is.
+        """
+        if about != self._about:
+            self._background.forget(self._key)
+        self._make, self._about = make, about
         if make is None:
             # Also one that is being drawn.
             self._background.forget(self._key)
@@ -149,7 +160,8 @@ class PlotView(QWidget):
         if make is None or not self.isVisible():
             return
         size, ratio = (self.width(), self.height()), self.devicePixelRatioF()
-        self._background.submit(self._key, partial(self._drawing.draw, make, size, ratio, theme), self._show)
+        draw = partial(self._drawing.draw, make, size, ratio, theme)
+        self._background.submit(self._key, draw, self._show, show_older=True)
 
     def _show(self, plot: DrawnPlot) -> None:
         self._plot = plot

@@ -11,8 +11,9 @@ from qtpy.QtCore import QTimer
 
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.gui.connections import Connections
-from napari_sam2_probe.gui.layers import METADATA_KEY, PROMPTS
+from napari_sam2_probe.gui.layer_order import insert_in_order
 from napari_sam2_probe.gui.prompt_looks import PromptLooks
+from napari_sam2_probe.gui.prompt_making import make_boxes, make_masks, make_points, point_size, prompt_features
 from napari_sam2_probe.gui.prompt_snapshot import (
     Click,
     Place,
@@ -23,7 +24,6 @@ from napari_sam2_probe.gui.prompt_snapshot import (
     snapshot_of,
 )
 from napari_sam2_probe.gui.time_axis import shown_frame
-from napari_sam2_probe.gui.videos import placement
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -35,8 +35,6 @@ if TYPE_CHECKING:
     from napari_sam2_probe.live.prompt_state import Key, PackedMask, PromptState
 
 
-_POINT_SIZE_SHARE = 40
-_EDGE_WIDTH_SHARE = 300
 _CLICK_SIZE = 4
 """Pixels of the screen: napari makes a rectangle of two and a half where one only clicks."""
 
@@ -63,6 +61,9 @@ class PromptCanvas:
     painted = Signal(int)
     """The user painted on a frame."""
 
+    tool_changed = Signal()
+    """Another of the layers is active, or in another mode."""
+
     removed = Signal(object)
     """The user deleted a layer: the fields of a `Snapshot` that it held, empty."""
 
@@ -83,8 +84,9 @@ class PromptCanvas:
         self._boxes: Shapes | None = None
         self._masks: Labels | None = None
         self._writing = False
-        self._looks = PromptLooks()
+        self._looks = PromptLooks(point_size(video))
         self._connections.add(viewer.layers.events.removed, self._on_layer_removed)
+        self._connections.add(viewer.layers.selection.events.active, self._on_tool)
 
     @property
     def layers(self) -> tuple[Layer, ...]:
@@ -109,10 +111,21 @@ class PromptCanvas:
             self._masks = self._add_masks()
         return self._activate(self._masks, "paint")
 
+    @property
+    def tool(self) -> str:
+        """What the mouse gives on the video: "points", "boxes" or "masks"."""
+        active = self._viewer.layers.selection.active
+        if active is None or str(active.mode) == "pan_zoom":
+            return "points"
+        return "boxes" if active is self._boxes else "masks" if active is self._masks else "points"
+
     def set_defaults(self, obj_id: int, positive: bool) -> None:
         """Let new prompts be for this object, and new points have this sign."""
+        chosen = obj_id != self._looks.obj_id
         self._looks.obj_id, self._looks.positive = obj_id, positive
         self._set_defaults()
+        if chosen:
+            self.style()
 
     def set_looks(self, colours: Mapping[int, str], hidden: frozenset[int]) -> None:
         """Draw objects in these colours, but the hidden ones not at all."""
@@ -214,7 +227,7 @@ class PromptCanvas:
     def _write_points(layer: Points, clicks: tuple[Click, ...]) -> None:
         layer.selected_data = set()
         layer.data = np.array([click.place for click in clicks]).reshape(-1, 3)
-        layer.features = _features(
+        layer.features = prompt_features(
             obj_id=[click.obj_id for click in clicks], positive=[click.positive for click in clicks]
         )
 
@@ -224,7 +237,7 @@ class PromptCanvas:
         layer.data = []
         if rectangles:
             layer.add_rectangles([np.array(rectangle.corners) for rectangle in rectangles])
-        layer.features = _features(obj_id=[rectangle.obj_id for rectangle in rectangles])
+        layer.features = prompt_features(obj_id=[rectangle.obj_id for rectangle in rectangles])
 
     @staticmethod
     def _write_masks(layer: Labels, snapshot: Snapshot, before: Snapshot) -> None:
@@ -250,58 +263,30 @@ class PromptCanvas:
     # The layers.
 
     def _add_points(self) -> Points:
-        layer = self._viewer.add_points(
-            np.zeros((0, 3)),
-            name=f"points · {self._video.layer.name}",
-            features=_features(obj_id=[], positive=[]),
-            size=max(2.0, max(self._video.source.height, self._video.source.width) / _POINT_SIZE_SHARE),
-            border_width=0.2,
-            opacity=1.0,
-            **self._about(),
-        )
+        layer = self._points = make_points(self._video)
         self._connections.add(layer.events.data, self._on_points)
-        self._bind(layer)
-        self._points = layer
-        self._set_defaults()
+        self._add(layer)
         return layer
 
     def _add_boxes(self) -> Shapes:
-        layer = self._viewer.add_shapes(
-            ndim=3,
-            name=f"boxes · {self._video.layer.name}",
-            features=_features(obj_id=[]),
-            face_color="transparent",
-            edge_width=max(1.0, max(self._video.source.height, self._video.source.width) / _EDGE_WIDTH_SHARE),
-            opacity=1.0,
-            **self._about(),
-        )
+        layer = self._boxes = make_boxes(self._video)
         self._connections.add(layer.events.data, self._on_shapes)
         # napari tells of pasted shapes by this alone.
         self._connections.add(layer.events.features, self._on_features)
-        self._bind(layer)
-        self._boxes = layer
-        self._set_defaults()
+        self._add(layer)
         return layer
 
     def _add_masks(self) -> Labels:
-        source = self._video.source
-        # Zeros that nobody has touched take no memory, and only painted frames are touched.
-        layer = self._viewer.add_labels(
-            np.zeros((source.num_frames, source.height, source.width), np.uint8),
-            name=f"painted masks · {self._video.layer.name}",
-            colormap=self._looks.colormap(),
-            opacity=0.6,
-            **self._about(),
-        )
-        layer.n_edit_dimensions = 2
+        layer = self._masks = make_masks(self._video, self._looks.colormap())
         self._connections.add(layer.events.paint, self._on_paint)
-        self._bind(layer)
-        self._masks = layer
-        self._set_defaults()
+        self._add(layer)
         return layer
 
-    def _about(self) -> dict[str, Any]:
-        return {**placement(self._video.layer), "metadata": {METADATA_KEY: {"content": PROMPTS}}}
+    def _add(self, layer: Layer) -> None:
+        insert_in_order(self._viewer, layer, self._video.layer)
+        self._bind(layer)
+        self._connections.add(layer.events.mode, self._on_tool)
+        self._set_defaults()
 
     def _bind(self, layer: Layer) -> None:
         for key, action in self._keys.items():
@@ -325,6 +310,9 @@ class PromptCanvas:
                 self._looks.for_next_box(self._boxes)
             if self._masks is not None:
                 self._looks.for_next_stroke(self._masks)
+
+    def _on_tool(self, _: Any) -> None:
+        self.tool_changed.emit()
 
     def _on_change(self, event: Any) -> None:
         # What is about to change is told too; only what has changed matters.
@@ -399,10 +387,3 @@ class PromptCanvas:
 def _place(values: Any) -> Place:
     t, y, x = (float(value) for value in values)
     return t, y, x
-
-
-def _features(**columns: list[Any]) -> Any:
-    import pandas as pd
-
-    types = {"obj_id": np.int64, "positive": bool}
-    return pd.DataFrame({name: np.array(values, types[name]) for name, values in columns.items()})

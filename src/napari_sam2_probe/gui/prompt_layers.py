@@ -13,7 +13,7 @@ from napari_sam2_probe.gui.prompt_snapshot import Snapshot
 from napari_sam2_probe.live.prompt_state import NOTHING, Key, PromptState, changes_between
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     import napari
     from napari.layers import Labels, Layer, Points, Shapes
@@ -45,6 +45,9 @@ class PromptLayers:
     sign_changed = Signal(bool)
     """New points are positive, or negative."""
 
+    tool_changed = Signal(str)
+    """The mouse gives other prompts on the video, as in `tool`."""
+
     def __init__(self, viewer: napari.Viewer, video: VideoEntry) -> None:
         self._source = video.source
         keys = {TOGGLE_KEY: self.toggle_sign, UNDO_KEY: self.undo, REDO_KEY: self.redo}
@@ -58,6 +61,7 @@ class PromptLayers:
         self._canvas.changed.connect(self._on_change)
         self._canvas.painted.connect(self._on_paint)
         self._canvas.removed.connect(self._on_layer_removed)
+        self._canvas.tool_changed.connect(self._on_tool)
 
     @property
     def states(self) -> dict[Key, PromptState]:
@@ -73,6 +77,16 @@ class PromptLayers:
     def positive(self) -> bool:
         """Whether new points are on the object."""
         return self._positive
+
+    @property
+    def tool(self) -> str:
+        """What the mouse gives on the video: "points", "boxes" or "masks"."""
+        return self._canvas.tool
+
+    def add_point(self, position: Sequence[float]) -> None:
+        """Add a point where the world has these coordinates, and go on with points."""
+        layer = self.show_points()
+        layer.add(layer.world_to_data(position))
 
     def show_points(self) -> Points:
         """Make the points layer the active one, ready to add points."""
@@ -153,6 +167,9 @@ class PromptLayers:
     def close(self) -> None:
         """Let go of the layers; they stay in the viewer."""
         self._canvas.close()
+
+    def _on_tool(self) -> None:
+        self.tool_changed.emit(self.tool)
 
     def _on_change(self) -> None:
         read = self._canvas.read(self._snapshot)

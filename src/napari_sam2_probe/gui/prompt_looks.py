@@ -1,4 +1,4 @@
-"""How prompts look: colours say the object and the sign, and what is hidden is not drawn."""
+"""How prompts look: colour and symbol say the sign, size the chosen object, and what is hidden is not drawn."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_sam2_probe.figures.style import object_colour
+from napari_sam2_probe.figures.style import EXCLUDED_COLOUR, INCLUDED_COLOUR, PROMPT_RIM, object_colour
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -17,10 +17,8 @@ if TYPE_CHECKING:
 
     from napari_sam2_probe.gui.prompt_snapshot import Click, Rectangle
 
-POSITIVE, NEGATIVE = "#009E73", "#D55E00"
-"""Okabe and Ito's green and vermilion, told apart under every common colour blindness."""
-
 _ALL_IDS = range(1, 255)
+_OTHERS = 0.6
 
 
 @dataclass
@@ -29,12 +27,15 @@ class PromptLooks:
 
     Attributes
     ----------
+    point_size
+        Of the clicks of the chosen object, in pixels of the video; those of others are smaller.
     obj_id, positive
-        The object and the sign of the next prompt.
+        The chosen object, which the next prompt is for, and the sign of that.
     colours, hidden
         Of the objects; those without a colour of their own have that of the figures.
     """
 
+    point_size: float
     obj_id: int = 1
     positive: bool = True
     colours: Mapping[int, str] = field(default_factory=dict)
@@ -45,8 +46,9 @@ class PromptLooks:
         # The defaults would otherwise be given to what is selected.
         layer.selected_data = set()
         layer.feature_defaults = {"obj_id": self.obj_id, "positive": self.positive}
-        layer.current_face_color = POSITIVE if self.positive else NEGATIVE
-        layer.current_border_color = self._colour(self.obj_id)
+        layer.current_face_color = INCLUDED_COLOUR if self.positive else EXCLUDED_COLOUR
+        layer.current_border_color = PROMPT_RIM
+        layer.current_size = self.point_size
         layer.current_symbol = "disc" if self.positive else "x"
 
     def for_next_box(self, layer: Shapes) -> None:
@@ -62,8 +64,9 @@ class PromptLooks:
     def style_points(self, layer: Points, clicks: Sequence[Click]) -> None:
         """Let colour and symbol of a layer's points say what they are."""
         if len(layer.data):
-            layer.face_color = [POSITIVE if click.positive else NEGATIVE for click in clicks]
-            layer.border_color = [self._colour(click.obj_id) for click in clicks]
+            layer.face_color = [INCLUDED_COLOUR if click.positive else EXCLUDED_COLOUR for click in clicks]
+            layer.border_color = [PROMPT_RIM] * len(clicks)
+            layer.size = [self.point_size * (1 if click.obj_id == self.obj_id else _OTHERS) for click in clicks]
             layer.symbol = ["disc" if click.positive else "x" for click in clicks]
             layer.shown = np.array([click.obj_id not in self.hidden for click in clicks])
 

@@ -13,13 +13,12 @@ from napari_sam2_probe.gui.adding import add_in_turns
 from napari_sam2_probe.gui.first_layers import prepare_layers
 from napari_sam2_probe.gui.layers import (
     AXIS_LABELS,
-    MASK_OPACITY,
     METADATA_KEY,
     TRUE_MASKS,
     VIDEO,
-    object_colormap,
 )
 from napari_sam2_probe.gui.lazy import TrueMaskStack, VideoStack
+from napari_sam2_probe.gui.outlines import truth_colormap
 from napari_sam2_probe.gui.state import VideoEntry, state_of
 from napari_sam2_probe.gui.time_series import take_time_series
 from napari_sam2_probe.video import ArraySource, FolderSource, Sequence, find_annotations, open_video
@@ -33,8 +32,6 @@ if TYPE_CHECKING:
     from napari_sam2_probe.gui.layers import LayerData
     from napari_sam2_probe.gui.lazy import MaskedSequence
     from napari_sam2_probe.video import FrameSource
-
-_ALL_IDS = range(1, 255)
 
 
 def read_video(path: Path | str) -> tuple[FrameSource, Sequence | None]:
@@ -62,11 +59,10 @@ def video_layers(source: FrameSource, sequence: MaskedSequence | None = None) ->
     if sequence is None:
         return [video]
     keywords = {
-        "name": f"{source.name} true masks",
-        "opacity": MASK_OPACITY,
-        # Not the ids that are there: to know them, every mask would have to be read.
-        "colormap": object_colormap(_ALL_IDS),
-        **_common({"content": TRUE_MASKS}),
+        "name": f"ground truth · {source.name}",
+        "opacity": 1.0,
+        "colormap": truth_colormap(),
+        **_common({"content": TRUE_MASKS, "frames": source}),
     }
     return [video, (TrueMaskStack(sequence), keywords, "labels")]
 

@@ -28,10 +28,16 @@ def sample_layers(name: str) -> list[LayerData]:
     InputError
         If there is no sample of this name.
     """
+    from napari import current_viewer
+
+    from napari_sam2_probe.gui.outlines import outline_truth
     from napari_sam2_probe.gui.videos import video_layers
     from napari_sam2_probe.video import DavisDataset
 
     sequence = DavisDataset(sample_data_folder()).sequence(name)
+    viewer = current_viewer()
+    if viewer is not None:
+        outline_truth(viewer)
     return video_layers(sequence.frames, sequence)
 
 

@@ -13,6 +13,7 @@ from napari_sam2_probe.gui.boxes import add_true_boxes
 from napari_sam2_probe.gui.closing import when_closed
 from napari_sam2_probe.gui.decoders import DecodedBoxes, decode_boxes, describe_decoder, fit_decoder_job
 from napari_sam2_probe.gui.jobs import JobState
+from napari_sam2_probe.gui.layer_order import insert_in_order
 from napari_sam2_probe.gui.panels.job_row import JobRow
 from napari_sam2_probe.gui.panels.parts import make_button
 from napari_sam2_probe.gui.run_views import PlainVideo, find_video, open_videos
@@ -117,9 +118,11 @@ class BoxRow(QWidget):
             return
         if self._said.text() in (WITHOUT_DECODER, WITHOUT_POINTERS):
             self.say("")
+        from napari.layers import Shapes
+
         over = panel.video_layer
-        where = {} if over is None else placement(over)
-        panel.viewer.add_shapes(**boxes.layer_arguments(), **where)
+        layer = Shapes(**boxes.layer_arguments(), **({} if over is None else placement(over)))
+        insert_in_order(panel.viewer, layer, over)
 
     def _fit_to_open(self) -> None:
         video = self._panel.state.video

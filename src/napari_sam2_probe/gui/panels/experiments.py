@@ -233,7 +233,7 @@ class ExperimentsPanel(Panel):
         points = self._points = frame_points(shown, kind, position, (x, y))
         self._told.setText(points.describe())
         self.plot.set_rings([])
-        self.plot.show_figure(partial(points_figure, points=points))
+        self.plot.show_figure(partial(points_figure, points=points), about=(shown.path, kind, position, x, y))
 
     def _on_pressed(self, area: int, x: float, y: float) -> None:
         drawn, points = self.plot.plot, self._points

@@ -54,6 +54,7 @@ class FeaturesPanel(RunPanel):
         # Else napari pushes the panel to the top of its dock.
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
         self._shown: FeaturesShown | None = None
+        self._about: tuple[tuple[Path, ...], int] | None = None
         self._placing: QTimer | None = QTimer(self, singleShot=True, interval=0)
         self._placing.timeout.connect(self._move_below)
         self._object = ObjectBox()
@@ -107,7 +108,13 @@ class FeaturesPanel(RunPanel):
     def refresh(self) -> None:
         """Read the features of the runs that are looked at, and draw them."""
         entries, obj_id = self.state.compared_runs, self.state.obj_id
-        self.background.submit("load", lambda: or_reason(lambda: load_features(entries, obj_id)), self._show)
+        about = tuple(entry.path for entry in entries), obj_id
+        if about != self._about:
+            self.background.forget("load")
+            self._about = about
+        # A run that grows is read every few seconds, which reading and drawing may take longer than.
+        load = partial(or_reason, partial(load_features, entries, obj_id))
+        self.background.submit("load", load, self._show, show_older=True)
 
     def save(self, path: Path | str) -> None:
         """Write what is shown to a PNG, SVG or PDF figure or to a CSV table, without holding up the window."""
@@ -120,6 +127,9 @@ class FeaturesPanel(RunPanel):
         self._placing = None
         dock, window = self.parent(), self.window()
         if isinstance(dock, QDockWidget) and isinstance(window, QMainWindow) and not dock.isFloating():
+            # Below the canvas only, so that the panels at the sides keep their height.
+            window.setCorner(Qt.Corner.BottomLeftCorner, Qt.DockWidgetArea.LeftDockWidgetArea)
+            window.setCorner(Qt.Corner.BottomRightCorner, Qt.DockWidgetArea.RightDockWidgetArea)
             window.addDockWidget(Qt.DockWidgetArea.BottomDockWidgetArea, dock)
             window.resizeDocks([dock], [DOCK_HEIGHT], Qt.Orientation.Vertical)
             dock.show()
@@ -145,7 +155,8 @@ class FeaturesPanel(RunPanel):
             return
         self._plot.setMinimumHeight(ROW_HEIGHT * len(positions) + LEGEND_HEIGHT)
         self._plot.move_cursor(self.shown_frame())
-        self._plot.show_figure(partial(features_figure, shown=shown, positions=positions, log=self.log))
+        make = partial(features_figure, shown=shown, positions=positions, log=self.log)
+        self._plot.show_figure(make, about=(self._about, positions, self.log))
 
     def _choose_object(self, obj_id: int) -> None:
         self.state.obj_id = obj_id

@@ -13,6 +13,7 @@ from napari_sam2_probe.gui.blank_frames import hide_blank_frames
 from napari_sam2_probe.gui.closing import close_all, delete_when_undocked
 from napari_sam2_probe.gui.collector import CollectorAtEase
 from napari_sam2_probe.gui.connections import Connections
+from napari_sam2_probe.gui.outlines import outline_truth
 from napari_sam2_probe.gui.state import state_of
 from napari_sam2_probe.gui.tabs import tab_with
 
@@ -52,6 +53,7 @@ class Panel(QWidget):
         self.destroyed.connect(partial(close_all, self._ends))
         delete_when_undocked(self)
         hide_blank_frames(self.viewer)
+        outline_truth(self.viewer)
         self._size_before = self.viewer.window._qt_window.size()
 
     def end_with_panel(self, thing: Closable) -> None:

@@ -55,6 +55,8 @@ class PointersPanel(RunPanel):
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
         self._shown: PointersShown | None = None
         self._response: ObscurationResponse | None = None
+        self._about: object = None
+        self._about_pair: object = None
         self._paired = False
 
         self._object = ObjectBox(all_objects=True)
@@ -94,10 +96,15 @@ class PointersPanel(RunPanel):
     def refresh(self) -> None:
         """Read the pointers of the runs that are looked at, and draw them."""
         entries, obj_id, raw = self.state.compared_runs, self.obj_id, self._raw.isChecked()
+        about = tuple(entry.path for entry in entries), obj_id, raw
+        if about != self._about:
+            self.background.forget("paths")
+            self._about = about
         self.background.submit(
             "paths",
             lambda: or_reason(lambda: load_pointers(entries, obj_id, raw=raw) or _NO_POINTERS),
             self._show_paths,
+            show_older=True,
         )
         self._load_response()
 
@@ -147,7 +154,7 @@ class PointersPanel(RunPanel):
         self._shown = shown
         self._object.set_objects(shown.object_ids, self.obj_id or 0)
         self._move_rings()
-        self._paths.show_figure(partial(pointers_figure, shown=shown))
+        self._paths.show_figure(partial(pointers_figure, shown=shown), about=self._about)
 
     def _load_response(self) -> None:
         clip, twin = self._pair()
@@ -155,8 +162,15 @@ class PointersPanel(RunPanel):
             self._show_response(_NO_TWIN)
             return
         obj_id, raw = self.state.obj_id, self._raw.isChecked()
+        about = clip.path, twin.path, obj_id, raw
+        if about != self._about_pair:
+            self.background.forget("distances")
+            self._about_pair = about
         self.background.submit(
-            "distances", lambda: or_reason(lambda: load_response(clip, twin, obj_id, raw=raw)), self._show_response
+            "distances",
+            lambda: or_reason(lambda: load_response(clip, twin, obj_id, raw=raw)),
+            self._show_response,
+            show_older=True,
         )
 
     def _show_response(self, response: ObscurationResponse | str) -> None:
@@ -168,7 +182,7 @@ class PointersPanel(RunPanel):
         self._response = response
         self._correlation.setText(f"{response.pearson}\n{response.spearman}")
         self._move_rings()
-        self._distances.show_figure(partial(obscuration_figure, response=response))
+        self._distances.show_figure(partial(obscuration_figure, response=response), about=self._about_pair)
 
     def _pair(self) -> tuple[RunEntry | None, RunEntry | None]:
         return self._clip.currentData(), self._twin.currentData()

@@ -217,7 +217,7 @@ class PositionsPanel(RunPanel):
         array, keywords, kind = data
         # Not set afterwards, when the layer would be drawn for each.
         looks = {"opacity": self._opacity.value() / 100, "colormap": self._colours[of.statistic].currentText()}
-        layer = add_map_layer(self.viewer, entry, (array, keywords | looks, kind), self.video_layer)
+        layer = add_map_layer(self.viewer, (array, keywords | looks, kind), self.video_layer)
         self._contrast.watch(layer)
         self._update_contrast(anew=False)
         self._grid.arrange(entry.path)

@@ -23,6 +23,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_sam2_probe.common.errors import ProbeError
+from napari_sam2_probe.gui.layer_order import insert_in_order
 from napari_sam2_probe.gui.layers import run_to_layers
 from napari_sam2_probe.gui.panels.panel import Panel
 from napari_sam2_probe.gui.run_layers import run_content, watch_run_layers
@@ -224,7 +225,7 @@ class RunsPanel(Panel):
             # Before the layer comes, which may be damaged.
             self._adding.start()
             if entry in self.state.runs:
-                self.viewer.add_layer(Layer.create(*layer))
+                insert_in_order(self.viewer, Layer.create(*layer))
         elif self._opened in self.state.runs:
             self.state.current_run = self._opened
 

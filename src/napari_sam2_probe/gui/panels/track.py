@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +31,7 @@ from napari_sam2_probe.gui.panels.track_objects import ObjectListWidget
 from napari_sam2_probe.gui.panels.track_prompts import PromptTools
 from napari_sam2_probe.gui.panels.track_resume import ResumeRow
 from napari_sam2_probe.gui.panels.track_scores import ScoreStrip
+from napari_sam2_probe.gui.prompt_clicks import PromptClicks
 from napari_sam2_probe.gui.time_axis import show_frame, shown_frame
 from napari_sam2_probe.gui.tracking.controller import TrackController
 from napari_sam2_probe.gui.tracking.runner import Phase
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
 
     from napari_sam2_probe.common.progress import Progress
     from napari_sam2_probe.gui.closing import Closable
+    from napari_sam2_probe.gui.prompt_layers import PromptLayers
     from napari_sam2_probe.gui.state import VideoEntry
     from napari_sam2_probe.live.prompt_state import Key
 
@@ -77,10 +80,13 @@ class TrackPanel(Panel):
         self._build()
 
         watch_videos(self.viewer)
+        self.clicks = PromptClicks(self.viewer, partial(_worked_on, self.controller))
         self._listen()
+        self._adopt()
         self._fill_layers()
         self._on_video(self.controller.video)
         self.controller.choose_model(self.model.choice)
+        self.end_with_panel(self.clicks)
         self.end_with_panel(self.controller)
         self.end_with_panel(self.model.downloads)
         when_closed(self.viewer, partial(_end_now, self.controller, self._ends))
@@ -149,6 +155,7 @@ class TrackPanel(Panel):
         add(controller.refused, _warn)
         add(controller.objects.changed, self._on_objects)
         add(controller.state.object_changed, self.objects.fill)
+        add(viewer.layers.events.inserted, self._adopt)
         add(viewer.layers.events.inserted, self._fill_layers)
         add(viewer.layers.events.removed, self._fill_layers)
         add(viewer.layers.events.reordered, self._fill_layers)
@@ -170,6 +177,13 @@ class TrackPanel(Panel):
         super().showEvent(event)
         self._fill_layers()
         self.resume.look()
+        self.clicks.in_front = True
+        self.clicks.arm()
+
+    def hideEvent(self, event: Any) -> None:
+        """Take no clicks for prompts while another panel is in front; Qt calls it."""
+        self.clicks.in_front = False
+        super().hideEvent(event)
 
     # The video.
 
@@ -182,6 +196,14 @@ class TrackPanel(Panel):
             self._layers.addItem(layer.name, layer)
             if video is not None and layer is video.layer:
                 self._layers.setCurrentIndex(self._layers.count() - 1)
+
+    def _adopt(self, *_: Any) -> None:
+        """Work on the one layer that may be a video, if there is no other and none is worked on."""
+        layers = [layer for layer in self.viewer.layers if is_video_layer(layer)]
+        if self.state.video is None and len(layers) == 1 and layers[0].ndim == 3:
+            # What can't be one, the user will be told of who chooses it.
+            with suppress(ProbeError):
+                use_video(self.viewer, video_from_layer(layers[0]))
 
     def _on_layer(self, index: int) -> None:
         layer = self._layers.itemData(index)
@@ -202,6 +224,7 @@ class TrackPanel(Panel):
         self._on_phase(self.controller.runner.phase)
         self._show_scores()
         self.resume.look()
+        self.clicks.arm()
 
     # Tracking.
 
@@ -288,6 +311,11 @@ class TrackPanel(Panel):
         if self.controller.video is not None:
             self._follow.setChecked(False)
             show_frame(self.viewer, frame_idx, self.controller.video.layer)
+
+
+def _worked_on(controller: TrackController) -> tuple[VideoEntry, PromptLayers] | None:
+    video, prompts = controller.video, controller.prompts
+    return None if video is None or prompts is None else (video, prompts)
 
 
 def _end_now(controller: TrackController, ends: list[Closable]) -> None:

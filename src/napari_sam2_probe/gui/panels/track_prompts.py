@@ -33,6 +33,11 @@ class PromptTools(QWidget):
             "redo": ("Redo", "Give it again (Ctrl+Shift+Z)"),
         }
         self._buttons = {name: make_button(name, *words) for name, words in tools.items()}
+        self._tools = QButtonGroup(self)
+        for name in ("points", "boxes", "masks"):
+            self._buttons[name].setCheckable(True)
+            self._tools.addButton(self._buttons[name])
+        self._buttons["points"].setChecked(True)
         self._positive = make_button("positive", "● on object", f"New points are on the object (key {TOGGLE_KEY})")
         self._negative = make_button("negative", "✕ not on it", f"New points are not on the object (key {TOGGLE_KEY})")
         self._signs = QButtonGroup(self)
@@ -86,10 +91,13 @@ class PromptTools(QWidget):
         """Work on the prompts of another video."""
         if self._prompts is not None:
             self._prompts.sign_changed.disconnect(self._show_sign)
+            self._prompts.tool_changed.disconnect(self._show_tool)
         self._prompts = prompts
         if prompts is not None:
             prompts.sign_changed.connect(self._show_sign)
+            prompts.tool_changed.connect(self._show_tool)
             self._show_sign(prompts.positive)
+            self._show_tool(prompts.tool)
         self.setEnabled(prompts is not None)
         self._ious.clear()
         self.look_at(None)
@@ -128,3 +136,6 @@ class PromptTools(QWidget):
 
     def _show_sign(self, positive: bool) -> None:
         (self._positive if positive else self._negative).setChecked(True)
+
+    def _show_tool(self, tool: str) -> None:
+        self._buttons[tool].setChecked(True)

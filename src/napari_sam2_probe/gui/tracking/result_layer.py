@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from weakref import ref
 
 from qtpy.QtCore import QTimer
 
-from napari_sam2_probe.gui.adding import insert_above, turns_of
+from napari_sam2_probe.gui.adding import turns_of
+from napari_sam2_probe.gui.layer_order import insert_in_order
 from napari_sam2_probe.gui.layers import MASK_OPACITY, MASKS, METADATA_KEY
 from napari_sam2_probe.gui.time_axis import shown_frame
 from napari_sam2_probe.gui.videos import placement
@@ -43,7 +45,7 @@ class ResultLayer:
         self.on_redraw: Callable[[], None] = _do_nothing
         self._layer: Labels | None = None
         self._masks: Any = None
-        self._about: dict[str, str] = {"content": MASKS}
+        self._about: dict[str, Any] = {"content": MASKS, "of": ref(video.layer)}
         self._coming = False
         self._changed: set[int] = set()
         self._timer = QTimer()
@@ -91,7 +93,7 @@ class ResultLayer:
 
     def tell_run(self, path: Any) -> None:
         """Note in the layer which run it shows."""
-        self._about = {"content": MASKS, "run": str(path)}
+        self._about = {**self._about, "run": str(path)}
         if self._layer is not None:
             self._layer.metadata[METADATA_KEY] = self._about
 
@@ -115,7 +117,7 @@ class ResultLayer:
 
     def _insert(self) -> None:
         if self._coming and self._layer is not None and self._video.layer in self._viewer.layers:
-            insert_above(self._viewer, self._video.layer, self._layer)
+            insert_in_order(self._viewer, self._layer, self._video.layer)
         self._coming = False
 
     def _redraw(self) -> None:

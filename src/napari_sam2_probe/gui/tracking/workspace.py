@@ -56,7 +56,7 @@ class TrackingWorkspace:
     @property
     def is_used(self) -> bool:
         """Whether there is anything to come back to."""
-        return bool(self.prompts.states) or self.earlier is not None
+        return bool(self.prompts.layers) or self.earlier is not None
 
     def close(self) -> None:
         """Let go of the layers; they stay in the viewer."""

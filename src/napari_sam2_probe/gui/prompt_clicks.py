@@ -1,0 +1,105 @@
+"""Clicks on the video are prompts, whatever layer was added or chosen last."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from weakref import ref
+
+import numpy as np
+from qtpy.QtCore import QTimer
+
+from napari_sam2_probe.gui.connections import Connections
+from napari_sam2_probe.gui.layer_order import rank_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    import napari
+    from napari.layers import Layer
+
+    from napari_sam2_probe.gui.prompt_layers import PromptLayers
+    from napari_sam2_probe.gui.state import VideoEntry
+
+_STILL = 5.0
+"""Pixels of the screen that the mouse may move in a click; as many as napari grants."""
+
+
+class PromptClicks:
+    """Makes the layer for clicks the active one whenever the plugin adds layers, and takes clicks that miss it.
+
+    What the user edits stays active, and so does what the user has chosen. A click while a layer is active that does
+    nothing with it but pan is a prompt too.
+
+    Parameters
+    ----------
+    viewer
+        The viewer.
+    wanted
+        Gives the video that is worked on and its prompts; None without a video.
+
+    Attributes
+    ----------
+    in_front
+        Whether the user prompts: else nothing is done.
+    """
+
+    def __init__(self, viewer: napari.Viewer, wanted: Callable[[], tuple[VideoEntry, PromptLayers] | None]) -> None:
+        self._viewer = ref(viewer)
+        self._wanted = wanted
+        self.in_front = False
+        self._soon = QTimer(singleShot=True, interval=0)
+        self._soon.timeout.connect(self._arm)
+        self._connections = Connections()
+        self._connections.add(viewer.layers.events.inserted, self._on_inserted)
+        viewer.mouse_drag_callbacks.append(self._on_mouse)
+
+    def arm(self) -> None:
+        """Make the layer for clicks active, as soon as napari has done what it is doing."""
+        self._soon.start()
+
+    def close(self) -> None:
+        """Leave clicks to napari; calling it twice is harmless."""
+        self._soon.stop()
+        self._connections.close()
+        viewer = self._viewer()
+        if viewer is not None and self._on_mouse in viewer.mouse_drag_callbacks:
+            viewer.mouse_drag_callbacks.remove(self._on_mouse)
+
+    def _on_inserted(self, event: Any) -> None:
+        # napari makes what it adds active, after it has told of it.
+        if rank_of(event.value) is not None:
+            self.arm()
+
+    def _arm(self) -> None:
+        viewer, wanted = self._viewer(), self._wanted()
+        if viewer is not None and wanted is not None and self.in_front and _only_pans(viewer.layers.selection.active):
+            wanted[1].show_points()
+
+    def _on_mouse(self, viewer: napari.Viewer, event: Any) -> Iterator[None]:
+        """Take a click, not a drag; napari calls this when the mouse is pressed, and goes on with it as it moves."""
+        plain = event.button == 1 and not event.modifiers and len(event.dims_displayed) == 2
+        if not (plain and self.in_front and _only_pans(viewer.layers.selection.active)):
+            return
+        start = np.array(event.pos)
+        yield
+        while event.type == "mouse_move":
+            # Else the picture would move with a hand that trembles.
+            event.handled = event.handled or _is_near(start, event.pos)
+            yield
+        wanted = self._wanted()
+        if wanted is not None and _is_near(start, event.pos) and _is_inside(wanted[0], event.position):
+            wanted[1].add_point(event.position)
+
+
+def _only_pans(layer: Layer | None) -> bool:
+    """Whether a click would do nothing with the active layer."""
+    return layer is None or str(layer.mode) == "pan_zoom"
+
+
+def _is_near(start: Any, at: Any) -> bool:
+    return float(np.linalg.norm(start - np.array(at))) < _STILL
+
+
+def _is_inside(video: VideoEntry, position: Any) -> bool:
+    at, source = np.asarray(video.layer.world_to_data(position))[-3:], video.source
+    return bool(np.all((at >= -0.5) & (at < np.array((source.num_frames, source.height, source.width)) - 0.5)))
