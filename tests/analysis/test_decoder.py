@@ -11,6 +11,8 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from helpers.made_tracks import CHANNELS, made_tracks, pointers_of
+from napari_sam2_probe.analysis.bootstrap import Estimate
+from napari_sam2_probe.analysis.box_verdict import verdict
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.decoder.boxes import box_edges, box_iou, boxes_to_pixels
 from napari_sam2_probe.decoder.file import load_decoder, save_decoder
@@ -116,6 +118,9 @@ class TestFitting:
         np.testing.assert_allclose(chosen.report.side_error, np.abs(decoded - truth).mean(axis=0))
         mean_box = np.concatenate([t.boxes for t in tracks if t not in of_held_out]).mean(axis=0)
         assert chosen.report.baseline_iou.value == pytest.approx(box_iou(mean_box, truth).mean())
+        np.testing.assert_allclose(chosen.mean_box, mean_box)
+        assert "difference" in str(chosen.report)
+        assert "better than always guessing the mean box" in str(chosen.report)
 
     def test_the_seed_decides(self, tracks, decoder):
         same = fit_decoder(tracks, "made", SHA, OPTIONS)
@@ -138,6 +143,23 @@ class TestFitting:
             fit_decoder(tracks[:number], "made", SHA, OPTIONS, held_out=held_out)
         with pytest.raises(InputError, match="none to fit the decoder to"):
             fit_decoder(tracks[:3], "made", SHA, OPTIONS, held_out=[t.sequence for t in tracks])
+
+
+@pytest.mark.parametrize(
+    ("value", "low", "high", "words"),
+    [
+        (-0.066, -0.09, -0.04, "worse than always guessing the mean box"),
+        (0.1, 0.02, 0.2, "better than always guessing the mean box"),
+        (0.1, -0.02, 0.2, "no better than always guessing the mean box, as far as can be told"),
+        (-0.1, -0.2, 0.02, "no better than always guessing the mean box, as far as can be told"),
+        (-0.1, np.nan, np.nan, "worse than always guessing the mean box here, but there is too little"),
+        (0.1, np.nan, np.nan, "better than always guessing the mean box here, but there is too little"),
+        (np.nan, np.nan, np.nan, "nothing to judge"),
+    ],
+)
+def test_a_decoder_worse_than_guessing_is_called_so(value, low, high, words):
+    said = verdict(Estimate(value, low, high, 3))
+    assert said == words if words.endswith(("box", "told")) else words in said
 
 
 class TestFiles:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import json
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -21,6 +23,7 @@ from napari_sam2_probe.decoder.lead import LeadOptions, LeadResult
 from napari_sam2_probe.decoder.lead_file import save_lead
 from napari_sam2_probe.decoder.library import FOLDER_VARIABLE, install_decoder, lead_path
 from napari_sam2_probe.experiment.results import open_experiment
+from napari_sam2_probe.models.checkpoints import SAMPLE_SHA256
 from napari_sam2_probe.report.make import ReportOptions, make_report
 
 # As little as shows that everything is there.
@@ -71,8 +74,14 @@ def assert_whole(index):
     return page
 
 
-def small_decoder(folder, channels=32):
-    """Reads the first four channels of a pointer as a box, which is what they are in made-up experiments."""
+MEAN_BOX = np.array([0.2, 0.1, 0.7, 0.9])
+
+
+def small_decoder(folder, channels=32, off=0.0):
+    """Reads the first four channels of a pointer as a box, which is what they are in made-up experiments.
+
+    Its boxes are shifted by `off`. The boxes that it was fitted to have the mean `MEAN_BOX`.
+    """
     weights = np.eye(channels, 4)
     decoder = BoxDecoder(
         "synthetic",
@@ -80,8 +89,8 @@ def small_decoder(folder, channels=32):
         np.zeros(channels),
         np.ones(channels),
         (weights,),
-        (np.zeros(4),),
-        np.zeros(4),
+        (off - MEAN_BOX,),
+        MEAN_BOX,
         np.ones(4),
     )
     path = folder / "decoder.safetensors"
@@ -200,6 +209,45 @@ def test_decoded_boxes_are_judged(report):
     assert 0.3 < clean["iou"].item() <= 1
 
 
+def overlaps(box, boxes):
+    """IoU of a box with each of several, written out."""
+    left, top = np.maximum(box[0], boxes[:, 0]), np.maximum(box[1], boxes[:, 1])
+    right, bottom = np.minimum(box[2], boxes[:, 2]), np.minimum(box[3], boxes[:, 3])
+    shared = np.clip(right - left, 0, None) * np.clip(bottom - top, 0, None)
+    areas = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
+    return shared / ((box[2] - box[0]) * (box[3] - box[1]) + areas - shared)
+
+
+def test_the_decoders_baseline_is_the_mean_box_on_the_same_frames(experiment, report, page):
+    frames = open_experiment(experiment).frames
+    table = pd.read_csv(report / "tables" / "pointer-decoder.csv").set_index("frames_of")
+    for kind, name in (
+        ("clean", "Clean clips, new sequences"),
+        ("object-removal", "Object removal clips, new sequences"),
+    ):
+        rows = frames[
+            (frames["kind"] == kind) & ~frames["prompted"].astype(bool) & frames["object_present"].astype(bool)
+        ]
+        truth = rows[["true_xmin", "true_ymin", "true_xmax", "true_ymax"]].to_numpy(float)
+        row = table.loc[name]
+        assert row["num_frames"] == len(truth)
+        assert row["mean_box_iou"] == pytest.approx(overlaps(MEAN_BOX, truth).mean())
+        assert row["difference"] == pytest.approx(row["iou"] - row["mean_box_iou"])
+        assert row["mean_box_left_error"] == pytest.approx(np.abs(MEAN_BOX[0] - truth[:, 0]).mean())
+    assert "decoded boxes are better than always guessing the mean box." in page.text
+    drawn = pd.read_csv(report / "figures" / "figure-15.csv")
+    assert f"the mean box has {drawn['mean_box_iou'].mean():.2f} on the same frames" in page.text
+    truth = drawn[["true_xmin", "true_ymin", "true_xmax", "true_ymax"]].to_numpy(float)
+    np.testing.assert_allclose(drawn["mean_box_iou"], overlaps(MEAN_BOX, truth))
+
+
+def test_a_decoder_worse_than_the_mean_box_is_said_to_be_so(experiment, tmp_path):
+    options = replace(QUICK, composites="never", decoder=small_decoder(tmp_path, off=0.5))
+    page = assert_whole(make_report([experiment], tmp_path / "report", options))
+    assert "decoded boxes are worse than always guessing the mean box." in page.text
+    assert "so here the decoder is worse than guessing." in page.text
+
+
 def test_provenance_is_told(page):
     assert "SHA-256 " + "0" * 64 in page.text
     assert "4 of each kind, seed 0, lengths 12, 4, 12" in page.text
@@ -270,6 +318,54 @@ def test_masks_of_another_system_beside_models(several):
     assert "figure-16-xmem" not in page.anchors
 
 
+def with_model(experiment, **about):
+    """Have an experiment say that it was tracked with another model."""
+    file = experiment / "provenance.json"
+    said = json.loads(file.read_text())
+    said["model"] |= about
+    file.write_text(json.dumps(said))
+    return experiment
+
+
+def warning_of(index):
+    """What stands in large letters at the top, and in the figures' files."""
+    found = re.search(r'<p class="warning" role="note">(.*?)</p>', index.read_text())
+    warning = "" if found is None else html.unescape(found.group(1))
+    for path in sorted((index.parent / "figures").glob("*.png")):
+        with Image.open(path) as image:
+            assert image.info.get("Description", "") == warning
+    return warning
+
+
+@pytest.mark.parametrize("sha256", SAMPLE_SHA256)
+def test_the_sample_model_is_named_in_large_letters_whatever_it_is_called(tmp_path, sha256):
+    out = keep_positions(write_synthetic_experiment(tmp_path / "e", kinds=("clean",), samples=1), "1")
+    index = make_report([with_model(out, checkpoint="sam2.1_hiera_large", sha256=sha256)], tmp_path / "r", QUICK)
+    warning = warning_of(index)
+    assert warning.startswith("THE MODEL IS THE SAMPLE MODEL, A TOY. THESE ARE NOT SAM 2'S WEIGHTS")
+    assert index.read_text().index(html.escape(warning)) < index.read_text().index("<section")
+    assert "the sample model, a toy: not SAM 2's weights)" in assert_whole(index).text
+
+
+def test_other_weights_are_no_sample_model_whatever_they_are_called(tmp_path):
+    out = keep_positions(write_synthetic_experiment(tmp_path / "e", kinds=("clean",), samples=1), "1")
+    assert warning_of(make_report([with_model(out, checkpoint="sample")], tmp_path / "r", QUICK)) == ""
+
+
+def test_random_weights_are_named_in_large_letters(tmp_path):
+    out = keep_positions(write_synthetic_experiment(tmp_path / "e", kinds=("clean",), samples=1), "1")
+    index = make_report([with_model(out, sha256=None, trained=False)], tmp_path / "r", QUICK)
+    assert warning_of(index).startswith("THE MODEL IS NOT TRAINED.")
+
+
+def test_of_several_models_the_toys_are_named(tmp_path):
+    places = [write_synthetic_experiment(tmp_path / name, kinds=("clean",), samples=1) for name in ("one", "two")]
+    keep_positions(with_model(places[0], checkpoint="mine", sha256=SAMPLE_SHA256[0]), "1")
+    keep_positions(places[1], "1")
+    warning = warning_of(make_report(places, tmp_path / "r", QUICK))
+    assert warning.startswith("THE MODEL OF mine IS THE SAMPLE MODEL, A TOY.")
+
+
 def test_nothing_is_done_yet(tmp_path):
     out = write_synthetic_experiment(tmp_path / "begun", kinds=("clean",), samples=2, skip_batches=("clean-0000",))
     page = assert_whole(make_report([out], tmp_path / "report", QUICK))
@@ -287,6 +383,11 @@ def test_results_of_protocols_are_shown(tmp_path):
     page = assert_whole(make_report([folder], tmp_path / "report", QUICK))
     assert "0.631" in page.text
     assert "0.510" not in page.text
+    assert warning_of(tmp_path / "report" / "index.html") == ""
+    about = {"model": {"checkpoint": "tiny", "sha256": SAMPLE_SHA256[0], "trained": True}}
+    (folder / "protocols.json").write_text(json.dumps(about))
+    make_report([folder], tmp_path / "report", QUICK)
+    assert "THE SAMPLE MODEL, A TOY" in warning_of(tmp_path / "report" / "index.html")
 
 
 def test_an_earlier_report_is_replaced_and_nothing_else(tmp_path, capsys):

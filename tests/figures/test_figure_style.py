@@ -48,6 +48,14 @@ def test_the_same_figure_gives_the_same_bytes(tmp_path, suffix):
     assert len(list(tmp_path.iterdir())) == 2
 
 
+@pytest.mark.parametrize("suffix", [".png", ".svg", ".pdf"])
+def test_a_remark_is_kept_in_the_file(tmp_path, suffix):
+    remark = "a toy"
+    path = save_figure(plain_figure(), tmp_path / f"figure{suffix}", remark=remark)
+    assert remark.encode() in path.read_bytes()
+    assert remark.encode() not in save_figure(plain_figure(), tmp_path / f"plain{suffix}").read_bytes()
+
+
 def test_bytes_do_not_depend_on_the_readers_settings(tmp_path):
     first = save_figure(plain_figure(), tmp_path / "a.png").read_bytes()
     with matplotlib.rc_context({"font.size": 20, "axes.facecolor": "black", "xtick.labelsize": 30}):

@@ -15,15 +15,19 @@ from napari_sam2_probe.models import checkpoints
 from napari_sam2_probe.models.checkpoints import (
     DEFAULT_ORDER,
     OFFICIAL,
+    SAMPLE_CONFIGS,
+    SAMPLE_SHA256,
+    SAMPLE_SIZE_VARIABLE,
     checkpoint_folder,
     file_sha256,
     identify,
     installed,
+    is_sample_weights,
     official,
     resolve,
     sample_checkpoint,
 )
-from napari_sam2_probe.models.config import OFFICIAL_CONFIGS, SMALL_CONFIG
+from napari_sam2_probe.models.config import OFFICIAL_CONFIGS, SMALL_CONFIG, ModelFlags, model_config
 
 
 @pytest.fixture
@@ -139,6 +143,7 @@ def test_unknown_official_name():
     assert official("sam2_hiera_tiny.pt") == official("sam2_hiera_tiny")
 
 
+@pytest.mark.usefixtures("sample_as_shipped")
 def test_sample_with_and_without_weights(tmp_path, monkeypatch):
     monkeypatch.setattr(checkpoints, "sample_data_folder", lambda: tmp_path)
     stand_in = sample_checkpoint()
@@ -151,6 +156,42 @@ def test_sample_with_and_without_weights(tmp_path, monkeypatch):
     sample = sample_checkpoint()
     assert (sample.path, sample.config, sample.trained) == (weights, config, True)
     assert sample.sha256 == hashlib.sha256(b"weights").hexdigest()
+
+
+@pytest.mark.usefixtures("sample_as_shipped")
+def test_the_samples_size_is_the_one_named(monkeypatch):
+    assert sample_checkpoint().config.name == "model.yaml"
+    for size, config in (("512", "model.yaml"), ("256", "model_256.yaml"), ("", "model.yaml")):
+        monkeypatch.setenv(SAMPLE_SIZE_VARIABLE, size)
+        assert sample_checkpoint().config.name == config
+    monkeypatch.setenv(SAMPLE_SIZE_VARIABLE, "300")
+    with pytest.raises(InputError, match="SAM2_PROBE_SAMPLE_SIZE=300: the sample model takes frames of 512 or 256"):
+        resolve("sample")
+
+
+def test_the_samples_sizes_differ_in_nothing_else():
+    """Side of the input and tokens along it, of one in 16 pixels: all else is the same, the weights included."""
+    models = {}
+    for size, name in SAMPLE_CONFIGS.items():
+        model, _ = model_config(sample_checkpoint().path.with_name(name), ModelFlags())
+        layer = model["memory_attention"]["layer"]
+        for part in (layer["self_attention"], layer["cross_attention"]):
+            assert part.pop("feat_sizes") == [int(size) // 16] * 2
+        assert model.pop("image_size") == int(size)
+        models[size] = model
+    assert models["512"] == models["256"]
+
+
+def test_the_samples_weights_are_known_under_any_name(tmp_path):
+    copy = tmp_path / "sam2.1_hiera_large_mine.safetensors"
+    copy.write_bytes(sample_checkpoint().path.read_bytes())
+    assert is_sample_weights(resolve(copy).sha256)
+    assert sample_checkpoint().sha256 == SAMPLE_SHA256[0]
+    copy.with_name("sample.pt").write_bytes(b"others")
+    assert resolve(copy.with_name("sample.pt")).name == "sample"
+    assert not is_sample_weights(resolve(copy.with_name("sample.pt")).sha256)
+    assert not is_sample_weights(None)
+    assert not any(is_sample_weights(checkpoint.sha256) for checkpoint in OFFICIAL)
 
 
 @given(st.binary(max_size=200))

@@ -89,6 +89,9 @@ def _by_two_clicks(session: VideoSession, mask: Masks) -> None:
     session.add_prompt(Prompt.from_points(0, 1, [first, second], [1, int(add)]))
 
 
+PARTS = ("speed", "videos", "rendered", "events", "kinds")
+"""What can be measured: sample and DAVIS videos are ``videos``, cuts and removals in rendered clips ``events``."""
+
 PROMPTS: dict[str, Asker] = {"mask": _by_mask, "box": _by_box, "click": _by_click, "two clicks": _by_two_clicks}
 
 
@@ -229,15 +232,16 @@ def speed(model: Any, root: Path) -> dict[str, float]:
     return {"clock": wall / len(frames), "processor": processor / len(frames)}
 
 
-def load(weights: Path) -> Any:
+def load(weights: Path, config: Path = CONFIG) -> Any:
     """The model with these weights, as users get it."""
-    return build_model(None, CheckpointFile("sample", weights, CONFIG), torch.device("cpu"))
+    return build_model(None, CheckpointFile("sample", weights, config), torch.device("cpu"))
 
 
 def main() -> None:
     """Measure from the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--weights", type=Path, default=CONFIG.with_name("model.safetensors"))
+    parser.add_argument("--config", type=Path, default=CONFIG, help="model_256.yaml beside it is three times as fast")
     parser.add_argument("--davis", type=Path)
     parser.add_argument("--names", nargs="*", help="only these DAVIS sequences")
     parser.add_argument("--folders", type=Path, nargs="*", default=[], help="more folders in DAVIS's layout")
@@ -245,11 +249,12 @@ def main() -> None:
     parser.add_argument("--clips", type=int, default=200, help="held-out clips; 0 leaves them out")
     parser.add_argument("--other-clips", type=int, help="held-out clips of each prompt but the mask, and of each event")
     parser.add_argument("--frames", type=int, default=LENGTH, help="of each DAVIS or sample sequence")
+    parser.add_argument("--parts", nargs="*", choices=PARTS, default=PARTS, help="measure only these")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    model = load(options.weights)
+    model = load(options.weights, options.config)
     results: dict[str, Any] = {}
 
     def record(name: str, value: Any) -> None:
@@ -257,22 +262,26 @@ def main() -> None:
         if options.out is not None:
             options.out.write_text(json.dumps(results, indent=1) + "\n")
 
-    record("seconds a frame", speed(model, CONFIG.parents[1]))
-    record("sample data", dataset(model, CONFIG.parents[1], options.frames))
-    if options.davis is not None:
-        record("DAVIS", dataset(model, options.davis, options.frames, set(options.names) if options.names else None))
-    for folder in options.folders:
-        record(folder.name, dataset(model, folder, options.frames))
+    if "speed" in options.parts:
+        record("seconds a frame", speed(model, CONFIG.parents[1]))
+    if "videos" in options.parts:
+        record("sample data", dataset(model, CONFIG.parents[1], options.frames))
+        if options.davis is not None:
+            names = set(options.names) if options.names else None
+            record("DAVIS", dataset(model, options.davis, options.frames, names))
+        for folder in options.folders:
+            record(folder.name, dataset(model, folder, options.frames))
     others = options.clips if options.other_clips is None else options.other_clips
-    renderer = held_out_renderer() if options.clips or others else None
-    for prompt in PROMPTS:
+    wanted = (options.clips or others) and {"rendered", "events"} & set(options.parts)
+    renderer = held_out_renderer() if wanted else None
+    for prompt in PROMPTS if "rendered" in options.parts else ():
         count = options.clips if prompt == "mask" else others
         if renderer is not None and count:
             record(f"rendered, {prompt}", rendered(model, renderer, count, prompt))
-    for event in ("cut", "removal"):
+    for event in ("cut", "removal") if "events" in options.parts else ():
         if renderer is not None and others:
             record(event, absence(model, renderer, others, event))
-    for kind in KINDS:
+    for kind in KINDS if "kinds" in options.parts else ():
         if options.kinds:
             record(f"sample data, {kind}", transformed(model, kind, options.kinds))
     print(json.dumps(results, indent=1))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_sam2_probe.analysis.bootstrap import Estimate, mean_estimate
+from napari_sam2_probe.analysis.box_verdict import verdict
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.decoder.boxes import box_iou
 
@@ -110,7 +111,7 @@ class DecoderReport:
                 f"(SAM 2 had lost the object on {self.lost_frames} of them).",
                 f"mean IoU            {self.iou}",
                 f"the mean box        {self.baseline_iou}",
-                f"difference          {self.gain}",
+                f"difference          {self.gain}: {verdict(self.gain)}",
                 f"error of each side  {sides}",
                 f"the mean box        {mean}",
             ]
@@ -154,6 +155,11 @@ class BoxDecoder:
     def num_channels(self) -> int:
         """Length of the pointers it decodes, C."""
         return len(self.input_mean)
+
+    @property
+    def mean_box(self) -> NDArray[np.float64]:
+        """(4,) the mean of the boxes it was fitted to: what to guess who knows no pointer, and so its baseline."""
+        return self.output_mean
 
     def decode(self, pointers: NDArray[np.floating]) -> NDArray[np.float64]:
         """Return the box that each pointer speaks of.

@@ -183,8 +183,16 @@ def check_same_model(before: dict[str, Any] | None, now: dict[str, Any] | None, 
     """
     if before is None or now is None:
         return
-    names = {"sha256": "the checkpoint's SHA-256", "config": "the model's configuration", "dtype": "the number format"}
+    names = {
+        "sha256": "the checkpoint's SHA-256",
+        "config": "the model's configuration",
+        "image_size": "the side of its input in pixels",
+        "dtype": "the number format",
+    }
     for key, name in names.items():
+        # What was begun before inputs' sizes were recorded doesn't tell.
+        if key == "image_size" and key not in before:
+            continue
         if before.get(key) != now.get(key):
             raise InputError(
                 f"{where} was computed with another model: {name} was {before.get(key)} and is {now.get(key)} now; "

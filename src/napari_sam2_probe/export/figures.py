@@ -14,6 +14,7 @@ from napari_sam2_probe.analysis.pointers import project_pointers
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.common.output import atomic_folder
 from napari_sam2_probe.common.progress import Progress
+from napari_sam2_probe.experiment.caveat import banner
 from napari_sam2_probe.export.clip_view import COMPOSITE_POSITIONS, ClipView
 from napari_sam2_probe.export.overlay import open_run_video
 from napari_sam2_probe.probe.positions import BY_NUMBER
@@ -67,6 +68,7 @@ def export_figures(run: ProbeRun, out: Path, file_format: FigureFormat) -> Itera
 
     if not run.tracked.any():
         raise InputError(f"The run {run.path} has no tracked frame: there is nothing to draw.")
+    said = banner({"the run": run.info.get("model")})
     label = str(run.info.get("title") or Path(run.path).resolve().name)
     source = _source(run)
     with nullcontext() if source is None else closing(source), atomic_folder(out) as folder:
@@ -76,7 +78,8 @@ def export_figures(run: ProbeRun, out: Path, file_format: FigureFormat) -> Itera
         for done, (obj_idx, (name, make)) in enumerate(product(objects, makers.items())):
             yield Progress(done, len(objects) * len(makers), "drawing figures", "figure")
             figure = make(ClipView(run, sequence, label, obj_idx))
-            save_figure(figure, folder / f"{name}-object-{run.object_ids[obj_idx]}.{file_format}")
+            target = folder / f"{name}-object-{run.object_ids[obj_idx]}.{file_format}"
+            save_figure(figure, target, remark=said)
 
 
 def _source(run: ProbeRun) -> FrameSource | None:

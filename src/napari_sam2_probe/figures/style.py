@@ -133,12 +133,13 @@ _STYLE: dict[str, Any] = {
     "svg.hashsalt": "napari-sam2-probe",
 }
 
-_METADATA: dict[str, dict[str, None]] = {
+_METADATA: dict[str, dict[str, str | None]] = {
     ".png": {"Software": None},
     ".svg": {"Date": None, "Creator": None},
     ".pdf": {"CreationDate": None, "Creator": None, "Producer": None},
 }
 
+_REMARK = {".png": "Description", ".svg": "Description", ".pdf": "Subject"}
 
 _STYLE_IN_USE = RLock()
 
@@ -326,7 +327,7 @@ def object_colour(object_id: int) -> str:
     return OBJECT_COLOURS[(object_id - 1) % len(OBJECT_COLOURS)]
 
 
-def save_figure(figure: Figure, path: Path | str, dpi: float = 300) -> Path:
+def save_figure(figure: Figure, path: Path | str, dpi: float = 300, *, remark: str = "") -> Path:
     """Write `figure` to `path` as PNG, SVG or PDF, whole or not at all.
 
     The same figure gives the same bytes: no dates, no program names, fixed ids.
@@ -339,6 +340,8 @@ def save_figure(figure: Figure, path: Path | str, dpi: float = 300) -> Path:
         Where to write; the suffix chooses the format.
     dpi
         Pixels per inch of a PNG, and of the images inside an SVG or PDF.
+    remark
+        What whoever meets the file alone must know of it, kept in its metadata; empty for nothing.
 
     Returns
     -------
@@ -356,6 +359,7 @@ def save_figure(figure: Figure, path: Path | str, dpi: float = 300) -> Path:
     suffix = path.suffix.lower()
     if suffix not in _METADATA:
         raise InputError(f"A figure can't be written to {path}: give a name that ends in .png, .svg or .pdf.")
+    metadata = _METADATA[suffix] | ({_REMARK[suffix]: remark} if remark else {})
     with publication_style(), atomic_path(path) as temporary:
-        figure.savefig(temporary, format=suffix[1:], dpi=dpi, metadata=_METADATA[suffix])
+        figure.savefig(temporary, format=suffix[1:], dpi=dpi, metadata=metadata)
     return path

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_sam2_probe.analysis.box_verdict import verdict
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.common.progress import Progress
 from napari_sam2_probe.figures.style import DECODED_BOX_COLOUR
@@ -120,5 +121,5 @@ def describe_decoder(decoder: BoxDecoder) -> str:
         return "The decoder was fitted and not measured."
     return (
         f"Decoder for {decoder.checkpoint}: mean IoU {report.iou} on {len(report.held_out_sequences)} held-out "
-        f"sequences (the mean box: {report.baseline_iou})."
+        f"sequences (the mean box on the same frames: {report.baseline_iou}): {verdict(report.gain)}."
     )

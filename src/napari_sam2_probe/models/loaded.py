@@ -74,6 +74,7 @@ class LoadedModel:
             "sha256": self.checkpoint.sha256,
             "trained": self.checkpoint.trained,
             "config": self.config,
+            "image_size": self.model.image_size,
             "device": str(self.device),
             "device_name": describe_device(self.device),
             "dtype": str(self.dtype).removeprefix("torch."),

@@ -13,6 +13,7 @@ from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.common.files import atomic_path, atomic_write_text
 from napari_sam2_probe.common.progress import Progress, ProgressCallback, ignore_progress
 from napari_sam2_probe.common.sample_data import sample_data_folder
+from napari_sam2_probe.experiment.caveat import banner
 from napari_sam2_probe.experiment.clips import probe_clip
 from napari_sam2_probe.export.clip_view import ClipView
 from napari_sam2_probe.report.demo_text import describe_interjection, describe_obscuration, provenance
@@ -89,9 +90,10 @@ def make_demo(
     loaded = load()
     views = [tuple(_probe(out, kind, pair.seed, loaded, progress) for kind in ("clean", pair.kind)) for pair in PAIRS]
     (clean, interjected), (twin, obscured) = views
-    drawing = _Drawing(out, progress)
-    sections = (_interjection_section(drawing, clean, interjected), _obscuration_section(drawing, twin, obscured))
     model = loaded.describe()
+    warning = banner({"the demo": model})
+    drawing = _Drawing(out, progress, warning)
+    sections = (_interjection_section(drawing, clean, interjected), _obscuration_section(drawing, twin, obscured))
     page = Page(
         title="What SAM 2 sees: an interjection and an obscuration",
         lead=(
@@ -100,12 +102,7 @@ def make_demo(
         ),
         sections=sections,
         provenance=provenance(model, interjected, obscured, command),
-        warning=""
-        if model["trained"]
-        else (
-            "THE MODEL IS NOT TRAINED. Its weights are random numbers, so its masks and maps mean nothing: "
-            "this page only shows what you will get with a real checkpoint."
-        ),
+        warning=warning,
     )
     return write_page(page, out / INDEX)
 
@@ -140,8 +137,9 @@ class _Drawing:
 
     total = 7
 
-    def __init__(self, out: Path, progress: ProgressCallback) -> None:
+    def __init__(self, out: Path, progress: ProgressCallback, remark: str) -> None:
         self._out = out
+        self._remark = remark
         self._progress = progress
         self._done = 0
 
@@ -160,7 +158,7 @@ class _Drawing:
         folder = self._out / "figures"
         folder.mkdir(exist_ok=True)
         for suffix in ("png", "pdf"):
-            save_figure(figure, folder / f"{name}.{suffix}", dpi=220)
+            save_figure(figure, folder / f"{name}.{suffix}", dpi=220, remark=self._remark)
         self._done += 1
         self._progress(Progress(self._done, self.total, "drawing figures", "figure"))
         tables = tuple((label, path.relative_to(self._out).as_posix()) for label, path in (data or {}).items())

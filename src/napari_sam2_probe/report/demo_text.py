@@ -6,7 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_sam2_probe.experiment.caveat import remark
+
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
 
     from napari_sam2_probe.analysis.pointers import ObscurationResponse
@@ -61,6 +65,13 @@ def describe_obscuration(clean: ClipView, obscured: ClipView, response: Obscurat
     return tuple(lines)
 
 
+def describe_model(model: Mapping[str, Any]) -> str:
+    """Say which model it was, from what a run recorded, for a page's last table."""
+    weights = f"SHA-256 {model['sha256']}" if model.get("sha256") else "untrained"
+    parts = [model.get("config"), _pixels(model.get("image_size")), weights, remark(model)]
+    return f"{model.get('checkpoint')} ({', '.join(str(part) for part in parts if part)})"
+
+
 def provenance(
     model: dict[str, Any], interjected: ClipView, obscured: ClipView, command: str
 ) -> tuple[tuple[str, str], ...]:
@@ -70,12 +81,17 @@ def provenance(
     frames = interjected.run.num_frames + obscured.run.num_frames
     return (
         ("Command", command),
-        ("Model", f"{model['checkpoint']} ({model['config']}, SHA-256 {model['sha256'] or 'none: untrained'})"),
+        ("Model", describe_model(model)),
         ("Device", f"{model['device_name']}, {model['dtype']}, {model['threads']} threads"),
         ("Speed", f"{seconds / frames:.3f} s a frame, probing and writing included"),
         ("Clips", f"{_origin(interjected)}; {_origin(obscured)}"),
         ("Versions", ", ".join(f"{name} {version}" for name, version in software.items())),
     )
+
+
+def _pixels(image_size: int | None) -> str:
+    """Say at which size frames are looked at; nothing where an older run didn't record it."""
+    return f"{image_size} × {image_size} pixels" if image_size else ""
 
 
 def _rise(view: ClipView, position: str, absent: NDArray[np.bool_]) -> float:

@@ -33,6 +33,8 @@ class ReportFolder:
         Pixels per inch of pictures.
     formats
         Besides PNG, which is always written.
+    remark
+        What every figure's file says of the models, for whoever meets it without the page; empty for nothing.
     progress
         Called after every figure.
     """
@@ -43,11 +45,13 @@ class ReportFolder:
         *,
         dpi: float = 200,
         formats: Sequence[str] = FORMATS,
+        remark: str = "",
         progress: ProgressCallback = ignore_progress,
     ) -> None:
         self.path = path
         self._dpi = dpi
         self._formats = ("png", *(name for name in formats if name != "png"))
+        self._remark = remark
         self._progress = progress
         self._done = 0
 
@@ -81,7 +85,7 @@ class ReportFolder:
         files: list[tuple[str, str]] = []
         for suffix in self._formats:
             target = self.path / "figures" / f"{name}.{suffix}"
-            save_figure(figure, target, dpi=self._dpi)
+            save_figure(figure, target, dpi=self._dpi, remark=self._remark)
             # The layout is found while drawing; what is drawn again keeps it.
             figure.set_layout_engine("none")
             files.append((suffix.upper(), f"figures/{name}.{suffix}"))

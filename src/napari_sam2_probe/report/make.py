@@ -10,9 +10,11 @@ from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.common.files import atomic_write_text
 from napari_sam2_probe.common.output import atomic_folder
 from napari_sam2_probe.common.progress import ProgressCallback, ignore_progress
+from napari_sam2_probe.experiment.caveat import banner
 from napari_sam2_probe.experiment.folder import CONFIG
 from napari_sam2_probe.experiment.results import find_experiments, open_experiment
 from napari_sam2_probe.figures.style import KIND_LABELS
+from napari_sam2_probe.report.demo_text import describe_model
 from napari_sam2_probe.report.folder import FORMATS, ReportFolder
 from napari_sam2_probe.report.page import Page, Section, write_page
 from napari_sam2_probe.report.sections import (
@@ -107,10 +109,11 @@ def make_report(
     _check_place(out)
     opened = [open_experiment(path) for path in experiments]
     subjects = make_subjects(opened, num_resamples=options.num_resamples, seed=options.seed)
+    places = [(s.name, s.results.path) for s in subjects] + [(path.resolve().name, path) for path in others]
+    warning = banner({s.name: s.results.provenance.get("model") for s in subjects} | protocols.recorded_models(places))
     with atomic_folder(out) as made:
         atomic_write_text(made / _MARKER, "This folder is made by 'sam2-probe report', which replaces it.\n")
-        folder = ReportFolder(made, dpi=options.dpi, formats=options.formats, progress=progress)
-        places = [(s.name, s.results.path) for s in subjects] + [(path.resolve().name, path) for path in others]
+        folder = ReportFolder(made, dpi=options.dpi, formats=options.formats, remark=warning, progress=progress)
         parts = [
             positions.make(subjects, folder, options.composites, progress),
             pointers.make(subjects, folder),
@@ -121,7 +124,8 @@ def make_report(
             masks.make(subjects, folder),
             protocols.make(places, folder),
         ]
-        write_page(_page(subjects, parts, options, command), made / INDEX, embed=True)
+        page = _page(subjects, parts, warning, _provenance(subjects, options, command))
+        write_page(page, made / INDEX, embed=True)
     return out / INDEX
 
 
@@ -148,7 +152,9 @@ def _check_place(out: Path) -> None:
         raise InputError(f"{out} holds something that is not a report: name another folder with --out.")
 
 
-def _page(subjects: Sequence[Subject], parts: Sequence[Part], options: ReportOptions, command: str) -> Page:
+def _page(
+    subjects: Sequence[Subject], parts: Sequence[Part], warning: str, provenance: tuple[tuple[str, str], ...]
+) -> Page:
     headlines = tuple(sentence for part in (parts[-2], *parts) for sentence in part.headlines)
     headlines = tuple(dict.fromkeys(headlines))
     found = (Section("At a glance", headlines),) if headlines else ()
@@ -156,14 +162,13 @@ def _page(subjects: Sequence[Subject], parts: Sequence[Part], options: ReportOpt
     missing = [sentence for part in parts for sentence in part.missing]
     if not sections:
         missing.append("Nothing is done yet: there is no clip to report on. Run the experiment again; it goes on.")
-    untrained = [subject.name for subject in subjects if not subject.results.trained]
     names = listing([subject.name for subject in subjects])
     return Page(
         title=f"What SAM 2 sees: {names}" if names else "Evaluation protocols",
         lead=_lead(subjects),
         sections=sections,
-        provenance=_provenance(subjects, options, command),
-        warning="" if not untrained else f"THE MODEL IS NOT TRAINED ({listing(untrained)}): the numbers mean nothing.",
+        provenance=provenance,
+        warning=warning,
         notes=(*_unfinished(subjects), *_thin(subjects), *_without(subjects), *missing),
         contents=True,
     )
@@ -250,8 +255,7 @@ def _describe(subject: Subject) -> list[tuple[str, str]]:
         rows.append(("Command", "; ".join(commands)))
     model: dict[str, Any] = found.get("model") or {}
     if model:
-        weights = f"SHA-256 {model['sha256']}" if model.get("sha256") else "untrained"
-        rows.append(("Model", f"{model.get('checkpoint')} ({model.get('config')}, {weights})"))
+        rows.append(("Model", describe_model(model)))
         rows.append(("Device", f"{model.get('device_name')}, {model.get('dtype')}, {model.get('threads')} threads"))
         if model.get("flags"):
             rows.append(("Flags", ", ".join(f"{name}={value}" for name, value in model["flags"].items())))

@@ -22,8 +22,11 @@ if TYPE_CHECKING:
 _NAMES = {protocol: name for name, protocol in INTERACTIVE.items()}
 
 
-def draw_table(rows: Sequence[TableRow], folder: Path) -> list[Path]:
-    """Draw the figures that the table has data for, as PNG and PDF; return the PNGs."""
+def draw_table(rows: Sequence[TableRow], folder: Path, remark: str = "") -> list[Path]:
+    """Draw the figures that the table has data for, as PNG and PDF; return the PNGs.
+
+    `remark` is kept in the files, as `napari_sam2_probe.figures.style.save_figure` does.
+    """
     figures = {}
     if curves := annotation_curves(rows):
         figures["interactive"] = make_annotation_curves(curves)
@@ -31,7 +34,7 @@ def draw_table(rows: Sequence[TableRow], folder: Path) -> list[Path]:
         figures["semi-supervised"] = make_prompt_scores(scores)
     for name, figure in figures.items():
         for suffix in ("png", "pdf"):
-            save_figure(figure, folder / f"{name}.{suffix}")
+            save_figure(figure, folder / f"{name}.{suffix}", remark=remark)
     return [folder / f"{name}.png" for name in figures]
 
 

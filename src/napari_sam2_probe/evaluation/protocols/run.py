@@ -23,6 +23,7 @@ from napari_sam2_probe.evaluation.protocols.predictions import Prediction, check
 from napari_sam2_probe.evaluation.protocols.store import ABOUT, FIGURES, TABLE, ResultStore
 from napari_sam2_probe.evaluation.protocols.table import TableRow, make_table, write_table
 from napari_sam2_probe.evaluation.protocols.truth import can_be_scored, read_objects
+from napari_sam2_probe.experiment.caveat import banner
 from napari_sam2_probe.runs.describe import now, software_versions
 
 if TYPE_CHECKING:
@@ -110,7 +111,7 @@ def run_protocols(
     results = [(job, work.do(job)) for job in work.jobs]
     rows = make_table(results)
     write_table(rows, store.folder / TABLE)
-    about = {
+    about: dict[str, Any] = {
         "command": command,
         "software": software_versions(),
         "model": None if loaded is None else loaded.describe(),
@@ -125,7 +126,7 @@ def run_protocols(
         "times": {"started": started, "finished": now()},
     }
     atomic_write_text(store.folder / ABOUT, json.dumps(about, indent=1) + "\n")
-    draw_table(rows, store.folder / FIGURES)
+    draw_table(rows, store.folder / FIGURES, banner({"the model": about["model"]}))
     store.clean_up()
     return rows
 

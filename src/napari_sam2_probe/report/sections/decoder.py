@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_sam2_probe.analysis.bootstrap import Estimate, mean_estimate
+from napari_sam2_probe.analysis.box_verdict import verdict
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.decoder.boxes import box_iou
 from napari_sam2_probe.decoder.file import load_decoder
@@ -20,7 +21,7 @@ from napari_sam2_probe.report.page import Section
 from napari_sam2_probe.report.part import Part
 from napari_sam2_probe.report.subject import in_order
 from napari_sam2_probe.report.tables import ReportTable
-from napari_sam2_probe.report.words import MISSING, count, interval, kind_label, listing, number
+from napari_sam2_probe.report.words import count, interval, kind_label, listing, number
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
+    from napari_sam2_probe.decoder.fit import DecoderReport
     from napari_sam2_probe.report.folder import ReportFolder
     from napari_sam2_probe.report.page import PageFigure
     from napari_sam2_probe.report.subject import Subject
@@ -36,6 +38,40 @@ if TYPE_CHECKING:
 TRUE_EDGES = ["true_xmin", "true_ymin", "true_xmax", "true_ymax"]
 DECODED_EDGES = ["decoded_xmin", "decoded_ymin", "decoded_xmax", "decoded_ymax"]
 _FILM_FRAMES = 8
+
+
+@dataclass(frozen=True)
+class Judged:
+    """How good decoded boxes are on some frames, and the mean box on the very same ones.
+
+    Attributes
+    ----------
+    num_frames
+        How many.
+    iou, mean_box_iou, gain
+        Mean IoU with the true box of the decoded box and of the decoder's `mean_box`, and the mean difference.
+    errors, mean_box_errors
+        Mean absolute error of left, top, right and bottom edge of either, as a share of the frame.
+    """
+
+    num_frames: int
+    iou: Estimate
+    mean_box_iou: Estimate
+    gain: Estimate
+    errors: tuple[float, ...]
+    mean_box_errors: tuple[float, ...]
+
+    @classmethod
+    def of_held_out(cls, report: DecoderReport) -> Judged:
+        """Return what was measured when the decoder was fitted, on the sequences that were held out then."""
+        return cls(
+            num_frames=report.held_out_frames,
+            iou=report.iou,
+            mean_box_iou=report.baseline_iou,
+            gain=report.gain,
+            errors=report.side_error,
+            mean_box_errors=report.baseline_side_error,
+        )
 
 
 @dataclass(frozen=True)
@@ -55,7 +91,7 @@ class Decoded:
 
     @cached_property
     def boxes(self) -> pd.DataFrame:
-        """Decoded and true boxes of all clips: a row a clip and frame, prompted frames left out."""
+        """Decoded and true boxes of all clips, and what the mean box has: a row a clip and frame, no prompted ones."""
         import pandas as pd
 
         frames = self.subject.results.frames
@@ -70,9 +106,33 @@ class Decoded:
         boxes["iou"] = box_iou(
             boxes[DECODED_EDGES].to_numpy(dtype=np.float64), boxes[TRUE_EDGES].to_numpy(dtype=np.float64)
         )
+        boxes["mean_box_iou"] = box_iou(
+            np.clip(self.decoder.mean_box, 0, 1), boxes[TRUE_EDGES].to_numpy(dtype=np.float64)
+        )
         fitted = set(self.decoder.report.fitted_sequences) if self.decoder.report else set()
         boxes["fitted_to"] = boxes["base_sequence"].isin(fitted)
         return boxes
+
+    def judge(self, rows: pd.DataFrame) -> Judged | None:
+        """Compare decoded boxes with the mean box on the same rows of `boxes`; None without a row with both."""
+        known = rows[np.isfinite(rows["iou"]) & np.isfinite(rows["mean_box_iou"])]
+        if not len(known):
+            return None
+        sequences = known["base_sequence"].to_numpy()
+
+        def estimate(values: pd.Series) -> Estimate:
+            subject = self.subject
+            return mean_estimate(values, sequences, num_resamples=subject.num_resamples, seed=subject.seed)
+
+        truth = known[TRUE_EDGES].to_numpy(dtype=np.float64)
+        return Judged(
+            num_frames=len(known),
+            iou=estimate(known["iou"]),
+            mean_box_iou=estimate(known["mean_box_iou"]),
+            gain=estimate(known["iou"] - known["mean_box_iou"]),
+            errors=tuple(np.abs(known[DECODED_EDGES].to_numpy() - truth).mean(axis=0).tolist()),
+            mean_box_errors=tuple(np.abs(np.clip(self.decoder.mean_box, 0, 1) - truth).mean(axis=0).tolist()),
+        )
 
     def of_clip(self, kind: str, clip: str) -> NDArray[np.float64]:
         """Return the decoded edges (T, 4) of a clip, cut at the frame's border."""
@@ -125,10 +185,25 @@ def make(subjects: Sequence[Subject], folder: ReportFolder, path: Path | None) -
                 missing.append(f"{one.subject.name}: a figure of decoded boxes is missing. {error}")
     sentences = (
         "A small network reads the object's box from nothing but its pointer. It was fitted to the true boxes of clean "
-        "videos; how good it is is measured on sequences that it was not fitted to.",
+        "videos; how good it is is measured on sequences that it was not fitted to, beside always guessing the mean "
+        "box of the frames that it was fitted to, on the very same frames.",
+        *(sentence for one in found if (sentence := _verdict(one, several=len(found) > 1))),
     )
     table = folder.table(_table(found))
     return Part(Section("What the pointer knows of the place", sentences, tuple(figures), (table,)), tuple(missing))
+
+
+def _verdict(one: Decoded, *, several: bool) -> str:
+    """Say over all frames of new sequences whether decoding beats guessing; empty if there are none."""
+    judged = one.judge(one.boxes[~one.boxes["fitted_to"]])
+    if judged is None:
+        return ""
+    name = f"{one.subject.name}: on" if several else "On"
+    return (
+        f"{name} {count(judged.num_frames, 'frame')} of new sequences the decoded box has a mean IoU of "
+        f"{_said(judged.iou)} and the mean box {_said(judged.mean_box_iou)}, a difference of {_said(judged.gain)}: "
+        f"decoded boxes are {verdict(judged.gain)}."
+    )
 
 
 def _examples(one: Decoded, folder: ReportFolder) -> PageFigure:
@@ -194,22 +269,20 @@ def _figure(
 def _caption(one: Decoded, chosen: Sequence[tuple[ClipFrames, int]], data: pd.DataFrame, *, single: bool) -> str:
     overlaps = data["iou"].to_numpy(dtype=np.float64)
     known = overlaps[np.isfinite(overlaps)]
+    guessed = data["mean_box_iou"].to_numpy(dtype=np.float64)[np.isfinite(overlaps)]
     sentences = []
     if single:
         sentences.append(f"Clip {chosen[0][0].clip}.")
     if known.size:
         sentences.append(
             f"IoU of decoded and true box on these frames: {number(float(known.mean()))} in the mean, "
-            f"{number(float(known.min()))} to {number(float(known.max()))}."
+            f"{number(float(known.min()))} to {number(float(known.max()))}; the mean box has "
+            f"{number(float(guessed.mean()))} on the same frames"
+            + (", so here the decoder is worse than guessing." if known.mean() < guessed.mean() else ".")
         )
     fitted = sorted(set(data["base_sequence"][data["fitted_to"]]))
     if fitted:
         sentences.append(f"The decoder was fitted to {listing(fitted)}, so this shows how well it remembers.")
-    report = one.decoder.report
-    if report is not None:
-        sentences.append(
-            f"On sequences held out its mean IoU is {_said(report.iou)}, the mean box's {_said(report.baseline_iou)}."
-        )
     return " ".join(sentences)
 
 
@@ -219,48 +292,27 @@ def _table(found: Sequence[Decoded]) -> ReportTable:
     rows: list[tuple[str, ...]] = []
     data = []
     for one in found:
-        report = one.decoder.report
-        if report is not None:
-            sides = [number(error, 3) for error in report.side_error]
-            rows.append(
-                (
-                    one.subject.name,
-                    "held-out videos",
-                    str(report.held_out_frames),
-                    _said(report.iou),
-                    _said(report.baseline_iou),
-                    *sides,
-                )
-            )
-            data.append(_numbers(one, "held out", report.held_out_frames, report.iou, report.side_error))
-            data.append(
-                _numbers(
-                    one, "held out, mean box", report.held_out_frames, report.baseline_iou, report.baseline_side_error
-                )
-            )
+        judged: dict[str, Judged | None] = {}
+        if one.decoder.report is not None:
+            judged["held-out videos of its fit"] = Judged.of_held_out(one.decoder.report)
         for kind in in_order(one.subject.kinds):
             for fitted, words in ((False, "new sequences"), (True, "sequences it was fitted to")):
                 part = one.boxes[(one.boxes["kind"] == kind) & (one.boxes["fitted_to"] == fitted)]
-                part = part[np.isfinite(part["iou"])]
-                if not len(part):
-                    continue
-                iou = mean_estimate(
-                    part["iou"],
-                    part["base_sequence"].to_numpy(),
-                    num_resamples=one.subject.num_resamples,
-                    seed=one.subject.seed,
-                )
-                errors = np.abs(part[DECODED_EDGES].to_numpy() - part[TRUE_EDGES].to_numpy()).mean(axis=0)
-                name = f"{kind_label(kind)} clips, {words}"
-                sides = [number(float(error), 3) for error in errors]
-                rows.append((one.subject.name, name, str(len(part)), _said(iou), MISSING, *sides))
-                data.append(_numbers(one, name, len(part), iou, tuple(errors.tolist())))
+                judged[f"{kind_label(kind)} clips, {words}"] = one.judge(part)
+        for name, result in judged.items():
+            if result is None:
+                continue
+            sides = [number(error, 3) for error in result.errors]
+            estimates = [_said(estimate) for estimate in (result.iou, result.mean_box_iou, result.gain)]
+            rows.append((one.subject.name, name, str(result.num_frames), *estimates, *sides))
+            data.append(_numbers(one, name, result))
     return ReportTable(
         "pointer-decoder",
         "Pointer decoder",
-        "Mean IoU of decoded and true box [95 % interval, bootstrap over source sequences], beside that of always the "
-        f"mean box; mean absolute error of each edge as a share of the frame. {_fitted(found)}",
-        ("Experiment", "Frames of", "Number", "IoU", "Mean box", *(side.capitalize() for side in SIDES)),
+        "Mean IoU of decoded and true box [95 % interval, bootstrap over source sequences], that of always guessing "
+        "the mean box on the same frames, and the mean difference (below 0 the decoder is worse than guessing); mean "
+        f"absolute error of each decoded edge as a share of the frame. {_fitted(found)}",
+        ("Experiment", "Frames of", "Number", "IoU", "Mean box", "Difference", *(side.capitalize() for side in SIDES)),
         tuple(rows),
         pd.DataFrame(data),
         text_columns=2,
@@ -281,17 +333,17 @@ def _fitted(found: Sequence[Decoded]) -> str:
     return " ".join(said)
 
 
-def _numbers(one: Decoded, name: str, frames: int, iou: Estimate, errors: Sequence[float]) -> dict[str, object]:
-    sides = dict(zip((f"{side}_error" for side in SIDES), errors, strict=True))
-    return {
+def _numbers(one: Decoded, name: str, judged: Judged) -> dict[str, object]:
+    numbers: dict[str, object] = {
         "experiment": one.subject.name,
         "frames_of": name,
-        "num_frames": frames,
-        "iou": iou.value,
-        "iou_low": iou.low,
-        "iou_high": iou.high,
-        **sides,
+        "num_frames": judged.num_frames,
     }
+    for column, estimate in (("iou", judged.iou), ("mean_box_iou", judged.mean_box_iou), ("difference", judged.gain)):
+        numbers |= {column: estimate.value, f"{column}_low": estimate.low, f"{column}_high": estimate.high}
+    numbers |= {f"{side}_error": error for side, error in zip(SIDES, judged.errors, strict=True)}
+    numbers |= {f"mean_box_{side}_error": error for side, error in zip(SIDES, judged.mean_box_errors, strict=True)}
+    return numbers
 
 
 def _said(estimate: Estimate) -> str:

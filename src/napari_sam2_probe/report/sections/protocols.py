@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import json
+from typing import TYPE_CHECKING, Any
 
 from napari_sam2_probe.report.page import Section
 from napari_sam2_probe.report.part import Part
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 PROTOCOLS = "protocols.csv"
 """The file with the results of protocols."""
+
+_ABOUT = "protocols.json"
 
 _MOST_ROWS = 60
 
@@ -49,6 +52,28 @@ def make(places: Sequence[tuple[str, Path]], folder: ReportFolder) -> Part:
         return Part(None, tuple(missing))
     sentences = ("SAM 2's own way of being evaluated: prompted by mask, box or clicks, offline and online.",)
     return Part(Section("Evaluation protocols", sentences, (), tuple(tables)), tuple(missing))
+
+
+def recorded_models(places: Sequence[tuple[str, Path]]) -> dict[str, dict[str, Any] | None]:
+    """Return what the evaluation in each folder recorded of its model, where there is one and it did.
+
+    Parameters
+    ----------
+    places
+        As in `make`.
+    """
+    found: dict[str, dict[str, Any] | None] = {}
+    for name, path in places:
+        if not (path / PROTOCOLS).is_file():
+            continue
+        try:
+            about = json.loads((path / _ABOUT).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            continue
+        model = about.get("model") if isinstance(about, dict) else None
+        if isinstance(model, dict):
+            found[f"the protocols of {name}"] = model
+    return found
 
 
 def _read(path: Path) -> pd.DataFrame:
