@@ -237,6 +237,35 @@ def load(weights: Path, config: Path = CONFIG) -> Any:
     return build_model(None, CheckpointFile("sample", weights, config), torch.device("cpu"))
 
 
+def measured(model: Any, options: argparse.Namespace) -> Iterator[tuple[str, dict[str, Any]]]:
+    """What the command line asks for, one result after the other."""
+    if "speed" in options.parts:
+        yield "seconds a frame", speed(model, CONFIG.parents[1])
+    if "videos" in options.parts:
+        yield "sample data", dataset(model, CONFIG.parents[1], options.frames)
+        if options.davis is not None:
+            names = set(options.names) if options.names else None
+            yield "DAVIS", dataset(model, options.davis, options.frames, names)
+        for folder in options.folders:
+            yield folder.name, dataset(model, folder, options.frames)
+    if {"rendered", "events"} & set(options.parts):
+        yield from _measured_on_rendered(model, options)
+    for kind in KINDS if "kinds" in options.parts and options.kinds else ():
+        yield f"sample data, {kind}", transformed(model, kind, options.kinds)
+
+
+def _measured_on_rendered(model: Any, options: argparse.Namespace) -> Iterator[tuple[str, dict[str, Any]]]:
+    others = options.clips if options.other_clips is None else options.other_clips
+    if not (options.clips or others):
+        return
+    renderer = held_out_renderer()
+    for prompt in PROMPTS if "rendered" in options.parts else ():
+        if count := options.clips if prompt == "mask" else others:
+            yield f"rendered, {prompt}", rendered(model, renderer, count, prompt)
+    for event in ("cut", "removal") if "events" in options.parts and others else ():
+        yield event, absence(model, renderer, others, event)
+
+
 def main() -> None:
     """Measure from the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -256,34 +285,10 @@ def main() -> None:
     torch.set_num_threads(options.threads)
     model = load(options.weights, options.config)
     results: dict[str, Any] = {}
-
-    def record(name: str, value: Any) -> None:
+    for name, value in measured(model, options):
         results[name] = value
         if options.out is not None:
             options.out.write_text(json.dumps(results, indent=1) + "\n")
-
-    if "speed" in options.parts:
-        record("seconds a frame", speed(model, CONFIG.parents[1]))
-    if "videos" in options.parts:
-        record("sample data", dataset(model, CONFIG.parents[1], options.frames))
-        if options.davis is not None:
-            names = set(options.names) if options.names else None
-            record("DAVIS", dataset(model, options.davis, options.frames, names))
-        for folder in options.folders:
-            record(folder.name, dataset(model, folder, options.frames))
-    others = options.clips if options.other_clips is None else options.other_clips
-    wanted = (options.clips or others) and {"rendered", "events"} & set(options.parts)
-    renderer = held_out_renderer() if wanted else None
-    for prompt in PROMPTS if "rendered" in options.parts else ():
-        count = options.clips if prompt == "mask" else others
-        if renderer is not None and count:
-            record(f"rendered, {prompt}", rendered(model, renderer, count, prompt))
-    for event in ("cut", "removal") if "events" in options.parts else ():
-        if renderer is not None and others:
-            record(event, absence(model, renderer, others, event))
-    for kind in KINDS if "kinds" in options.parts else ():
-        if options.kinds:
-            record(f"sample data, {kind}", transformed(model, kind, options.kinds))
     print(json.dumps(results, indent=1))
 
 
