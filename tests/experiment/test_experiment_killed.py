@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from helpers.small_experiments import start_command, start_command_making_beside, table_bytes, words
+from killed_command import run_command, run_killed
 from napari_sam2_probe.experiment.results import open_experiment
 
 if TYPE_CHECKING:
@@ -117,3 +118,16 @@ def test_ctrl_c_keeps_what_is_whole(settings, tmp_path):
     assert session["finished"] is None
     assert session["frames"] >= 8
     assert session["command"] == shlex.join(["sam2-probe", *words(settings, out)])
+
+
+def test_killed_in_the_first_writes(tiny_experiment, settings, tmp_path):
+    """Neither the experiment's folder nor that of the clips in it is taken for somebody else's afterwards."""
+    out = tmp_path / "out"
+    run_killed("experiment.toml", *words(settings, out))
+    assert [path.suffix for path in out.glob(".sam2-probe-*")] == [".toml"]
+    run_killed("clips/clean/dataset.json", *words(settings, out))
+    assert [path.suffix for path in (out / "clips/clean").glob(".sam2-probe-*")] == [".json"]
+    done = run_command(*words(settings, out))
+    assert done.returncode == 0, done.stderr
+    assert table_bytes(out) == table_bytes(tiny_experiment)
+    assert not [*out.rglob(".sam2-probe-*"), *out.rglob(".lock")]

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_sam2_probe.common.errors import InputError, ProbeError, ResourceError
-from napari_sam2_probe.common.files import disk_error
+from napari_sam2_probe.common.files import TEMPORARY, disk_error
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -53,12 +53,16 @@ def atomic_folder(target: Path) -> Iterator[Path]:
 
     Raises
     ------
+    InputError
+        If something is there that is no folder.
     ResourceError
         If the system refuses to write (disk full, no permission).
     """
+    if os.path.lexists(target) and not target.is_dir():
+        raise InputError(f"{target} is no folder, and a folder goes there: choose another name.")
     with writing(target):
         target.parent.mkdir(parents=True, exist_ok=True)
-        working = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}-"))
+        working = Path(tempfile.mkdtemp(dir=target.parent, prefix=TEMPORARY))
     try:
         with writing(target):
             made = working / "made"

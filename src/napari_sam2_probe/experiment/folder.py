@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from napari_sam2_probe.common.errors import InputError
+from napari_sam2_probe.common.lock import hold
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
 CONFIG = "experiment.toml"
@@ -91,8 +89,7 @@ def is_experiment(path: Path) -> bool:
     return (path / CONFIG).is_file()
 
 
-@contextmanager
-def held(folder: ExperimentFolder) -> Iterator[None]:
+def held(folder: ExperimentFolder) -> AbstractContextManager[None]:
     """Let nobody else work on the experiment while the block runs; a process that is killed lets go too.
 
     Raises
@@ -100,23 +97,4 @@ def held(folder: ExperimentFolder) -> Iterator[None]:
     InputError
         If another process is at work on it.
     """
-    try:
-        import fcntl
-    except ImportError:
-        # Windows; there two commands on one folder would do double work, but spoil nothing: files are whole or not.
-        yield
-        return
-    handle = os.open(folder.path / ".lock", os.O_RDWR | os.O_CREAT, 0o666)
-    try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise InputError(
-                f"Another process is working on the experiment {folder.path}: wait for it, or stop it."
-            ) from None
-        except OSError:
-            # A file system without locks.
-            pass
-        yield
-    finally:
-        os.close(handle)
+    return hold(folder.path, "the experiment")

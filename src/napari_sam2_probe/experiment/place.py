@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_sam2_probe.common.errors import InputError
+from napari_sam2_probe.common.files import is_empty, remove_leftovers
 from napari_sam2_probe.experiment.config import ExperimentConfig, differences, read_config
-from napari_sam2_probe.experiment.folder import CONFIG, is_experiment
+from napari_sam2_probe.experiment.folder import is_experiment
 from napari_sam2_probe.experiment.plan import read_plan
 from napari_sam2_probe.experiment.results import read_provenance
 from napari_sam2_probe.models.checkpoints import resolve
@@ -58,7 +59,7 @@ def check_place(folder: ExperimentFolder, config: ExperimentConfig) -> Experimen
     if not path.is_dir():
         raise InputError(f"{path} is a file: choose a folder for the experiment.")
     if not is_experiment(path):
-        if any(entry.name != ".lock" for entry in path.iterdir()):
+        if not is_empty(path):
             raise InputError(f"{path} is not empty and holds no experiment: choose a new folder.")
         return None
     stored = read_config(folder.config)
@@ -83,12 +84,7 @@ def check_place(folder: ExperimentFolder, config: ExperimentConfig) -> Experimen
 
 def clean_up(folder: ExperimentFolder) -> None:
     """Remove what a killed process had begun to write; whoever calls this holds the experiment."""
-    names = ("frames", "features", "plan", "provenance", Path(CONFIG).stem)
-    for name in names:
-        for leftover in folder.path.glob(f".{name}-*"):
-            leftover.unlink(missing_ok=True)
-    for leftover in folder.path.glob("parts/.*"):
-        leftover.unlink(missing_ok=True)
+    remove_leftovers(folder.path, folder.path / "parts")
 
 
 def _absolute(path: str) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_sam2_probe.common.errors import InputError
-from napari_sam2_probe.common.files import atomic_write_text
+from napari_sam2_probe.common.files import atomic_write_text, is_empty
 from napari_sam2_probe.common.output import atomic_folder
 from napari_sam2_probe.common.progress import ProgressCallback, ignore_progress
 from napari_sam2_probe.experiment.caveat import banner
@@ -148,7 +148,7 @@ def _find(folders: Sequence[Path]) -> tuple[list[Path], list[Path]]:
 
 
 def _check_place(out: Path) -> None:
-    if out.exists() and not (out / _MARKER).is_file() and (not out.is_dir() or any(out.iterdir())):
+    if out.exists() and not (out / _MARKER).is_file() and (not out.is_dir() or not is_empty(out)):
         raise InputError(f"{out} holds something that is not a report: name another folder with --out.")
 
 

@@ -43,7 +43,8 @@ def make_dataset(
     """Make `samples` clips of one kind and write them in DAVIS layout (SPEC 3).
 
     The same arguments give the same bytes, whatever the number of workers. A run that was stopped goes on where it
-    stopped when it is called again; a finished one is left as it is.
+    stopped when it is called again; a finished one is left as it is, and clips of which a file or a row has gone since
+    are made again.
 
     Parameters
     ----------
@@ -67,7 +68,8 @@ def make_dataset(
     Raises
     ------
     InputError
-        If the data set can't give such clips, a file of it can't be read, or `out` holds something else.
+        If the data set can't give such clips, a file of it can't be read, or `out` holds something else or is being
+        written to by another process.
     ResourceError
         If the disk is full, or a worker process dies.
     """
@@ -95,26 +97,28 @@ def iterate_dataset(
     if catalogue is None:
         catalogue = yield from iterate_measure(dataset, workers)
     configuration = describe(order, samples, lossless=lossless, source=catalogue.fingerprint())
-    if store.check(configuration):
+    names = [clip_name(order.kind, number) for number in range(samples)]
+    if store.check(configuration) and store.is_complete(names):
         store.clean_up()
         return
     bases = [draw_base(catalogue, order, number) for number in range(samples)]
     # What no clip can be made of is told before anything is written.
     plan_recipe(catalogue, Footage(dataset, catalogue), order, 0)
-    store.begin(configuration)
-    names = [clip_name(order.kind, number) for number in range(samples)]
-    missing = [number for number, name in enumerate(names) if not store.is_whole(name)]
-    # Neighbours share footage, which then is decoded once.
-    missing.sort(key=lambda number: (bases[number].sequence, bases[number].start, number))
-    what = f"making {order.kind} clips"
-    done = samples - len(missing)
-    yield Progress(done, samples, what, "clip")
-    making = (dataset, catalogue, order, store, memory_for_objects(min(workers, len(missing))))
-    with closing(map_unordered(_clip_maker, making, missing, workers, _NEIGHBOURS)) as made:
-        for _ in made:
-            done += 1
-            yield Progress(done, samples, what, "clip")
-    store.finish(names, configuration)
+    with store.held():
+        # Again: another process may have been at work until now.
+        store.check(configuration)
+        missing = store.begin(configuration, names)
+        # Neighbours share footage, which then is decoded once.
+        missing.sort(key=lambda number: (bases[number].sequence, bases[number].start, number))
+        what = f"making {order.kind} clips"
+        done = samples - len(missing)
+        yield Progress(done, samples, what, "clip")
+        making = (dataset, catalogue, order, store, memory_for_objects(min(workers, len(missing))))
+        with closing(map_unordered(_clip_maker, making, missing, workers, _NEIGHBOURS)) as made:
+            for _ in made:
+                done += 1
+                yield Progress(done, samples, what, "clip")
+        store.finish(names, configuration)
 
 
 def measure(dataset: DataSet, workers: int = 1, progress: ProgressCallback = ignore_progress) -> Catalogue:

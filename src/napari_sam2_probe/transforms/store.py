@@ -1,7 +1,8 @@
 """A data set of clips on disk: DAVIS layout, ``clips.jsonl`` and ``frames.csv`` (SPEC 3).
 
 A clip is made in a hidden folder and moved to its place; the record that is written last says that it is whole.
-``dataset.json`` tells what was asked for and whether all of it is there. No file holds a time or an absolute path.
+``dataset.json`` tells what was asked for and whether all of it is there; before that is believed, files and tables are
+looked at. One process at a time writes. No file holds a time or an absolute path.
 """
 
 from __future__ import annotations
@@ -10,17 +11,23 @@ import csv
 import io
 import json
 import math
+import os
 import shutil
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from napari_sam2_probe import __version__
-from napari_sam2_probe.common.errors import InputError
-from napari_sam2_probe.common.files import atomic_write_text, disk_error
+from napari_sam2_probe.common.errors import InputError, ResourceError
+from napari_sam2_probe.common.files import atomic_write_text, disk_error, is_empty, remove_leftovers
+from napari_sam2_probe.common.json_file import load_json, parse_json
+from napari_sam2_probe.common.lock import hold
+from napari_sam2_probe.common.names import check_inside, inside
 from napari_sam2_probe.transforms.recipe import clip_name, make_twin_recipe
+from napari_sam2_probe.video.images import is_image_file
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Generator, Sequence
     from pathlib import Path
 
     from napari_sam2_probe.transforms.clip import Clip
@@ -39,6 +46,7 @@ FRAME_COLUMNS = (
 )
 """Columns of ``frames.csv``, a row a frame."""
 
+_PARTS = ("Annotations", "JPEGImages")
 _RESOLUTION = "480p"
 
 
@@ -66,7 +74,7 @@ class ClipStore:
         return self.folder / "dataset.json"
 
     def check(self, configuration: dict[str, Any]) -> bool:
-        """Tell whether the data set is finished; write nothing.
+        """Tell whether the data set says that it is finished; write nothing. Whether it is, `is_complete` tells.
 
         Parameters
         ----------
@@ -81,13 +89,13 @@ class ClipStore:
         if self.folder.exists() and not self.folder.is_dir():
             raise InputError(f"{self.folder} is a file: choose a folder for the clips.")
         if not self._configuration_file.is_file():
-            if self.folder.is_dir() and any(self.folder.iterdir()):
+            if self.folder.is_dir() and not is_empty(self.folder):
                 raise InputError(f"{self.folder} is not empty and holds no clips: choose a new folder.")
             return False
         try:
-            stored = json.loads(self._configuration_file.read_text(encoding="utf-8"))
-            before, finished = stored["configuration"], bool(stored["finished"])
-        except (ValueError, KeyError, TypeError) as error:
+            stored = load_json(self._configuration_file)
+            before, finished = dict(stored["configuration"]), bool(stored["finished"])
+        except (OSError, ValueError, KeyError, TypeError) as error:
             raise InputError(f"{self._configuration_file} can't be read: choose a new folder.") from error
         different = [
             # A hash would tell nobody anything.
@@ -102,13 +110,54 @@ class ClipStore:
             )
         return finished
 
-    def begin(self, configuration: dict[str, Any]) -> None:
-        """Make the folder and note what will be in it."""
-        self._write_configuration(configuration, finished=False)
+    def is_complete(self, names: Sequence[str]) -> bool:
+        """Tell whether the clips `names` of a finished data set, and their rows in the tables, are all there."""
+        records = self._stored_records()
+        if any(name not in records or not self._has_files(name, records[name]) for name in names):
+            return False
+        # Nothing else, and in this order.
+        return all(self._text(path) == text for path, text in self._tables([records[name] for name in names]))
 
-    def is_whole(self, name: str) -> bool:
-        """Tell whether a clip and its record are there."""
-        return self._record_file(name).is_file()
+    @contextmanager
+    def held(self) -> Generator[None, None, None]:
+        """Make the folder, and let nobody else write into it while the block runs.
+
+        Raises
+        ------
+        InputError
+            If another process does.
+        ResourceError
+            If the folder can't be made.
+        """
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ResourceError(
+                f"{self.folder} can't be made ({error.strerror or error}): choose a place where you may write."
+            ) from error
+        with hold(self.folder, "the clips in"):
+            yield
+
+    def begin(self, configuration: dict[str, Any], names: Sequence[str]) -> list[int]:
+        """Note what will be in the folder, and return the numbers of the clips that are not whole yet.
+
+        Of a data set that was finished and has lost something since, the clips that are whole are kept.
+
+        Raises
+        ------
+        InputError
+            If a link leads out of the folder.
+        """
+        sets = [self.folder / part / _RESOLUTION for part in _PARTS]
+        check_inside(self.folder, self._records, self._split_file.parent, *sets)
+        remove_leftovers(self.folder, self._split_file.parent, self._records)
+        if not self._records.is_dir():
+            records = self._stored_records()
+            for name in names:
+                if name in records and self._has_files(name, records[name]):
+                    self._write_record(name, records[name])
+        self._write_configuration(configuration, finished=False)
+        return [number for number, name in enumerate(names) if not self._is_whole(name)]
 
     def write_clip(self, name: str, recipe: Recipe, clip: Clip, encoder: Encoder) -> None:
         """Write a clip; it is either whole or not there.
@@ -127,48 +176,139 @@ class ClipStore:
         ResourceError
             If the disk is full.
         """
-        places = [self.folder / part / _RESOLUTION / name for part in ("Annotations", "JPEGImages")]
+        places = [inside(self.folder, part, _RESOLUTION, name) for part in _PARTS]
         working = self._unfinished / name
         for leftover in (working, *places):
             shutil.rmtree(leftover, ignore_errors=True)
         masks, frames = working / "masks", working / "frames"
-        suffix = ".png" if self.lossless else ".jpg"
         try:
             masks.mkdir(parents=True)
             frames.mkdir()
             for t in range(clip.num_frames):
                 (masks / f"{t:05d}.png").write_bytes(encoder.mask(clip, t, recipe))
-                (frames / f"{t:05d}{suffix}").write_bytes(encoder.frame(clip, t))
+                (frames / f"{t:05d}{self._suffix}").write_bytes(encoder.frame(clip, t))
             for source, place in zip((masks, frames), places, strict=True):
                 place.parent.mkdir(parents=True, exist_ok=True)
                 source.rename(place)
             working.rmdir()
         except OSError as error:
             raise disk_error(error, self.folder) from error
-        atomic_write_text(self._record_file(name), json.dumps(_record(name, recipe, clip), ensure_ascii=False))
+        self._write_record(name, _record(name, recipe, clip))
 
-    def finish(self, names: Iterable[str], configuration: dict[str, Any]) -> None:
-        """Write the tables from the records of all clips, and note that all is there."""
-        records = [json.loads(self._record_file(name).read_text(encoding="utf-8")) for name in names]
+    def finish(self, names: Sequence[str], configuration: dict[str, Any]) -> None:
+        """Write the tables from the records of all clips, and note that all is there.
+
+        Raises
+        ------
+        ResourceError
+            If something else has removed a clip meanwhile.
+        """
+        for name in names:
+            if not self._is_whole(name):
+                raise ResourceError(
+                    f"{self.folder}: the clip {name}, which was made, is gone or not whole any more; run the command "
+                    "again, and let nothing else write there meanwhile."
+                )
+        for path, text in self._tables([self._record(name) for name in names]):
+            atomic_write_text(path, text)
+        self._write_configuration(configuration, finished=True)
+        self._remove_unfinished()
+
+    def clean_up(self) -> None:
+        """Remove what a process left that was killed when all was there, unless somebody is at work on it."""
+        if self._unfinished.is_dir():
+            with suppress(InputError, ResourceError), self.held():
+                self._remove_unfinished()
+
+    @property
+    def _suffix(self) -> str:
+        return ".png" if self.lossless else ".jpg"
+
+    @property
+    def _records(self) -> Path:
+        return self._unfinished / "records"
+
+    @property
+    def _split_file(self) -> Path:
+        return self.folder / "ImageSets" / "2017" / "val.txt"
+
+    def _remove_unfinished(self) -> None:
+        shutil.rmtree(self._unfinished, ignore_errors=True)
+
+    def _is_whole(self, name: str) -> bool:
+        try:
+            return self._has_files(name, self._record(name))
+        except (OSError, ValueError, LookupError, TypeError):
+            return False
+
+    def _has_files(self, name: str, record: dict[str, Any]) -> bool:
+        """Tell whether a clip has a mask and a frame, none of them empty, for every row, and no further ones."""
+        for part, suffix in zip(_PARTS, (".png", self._suffix), strict=True):
+            wanted = {f"{t:05d}{suffix}" for t in range(len(record["frames"]))}
+            try:
+                with os.scandir(self.folder / part / _RESOLUTION / name) as entries:
+                    there = {e.name for e in entries if is_image_file(e.name) and e.is_file() and e.stat().st_size}
+            except OSError:
+                return False
+            if there != wanted:
+                return False
+        return True
+
+    def _tables(self, records: Sequence[dict[str, Any]]) -> list[tuple[Path, str]]:
+        """Return what is written beside the clips: which file, and its text."""
         table = io.StringIO()
         writer = csv.writer(table, lineterminator="\n")
         writer.writerow(FRAME_COLUMNS)
         for record in records:
             writer.writerows(record["frames"])
-        atomic_write_text(self.folder / "frames.csv", table.getvalue())
         lines = [json.dumps(record["recipe"], ensure_ascii=False) + "\n" for record in records]
-        atomic_write_text(self.folder / "clips.jsonl", "".join(lines))
         split = "".join(f"{record['recipe']['clip']}\n" for record in records)
-        atomic_write_text(self.folder / "ImageSets" / "2017" / "val.txt", split)
-        self._write_configuration(configuration, finished=True)
-        self.clean_up()
+        return [
+            (self.folder / "frames.csv", table.getvalue()),
+            (self.folder / "clips.jsonl", "".join(lines)),
+            (self._split_file, split),
+        ]
 
-    def clean_up(self) -> None:
-        """Remove what is only needed until the data set is finished."""
-        shutil.rmtree(self._unfinished, ignore_errors=True)
+    def _stored_records(self) -> dict[str, dict[str, Any]]:
+        """Return the records of those clips of a finished data set that have a recipe and one row a frame."""
+        table = csv.reader(io.StringIO(self._text(self.folder / "frames.csv"), newline=""))
+        frames: dict[str, list[list[str]]] = {}
+        try:
+            if tuple(next(table, ())) != FRAME_COLUMNS:
+                return {}
+            for row in filter(None, table):
+                frames.setdefault(row[0], []).append(row)
+        except csv.Error:
+            return {}
+        records = {}
+        for line in self._text(self.folder / "clips.jsonl").split("\n"):
+            try:
+                recipe = parse_json(line)
+                name = recipe["clip"]
+                own = frames.get(name, [])
+            except (ValueError, LookupError, TypeError):
+                continue
+            numbers = [row[1] for row in own if len(row) == len(FRAME_COLUMNS)]
+            if own and numbers == [str(t) for t in range(len(own))]:
+                records[name] = {"recipe": recipe, "frames": own}
+        return records
+
+    def _text(self, path: Path) -> str:
+        try:
+            # Bytes first: universal newlines would hide those that are not ours.
+            return path.read_bytes().decode("utf-8") if path.is_file() else ""
+        except (OSError, ValueError):
+            return ""
+
+    def _record(self, name: str) -> dict[str, Any]:
+        record: dict[str, Any] = load_json(self._record_file(name))
+        return record
+
+    def _write_record(self, name: str, record: dict[str, Any]) -> None:
+        atomic_write_text(self._record_file(name), json.dumps(record, ensure_ascii=False))
 
     def _record_file(self, name: str) -> Path:
-        return self._unfinished / "records" / f"{name}.json"
+        return self._records / f"{name}.json"
 
     def _write_configuration(self, configuration: dict[str, Any], *, finished: bool) -> None:
         content = {"finished": finished, "configuration": configuration}

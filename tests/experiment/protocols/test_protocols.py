@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 
 import numpy as np
 import pytest
 
+from killed_command import run_command, run_killed
 from napari_sam2_probe.common.errors import InputError
+from napari_sam2_probe.common.lock import hold
 from napari_sam2_probe.evaluation.metrics import evaluate_folders, score_masks
 from napari_sam2_probe.evaluation.protocols.interactive import run_interactive
 from napari_sam2_probe.evaluation.protocols.jobs import OFFLINE, ONLINE, InteractionOptions
@@ -315,3 +318,42 @@ def test_real_footage_with_the_sample_model(davis_root, tmp_path):
     assert 0.1 < by_prompt["1-click"] < by_prompt["mask"] < 0.98
     scores = evaluate_folders(tmp_path / "davis", tmp_path / "out" / "masks" / "sample" / "mask")
     assert scores.region.mean == by_prompt["mask"]
+
+
+def predicted(davis, tmp_path):
+    """Return the words of the command that scores the true masks themselves, which takes no model."""
+    masks = f"truth={davis / 'Annotations' / '480p'}"
+    out = tmp_path / "out"
+    options = ["--prompts", "none", "--interactive", "none", "--predictions", masks]
+    return out, ["protocols", "--davis", davis, "--out", out, *options]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="kills by signal")
+def test_an_evaluation_that_was_killed_in_its_first_writes_goes_on(davis, tmp_path):
+    out, words = predicted(davis, tmp_path)
+    for name in ("crossing.json", "protocols.csv", "protocols.json"):
+        run_killed(name, *words)
+        assert list(out.rglob(".sam2-probe-*"))
+    done = run_command(*words)
+    assert done.returncode == 0, done.stderr
+    assert not [*out.rglob(".sam2-probe-*"), *out.rglob(".lock")]
+    with (out / "protocols.csv").open() as file:
+        assert {row["JF_mean"] for row in csv.DictReader(file)} == {"1.0"}
+
+
+def test_a_folder_that_holds_only_what_a_killed_evaluation_left_is_used(davis, tmp_path):
+    out, words = predicted(davis, tmp_path)
+    out.mkdir()
+    (out / ".sam2-probe-abc.json").touch()
+    (out / ".lock").touch()
+    assert run_command(*words).returncode == 0
+
+
+def test_two_evaluations_do_not_work_in_one_folder(davis, tmp_path):
+    out, words = predicted(davis, tmp_path)
+    out.mkdir()
+    with hold(out, "it"):
+        done = run_command(*words)
+    assert done.returncode == 2
+    assert f"Another process is working on the evaluation in {out}" in done.stderr
+    assert not list(out.iterdir())

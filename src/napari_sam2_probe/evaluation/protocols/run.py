@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.common.files import atomic_write_text
+from napari_sam2_probe.common.lock import hold
 from napari_sam2_probe.common.progress import Progress, ProgressCallback, ignore_progress
 from napari_sam2_probe.evaluation.protocols.jobs import (
     INTERACTIVE,
@@ -25,6 +26,7 @@ from napari_sam2_probe.evaluation.protocols.table import TableRow, make_table, w
 from napari_sam2_probe.evaluation.protocols.truth import can_be_scored, read_objects
 from napari_sam2_probe.experiment.caveat import banner
 from napari_sam2_probe.runs.describe import now, software_versions
+from napari_sam2_probe.runs.place import writing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -96,7 +98,7 @@ def run_protocols(
     Raises
     ------
     InputError
-        If the data set, the model, `out` or the predictions can't be used.
+        If the data set, the model, `out` or the predictions can't be used, or another process is at work in `out`.
     """
     from napari_sam2_probe.evaluation.protocols.figures import draw_table
 
@@ -108,11 +110,28 @@ def run_protocols(
             check_prediction(prediction, objects)
     loaded = load() if options.prompts or options.interactive else None
     work = _Work(store, options, loaded, sequences, progress)
-    results = [(job, work.do(job)) for job in work.jobs]
-    rows = make_table(results)
-    write_table(rows, store.folder / TABLE)
-    about: dict[str, Any] = {
-        "command": command,
+    with writing(store.folder, "evaluation"):
+        store.folder.mkdir(parents=True, exist_ok=True)
+    with hold(store.folder, "the evaluation in"):
+        results = [(job, work.do(job)) for job in work.jobs]
+        rows = make_table(results)
+        write_table(rows, store.folder / TABLE)
+        about = _about(dataset, sequences, options, loaded, results)
+        about |= {"command": command, "times": {"started": started, "finished": now()}}
+        atomic_write_text(store.folder / ABOUT, json.dumps(about, indent=1) + "\n")
+        draw_table(rows, store.folder / FIGURES, banner({"the model": about["model"]}))
+        store.clean_up()
+    return rows
+
+
+def _about(
+    dataset: DavisDataset,
+    sequences: dict[str, tuple[ObjectTruth, ...]],
+    options: ProtocolOptions,
+    loaded: LoadedModel | None,
+    results: list[tuple[Job, JobResult]],
+) -> dict[str, Any]:
+    return {
         "software": software_versions(),
         "model": None if loaded is None else loaded.describe(),
         "data": {"name": dataset.root.resolve().name, "sequences": list(sequences)},
@@ -123,12 +142,7 @@ def run_protocols(
             "predictions": {p.name: str(p.folder) for p in options.predictions},
         },
         "left_out": {job.sequence: result.left_out for job, result in results if result.left_out},
-        "times": {"started": started, "finished": now()},
     }
-    atomic_write_text(store.folder / ABOUT, json.dumps(about, indent=1) + "\n")
-    draw_table(rows, store.folder / FIGURES, banner({"the model": about["model"]}))
-    store.clean_up()
-    return rows
 
 
 class _Work:

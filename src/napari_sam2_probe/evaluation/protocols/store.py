@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import shutil
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from napari_sam2_probe.common.errors import InputError
-from napari_sam2_probe.common.files import atomic_write_text
+from napari_sam2_probe.common.files import atomic_write_text, is_empty, remove_leftovers
 from napari_sam2_probe.evaluation.protocols.jobs import JobResult, JobRow
 
 if TYPE_CHECKING:
@@ -41,7 +40,7 @@ class ResultStore:
         self.folder = folder
         if folder.exists() and not folder.is_dir():
             raise InputError(f"--out {folder} is a file: give the name of a folder.")
-        if folder.is_dir() and any(folder.iterdir()) and not (folder / _RESULTS).is_dir():
+        if folder.is_dir() and not is_empty(folder) and not (folder / _RESULTS).is_dir():
             raise InputError(f"--out {folder} holds something else already: give a new folder.")
 
     def masks_folder(self, job: Job) -> Path:
@@ -82,12 +81,10 @@ class ResultStore:
 
     def clean_up(self) -> None:
         """Remove what a killed evaluation left half-written."""
+        remove_leftovers(self.folder)
         for part in (_RESULTS, _MASKS, FIGURES):
-            for left in sorted((self.folder / part).glob("**/.*"), reverse=True):
-                if left.is_dir():
-                    shutil.rmtree(left, ignore_errors=True)
-                else:
-                    left.unlink(missing_ok=True)
+            top = self.folder / part
+            remove_leftovers(top, *(entry for entry in top.glob("**/*") if entry.is_dir()))
 
     def _path(self, job: Job) -> Path:
         return self.folder / _RESULTS / job.model / job.protocol / job.prompt / f"{job.sequence}.json"
