@@ -13,8 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_sam2_probe.common.errors import ResourceError
+from napari_sam2_probe.tracking.bank import Bank, BankEntry
+from napari_sam2_probe.tracking.memory_view import MemoryProvenance
 from napari_sam2_probe.tracking.observer import PassKind
-from napari_sam2_probe.tracking.outputs import Bank, FrameOutput, OutputStore
+from napari_sam2_probe.tracking.outputs import FrameOutput, OutputStore
 from napari_sam2_probe.tracking.spill import SpillFile, SpillFolder
 
 
@@ -27,6 +29,7 @@ def random_tensor(rng, shape, dtype):
 
 def make_output(serial: int, score_dtype=torch.float32, side=3):
     rng = np.random.default_rng(serial)
+    bank = Bank(serial, (BankEntry("memory", 0, "conditioning", 0, serial),))
     return FrameOutput(
         serial=serial,
         kind=PassKind.TRACKED,
@@ -36,13 +39,13 @@ def make_output(serial: int, score_dtype=torch.float32, side=3):
         obj_ptr=random_tensor(rng, (1, 8), torch.float32),
         object_score_logits=random_tensor(rng, (1, 1), score_dtype),
         predicted_iou=serial / 7,
-        bank=Bank({0: 1}, {serial: serial}),
+        provenance=MemoryProvenance(bank, bank, {0: 1, serial: serial}),
     )
 
 
 def bits(output: FrameOutput) -> list:
     tensors = [(t.dtype, tuple(t.shape), t.contiguous().view(torch.uint8).numpy().tobytes()) for t in output.tensors]
-    return [output.serial, output.kind, output.reverse, output.predicted_iou, output.bank, *tensors]
+    return [output.serial, output.kind, output.reverse, output.predicted_iou, output.provenance, *tensors]
 
 
 NUM_BYTES = make_output(0).num_bytes

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from napari_sam2_probe.probe.bank_table import BankTable
 from napari_sam2_probe.probe.distance import FeatureOptions
 from napari_sam2_probe.probe.features import FEATURES, FeatureSeries
 from napari_sam2_probe.probe.positions import BY_KEY, OPTIONAL_POSITIONS, POSITIONS
@@ -72,6 +73,11 @@ class ProbeRecorder:
         object score decides.
     unblanked
         Whether position 5u is recorded too; the session must be asked to show it.
+
+    Attributes
+    ----------
+    banks
+        What each frame read.
     """
 
     def __init__(
@@ -92,6 +98,7 @@ class ProbeRecorder:
         self._series: dict[int, FeatureSeries] = {}
         self._serials: dict[tuple[int, int], int] = {}
         self._done: list[tuple[Pass, dict[str, Tensor], dict[str, Tensor]]] = []
+        self.banks = BankTable()
 
     # What a session calls.
 
@@ -118,6 +125,7 @@ class ProbeRecorder:
         embeddings, maps = self._take_shown(at)
         is_new = self._serials.get((at.obj_id, at.frame_idx)) != at.serial
         if is_new:
+            self.banks.put(at)
             self._serials[at.obj_id, at.frame_idx] = at.serial
             pointers = {key: embeddings[key] for key in embeddings if not BY_KEY[key].is_map}
             self._done.append((at, maps, pointers))
@@ -145,6 +153,7 @@ class ProbeRecorder:
     def removed(self, obj_id: int) -> None:
         """Forget an object; see `Observer.removed`."""
         self._series.pop(obj_id, None)
+        self.banks.remove(obj_id)
         for key, shown in self._shown.items():
             if key[0] == obj_id:
                 for path in shown.parked.values():

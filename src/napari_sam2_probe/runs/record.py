@@ -21,7 +21,7 @@ from napari_sam2_probe.runs.known import OBJECT_OF_INTEREST, KnownFrames
 from napari_sam2_probe.runs.place import check_free, writing
 from napari_sam2_probe.runs.prompts_file import prompts_as_json
 from napari_sam2_probe.runs.reader import open_run
-from napari_sam2_probe.runs.writer import RunWriter
+from napari_sam2_probe.runs.writer import BANK, RunWriter
 from napari_sam2_probe.tracking.results import SessionOptions
 from napari_sam2_probe.tracking.session import VideoSession
 
@@ -255,6 +255,7 @@ def _reason(error: BaseException) -> str:
 def _write_features(writer: RunWriter, recorder: ProbeRecorder, obj_ids: Sequence[int]) -> None:
     stale = np.stack([recorder.features(obj_id).stale for obj_id in obj_ids])
     writer.write_features(recorder.features_table(), stale)
+    writer.write_table(BANK, recorder.banks.table())
 
 
 def write_result(writer: RunWriter, recorder: ProbeRecorder, result: FrameResult) -> None:

@@ -57,6 +57,32 @@ class ProbeRun:
     features: pd.DataFrame
     _store: Any
 
+    def bank(self, frame: int, object_id: int | None = None) -> pd.DataFrame:
+        """Return what a frame read of memory, in the order in which attention saw it.
+
+        Parameters
+        ----------
+        frame
+            The frame.
+        object_id
+            The object; not needed where there is only one.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Columns ``kind`` (memory or pointer), ``frame`` (whose), ``role`` (conditioning or recent),
+            ``temporal_position`` (what its temporal encoding is made of) and ``age`` (frames between them). Empty
+            for a frame that read nothing: an initial prompt, or one that was not tracked.
+
+        Raises
+        ------
+        InputError
+            If there is no such frame or object, or the run was made by a version that recorded no banks.
+        """
+        from napari_sam2_probe.runs.banks import read_bank
+
+        return read_bank(self, frame, object_id)
+
     @property
     def finished(self) -> bool:
         """Whether the run came to its end; a run that was stopped keeps its finished frames."""

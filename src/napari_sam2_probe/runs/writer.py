@@ -28,6 +28,7 @@ FORMAT = "napari-sam2-probe run 1"
 STORE = "probe.zarr"
 FEATURES = "features.csv"
 INFO = "run.json"
+BANK = "bank.parquet"
 
 STALE = 255
 """Status of features (``status/features``) that must be computed again."""
@@ -186,6 +187,11 @@ class RunWriter:
             table.to_csv(temporary, index=False, lineterminator="\n")
         self._tables.fill("status/features", np.where(stale, STALE, 0))
         self.flush()
+
+    def write_table(self, name: str, table: pd.DataFrame) -> None:
+        """Write a table beside the store, as Parquet."""
+        with writing(self.path), atomic_path(self.path / name) as temporary:
+            table.to_parquet(temporary, index=False)
 
     def flush(self) -> None:
         """Write the tables as they are now."""

@@ -13,16 +13,15 @@ import torch
 from napari_sam2_probe.models.device import computing
 from napari_sam2_probe.tracking.frames import FeatureCache, FrameReader, ImageFeatures
 from napari_sam2_probe.tracking.mask_logits import filled, mask_input, scaled
-from napari_sam2_probe.tracking.outputs import Bank, FrameOutput
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from contextlib import AbstractContextManager
 
     from torch import Tensor
 
     from napari_sam2_probe.models.config import PredictorFlags
     from napari_sam2_probe.models.families.sam2 import ObservedSAM2
+    from napari_sam2_probe.tracking.memory_view import MemoryView
     from napari_sam2_probe.tracking.observer import Observer, Pass
     from napari_sam2_probe.tracking.prompts import Prompt
     from napari_sam2_probe.video.source import FrameSource
@@ -48,61 +47,6 @@ class Candidates:
     low_res_masks: Tensor
     predicted_iou: Tensor
     sam_tokens: Tensor
-
-
-class Memories:
-    """The outputs of one object, in the shape in which ``SAM2Base`` reads them.
-
-    It notes which outputs were read, so that a pass can be repeated with just these.
-
-    Parameters
-    ----------
-    conditioning
-        Outputs of conditioning frames, in the order in which they were added (attention concatenates in it).
-    tracked
-        Returns a tracked frame's output, or None.
-    """
-
-    def __init__(
-        self,
-        conditioning: dict[int, FrameOutput],
-        tracked: Callable[[int], FrameOutput | None],
-        pos_enc: list[Tensor],
-    ) -> None:
-        self._conditioning = conditioning
-        self._tracked = tracked
-        self._pos_enc = pos_enc
-        self._read: dict[int, int] = {}
-
-    def as_output_dict(self) -> dict[str, Any]:
-        """Return the two mappings that ``track_step`` wants."""
-        return {
-            "cond_frame_outputs": {t: self._entry(out) for t, out in self._conditioning.items()},
-            "non_cond_frame_outputs": self,
-        }
-
-    def get(self, frame_idx: int, default: Any = None) -> Any:
-        """Return a tracked frame's entry, as ``dict.get``."""
-        output = self._tracked(frame_idx)
-        if output is None:
-            return default
-        self._read[frame_idx] = output.serial
-        return self._entry(output)
-
-    def bank(self) -> Bank:
-        """Return what was there to be seen and was read."""
-        return Bank({t: out.serial for t, out in self._conditioning.items()}, dict(self._read))
-
-    def _entry(self, output: FrameOutput) -> dict[str, Any]:
-        assert output.maskmem_features is not None
-        return {
-            # Memories are stored as bfloat16 and joined with pointers, which lifts them to the pointers' type. Where
-            # there is no pointer (frames before an object's first prompt) nothing would lift them, and SAM 2 in
-            # float32 fails; lifting them here changes no number.
-            "maskmem_features": output.maskmem_features.to(output.obj_ptr.dtype),
-            "maskmem_pos_enc": self._pos_enc,
-            "obj_ptr": output.obj_ptr,
-        }
 
 
 class FrameEngine:
@@ -155,7 +99,7 @@ class FrameEngine:
         self,
         prompt_inputs: dict[str, Any],
         frame_idx: int,
-        memories: Memories,
+        memories: MemoryView,
         *,
         is_initial: bool,
         reverse: bool,
@@ -175,7 +119,7 @@ class FrameEngine:
             **prompt_inputs,
         )
 
-    def tracked(self, frame_idx: int, memories: Memories, *, reverse: bool) -> dict[str, Any]:
+    def tracked(self, frame_idx: int, memories: MemoryView, *, reverse: bool) -> dict[str, Any]:
         """Track a frame from memory and encode its own."""
         return self._step(
             frame_idx,
@@ -240,7 +184,7 @@ class FrameEngine:
         self._reader.close()
         self._features.clear()
 
-    def _step(self, frame_idx: int, memories: Memories, **inputs: Any) -> dict[str, Any]:
+    def _step(self, frame_idx: int, memories: MemoryView, **inputs: Any) -> dict[str, Any]:
         step = 0
         if inputs["run_mem_encoder"]:
             step = -1 if inputs["track_in_reverse"] else 1
@@ -250,7 +194,7 @@ class FrameEngine:
             current_vision_feats=vision_feats,
             current_vision_pos_embeds=vision_pos_embeds,
             feat_sizes=feat_sizes,
-            output_dict=memories.as_output_dict(),
+            output_dict=memories,
             num_frames=self.source.num_frames,
             **inputs,
         )

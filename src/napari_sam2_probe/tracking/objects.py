@@ -84,9 +84,16 @@ class TrackedObject:
         """Return the output that tracking goes on from, without pending ones."""
         return self.conditioning.get(frame_idx) or self.tracked.get(frame_idx)
 
+    def settled_serial(self, frame_idx: int) -> int | None:
+        """Return the serial number of that output without reading its tensors; None if there is none."""
+        if frame_idx in self.conditioning:
+            return self.conditioning[frame_idx].serial
+        return self.tracked.serial(frame_idx) if frame_idx in self.tracked else None
+
     def pass_of(self, frame_idx: int, output: FrameOutput) -> Pass:
         """Return the pass that made one of this object's outputs."""
-        return Pass(frame_idx, self.obj_id, output.kind, output.serial)
+        bank = None if output.provenance is None else output.provenance.bank
+        return Pass(frame_idx, self.obj_id, output.kind, output.serial, bank)
 
     def kind(self, frame_idx: int) -> PassKind:
         """Return the kind of pass behind a frame's newest output."""

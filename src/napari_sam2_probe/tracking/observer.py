@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import TYPE_CHECKING, Protocol
 
@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from torch import Tensor
+
+    from napari_sam2_probe.tracking.bank import Bank
 
 
 class PassKind(IntEnum):
@@ -52,12 +54,15 @@ class Pass:
         What kind of pass it is.
     serial
         The number of the output that the pass makes; two passes of one frame differ in it.
+    bank
+        What it read; None if it read no memory, and while it runs.
     """
 
     frame_idx: int
     obj_id: int
     kind: PassKind
     serial: int
+    bank: Bank | None = field(default=None, compare=False)
 
 
 class Observer(Protocol):

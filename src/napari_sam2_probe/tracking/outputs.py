@@ -18,16 +18,9 @@ from napari_sam2_probe.tracking.spill import SpillFile
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from napari_sam2_probe.tracking.memory_view import MemoryProvenance
     from napari_sam2_probe.tracking.observer import PassKind
     from napari_sam2_probe.tracking.spill import SpillFolder
-
-
-@dataclass(frozen=True, slots=True)
-class Bank:
-    """Which outputs a pass could see: frame index -> serial number of the output at that time."""
-
-    conditioning: dict[int, int]
-    tracked: dict[int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +45,8 @@ class FrameOutput:
         (1, 1).
     predicted_iou
         SAM 2's own estimate of the mask's IoU; NaN on mask prompts.
-    bank
-        What the pass could see, so that it can be repeated exactly; None for initial prompts.
+    provenance
+        What the pass read, so that it can be repeated exactly; None for prompts that read no memory.
     """
 
     serial: int
@@ -64,7 +57,7 @@ class FrameOutput:
     obj_ptr: Tensor
     object_score_logits: Tensor
     predicted_iou: float
-    bank: Bank | None = None
+    provenance: MemoryProvenance | None = None
 
     @property
     def tensors(self) -> tuple[Tensor, ...]:
@@ -145,7 +138,11 @@ class OutputStore(MutableMapping[int, FrameOutput]):
 
     def serial(self, frame_idx: int) -> int:
         """Return the serial number of a frame's output without reading its tensors."""
-        return (self._hot.get(frame_idx) or self._cold[frame_idx][0]).serial
+        return self.without_tensors(frame_idx).serial
+
+    def without_tensors(self, frame_idx: int) -> FrameOutput:
+        """Return a frame's output whose tensors may be empty shells: nothing is read back."""
+        return self._hot.get(frame_idx) or self._cold[frame_idx][0]
 
     def close(self) -> None:
         """Forget everything and close the spill file."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from napari_sam2_probe.tracking.engine import Memories
+from napari_sam2_probe.tracking.memory_view import MemoryView
 from napari_sam2_probe.tracking.observer import PassKind
 
 if TYPE_CHECKING:
@@ -77,22 +77,11 @@ class Replay:
         """
         if output.kind is not PassKind.TRACKED:
             return True
-        assert output.bank is not None
-        conditioning = {
-            t: obj.conditioning[t]
-            for t, serial in output.bank.conditioning.items()
-            if t in obj.conditioning and obj.conditioning[t].serial == serial
-        }
-        seen = output.bank.tracked
-        intact = len(conditioning) == len(output.bank.conditioning) and all(
-            t in obj.tracked and obj.tracked.serial(t) == serial for t, serial in seen.items()
-        )
+        read = output.provenance
+        assert read is not None
+        intact = all(obj.settled_serial(t) == serial for t, serial in read.serials.items())
         if intact:
-            memories = Memories(
-                conditioning,
-                lambda t: obj.tracked[t] if t in seen else None,
-                self._engine.maskmem_pos_enc,
-            )
+            memories = MemoryView(obj.conditioning, obj.tracked, self._engine.maskmem_pos_enc, repeat=read.chosen)
             at = obj.pass_of(frame_idx, output)
             with self._engine.watched(at, self._observer, unblanked=self._unblanked):
                 self._engine.tracked(frame_idx, memories, reverse=output.reverse)

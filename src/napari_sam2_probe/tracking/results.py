@@ -39,6 +39,8 @@ class SessionOptions:
         Where temporary files go; the system's folder for them if None.
     observe_unblanked
         Whether position 5u is shown too.
+    policy
+        Chooses which memories and pointers a frame reads; None for SAM 2's own choice.
     """
 
     flags: PredictorFlags = field(default_factory=lambda: predictor_flags(ModelFlags()))
@@ -52,6 +54,8 @@ class SessionOptions:
     def for_model(cls, loaded: LoadedModel, **changes: Any) -> SessionOptions:
         """Return the options of a session with this model: its flags and its number format."""
         return cls(flags=predictor_flags(loaded.flags), dtype=loaded.dtype, **changes)
+
+    policy: MemoryPolicy | None = None
 
 
 @dataclass(frozen=True, slots=True)

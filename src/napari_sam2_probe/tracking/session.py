@@ -14,7 +14,8 @@ import numpy as np
 import torch
 
 from napari_sam2_probe.common.errors import InputError
-from napari_sam2_probe.tracking.engine import NO_OBJ_SCORE, Candidates, FrameEngine, Memories
+from napari_sam2_probe.tracking.engine import NO_OBJ_SCORE, Candidates, FrameEngine
+from napari_sam2_probe.tracking.memory_view import MemoryView
 from napari_sam2_probe.tracking.objects import Edit, History, TrackedObject
 from napari_sam2_probe.tracking.observer import Pass, PassKind
 from napari_sam2_probe.tracking.outputs import FrameOutput, OutputStore
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from napari_sam2_probe.models.families.sam2 import ObservedSAM2
+    from napari_sam2_probe.tracking.bank import Bank
     from napari_sam2_probe.tracking.observer import Observer
     from napari_sam2_probe.tracking.prompts import Prompt
     from napari_sam2_probe.video.source import FrameSource
@@ -101,6 +103,20 @@ class VideoSession:
     def visited_frames(self, obj_id: int) -> list[int]:
         """Return the frames of an object that a propagation has passed, in time order."""
         return sorted(self._object(obj_id).visited)
+
+    def bank(self, frame_idx: int, obj_id: int) -> Bank | None:
+        """Return what an object's frame read when it was tracked or corrected; None if it read no memory.
+
+        Raises
+        ------
+        InputError
+            If there is no such object.
+        """
+        obj = self._object(obj_id)
+        output = obj.conditioning.get(frame_idx)
+        if output is None and frame_idx in obj.tracked:
+            output = obj.tracked.without_tensors(frame_idx)
+        return None if output is None or output.provenance is None else output.provenance.bank
 
     # Prompts
 
@@ -420,13 +436,13 @@ class VideoSession:
                 raise InputError(f"The {name} frame {frame} is not in the video, whose frames are 0 to {last}.")
         return range(start, end - 1, -1) if reverse else range(start, end + 1)
 
-    def _memories(self, obj: TrackedObject) -> Memories:
-        return Memories(obj.conditioning, obj.tracked.get, self._engine.maskmem_pos_enc)
+    def _memories(self, obj: TrackedObject) -> MemoryView:
+        return MemoryView(obj.conditioning, obj.tracked, self._engine.maskmem_pos_enc, policy=self.options.policy)
 
     def _watched(self, at: Pass) -> AbstractContextManager[None]:
         return self._engine.watched(at, self.observer, unblanked=self.options.observe_unblanked)
 
-    def _frame_output(self, at: Pass, out: dict[str, Any], reverse: bool, memories: Memories) -> FrameOutput:
+    def _frame_output(self, at: Pass, out: dict[str, Any], reverse: bool, memories: MemoryView) -> FrameOutput:
         return FrameOutput(
             serial=at.serial,
             kind=at.kind,
@@ -436,7 +452,7 @@ class VideoSession:
             obj_ptr=out["obj_ptr"],
             object_score_logits=out["object_score_logits"],
             predicted_iou=math.nan if at.kind is PassKind.MASK_PROMPT else float(out["ious"].max()),
-            bank=memories.bank(),
+            provenance=memories.provenance,
         )
 
     def _frame_result(self, frame_idx: int, outputs: list[FrameOutput | None], masks: Tensor) -> FrameResult:

@@ -8,8 +8,12 @@ from typing import TYPE_CHECKING, Any
 import torch
 from sam2.modeling.sam2_base import SAM2Base
 
+from napari_sam2_probe.tracking.bank import BankRule, Reading
+from napari_sam2_probe.tracking.memory_tokens import join_memory
+from napari_sam2_probe.tracking.memory_view import MemorySource, StoredOutputs
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from torch import Tensor, nn
 
@@ -79,6 +83,40 @@ class ObservedSAM2(SAM2Base):  # type: ignore[misc]
             yield
         finally:
             self.non_overlap_masks_for_mem_enc = before
+
+    def _prepare_memory_conditioned_features(
+        self,
+        frame_idx: int,
+        is_init_cond_frame: bool,
+        current_vision_feats: list[Tensor],
+        current_vision_pos_embeds: list[Tensor],
+        feat_sizes: list[tuple[int, int]],
+        output_dict: MemorySource | Mapping[str, Any],
+        num_frames: int,
+        track_in_reverse: bool = False,
+    ) -> Tensor:
+        inputs = (current_vision_feats, current_vision_pos_embeds, feat_sizes, output_dict, num_frames)
+        stock = super()._prepare_memory_conditioned_features
+        if is_init_cond_frame or self.num_maskmem == 0 or self.training:
+            plain: Tensor = stock(frame_idx, is_init_cond_frame, *inputs, track_in_reverse)
+            return plain
+        source = output_dict if isinstance(output_dict, MemorySource) else StoredOutputs(output_dict)
+        entries = source.read(BankRule.of(self), Reading(frame_idx, num_frames, track_in_reverse))
+        if not entries:
+            # A frame that reads nothing is to SAM 2 what a first prompted frame is.
+            alone: Tensor = stock(frame_idx, True, *inputs, track_in_reverse)
+            return alone
+        joined = join_memory(self, entries, num_frames)
+        tokens = self.memory_attention(
+            curr=current_vision_feats,
+            curr_pos=current_vision_pos_embeds,
+            memory=joined.tokens,
+            memory_pos=joined.positions,
+            num_obj_ptr_tokens=joined.num_pointer_tokens,
+        )
+        height, width = feat_sizes[-1]
+        features: Tensor = tokens.permute(1, 2, 0).view(tokens.shape[1], tokens.shape[2], height, width)
+        return features
 
     def _forward_sam_heads(self, *args: Any, **kwargs: Any) -> Any:
         # The heads hand on neither the tokens of the other candidates nor the unblanked masks.

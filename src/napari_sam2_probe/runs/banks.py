@@ -1,0 +1,72 @@
+"""Tables of a run that say what its frames read of memory."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from napari_sam2_probe.common.errors import InputError
+from napari_sam2_probe.runs.writer import BANK
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from napari_sam2_probe.runs.run import ProbeRun
+
+
+def read_bank(run: ProbeRun, frame: int, object_id: int | None) -> pd.DataFrame:
+    """Return what a frame read; see `ProbeRun.bank`."""
+    object_id = the_object(run, object_id)
+    check_frame(run, frame)
+    table = read_table(run, BANK)
+    rows = table[(table["object_id"] == object_id) & (table["frame"] == frame)].sort_values("order")
+    columns = ["kind", "entry_frame", "role", "temporal_position", "age"]
+    return rows[columns].rename(columns={"entry_frame": "frame"}).reset_index(drop=True)
+
+
+def read_table(run: ProbeRun, name: str) -> pd.DataFrame:
+    """Return one of a run's Parquet tables.
+
+    Raises
+    ------
+    InputError
+        If the run has none, or it is damaged.
+    """
+    import pandas as pd
+
+    path = run.path / name
+    if not path.is_file():
+        raise InputError(f"{path}: this run has no such table (it was made by an older version, or killed); repeat it.")
+    try:
+        return pd.read_parquet(path)
+    except (OSError, ValueError) as error:
+        # ArrowInvalid is a ValueError.
+        raise InputError(f"{path}: the file is damaged; make the run again.") from error
+
+
+def the_object(run: ProbeRun, object_id: int | None) -> int:
+    """Return the object that is meant.
+
+    Raises
+    ------
+    InputError
+        If the run doesn't hold it, or holds several and none was named.
+    """
+    ids = [int(known) for known in run.object_ids]
+    if object_id is None and len(ids) == 1:
+        return ids[0]
+    if object_id not in ids:
+        which = "Name an object" if object_id is None else f"There is no object {object_id}"
+        raise InputError(f"{which} of the run {run.path}: it holds {', '.join(map(str, ids))}.")
+    return int(object_id)
+
+
+def check_frame(run: ProbeRun, frame: int) -> None:
+    """Make sure that the video has a frame.
+
+    Raises
+    ------
+    InputError
+        If it hasn't.
+    """
+    if not 0 <= frame < run.num_frames:
+        raise InputError(f"Frame {frame} is not in the run {run.path}, whose frames are 0 to {run.num_frames - 1}.")

@@ -1,0 +1,159 @@
+"""What a frame is given to read: the outputs of one object, chosen and put in order as its bank says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+from napari_sam2_probe.tracking.bank import Bank, BankEntry, BankRule, Reading, stock_bank
+from napari_sam2_probe.tracking.policies import StoredBank, checked_choice
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from torch import Tensor
+
+    from napari_sam2_probe.tracking.outputs import FrameOutput, OutputStore
+    from napari_sam2_probe.tracking.policies import MemoryPolicy
+
+
+@dataclass(frozen=True, slots=True)
+class ReadEntry:
+    """An entry of a bank with what is read of it.
+
+    Attributes
+    ----------
+    entry
+        Which one it is.
+    tensor
+        A memory (B, C_mem, h, w) or a pointer (B, C).
+    pos_enc
+        A memory's spatial encoding (B, C_mem, h, w); None for pointers.
+    """
+
+    entry: BankEntry
+    tensor: Tensor
+    pos_enc: Tensor | None = None
+
+
+@runtime_checkable
+class MemorySource(Protocol):
+    """Whoever stands in the place of ``output_dict`` in ``SAM2Base.track_step`` and says what a frame reads."""
+
+    def read(self, rule: BankRule, reading: Reading) -> list[ReadEntry]:
+        """Return what a frame reads, in the order in which attention sees it; nothing if there is no memory."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryProvenance:
+    """What a pass read, so that it can be repeated with just that.
+
+    Attributes
+    ----------
+    bank
+        What it read.
+    chosen
+        What it would have read but for edits of the bank.
+    serials
+        Of each frame that was looked at, the serial number of its output at that time.
+    """
+
+    bank: Bank
+    chosen: Bank
+    serials: dict[int, int]
+
+
+class MemoryView:
+    """The outputs of one object, as a frame reads them. It notes what was read; one view serves one pass.
+
+    Parameters
+    ----------
+    conditioning
+        Outputs of conditioning frames, in the order in which they were added (attention joins them in it).
+    tracked
+        Outputs of tracked frames.
+    pos_enc
+        The spatial encodings of a memory, as the memory encoder gave them.
+    policy
+        Chooses what is read; None for SAM 2's own choice.
+    repeat
+        Read what this bank says, whoever would choose.
+    """
+
+    def __init__(
+        self,
+        conditioning: Mapping[int, FrameOutput],
+        tracked: OutputStore,
+        pos_enc: list[Tensor],
+        *,
+        policy: MemoryPolicy | None = None,
+        repeat: Bank | None = None,
+    ) -> None:
+        self._conditioning = conditioning
+        self._tracked = tracked
+        self._pos_enc = pos_enc
+        self._policy = policy
+        self._repeat = repeat
+        self._serials: dict[int, int] = {}
+        self._provenance: MemoryProvenance | None = None
+
+    @property
+    def provenance(self) -> MemoryProvenance | None:
+        """What was read; None if nothing was, as on initial prompts."""
+        return self._provenance
+
+    def read(self, rule: BankRule, reading: Reading) -> list[ReadEntry]:
+        """Return what a frame reads; see `MemorySource.read`."""
+        chosen = self._repeat or self._choose(rule, reading)
+        read = [self._entry(entry) for entry in chosen.entries]
+        bank = Bank(reading.frame_idx, tuple(item.entry for item in read))
+        self._provenance = MemoryProvenance(bank, chosen, self._serials)
+        return read
+
+    def _choose(self, rule: BankRule, reading: Reading) -> Bank:
+        if self._policy is None:
+            return stock_bank(rule, reading, self._conditioning, self._tracked.__contains__)
+        stored = StoredBank(rule, reading, tuple(self._conditioning), tuple(self._tracked), self._scores)
+        return checked_choice(self._policy, stored)
+
+    def _scores(self, frame_idx: int) -> tuple[float, float]:
+        found = self._conditioning.get(frame_idx) or self._tracked[frame_idx]
+        return float(found.object_score_logits), found.predicted_iou
+
+    def output(self, frame_idx: int) -> FrameOutput | None:
+        """Return the output of a frame, which counts as looked at from now on."""
+        found = self._conditioning.get(frame_idx) or self._tracked.get(frame_idx)
+        if found is not None:
+            self._serials[frame_idx] = found.serial
+        return found
+
+    def _entry(self, entry: BankEntry) -> ReadEntry:
+        output = self.output(entry.frame)
+        assert output is not None
+        if entry.kind == "pointer":
+            return ReadEntry(entry, output.obj_ptr)
+        assert output.maskmem_features is not None
+        # Memories are stored as bfloat16 and joined with pointers, which lifts them to the pointers' type. Where
+        # there is no pointer (frames before an object's first prompt) nothing would lift them, and SAM 2 in
+        # float32 fails; lifting them here changes no number.
+        return ReadEntry(entry, output.maskmem_features.to(output.obj_ptr.dtype), self._pos_enc[-1])
+
+
+class StoredOutputs:
+    """The two mappings that the stock predictor gives to ``track_step``, read as it reads them."""
+
+    def __init__(self, output_dict: Mapping[str, Any]) -> None:
+        self._conditioning = output_dict["cond_frame_outputs"]
+        self._tracked = output_dict["non_cond_frame_outputs"]
+
+    def read(self, rule: BankRule, reading: Reading) -> list[ReadEntry]:
+        """Return what a frame reads; see `MemorySource.read`."""
+        bank = stock_bank(rule, reading, self._conditioning, lambda t: self._tracked.get(t) is not None)
+        return [self._entry(entry) for entry in bank.entries]
+
+    def _entry(self, entry: BankEntry) -> ReadEntry:
+        output = self._tracked.get(entry.frame) or self._conditioning[entry.frame]
+        if entry.kind == "pointer":
+            return ReadEntry(entry, output["obj_ptr"])
+        return ReadEntry(entry, output["maskmem_features"], output["maskmem_pos_enc"][-1])
