@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 
 from napari_sam2_probe.cli import main
-from napari_sam2_probe.experiment.caveat import banner
 from napari_sam2_probe.export.clip_view import ClipView
+from napari_sam2_probe.models.caveat import banner
 from napari_sam2_probe.models.checkpoints import sample_checkpoint
 from napari_sam2_probe.report.demo import PAIRS
 from napari_sam2_probe.runs import find_runs, open_run

@@ -14,9 +14,9 @@ from napari_sam2_probe.analysis.pointers import project_pointers
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.common.output import atomic_folder
 from napari_sam2_probe.common.progress import Progress
-from napari_sam2_probe.experiment.caveat import banner
 from napari_sam2_probe.export.clip_view import COMPOSITE_POSITIONS, ClipView
 from napari_sam2_probe.export.overlay import open_run_video
+from napari_sam2_probe.models.caveat import banner
 from napari_sam2_probe.probe.positions import BY_NUMBER
 from napari_sam2_probe.video import ArraySource, FolderSource, Sequence, find_annotations
 

@@ -13,9 +13,9 @@ from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.common.files import atomic_path, atomic_write_text
 from napari_sam2_probe.common.progress import Progress, ProgressCallback, ignore_progress
 from napari_sam2_probe.common.sample_data import sample_data_folder
-from napari_sam2_probe.experiment.caveat import banner
 from napari_sam2_probe.experiment.clips import probe_clip
 from napari_sam2_probe.export.clip_view import ClipView
+from napari_sam2_probe.models.caveat import banner
 from napari_sam2_probe.report.demo_text import describe_interjection, describe_obscuration, provenance
 from napari_sam2_probe.report.page import Page, PageFigure, Section, write_page
 from napari_sam2_probe.transforms.dataset import make_dataset

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_sam2_probe.experiment.caveat import remark
+from napari_sam2_probe.models.caveat import remark
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -10,10 +10,11 @@ from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.common.files import atomic_write_text, is_empty
 from napari_sam2_probe.common.output import atomic_folder
 from napari_sam2_probe.common.progress import ProgressCallback, ignore_progress
-from napari_sam2_probe.experiment.caveat import banner
+from napari_sam2_probe.common.words import count, listing
 from napari_sam2_probe.experiment.folder import CONFIG
 from napari_sam2_probe.experiment.results import find_experiments, open_experiment
 from napari_sam2_probe.figures.style import KIND_LABELS
+from napari_sam2_probe.models.caveat import banner
 from napari_sam2_probe.report.demo_text import describe_model
 from napari_sam2_probe.report.folder import FORMATS, ReportFolder
 from napari_sam2_probe.report.page import Page, Section, write_page
@@ -28,7 +29,7 @@ from napari_sam2_probe.report.sections import (
     trends,
 )
 from napari_sam2_probe.report.subject import Subject, make_subjects
-from napari_sam2_probe.report.words import count, kind_label, listing
+from napari_sam2_probe.report.words import kind_label
 from napari_sam2_probe.runs.describe import software_versions
 
 if TYPE_CHECKING:

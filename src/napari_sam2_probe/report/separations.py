@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from napari_sam2_probe.analysis.bootstrap import Estimate
 from napari_sam2_probe.analysis.separability import COMBINED
+from napari_sam2_probe.common.words import interval
 from napari_sam2_probe.figures.features import FEATURES
-from napari_sam2_probe.report.words import interval
 
 if TYPE_CHECKING:
     from napari_sam2_probe.analysis.separability import Separability

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from napari_sam2_probe.models.loaded import LoadedModel
     from napari_sam2_probe.tracking.observer import PassKind
+    from napari_sam2_probe.tracking.policies import MemoryPolicy
 
 Direction = Literal["forward", "backward"]
 
@@ -50,12 +51,12 @@ class SessionOptions:
     spill_parent: Path | None = None
     observe_unblanked: bool = False
 
+    policy: MemoryPolicy | None = None
+
     @classmethod
     def for_model(cls, loaded: LoadedModel, **changes: Any) -> SessionOptions:
         """Return the options of a session with this model: its flags and its number format."""
         return cls(flags=predictor_flags(loaded.flags), dtype=loaded.dtype, **changes)
-
-    policy: MemoryPolicy | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ from napari_sam2_probe.evaluation.protocols.predictions import Prediction, check
 from napari_sam2_probe.evaluation.protocols.store import ABOUT, FIGURES, TABLE, ResultStore
 from napari_sam2_probe.evaluation.protocols.table import TableRow, make_table, write_table
 from napari_sam2_probe.evaluation.protocols.truth import can_be_scored, read_objects
-from napari_sam2_probe.experiment.caveat import banner
+from napari_sam2_probe.models.caveat import banner
 from napari_sam2_probe.runs.describe import now, software_versions
 from napari_sam2_probe.runs.place import writing
 

@@ -11,6 +11,7 @@ import numpy as np
 from napari_sam2_probe.analysis.bootstrap import Estimate, mean_estimate
 from napari_sam2_probe.analysis.box_verdict import verdict
 from napari_sam2_probe.common.errors import InputError
+from napari_sam2_probe.common.words import count, interval, listing, number
 from napari_sam2_probe.decoder.boxes import box_iou
 from napari_sam2_probe.decoder.file import load_decoder
 from napari_sam2_probe.decoder.fit import SIDES, BoxDecoder
@@ -21,7 +22,7 @@ from napari_sam2_probe.report.page import Section
 from napari_sam2_probe.report.part import Part
 from napari_sam2_probe.report.subject import in_order
 from napari_sam2_probe.report.tables import ReportTable
-from napari_sam2_probe.report.words import count, interval, kind_label, listing, number
+from napari_sam2_probe.report.words import kind_label
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

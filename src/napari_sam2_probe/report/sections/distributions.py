@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_sam2_probe.analysis.separability import COMBINED, usable_frames
+from napari_sam2_probe.common.words import count, listing
 from napari_sam2_probe.figures.features import FEATURES
 from napari_sam2_probe.figures.separability import Distribution, make_separability
 from napari_sam2_probe.probe.positions import BY_NUMBER
 from napari_sam2_probe.report.separations import ALL_FEATURES, is_there, pick, said
-from napari_sam2_probe.report.words import count, kind_label, listing
+from napari_sam2_probe.report.words import kind_label
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari_sam2_probe.common.errors import InputError
+from napari_sam2_probe.common.words import count, interval, number
 from napari_sam2_probe.decoder.library import find_decoder, find_lead
 from napari_sam2_probe.figures.lead import make_lead
 from napari_sam2_probe.report.page import Section
 from napari_sam2_probe.report.part import Part
 from napari_sam2_probe.report.tables import ReportTable
-from napari_sam2_probe.report.words import count, interval, number
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

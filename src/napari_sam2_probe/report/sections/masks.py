@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_sam2_probe.analysis.bootstrap import Estimate, mean_estimate
+from napari_sam2_probe.common.words import count, interval, listing
 from napari_sam2_probe.figures.dots import SERIES_LOOKS, DotPanel, Dots, make_dots
 from napari_sam2_probe.figures.reidentification import BeforeAfter, make_reidentification
 from napari_sam2_probe.figures.trends import CoursePanel, Trend, make_courses
@@ -14,7 +15,7 @@ from napari_sam2_probe.report.page import Section
 from napari_sam2_probe.report.part import Part
 from napari_sam2_probe.report.subject import ABSENT_KINDS, in_order
 from napari_sam2_probe.report.tables import ReportTable
-from napari_sam2_probe.report.words import count, interval, kind_label, listing
+from napari_sam2_probe.report.words import kind_label
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

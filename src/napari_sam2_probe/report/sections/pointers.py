@@ -9,13 +9,14 @@ import numpy as np
 
 from napari_sam2_probe.analysis.pointers import obscuration_response, project_pointers, twin_distances
 from napari_sam2_probe.common.errors import InputError
+from napari_sam2_probe.common.words import count, interval, number, times
 from napari_sam2_probe.figures.obscuration import make_obscuration
 from napari_sam2_probe.figures.pointers import PointerPath, make_pointer_paths
 from napari_sam2_probe.report.examples import RULE, ClipFrames, find_example
 from napari_sam2_probe.report.page import Section
 from napari_sam2_probe.report.part import Part
 from napari_sam2_probe.report.tables import ReportTable
-from napari_sam2_probe.report.words import count, interval, kind_label, number, times
+from napari_sam2_probe.report.words import kind_label
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

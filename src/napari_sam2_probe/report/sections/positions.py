@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_sam2_probe.common.errors import ProbeError
+from napari_sam2_probe.common.words import MISSING, listing, number
 from napari_sam2_probe.figures.composite import STATISTICS, make_composite
 from napari_sam2_probe.report.examples import RULE, find_example
 from napari_sam2_probe.report.maps import MapMaker
 from napari_sam2_probe.report.page import Section
 from napari_sam2_probe.report.part import Part
-from napari_sam2_probe.report.words import MISSING, kind_label, listing, number
+from napari_sam2_probe.report.words import kind_label
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

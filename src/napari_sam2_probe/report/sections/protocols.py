@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from napari_sam2_probe.common.words import MISSING, number
 from napari_sam2_probe.report.page import Section
 from napari_sam2_probe.report.part import Part
 from napari_sam2_probe.report.tables import ReportTable
-from napari_sam2_probe.report.words import MISSING, number
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

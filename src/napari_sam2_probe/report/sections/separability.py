@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_sam2_probe.analysis.separability import COMBINED
+from napari_sam2_probe.common.words import number
 from napari_sam2_probe.figures.dots import FEATURE_LOOKS, DotPanel, Dots, make_dots
 from napari_sam2_probe.probe.positions import BY_NUMBER
 from napari_sam2_probe.report.page import Section
@@ -15,7 +16,7 @@ from napari_sam2_probe.report.sections import distributions, gate
 from napari_sam2_probe.report.separations import ALL_FEATURES, is_there, pick, said
 from napari_sam2_probe.report.subject import ABSENT_KINDS, in_order
 from napari_sam2_probe.report.tables import ReportTable
-from napari_sam2_probe.report.words import kind_label, number
+from napari_sam2_probe.report.words import kind_label
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_sam2_probe.common.words import factor, listing
 from napari_sam2_probe.figures.features import FEATURES
 from napari_sam2_probe.figures.trends import Trend, TrendRow, make_trends
 from napari_sam2_probe.probe.positions import BY_NUMBER
@@ -13,7 +14,7 @@ from napari_sam2_probe.report.page import Section
 from napari_sam2_probe.report.part import Part
 from napari_sam2_probe.report.rises import rise
 from napari_sam2_probe.report.subject import TREND_KINDS
-from napari_sam2_probe.report.words import CONDITIONS, factor, kind_label, listing
+from napari_sam2_probe.report.words import CONDITIONS, kind_label
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

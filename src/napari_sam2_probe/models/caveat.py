@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from napari_sam2_probe.common.words import listing
 from napari_sam2_probe.models.checkpoints import is_sample_weights
-from napari_sam2_probe.report.words import listing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
