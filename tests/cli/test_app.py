@@ -74,7 +74,10 @@ def test_the_module_is_the_command():
         (["run", "v", "--out", "o", "--frame", "first"], "argument --frame: invalid int value: 'first'"),
         (["run", "v", "--out", "o", "--direction", "up"], "argument --direction: invalid choice: 'up'"),
         (["run", "v", "--out", "o", "--zoom"], "unrecognized arguments: --zoom"),
-        (["transform", "melt", "--davis", "d", "--out", "o"], "invalid choice: 'melt'"),
+        (
+            ["transform", "melt", "--davis", "d", "--out", "o"],
+            "There is no kind 'melt': choose one of clean, interjection, object-removal",
+        ),
     ],
 )
 def test_a_mistake_is_one_line(command, words, said):

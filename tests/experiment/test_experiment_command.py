@@ -50,7 +50,7 @@ MODEL = ("--checkpoint", "sample", "--device", "cpu")
         (["--option", "filling=blur"], "--option filling: no chosen kind has it; there is fill (context-removal)"),
         (["--option", "fill=pink"], "option fill is 'pink' but must be one of black, mean"),
         (["--kinds", "clean", "--option", "fill=blur"], "--option fill: no chosen kind has it; there is none."),
-        (["--then", "fog"], "There is no extra 'fog': choose one of gaussian-noise"),
+        (["--then", "fog"], "There is no corruption 'fog': choose one of camera-shake"),
         (["--then", "gaussian-noise:sigma=-1"], "option sigma is '-1' but must be a number between 0 and 255"),
         (["--then", "frame-drop"], "then names frame-drop, which gives clips of several lengths: leave it out"),
         (["--epsilon", "0"], "the setting features.epsilon can't be used"),

@@ -361,7 +361,7 @@ def test_a_configuration_goes_through_toml(settings, tmp_path):
         ({"features": {"epsilon": 0}}, "the setting features.epsilon can't be used"),
         ({"model": {"dtype": "int8"}}, "the setting model.dtype can't be used: should be 'auto', 'float32'"),
         ({"predictions": {"name": "A", "folder": "b"}}, "model and predictions are both given"),
-        ({"then": ["fog"]}, "There is no extra 'fog'"),
+        ({"then": ["fog"]}, "There is no corruption 'fog'"),
         ({"then": ["mosaic", "camera-shake"]}, "then names camera-shake, which may move the object out of the frame"),
         ({"davis": None}, "the setting davis can't be used"),
     ],

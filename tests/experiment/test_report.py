@@ -262,7 +262,9 @@ def test_one_kind_and_one_clip_only(tmp_path):
     assert {"figure-16", "figure-18"} <= page.anchors
     assert not {"figure-9", "figure-19"} & page.anchors
     assert {f"figures/figure-18.{suffix}" for suffix in ("png", "pdf", "svg", "csv")} <= set(page.targets)
-    assert "without clean, object removal, context removal, obscuration and three-object clips" in page.text
+    assert (
+        "without clips of the kinds clean, object removal, context removal, obscuration and three objects" in page.text
+    )
     assert "all clips come from one source sequence" in page.text
     assert "No linear combination" in page.text
 

@@ -15,9 +15,9 @@ from helpers.figure_checks import drawn
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.figures.style import (
     KIND_COLOURS,
-    KIND_LABELS,
     POSITION_COLOURS,
     add_legend,
+    kind_label,
     new_axes,
     new_figure,
     object_colour,
@@ -27,6 +27,7 @@ from napari_sam2_probe.figures.style import (
     series_widths,
 )
 from napari_sam2_probe.probe.positions import BY_NUMBER
+from napari_sam2_probe.transforms.registry import paper_kinds
 
 
 def plain_figure():
@@ -95,7 +96,8 @@ def test_importing_figures_is_cheap_and_saving_needs_no_pyplot(tmp_path):
 
 
 def test_every_kind_and_position_has_its_colour():
-    assert KIND_COLOURS.keys() == KIND_LABELS.keys()
+    assert tuple(KIND_COLOURS) == paper_kinds()
+    assert [kind_label(kind) for kind in ("object-removal", "not-installed")] == ["Object removal", "Not installed"]
     assert len(set(KIND_COLOURS.values())) == len(KIND_COLOURS) == 6
     assert POSITION_COLOURS.keys() == BY_NUMBER.keys()
 

@@ -9,7 +9,7 @@ from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.transforms.make import make_clip
 from napari_sam2_probe.transforms.plan import Order, plan_recipe
 from napari_sam2_probe.transforms.recipe import Recipe
-from napari_sam2_probe.transforms.registry import EXTRAS, parse_extra
+from napari_sam2_probe.transforms.registry import CORRUPTIONS, parse_extra
 
 KEEP_MASKS = ["gaussian-noise", "motion-blur", "low-light", "jpeg-compression"]
 
@@ -23,7 +23,7 @@ def made(catalogue, footage):
     return make
 
 
-@pytest.mark.parametrize("name", EXTRAS)
+@pytest.mark.parametrize("name", CORRUPTIONS)
 def test_every_extra_changes_the_clip_and_is_repeatable(made, name):
     clip, plain = made(name), made()
     assert clip.frames.shape[1:] == plain.frames.shape[1:]

@@ -27,9 +27,8 @@ from napari_sam2_probe.probe.recorder import ProbeRecorder
 from napari_sam2_probe.tracking.prompts import Prompt
 from napari_sam2_probe.tracking.session import VideoSession
 from napari_sam2_probe.transforms.dataset import make_dataset
-from napari_sam2_probe.transforms.options import read_options
 from napari_sam2_probe.transforms.plan import Order
-from napari_sam2_probe.transforms.registry import KINDS, load_kind
+from napari_sam2_probe.transforms.registry import KINDS
 from napari_sam2_probe.video.array import ArraySource
 from napari_sam2_probe.video.davis import DavisDataset
 from tools.sample_model.bank import build_bank
@@ -212,7 +211,7 @@ def dataset(model: Any, root: Path, length: int, names: set[str] | None = None) 
 
 def transformed(model: Any, kind: str, count: int, seed: int = 0) -> dict[str, Any]:
     """The same for clips of one kind, made from the sample videos."""
-    order = Order(kind=kind, seed=seed, options=read_options(kind, load_kind(kind).OPTIONS, {}))
+    order = Order(kind=kind, seed=seed, options=KINDS.find(kind).read_options())
     with tempfile.TemporaryDirectory() as folder:
         make_dataset(DavisDataset(CONFIG.parents[1]), folder, order, count, workers=1)
         return dataset(model, Path(folder), LENGTH)

@@ -10,17 +10,19 @@ import importlib
 import os
 import shlex
 import sys
-from typing import TYPE_CHECKING, NoReturn
+import warnings
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from napari_sam2_probe import __version__
 from napari_sam2_probe.common.errors import ProbeError
 from napari_sam2_probe.common.files import disk_error
+from napari_sam2_probe.common.registry import PluginWarning
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 # A command is a module of this folder with ``add_arguments(parser)`` and ``run(arguments)``. Both keep heavy
-# imports inside ``run``, so that help answers at once.
+# imports inside ``run``, so that help answers at once. ``epilog()``, where there is one, gives the end of the help.
 COMMANDS: dict[str, str] = {
     "demo": "make two transformed clips, track and probe them, and show the figures",
     "transform": "make a data set of transformed clips from a DAVIS folder",
@@ -37,8 +39,18 @@ COMMANDS: dict[str, str] = {
 }
 
 
+_format_as_python_does = warnings.formatwarning
+
+
 class _Parser(argparse.ArgumentParser):
-    """An argument parser that reports a mistake in one line."""
+    """An argument parser that reports a mistake in one line, and looks up the end of its help when help is shown."""
+
+    more_help: Callable[[], str] | None = None
+
+    def format_help(self) -> str:
+        if self.more_help is not None:
+            self.formatter_class, self.epilog = argparse.RawDescriptionHelpFormatter, self.more_help()
+        return super().format_help()
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"{self.prog}: {message} (see '{self.prog} --help')\n")
@@ -53,6 +65,7 @@ def build_parser() -> argparse.ArgumentParser:
         module = importlib.import_module(f"napari_sam2_probe.cli.{name}")
         command = commands.add_parser(name, help=summary, description=summary[0].upper() + summary[1:] + ".")
         module.add_arguments(command)
+        command.more_help = getattr(module, "epilog", None)
         command.set_defaults(run=module.run)
     return parser
 
@@ -65,6 +78,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     argv
         The arguments after the program's name; those of the process if None.
     """
+    before, warnings.formatwarning = warnings.formatwarning, _format_warning
     try:
         arguments = build_parser().parse_args(argv)
         arguments.command_line = shlex.join(["sam2-probe", *(sys.argv[1:] if argv is None else argv)])
@@ -86,7 +100,16 @@ def main(argv: Sequence[str] | None = None) -> int:
             return _refuse(str(said))
         where = f"{error.filename}: " if error.filename else ""
         return _refuse(f"{where}{error.strerror or error}; make that possible, then run the command again.")
+    finally:
+        warnings.formatwarning = before
     return 0
+
+
+def _format_warning(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> str:
+    """Write what is said of a plugin in one line; every other warning as Python does."""
+    if issubclass(category, PluginWarning):
+        return f"sam2-probe: {' '.join(str(message).split())}\n"
+    return _format_as_python_does(message, category, *where, **more)
 
 
 def _refuse(message: str) -> int:

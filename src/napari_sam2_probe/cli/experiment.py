@@ -2,32 +2,22 @@
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_sam2_probe.cli.model_options import add_model_options, given_flags
-from napari_sam2_probe.cli.transform import parse_lengths
+from napari_sam2_probe.cli.transform import describe_all, parse_lengths
 from napari_sam2_probe.common.errors import InputError
-from napari_sam2_probe.transforms.registry import KINDS
 
 if TYPE_CHECKING:
+    import argparse
+
     from napari_sam2_probe.experiment.config import ExperimentConfig
     from napari_sam2_probe.experiment.results import ExperimentResults
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of the command."""
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.epilog = "\n".join(
-        [
-            "kinds:",
-            *(f"  {name:<18}{what}" for name, what in KINDS.items()),
-            "",
-            "An experiment may be stopped, or killed, at any moment: run the same command again, or only",
-            "'sam2-probe experiment --out DIR', and it goes on. Then 'sam2-probe report DIR' makes figures and tables.",
-        ]
-    )
     parser.add_argument(
         "--out", type=Path, required=True, metavar="DIR", help="the folder to make, or to go on with after a stop"
     )
@@ -36,7 +26,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     clips.add_argument("--davis", metavar="ROOT", help="the DAVIS folder to make clips from")
     clips.add_argument("--split", metavar="NAME", help="take only the sequences of this split (default all)")
     clips.add_argument(
-        "--kinds", nargs="+", action="extend", metavar="KIND", help="kinds of clips, see below (default all six)"
+        "--kinds",
+        nargs="+",
+        action="extend",
+        metavar="KIND",
+        help="kinds of clips, see below (default: the six of the paper)",
     )
     clips.add_argument("--samples", type=int, metavar="N", help="clips of each kind (default 500)")
     clips.add_argument("--seed", type=int, help="clip k of every kind has the same base (default 0)")
@@ -52,8 +46,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     clips.add_argument(
         "--then",
         action="append",
-        metavar="EXTRA",
-        help="an extra that all clips go through, as for 'sam2-probe transform'; may be repeated",
+        metavar="CORRUPTION",
+        help="a corruption that all clips go through, as for 'sam2-probe transform'; may be repeated",
     )
     clips.add_argument("--lossless", action="store_true", default=None, help="write PNG frames instead of JPEG")
     what = parser.add_argument_group("what is kept")
@@ -91,6 +85,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def epilog() -> str:
+    """Return what the help ends with: all kinds, with their options, and how to go on."""
+    from napari_sam2_probe.transforms.registry import KINDS
+
+    return "\n".join(
+        [
+            *describe_all("kinds", KINDS),
+            "",
+            "An experiment may be stopped, or killed, at any moment: run the same command again, or only",
+            "'sam2-probe experiment --out DIR', and it goes on. Then 'sam2-probe report DIR' makes figures and tables.",
+        ]
+    )
+
+
 def run(arguments: argparse.Namespace) -> None:
     """Run the command."""
     from napari_sam2_probe.cli.progress import progress_bars
@@ -124,7 +132,9 @@ def _config(arguments: argparse.Namespace) -> ExperimentConfig:
     options = given.pop("option", None)
     fields = _merged(settings, given)
     if options:
-        fields["options"] = _merged(fields.get("options", {}), _options(options, fields.get("kinds", tuple(KINDS))))
+        from napari_sam2_probe.transforms.registry import paper_kinds
+
+        fields["options"] = _merged(fields.get("options", {}), _options(options, fields.get("kinds", paper_kinds())))
     if "davis" not in fields:
         raise InputError("--davis is missing: name the DAVIS folder that clips are made from.")
     return make_config(**fields)
@@ -164,13 +174,13 @@ def _given(arguments: argparse.Namespace) -> dict[str, Any]:
 def _options(texts: list[str], kinds: list[str] | tuple[str, ...]) -> dict[str, dict[str, str]]:
     """Give every option to the kinds that have it."""
     from napari_sam2_probe.transforms.options import split_assignments
-    from napari_sam2_probe.transforms.registry import load_kind
+    from napari_sam2_probe.transforms.registry import KINDS
 
     options: dict[str, dict[str, str]] = {}
     for name, value in split_assignments(texts, "--option").items():
-        owners = [kind for kind in kinds if name in load_kind(kind).OPTIONS]
+        owners = [kind for kind in kinds if name in KINDS.find(kind).options]
         if not owners:
-            known = ", ".join(f"{option} ({kind})" for kind in kinds for option in load_kind(kind).OPTIONS)
+            known = ", ".join(f"{option} ({kind})" for kind in kinds for option in KINDS.find(kind).options)
             raise InputError(f"--option {name}: no chosen kind has it; there is {known or 'none'}.")
         for kind in owners:
             options.setdefault(kind, {})[name] = value

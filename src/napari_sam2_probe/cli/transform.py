@@ -5,31 +5,23 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.transforms.options import split_assignments
 from napari_sam2_probe.transforms.recipe import DEFAULT_LENGTHS
-from napari_sam2_probe.transforms.registry import EXTRAS, KINDS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from napari_sam2_probe.transforms.kind import Described
 
 _MAXIMUM_SEED = 2**63 - 1
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of the command."""
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.epilog = "\n".join(
-        [
-            "kinds:",
-            *(f"  {name:<18}{what}" for name, what in KINDS.items()),
-            "",
-            "extras:",
-            *(f"  {name:<18}{what}" for name, what in EXTRAS.items()),
-            "",
-            "options: context-removal fill=black|mean|blur|sequence; three-object similarity=colour|copies|any.",
-            "An extra takes its options after a colon: --then gaussian-noise:sigma=25",
-        ]
-    )
-    parser.add_argument("kind", choices=list(KINDS), metavar="KIND", help="what happens in the clips, see below")
+    parser.add_argument("kind", metavar="KIND", help="what happens in the clips, see below")
     parser.add_argument("--davis", type=Path, required=True, metavar="ROOT", help="the DAVIS folder to take from")
     parser.add_argument(
         "--out", type=Path, required=True, metavar="DIR", help="the folder to write, or to go on with after a stop"
@@ -50,31 +42,59 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--option", action="append", default=[], metavar="K=V", help="an option of the kind; may be repeated"
     )
     parser.add_argument(
-        "--then", action="append", default=[], metavar="EXTRA", help="an extra, applied in turn; may be repeated"
+        "--then",
+        action="append",
+        default=[],
+        metavar="CORRUPTION",
+        help="a corruption, applied in turn; may be repeated",
     )
     parser.add_argument("--lossless", action="store_true", help="write PNG frames instead of JPEG")
     parser.add_argument("--workers", type=int, metavar="N", help="number of processes (default: one a processor)")
+
+
+def epilog() -> str:
+    """Return what the help ends with: all kinds and corruptions, with their options."""
+    from napari_sam2_probe.transforms.registry import CORRUPTIONS, KINDS
+
+    return "\n".join(
+        [
+            *describe_all("kinds", KINDS),
+            "",
+            *describe_all("corruptions", CORRUPTIONS),
+            "",
+            "A kind takes options as --option fill=blur, a corruption after a colon: --then gaussian-noise:sigma=25",
+        ]
+    )
+
+
+def describe_all(title: str, registry: Mapping[str, Described[Any]]) -> list[str]:
+    """Return a line for each thing of a registry, and one for each of its options."""
+    lines = [f"{title}:"]
+    for name, thing in registry.items():
+        lines.append(f"  {name:<18}{thing.description}")
+        for option, declared in thing.options.items():
+            lines.append(f"{'':<20}{option}={declared.allowed} (default {declared.default})")
+    return lines
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Make the data set."""
     from napari_sam2_probe.cli.progress import progress_bars
     from napari_sam2_probe.transforms.dataset import make_dataset
-    from napari_sam2_probe.transforms.options import read_options
     from napari_sam2_probe.transforms.plan import Order
-    from napari_sam2_probe.transforms.registry import load_kind, parse_extra
+    from napari_sam2_probe.transforms.registry import KINDS, parse_extra
     from napari_sam2_probe.video.davis import DavisDataset
 
     if not 0 <= arguments.seed <= _MAXIMUM_SEED:
         raise InputError(f"--seed {arguments.seed} can't be used: give a whole number from 0 to {_MAXIMUM_SEED}.")
     if arguments.workers is not None and arguments.workers < 1:
         raise InputError(f"--workers {arguments.workers} can't be used: give at least 1.")
-    given = split_assignments(arguments.option, arguments.kind)
+    kind = KINDS.find(arguments.kind)
     order = Order(
-        kind=arguments.kind,
+        kind=kind.name,
         seed=arguments.seed,
         lengths=arguments.lengths,
-        options=read_options(arguments.kind, load_kind(arguments.kind).OPTIONS, given),
+        options=kind.read_options(split_assignments(arguments.option, kind.name)),
         then=tuple(parse_extra(text) for text in arguments.then),
     )
     dataset = DavisDataset(arguments.davis, arguments.split)

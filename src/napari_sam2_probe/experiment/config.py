@@ -14,16 +14,8 @@ from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.common.files import atomic_write_text
 from napari_sam2_probe.models.config import ModelFlags, with_current_flag_names
 from napari_sam2_probe.models.loaded import ModelChoice
-from napari_sam2_probe.transforms.options import read_options
 from napari_sam2_probe.transforms.recipe import DEFAULT_LENGTHS, Extra
-from napari_sam2_probe.transforms.registry import KINDS, extra_text, load_kind, parse_extra
-
-# Extras that an experiment can't use, and why: frames are compared with those of the clean clip at the same time.
-_UNFIT_EXTRAS = {
-    "frame-drop": "gives clips of several lengths",
-    "temporal-reversal": "turns prefix and suffix around, and may begin where the object is hidden",
-    "camera-shake": "may move the object out of the frame that is prompted",
-}
+from napari_sam2_probe.transforms.registry import CORRUPTIONS, KINDS, extra_text, paper_kinds, parse_extra
 
 
 class _Settings(BaseModel):
@@ -96,8 +88,11 @@ class ExperimentConfig(_Settings):
     split: str | None = None
     """Take only the sequences of this split."""
 
-    kinds: tuple[str, ...] = Field(default=tuple(KINDS), min_length=1)
-    """Kinds of clips; a clip of any other kind is compared with the one of the same number in ``clean``."""
+    kinds: tuple[str, ...] = Field(default_factory=paper_kinds, min_length=1)
+    """Kinds of clips, by default those of the paper.
+
+    A clip of any other kind than ``clean`` is compared with the one of the same number in ``clean``.
+    """
 
     samples: int = Field(default=500, ge=1)
     """Clips of each kind."""
@@ -112,10 +107,10 @@ class ExperimentConfig(_Settings):
     """Options of kinds, such as ``{"context-removal": {"fill": "blur"}}``; stored in full."""
 
     then: tuple[str, ...] = ()
-    """Extras that every clip of every kind goes through, in turn, such as ``gaussian-noise:sigma=25``; stored in full.
+    """Corruptions that every clip goes through, in turn, such as ``gaussian-noise:sigma=25``; stored in full.
 
-    Clip k of every kind draws the same noise. Extras that move frames in time, or may lose the object of the frame
-    that is prompted, are refused.
+    Clip k of every kind draws the same noise. Corruptions that move frames in time, or may lose the object of the
+    frame that is prompted, are refused.
     """
 
     lossless: bool = False
@@ -142,7 +137,7 @@ class ExperimentConfig(_Settings):
     @model_validator(mode="after")
     def _check(self) -> Self:
         for name in self.kinds:
-            load_kind(name)
+            KINDS.find(name)
         if len(set(self.kinds)) != len(self.kinds):
             raise ValueError(f"kinds names {', '.join(self.kinds)}: name every kind once")
         if self.lengths[0] < 2 or min(self.lengths) < 0:
@@ -180,9 +175,9 @@ class ExperimentConfig(_Settings):
         return sum(self.lengths)
 
 
-def why_unfit(extra: str) -> str | None:
-    """Say what an extra does that experiments can't use, after "it" or "which"; None if they can use it."""
-    return _UNFIT_EXTRAS.get(extra)
+def why_unfit(corruption: str) -> str | None:
+    """Say what a corruption does that experiments can't use, after "it" or "which"; None if they can use it."""
+    return CORRUPTIONS.find(corruption).unfit or None
 
 
 def make_config(**fields: Any) -> ExperimentConfig:
@@ -261,7 +256,7 @@ def _said(value: Any) -> str:
 
 
 def _all_options(kind: str, given: dict[str, Any]) -> dict[str, Any]:
-    return read_options(kind, load_kind(kind).OPTIONS, {name: str(value) for name, value in given.items()})
+    return KINDS.find(kind).read_options(given)
 
 
 def _validated(fields: dict[str, Any], where: str) -> ExperimentConfig:

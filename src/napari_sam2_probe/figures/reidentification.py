@@ -9,7 +9,6 @@ import numpy as np
 
 from napari_sam2_probe.figures.series import Series
 from napari_sam2_probe.figures.style import (
-    KIND_LABELS,
     NEUTRAL,
     add_legend,
     new_axes,
@@ -83,9 +82,10 @@ def make_reidentification(panels: Sequence[BeforeAfter]) -> Figure:
     with publication_style():
         figure = new_figure(max(0.45 + 1.15 * columns, 2.4), 0.55 + 1.4 * rows)
         grid = new_axes(figure, rows, columns, sharex=True, sharey=True)
-        colours = dict(zip(KIND_LABELS, series_colours(list(KIND_LABELS)), strict=True))
+        kinds = list(dict.fromkeys(panel.kind for panel in panels))
+        colours = dict(zip(kinds, series_colours(kinds), strict=True))
         for axes, panel in zip(grid.flat, panels, strict=False):
-            draw_before_after(axes, panel, colours.get(panel.kind, NEUTRAL))
+            draw_before_after(axes, panel, colours[panel.kind])
         for axes in grid.flat[len(panels) :]:
             axes.set_axis_off()
         for axes in grid[-1]:

@@ -33,16 +33,6 @@ SINGLE_COLUMN = 3.5
 DOUBLE_COLUMN = 7.2
 """Width in inches of a figure that spans both columns."""
 
-KIND_LABELS: dict[str, str] = {
-    "clean": "Clean",
-    "interjection": "Interjection",
-    "object-removal": "Object removal",
-    "context-removal": "Context removal",
-    "obscuration": "Obscuration",
-    "three-object": "Three-object",
-}
-"""What a reader sees for each kind of data set (SPEC 3)."""
-
 KIND_COLOURS: dict[str, str] = {
     "clean": "#0072B2",
     "interjection": "#D55E00",
@@ -51,7 +41,7 @@ KIND_COLOURS: dict[str, str] = {
     "obscuration": "#CC79A7",
     "three-object": "#56B4E9",
 }
-"""Okabe and Ito's colours, told apart under every common colour blindness; hues as in the paper's figure 16."""
+"""Okabe and Ito's colours for the paper's kinds, told apart by the colour blind too; hues as in its figure 16."""
 
 OTHER_COLOURS: tuple[str, ...] = ("#882255", "#332288", "#999933", "#666666")
 """For lines beyond the known kinds: from Tol's muted scheme, apart from `KIND_COLOURS`."""
@@ -204,6 +194,13 @@ def keep_tick_style(axes: Axes) -> None:
                 labelfontfamily=font_families(),
                 pad=_STYLE[f"{axis}tick.major.pad"],
             )
+
+
+def kind_label(kind: str) -> str:
+    """Return what a reader sees for a kind of clip: its title, or its name where the kind is not installed."""
+    from napari_sam2_probe.transforms.registry import KINDS
+
+    return KINDS[kind].title if kind in KINDS else kind.replace("-", " ").capitalize()
 
 
 def series_colours(kinds: Sequence[str]) -> list[str]:

@@ -11,7 +11,7 @@ from napari_sam2_probe.analysis.pointers import obscuration_response, project_po
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.export.clip_view import COMPOSITE_POSITIONS, ClipView
 from napari_sam2_probe.figures.pointers import PointerPath
-from napari_sam2_probe.figures.style import KIND_LABELS
+from napari_sam2_probe.figures.style import kind_label
 from napari_sam2_probe.gui.layers import METADATA_KEY, recorded_maps
 from napari_sam2_probe.gui.videos import read_video
 from napari_sam2_probe.runs.known import KnownFrames
@@ -289,7 +289,7 @@ def composites_figure(
     kinds = {view.kind for view in views}
     for view in views:
         if frame_idx < view.run.num_frames and view.run.tracked[view.obj_index, frame_idx]:
-            several = KIND_LABELS.get(view.kind, view.kind) if len(kinds) == len(views) else view.label
+            several = kind_label(view.kind) if len(kinds) == len(views) else view.label
             whole = replace(view, sequence=find_video(view.run, videos), label="" if len(views) == 1 else several)
             recorded = {position.number for position in recorded_maps(view.run)}
             composites.append(whole.composite(frame_idx, [n for n in COMPOSITE_POSITIONS if n in recorded]))

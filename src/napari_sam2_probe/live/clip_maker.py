@@ -14,6 +14,7 @@ from napari_sam2_probe.transforms.footage import Footage
 from napari_sam2_probe.transforms.make import make_clip
 from napari_sam2_probe.transforms.plan import Order, draw_base, plan_on_base
 from napari_sam2_probe.transforms.recipe import DEFAULT_LENGTHS, Extra, Recipe, clip_name, make_twin_recipe
+from napari_sam2_probe.transforms.registry import KINDS
 from napari_sam2_probe.video import ArraySource, DavisDataset
 
 if TYPE_CHECKING:
@@ -173,8 +174,7 @@ class ClipMaker:
         if not names:
             raise InputError(f"{self.dataset.root} has no sequence that is unrelated to {request.sequence}: add some.")
         drawn = np.random.default_rng(request.seed).permutation(names).tolist()
-        # Three cut-outs may come from as many sequences.
-        size = 3 if request.kind == "three-object" else 1
+        size = count_others(request.kind, request.options)
         return [tuple(drawn[start : start + size]) for start in range(0, len(drawn), size)][:_TRIED_DISTRACTORS]
 
     def _measure(self, name: str) -> SequenceEntry:
@@ -185,11 +185,13 @@ class ClipMaker:
 
 def needs_distractor(kind: str, options: Mapping[str, OptionValue]) -> bool:
     """Whether clips of this kind take footage from another sequence."""
-    if kind == "context-removal":
-        return options.get("fill") == "sequence"
-    if kind == "three-object":
-        return options.get("similarity") != "copies"
-    return kind != "clean"
+    return count_others(kind, options) > 0
+
+
+def count_others(kind: str, options: Mapping[str, OptionValue]) -> int:
+    """Return from how many other sequences clips of this kind take footage."""
+    transform = KINDS.find(kind)
+    return transform.count_others(transform.typed(options))
 
 
 def unrelated(dataset: DavisDataset, sequence: str) -> list[str]:

@@ -19,10 +19,9 @@ from napari_sam2_probe.models.caveat import banner
 from napari_sam2_probe.report.demo_text import describe_interjection, describe_obscuration, provenance
 from napari_sam2_probe.report.page import Page, PageFigure, Section, write_page
 from napari_sam2_probe.transforms.dataset import make_dataset
-from napari_sam2_probe.transforms.options import read_options
 from napari_sam2_probe.transforms.plan import Order
 from napari_sam2_probe.transforms.recipe import clip_name
-from napari_sam2_probe.transforms.registry import load_kind
+from napari_sam2_probe.transforms.registry import KINDS
 from napari_sam2_probe.video.davis import DavisDataset
 
 if TYPE_CHECKING:
@@ -118,7 +117,7 @@ def _make_room(out: Path) -> None:
 
 
 def _make_clip(out: Path, kind: str, seed: int, progress: ProgressCallback) -> None:
-    order = Order(kind, seed, options=read_options(kind, load_kind(kind).OPTIONS, {}))
+    order = Order(kind, seed, options=KINDS.find(kind).read_options())
     make_dataset(DavisDataset(sample_data_folder()), _clips(out, kind, seed), order, 1, workers=1, progress=progress)
 
 

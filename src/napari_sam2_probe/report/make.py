@@ -13,7 +13,6 @@ from napari_sam2_probe.common.progress import ProgressCallback, ignore_progress
 from napari_sam2_probe.common.words import count, listing
 from napari_sam2_probe.experiment.folder import CONFIG
 from napari_sam2_probe.experiment.results import find_experiments, open_experiment
-from napari_sam2_probe.figures.style import KIND_LABELS
 from napari_sam2_probe.models.caveat import banner
 from napari_sam2_probe.report.demo_text import describe_model
 from napari_sam2_probe.report.folder import FORMATS, ReportFolder
@@ -31,6 +30,7 @@ from napari_sam2_probe.report.sections import (
 from napari_sam2_probe.report.subject import Subject, make_subjects
 from napari_sam2_probe.report.words import kind_label
 from napari_sam2_probe.runs.describe import software_versions
+from napari_sam2_probe.transforms.registry import paper_kinds
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -230,10 +230,11 @@ def _without(subjects: Sequence[Subject]) -> list[str]:
     """Say which kinds of clips an experiment was made without."""
     said = []
     for subject in subjects:
-        lacking = [label.lower() for kind, label in KIND_LABELS.items() if kind not in subject.results.kinds]
+        lacking = [kind_label(kind).lower() for kind in paper_kinds() if kind not in subject.results.kinds]
         if lacking:
             said.append(
-                f"{subject.name} was made without {listing(lacking)} clips, so what is made of them is not here."
+                f"{subject.name} was made without clips of the kinds {listing(lacking)}, so what is made of them is "
+                "not here."
             )
     return said
 

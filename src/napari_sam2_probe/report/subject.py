@@ -12,8 +12,8 @@ from napari_sam2_probe.analysis.clip_tables import ClipTableOptions, clip_table,
 from napari_sam2_probe.analysis.separability import SeparabilityOptions, separability
 from napari_sam2_probe.analysis.timelines import TimelineOptions, feature_timelines
 from napari_sam2_probe.figures.features import FEATURES, prompted_in_references
-from napari_sam2_probe.figures.style import KIND_LABELS
 from napari_sam2_probe.probe.positions import POSITIONS
+from napari_sam2_probe.transforms.registry import KINDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -28,8 +28,10 @@ if TYPE_CHECKING:
 TREND_KINDS = ("clean", "interjection", "object-removal", "context-removal")
 """What the paper's figures over time show."""
 
-ABSENT_KINDS = ("interjection", "object-removal")
-"""Kinds with frames without the object."""
+
+def absent_kinds() -> tuple[str, ...]:
+    """Return the kinds with frames without the object."""
+    return tuple(name for name, kind in KINDS.items() if kind.object_present != "always")
 
 
 @dataclass(frozen=True)
@@ -178,6 +180,6 @@ def _slugs(names: list[str]) -> list[str]:
 
 
 def in_order(kinds: Iterable[str]) -> list[str]:
-    """Sort kinds as SPEC 3 lists them, others behind."""
-    order = list(KIND_LABELS)
+    """Sort kinds: those of the paper in its order, then others, and those that are not installed behind."""
+    order = list(KINDS)
     return sorted(kinds, key=lambda kind: (order.index(kind) if kind in order else len(order), kind))

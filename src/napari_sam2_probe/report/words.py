@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from napari_sam2_probe.figures.style import KIND_LABELS
+from napari_sam2_probe.figures.style import kind_label as kind_label
 
 CONDITIONS = {
     "clean": "in clean clips",
@@ -13,8 +13,3 @@ CONDITIONS = {
     "three-object": "with three more objects",
 }
 """What is the case in clips of each kind."""
-
-
-def kind_label(kind: str) -> str:
-    """Return what a reader sees for a kind."""
-    return KIND_LABELS.get(kind, kind)

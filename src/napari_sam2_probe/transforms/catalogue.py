@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_sam2_probe.video.masks import VOID
+from napari_sam2_probe.video.masks import VOID, bounding_box
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from napari_sam2_probe.transforms.footage import DataSet, FootageSequence
+    from napari_sam2_probe.transforms.footage import FootageSequence
 
 MINIMUM_VISIBLE_SHARE = 0.002
 """The visible object of interest must cover this share of a clip's first frame (SPEC 3)."""
@@ -206,18 +206,6 @@ def measure_sequence(name: str, sequence: FootageSequence) -> SequenceEntry:
         for object_id in sorted(areas)
     )
     return SequenceEntry(name, num_frames, tracks, num_masks)
-
-
-def read_catalogue(dataset: DataSet) -> Catalogue:
-    """Measure every sequence of a data set, one after the other."""
-    return Catalogue(tuple(measure_sequence(name, dataset.sequence(name)) for name in dataset.names))
-
-
-def bounding_box(mask: NDArray[np.bool_]) -> tuple[int, int, int, int]:
-    """Return ``x0, y0, x1, y1`` (ends excluded) of a mask (H, W) that is not empty."""
-    rows = np.flatnonzero(mask.any(1))
-    columns = np.flatnonzero(mask[rows[0] : rows[-1] + 1].any(0))
-    return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
 
 
 def _pack(mask: NDArray[np.bool_]) -> bytes:

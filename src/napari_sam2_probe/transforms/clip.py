@@ -38,7 +38,7 @@ class Clip:
         (T,) int64, the frame index in that sequence; by it a clip is matched with its twin.
     intact_frames
         (T,) bool: frames that show their source frame as it is, fitted to the clip's size and nothing else. None
-        where that is not known, as after an extra.
+        where that is not known, as after a corruption.
     intact_masks
         (T,) bool: masks that are those of the base's object in the source frame, all of it. None as above.
     """
@@ -65,6 +65,18 @@ class Clip:
         for t in range(self.num_frames):
             frames[t] = np.asarray(self.draw_frame(t))
         return frames
+
+    def take_frames(self, frame_indices: NDArray[np.int64]) -> Clip:
+        """Return the clip that consists of these frames, in this order, with all that is known of them."""
+        return Clip(
+            draw_frame=lambda t: self.draw_frame(int(frame_indices[t])),
+            masks=self.masks[frame_indices],
+            object_present=self.object_present[frame_indices],
+            context_present=self.context_present[frame_indices],
+            obscured_fraction=self.obscured_fraction[frame_indices],
+            source_sequence=tuple(self.source_sequence[t] for t in frame_indices.tolist()),
+            source_frame=self.source_frame[frame_indices],
+        )
 
     def with_frames(self, frames: NDArray[np.uint8], masks: NDArray[np.uint8] | None = None) -> Clip:
         """Return the clip with other frames (T, H, W, 3), and other masks where they are given."""

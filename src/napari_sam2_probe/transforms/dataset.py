@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.common.progress import Progress, ignore_progress
@@ -14,6 +14,7 @@ from napari_sam2_probe.transforms.footage import DEFAULT_OBJECT_BYTES, Footage
 from napari_sam2_probe.transforms.make import compose_clip
 from napari_sam2_probe.transforms.plan import Order, draw_base, plan_recipe
 from napari_sam2_probe.transforms.recipe import clip_name
+from napari_sam2_probe.transforms.registry import can_be_sent, register_again, registered_by_hand
 from napari_sam2_probe.transforms.store import ClipStore, describe
 from napari_sam2_probe.transforms.workers import default_workers, map_unordered
 
@@ -53,7 +54,7 @@ def make_dataset(
     out
         The folder to write: new, empty, or begun with the same arguments.
     order
-        Kind, seed, lengths, options and extras.
+        Kind, seed, lengths, options and corruptions.
     samples
         Number of clips. Bases are drawn with replacement, so that few sequences give many clips.
     lossless
@@ -104,6 +105,8 @@ def iterate_dataset(
     bases = [draw_base(catalogue, order, number) for number in range(samples)]
     # What no clip can be made of is told before anything is written.
     plan_recipe(catalogue, Footage(dataset, catalogue), order, 0)
+    by_hand = registered_by_hand(order.kind, order.then)
+    workers = workers if can_be_sent(by_hand) else 1
     with store.held():
         # Again: another process may have been at work until now.
         store.check(configuration)
@@ -113,7 +116,7 @@ def iterate_dataset(
         what = f"making {order.kind} clips"
         done = samples - len(missing)
         yield Progress(done, samples, what, "clip")
-        making = (dataset, catalogue, order, store, memory_for_objects(min(workers, len(missing))))
+        making = (dataset, catalogue, order, store, memory_for_objects(min(workers, len(missing))), by_hand)
         with closing(map_unordered(_clip_maker, making, missing, workers, _NEIGHBOURS)) as made:
             for _ in made:
                 done += 1
@@ -156,8 +159,14 @@ def memory_for_objects(workers: int) -> int:
 
 
 def _clip_maker(
-    dataset: DataSet, catalogue: Catalogue, order: Order, store: ClipStore, object_bytes: int
+    dataset: DataSet,
+    catalogue: Catalogue,
+    order: Order,
+    store: ClipStore,
+    object_bytes: int,
+    by_hand: tuple[type[Any], ...],
 ) -> Callable[[int], None]:
+    register_again(by_hand)
     footage = Footage(dataset, catalogue, object_bytes=object_bytes, one_clip_at_a_time=True)
     encoder = Encoder(store.lossless)
 

@@ -11,13 +11,11 @@ from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.transforms.recipe import Distractor
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from numpy.typing import NDArray
 
     from napari_sam2_probe.transforms.catalogue import Catalogue, ObjectTrack, Windows
     from napari_sam2_probe.transforms.footage import Footage
-    from napari_sam2_probe.transforms.recipe import Base, OptionValue
+    from napari_sam2_probe.transforms.recipe import Base
 
 _T = TypeVar("_T")
 
@@ -31,8 +29,8 @@ _MINIMUM_SOURCE_SHARE = 0.005
 
 
 @dataclass(frozen=True, slots=True)
-class Draw:
-    """What a kind draws from.
+class SamplingContext:
+    """What a kind draws the footage of one clip from.
 
     Attributes
     ----------
@@ -44,8 +42,6 @@ class Draw:
         The clip's base.
     lengths
         Frames of prefix, interjection and suffix.
-    options
-        The kind's options.
     """
 
     rng: np.random.Generator
@@ -53,7 +49,6 @@ class Draw:
     footage: Footage
     base: Base
     lengths: tuple[int, int, int]
-    options: Mapping[str, OptionValue]
 
     @property
     def num_frames(self) -> int:
@@ -66,7 +61,7 @@ class Draw:
         return self.catalogue.track(self.base.sequence, self.base.object_id)
 
 
-def draw_frames(draw: Draw, num_frames: int) -> Distractor:
+def draw_frames(context: SamplingContext, num_frames: int) -> Distractor:
     """Draw consecutive frames of a sequence unrelated to the base.
 
     Raises
@@ -74,14 +69,16 @@ def draw_frames(draw: Draw, num_frames: int) -> Distractor:
     InputError
         If no unrelated sequence is long enough.
     """
-    long_enough = [entry for entry in draw.catalogue.unrelated(draw.base.sequence) if entry.num_frames >= num_frames]
+    long_enough = [
+        entry for entry in context.catalogue.unrelated(context.base.sequence) if entry.num_frames >= num_frames
+    ]
     if not long_enough:
-        raise _nothing_unrelated(draw, f"has {num_frames} frames")
-    entry = _pick(draw.rng, long_enough)
-    return Distractor(entry.name, int(draw.rng.integers(entry.num_frames - num_frames + 1)))
+        raise _nothing_unrelated(context, f"has {num_frames} frames")
+    entry = _pick(context.rng, long_enough)
+    return Distractor(entry.name, int(context.rng.integers(entry.num_frames - num_frames + 1)))
 
 
-def draw_source(draw: Draw, size: float) -> tuple[ObjectTrack, int]:
+def draw_source(context: SamplingContext, size: float) -> tuple[ObjectTrack, int]:
     """Draw an object of an unrelated sequence, and a window over the clip's length, to be cut out.
 
     Objects that stay clear of the frame's border (else they would have straight edges) and need no strong
@@ -89,7 +86,7 @@ def draw_source(draw: Draw, size: float) -> tuple[ObjectTrack, int]:
 
     Parameters
     ----------
-    draw
+    context
         What to draw from.
     size
         The square root of the area that the cut-out shall have, in pixels.
@@ -104,8 +101,8 @@ def draw_source(draw: Draw, size: float) -> tuple[ObjectTrack, int]:
     InputError
         If no unrelated sequence has an object in so many frames in a row.
     """
-    length = draw.num_frames
-    tracks = [track for entry in draw.catalogue.unrelated(draw.base.sequence) for track in entry.tracks]
+    length = context.num_frames
+    tracks = [track for entry in context.catalogue.unrelated(context.base.sequence) for track in entry.tracks]
     windows = [(track, track.windows(length)) for track in tracks]
     sharp = ((track, _sharp_starts(track, found, size)) for track, found in windows)
     whole = ((track, found.whole) for track, found in windows)
@@ -114,10 +111,10 @@ def draw_source(draw: Draw, size: float) -> tuple[ObjectTrack, int]:
         fitting = [(track, starts) for track, starts in choices if len(starts)]
         if fitting:
             # First the sequence, then the object: a sequence with many objects counts once.
-            sequence = _pick(draw.rng, sorted({track.sequence for track, _ in fitting}))
-            track, starts = _pick(draw.rng, [choice for choice in fitting if choice[0].sequence == sequence])
-            return track, int(_pick(draw.rng, starts.tolist()))
-    raise _nothing_unrelated(draw, f"has an object in {length} frames in a row")
+            sequence = _pick(context.rng, sorted({track.sequence for track, _ in fitting}))
+            track, starts = _pick(context.rng, [choice for choice in fitting if choice[0].sequence == sequence])
+            return track, int(_pick(context.rng, starts.tolist()))
+    raise _nothing_unrelated(context, f"has an object in {length} frames in a row")
 
 
 def _sharp_starts(track: ObjectTrack, windows: Windows, size: float) -> NDArray[np.int64]:
@@ -126,9 +123,9 @@ def _sharp_starts(track: ObjectTrack, windows: Windows, size: float) -> NDArray[
     return windows.whole[large & (size <= _MAXIMUM_SCALE * np.sqrt(windows.whole_areas))]
 
 
-def _nothing_unrelated(draw: Draw, lack: str) -> InputError:
+def _nothing_unrelated(context: SamplingContext, lack: str) -> InputError:
     return InputError(
-        f"No sequence unrelated to {draw.base.sequence} {lack}: add sequences of other subjects to the data set."
+        f"No sequence unrelated to {context.base.sequence} {lack}: add sequences of other subjects to the data set."
     )
 
 

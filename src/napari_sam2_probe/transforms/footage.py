@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 import numpy as np
 
 from napari_sam2_probe.common.errors import InputError
-from napari_sam2_probe.transforms.catalogue import bounding_box
 from napari_sam2_probe.transforms.recent import Keepable, Recent
+from napari_sam2_probe.video.masks import bounding_box
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_sam2_probe.transforms.footage import Footage
-from napari_sam2_probe.transforms.registry import load_extra, load_kind
+from napari_sam2_probe.transforms.registry import CORRUPTIONS, KINDS
 
 if TYPE_CHECKING:
     from napari_sam2_probe.transforms.clip import Clip
     from napari_sam2_probe.transforms.footage import DataSet
     from napari_sam2_probe.transforms.recipe import Recipe
 
-# Random streams of one clip: the base, the kind's own draws, and one for each extra.
+# Random streams of one clip: the base, the kind's own draws, and one for each corruption.
 BASE_STREAM, KIND_STREAM, EXTRA_STREAM = range(3)
 
 
@@ -37,7 +37,7 @@ def make_clip(recipe: Recipe, dataset: DataSet | Footage) -> Clip:
     Raises
     ------
     InputError
-        If a sequence or a frame can't be read, or the recipe names a kind or an extra that doesn't exist.
+        If a sequence or a frame can't be read, or the recipe names a kind or a corruption that doesn't exist.
     """
     clip = compose_clip(recipe, dataset if isinstance(dataset, Footage) else Footage(dataset))
     _ = clip.frames
@@ -45,9 +45,11 @@ def make_clip(recipe: Recipe, dataset: DataSet | Footage) -> Clip:
 
 
 def compose_clip(recipe: Recipe, footage: Footage) -> Clip:
-    """Do what `make_clip` does, but leave frames to be drawn one by one when they are asked for, if no extra is."""
-    clip = load_kind(recipe.kind).make(recipe, footage)
+    """Do what `make_clip` does, but leave frames to be drawn one by one when asked for, if no corruption is."""
+    kind = KINDS.find(recipe.kind)
+    clip = kind.render(recipe, footage, kind.typed(recipe.options))
     for step, extra in enumerate(recipe.then):
         rng = np.random.default_rng([recipe.seed, recipe.number, EXTRA_STREAM, step])
-        clip = load_extra(extra.name).apply(clip, extra.options, rng)
+        corruption = CORRUPTIONS.find(extra.name)
+        clip = corruption.apply(clip, corruption.typed(extra.options), rng)
     return clip

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_sam2_probe.transforms.catalogue import ObjectTrack
-    from napari_sam2_probe.transforms.draw import Draw
+    from napari_sam2_probe.transforms.draw import SamplingContext
 
 # Overlaps are estimated on every n-th pixel, where n gives about this many rows.
 _ESTIMATE_ROWS = 120
@@ -57,7 +57,7 @@ def clear_distance(direction: NDArray[np.float64], extents: NDArray[np.float64])
 
 
 def place_on_path(
-    draw: Draw,
+    context: SamplingContext,
     track: ObjectTrack,
     start: int,
     scale: float,
@@ -67,7 +67,7 @@ def place_on_path(
 
     Parameters
     ----------
-    draw
+    context
         The clip's base and length.
     track, start
         The object that is cut out, and its window's first frame.
@@ -76,8 +76,8 @@ def place_on_path(
     relative
         Position in frame 0 and velocity, each (x, y), of the cut-out's centre relative to the object's.
     """
-    base_position, base_velocity = line_of_motion(draw.base_track, draw.base.start, draw.num_frames)
-    own_position, own_velocity = line_of_motion(track, start, draw.num_frames)
+    base_position, base_velocity = line_of_motion(context.base_track, context.base.start, context.num_frames)
+    own_position, own_velocity = line_of_motion(track, start, context.num_frames)
     x, y = base_position + relative[0] - scale * own_position
     dx, dy = base_velocity + relative[1] - scale * own_velocity
     return Distractor(track.sequence, start, track.object_id, rounded(scale, x, y, dx, dy))
@@ -88,7 +88,7 @@ def rounded(scale: float, x: float, y: float, dx: float, dy: float) -> Placement
     return Placement(*(round(float(value), 4) for value in (scale, x, y, dx, dy)))
 
 
-def estimate_obscured(draw: Draw, distractors: Sequence[Distractor]) -> NDArray[np.float64]:
+def estimate_obscured(context: SamplingContext, distractors: Sequence[Distractor]) -> NDArray[np.float64]:
     """Estimate the obscured fraction of the object of interest in every frame, on a coarse grid.
 
     Returns
@@ -96,14 +96,14 @@ def estimate_obscured(draw: Draw, distractors: Sequence[Distractor]) -> NDArray[
     ndarray
         (T, 2): the fraction hidden, and the share of the frame that is left to see of the object.
     """
-    base = draw.base
-    step = max(1, draw.base_track.height // _ESTIMATE_ROWS)
-    estimate = np.empty((draw.num_frames, 2))
-    for t in range(draw.num_frames):
-        visible = draw.footage.object_mask(base.sequence, base.start + t, base.object_id)[::step, ::step]
+    base = context.base
+    step = max(1, context.base_track.height // _ESTIMATE_ROWS)
+    estimate = np.empty((context.num_frames, 2))
+    for t in range(context.num_frames):
+        visible = context.footage.object_mask(base.sequence, base.start + t, base.object_id)[::step, ::step]
         area = max(1, int(np.count_nonzero(visible)))
         for distractor in distractors:
-            _hide(draw, distractor, t, step, visible)
+            _hide(context, distractor, t, step, visible)
         left = int(np.count_nonzero(visible))
         estimate[t] = 1 - left / area, left / visible.size
     return estimate
@@ -114,19 +114,19 @@ def is_visible_at_start(estimate: NDArray[np.float64]) -> bool:
     return bool(estimate[0, 1] >= 1.5 * MINIMUM_VISIBLE_SHARE or estimate[0, 0] == 0)
 
 
-def _hide(draw: Draw, distractor: Distractor, t: int, step: int, visible: NDArray[np.bool_]) -> None:
+def _hide(context: SamplingContext, distractor: Distractor, t: int, step: int, visible: NDArray[np.bool_]) -> None:
     """Take what a cut-out hides in frame `t` out of a mask that holds every `step`-th pixel."""
     placement, object_id = distractor.placement, distractor.object_id
     if placement is None or object_id is None:
         return
     source_idx = distractor.start + t
-    x0, y0, x1, y1 = draw.catalogue.track(distractor.sequence, object_id).boxes[source_idx].tolist()
+    x0, y0, x1, y1 = context.catalogue.track(distractor.sequence, object_id).boxes[source_idx].tolist()
     x, y = placement.offset(t)
     columns, in_x = _source_indices(visible.shape[1], step, x, placement.scale, (x0, x1))
     rows, in_y = _source_indices(visible.shape[0], step, y, placement.scale, (y0, y1))
     # Most boxes don't meet: then the mask needn't be read.
     if visible[in_y, in_x].any():
-        source = draw.footage.object_pixels(distractor.sequence, source_idx, object_id)
+        source = context.footage.object_pixels(distractor.sequence, source_idx, object_id)
         visible[in_y, in_x] &= ~source.mask[rows - y0][:, columns - x0]
 
 

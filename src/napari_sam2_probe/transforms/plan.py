@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_sam2_probe.common.errors import InputError
-from napari_sam2_probe.transforms.draw import Draw
+from napari_sam2_probe.transforms.draw import SamplingContext
 from napari_sam2_probe.transforms.make import BASE_STREAM, KIND_STREAM
 from napari_sam2_probe.transforms.recipe import DEFAULT_LENGTHS, Base, Extra, Recipe
-from napari_sam2_probe.transforms.registry import KINDS, load_kind
+from napari_sam2_probe.transforms.registry import KINDS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,9 +34,9 @@ class Order:
     lengths
         Frames of prefix, interjection and suffix.
     options
-        The kind's options, all of them (`napari_sam2_probe.transforms.options.read_options`).
+        The kind's options; what is left out has its default. A data set says all of them.
     then
-        Extras, applied in this order.
+        Corruptions, applied in this order.
     """
 
     kind: str
@@ -110,18 +110,18 @@ def plan_on_base(catalogue: Catalogue, footage: Footage, order: Order, number: i
     InputError
         If the data set has nothing unrelated to the base that fits.
     """
-    kind = load_kind(order.kind)
-    # One stream for each kind, by its place in the table; options and lengths don't shift another clip's draws.
-    rng = np.random.default_rng([order.seed, number, KIND_STREAM, list(KINDS).index(order.kind)])
-    options = {name: option.default for name, option in kind.OPTIONS.items()} | dict(order.options)
-    draw = Draw(rng, catalogue, footage, base, order.lengths, options)
+    kind = KINDS.find(order.kind)
+    # One stream for each kind: options and lengths don't shift another clip's draws.
+    rng = np.random.default_rng([order.seed, number, KIND_STREAM, kind.random_stream])
+    options = kind.read_options(order.options)
+    context = SamplingContext(rng, catalogue, footage, base, order.lengths)
     return Recipe(
         kind=order.kind,
         base=base,
         lengths=order.lengths,
         seed=order.seed,
         number=number,
-        distractors=kind.plan(draw),
+        distractors=kind.draw(context, kind.typed(options)),
         options=options,
         then=order.then,
     )

@@ -41,11 +41,6 @@ class Recent(Generic[_Thing]):
         self._things: OrderedDict[Hashable, _Thing] = OrderedDict()
         self._used_bytes = 0
 
-    @property
-    def used_bytes(self) -> int:
-        """How much memory is taken, in bytes."""
-        return self._used_bytes
-
     def find(self, key: Hashable) -> _Thing | None:
         """Return the thing with this key, or None if it is not kept."""
         if key not in self._things:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 OptionValue = str | int | float
-"""An option's value; kinds and extras declare which one they take."""
+"""An option's value; kinds and corruptions declare which one they take."""
 
 DEFAULT_LENGTHS = (12, 4, 12)
 """Frames of prefix, interjection and suffix (the paper, section 3.1.1)."""
@@ -86,12 +86,12 @@ class Distractor:
 
 @dataclass(frozen=True, slots=True)
 class Extra:
-    """A further transformation of the finished clip, beyond the paper.
+    """A corruption of the finished clip, beyond the paper.
 
     Attributes
     ----------
     name
-        A name from the registry's extras.
+        A name from the registry's corruptions.
     options
         Its options, all of them.
     """
@@ -113,13 +113,13 @@ class Recipe:
     lengths
         Frames of prefix, interjection and suffix.
     seed, number
-        The data set's seed and the clip's number in it; extras draw their noise from both.
+        The data set's seed and the clip's number in it; corruptions draw their noise from both.
     distractors
         Foreign footage in the order in which it is drawn (later lies on top).
     options
         The kind's options, all of them.
     then
-        Extras, applied in this order.
+        Corruptions, applied in this order.
     """
 
     kind: str
@@ -193,7 +193,7 @@ class Recipe:
 
 
 def make_twin_recipe(recipe: Recipe) -> Recipe:
-    """Return the recipe of the clip's twin: the same base, of the same length, with the same extras and no change.
+    """Return the recipe of the clip's twin: the same base, of the same length, with the same corruptions and no change.
 
     For ``object-removal`` the twin is the same base too, so it shares the context but not the object of interest
     (that object belongs to the change). To compare with the pasted object never being removed, give the recipe

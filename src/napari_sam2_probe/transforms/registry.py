@@ -1,96 +1,113 @@
-"""Every kind of clip and every extra, by name. Their modules are imported when they are used."""
+"""Every kind of clip and every corruption, by name: those of this package, of others, and what a program registers."""
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from napari_sam2_probe.common.errors import InputError
-from napari_sam2_probe.transforms.options import read_options, split_assignments
+from napari_sam2_probe.common.registry import Registry
+from napari_sam2_probe.transforms.options import split_assignments
 from napari_sam2_probe.transforms.recipe import Extra
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable
 
-    import numpy as np
+    from napari_sam2_probe.transforms.kind import Corruption, Transform
 
-    from napari_sam2_probe.transforms.clip import Clip
-    from napari_sam2_probe.transforms.draw import Draw
-    from napari_sam2_probe.transforms.footage import Footage
-    from napari_sam2_probe.transforms.options import Option
-    from napari_sam2_probe.transforms.recipe import Distractor, OptionValue, Recipe
+_Class = TypeVar("_Class", bound=type[Any])
 
-KINDS: dict[str, str] = {
-    "clean": "consecutive frames, unchanged",
-    "interjection": "frames of an unrelated sequence inserted in the middle",
-    "object-removal": "a pasted object that is gone in the middle",
-    "context-removal": "everything but the object gone in the middle",
-    "obscuration": "an object of another sequence passes over the object",
-    "three-object": "three similar objects move over and around the object",
-}
-"""Kinds of clips (the paper, section 3.1): name and what happens."""
+TRANSFORM_GROUP = "napari_sam2_probe.transforms"
+"""The entry points by which installed packages announce kinds of clips."""
 
-EXTRAS: dict[str, str] = {
-    "gaussian-noise": "independent noise on every pixel",
-    "motion-blur": "a blur along one direction",
-    "low-light": "a dark exposure with shot noise",
-    "jpeg-compression": "strong JPEG compression",
-    "camera-shake": "a smooth random shift of the whole frame",
-    "frame-drop": "frames left out at random",
-    "temporal-reversal": "the clip backwards",
-    "mosaic": "a 2 x 2 mosaic of the same video, the object in one tile",
-}
-"""Further transformations beyond the paper: name and what happens."""
+CORRUPTION_GROUP = "napari_sam2_probe.corruptions"
+"""The entry points by which installed packages announce corruptions."""
 
 
-class Kind(Protocol):
-    """What a module in ``kinds`` offers."""
+def _transform() -> type[Transform[Any]]:
+    from napari_sam2_probe.transforms.kind import Transform
 
-    OPTIONS: Mapping[str, Option]
-
-    def plan(self, draw: Draw) -> tuple[Distractor, ...]:
-        """Draw the foreign footage of a clip whose base is given."""
-        ...
-
-    def make(self, recipe: Recipe, footage: Footage) -> Clip:
-        """Make the clip of a recipe, without its extras."""
-        ...
+    return Transform
 
 
-class ExtraTransform(Protocol):
-    """What a module in ``extras`` offers."""
+def _corruption() -> type[Corruption[Any]]:
+    from napari_sam2_probe.transforms.kind import Corruption
 
-    OPTIONS: Mapping[str, Option]
-
-    def apply(self, clip: Clip, options: Mapping[str, OptionValue], rng: np.random.Generator) -> Clip:
-        """Return the transformed clip; `clip` itself stays as it is."""
-        ...
+    return Corruption
 
 
-def load_kind(name: str) -> Kind:
-    """Return the module of the kind with this name.
+def _check(cls: type[Any]) -> None:
+    from napari_sam2_probe.transforms.kind import check_described
+
+    check_described(cls)
+
+
+def _by_section(kind: Transform[Any]) -> tuple[bool, str, str]:
+    return not kind.section, kind.section, kind.name
+
+
+KINDS: Registry[Transform[Any]] = Registry(
+    "kind", _transform, "napari_sam2_probe.transforms.kinds", TRANSFORM_GROUP, _check, _by_section
+)
+"""Kinds of clips: those of the paper in its order, then the others."""
+
+CORRUPTIONS: Registry[Corruption[Any]] = Registry(
+    "corruption",
+    _corruption,
+    "napari_sam2_probe.transforms.extras",
+    CORRUPTION_GROUP,
+    _check,
+    lambda corruption: corruption.name,
+)
+"""Further transformations of finished clips, beyond the paper."""
+
+
+def register_transform(cls: _Class) -> _Class:
+    """Add a kind of clip for as long as this program runs; a decorator of a class that derives from `Transform`.
+
+    What shall be there in every program, on every worker and on the command line is announced by an entry point of
+    the group ``napari_sam2_probe.transforms`` instead.
 
     Raises
     ------
     InputError
-        If there is no such kind.
+        If something of it is missing, or its name is taken.
     """
-    return cast("Kind", _load("kind", KINDS, name))
+    return KINDS.register(cls)
 
 
-def load_extra(name: str) -> ExtraTransform:
-    """Return the module of the extra with this name.
+def register_corruption(cls: _Class) -> _Class:
+    """Add a corruption for as long as this program runs; as `register_transform`.
 
     Raises
     ------
     InputError
-        If there is no such extra.
+        If something of it is missing, or its name is taken.
     """
-    return cast("ExtraTransform", _load("extra", EXTRAS, name))
+    return CORRUPTIONS.register(cls)
+
+
+def registered_by_hand(kind: str, extras: Iterable[Extra]) -> tuple[type[Any], ...]:
+    """Return the classes of a kind and of corruptions that other processes lack, since this program registered them."""
+    return KINDS.registered([kind]) + CORRUPTIONS.registered(extra.name for extra in extras)
+
+
+def register_again(classes: Iterable[type[Any]]) -> None:
+    """Register what `registered_by_hand` returned, in another process."""
+    for cls in classes:
+        (KINDS if issubclass(cls, _transform()) else CORRUPTIONS).register(cls)
+
+
+def can_be_sent(classes: Iterable[type[Any]]) -> bool:
+    """Tell whether another process can import these classes: not what was defined in a notebook or a function."""
+    return not any(cls.__module__ == "__main__" or "<locals>" in cls.__qualname__ for cls in classes)
+
+
+def paper_kinds() -> tuple[str, ...]:
+    """Return the kinds of the paper (section 3.1), in its order."""
+    return tuple(name for name in KINDS if KINDS.find(name).section)
 
 
 def parse_extra(text: str) -> Extra:
-    """Read an extra as it is written on the command line: ``NAME`` or ``NAME:option=value,option=value``.
+    """Read a corruption as it is written on the command line: ``NAME`` or ``NAME:option=value,option=value``.
 
     Raises
     ------
@@ -99,17 +116,10 @@ def parse_extra(text: str) -> Extra:
     """
     name, _, options = text.partition(":")
     given = split_assignments(options.split(",") if options else [], name)
-    return Extra(name, read_options(name, load_extra(name).OPTIONS, given))
+    return Extra(name, CORRUPTIONS.find(name).read_options(given))
 
 
 def extra_text(extra: Extra) -> str:
-    """Return an extra as `parse_extra` reads it, with all its options."""
+    """Return a corruption as `parse_extra` reads it, with all its options."""
     options = ",".join(f"{name}={value}" for name, value in extra.options.items())
     return f"{extra.name}:{options}" if options else extra.name
-
-
-def _load(what: str, known: Mapping[str, str], name: str) -> object:
-    """Import the module of a kind or an extra: ``<what>s.<name>``."""
-    if name not in known:
-        raise InputError(f"There is no {what} {name!r}: choose one of {', '.join(known)}.")
-    return importlib.import_module(f"napari_sam2_probe.transforms.{what}s.{name.replace('-', '_')}")

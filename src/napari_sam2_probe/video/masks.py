@@ -180,6 +180,13 @@ def is_void(labels: NDArray[Any]) -> NDArray[np.bool_]:
     return void
 
 
+def bounding_box(mask: NDArray[np.bool_]) -> tuple[int, int, int, int]:
+    """Return ``x0, y0, x1, y1`` (ends excluded) of a mask (H, W) that is not empty."""
+    rows = np.flatnonzero(mask.any(1))
+    columns = np.flatnonzero(mask[rows[0] : rows[-1] + 1].any(0))
+    return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
+
+
 def check_mask_size(labels: NDArray[Any], source: FrameSource, *, where: Path | str = "") -> None:
     """Raise an InputError if a mask is not as large as the video; `where` names the mask's file."""
     height, width = labels.shape

@@ -28,7 +28,7 @@ from napari_sam2_probe.gui.panels.option_form import OptionForm
 from napari_sam2_probe.gui.panels.parts import make_line, make_number
 from napari_sam2_probe.gui.panels.track_model import model_entries
 from napari_sam2_probe.models.checkpoints import SAMPLE, sample_checkpoint
-from napari_sam2_probe.transforms.registry import KINDS, extra_text, load_kind
+from napari_sam2_probe.transforms.registry import KINDS, extra_text
 
 if TYPE_CHECKING:
     from napari_sam2_probe.experiment.config import ExperimentConfig
@@ -53,16 +53,16 @@ class ExperimentForm(QWidget):
         self.kinds = QPushButton(objectName="kinds")
         self.kinds.setToolTip("Kinds of clips; the others are compared with clean ones")
         menu = QMenu(self.kinds)
-        for kind, what in KINDS.items():
+        for kind, transform in KINDS.items():
             action = QAction(kind, menu, checkable=True, checked=kind in KINDS_AT_FIRST)
-            action.setToolTip(what)
+            action.setToolTip(transform.description)
             action.toggled.connect(self._on_change)
             menu.addAction(action)
         menu.setToolTipsVisible(True)
         self.kinds.setMenu(menu)
-        self.options = {kind: OptionForm(kind) for kind in KINDS if load_kind(kind).OPTIONS}
+        self.options = {kind: OptionForm(kind) for kind, transform in KINDS.items() if transform.options}
         for kind, options in self.options.items():
-            options.set_options(load_kind(kind).OPTIONS)
+            options.set_options(KINDS.find(kind).options)
         self.extras = ExtrasField(_why_not)
         self.lengths = LengthsRow(shortest=(2, 0, 0))
         self.samples = make_number("samples", 1, 100_000, 20, "Clips of each kind")

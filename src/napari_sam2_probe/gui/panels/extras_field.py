@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QLabel, QMenu, QPushButton, QVBoxLayout, QWidget
 
 from napari_sam2_probe.gui.panels.option_form import OptionForm
 from napari_sam2_probe.transforms.recipe import Extra
-from napari_sam2_probe.transforms.registry import EXTRAS, load_extra
+from napari_sam2_probe.transforms.registry import CORRUPTIONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -41,9 +41,9 @@ class ExtrasField(QWidget):
         menu = QMenu(self.button)
         menu.setToolTipsVisible(True)
         self._actions: dict[str, QAction] = {}
-        for name, what in EXTRAS.items():
+        for name, corruption in CORRUPTIONS.items():
             action = self._actions[name] = QAction(name, menu, checkable=True)
-            action.setToolTip(what)
+            action.setToolTip(corruption.description)
             action.triggered.connect(lambda checked, name=name: self._on_triggered(name, checked))
             menu.addAction(action)
         self.button.setMenu(menu)
@@ -83,7 +83,7 @@ class ExtrasField(QWidget):
 
     def _add(self, name: str) -> OptionForm:
         form = OptionForm(name)
-        form.set_options(load_extra(name).OPTIONS)
+        form.set_options(CORRUPTIONS.find(name).options)
         form.changed.connect(self.changed)
         self._chosen.append((name, form))
         layout = self.layout()

@@ -35,7 +35,7 @@ from napari_sam2_probe.live.clip_maker import (
     needs_distractor,
     unrelated,
 )
-from napari_sam2_probe.transforms.registry import KINDS, load_kind
+from napari_sam2_probe.transforms.registry import KINDS
 from napari_sam2_probe.transforms.workers import default_workers
 from napari_sam2_probe.video import Sequence
 
@@ -98,9 +98,9 @@ class TransformPanel(Panel):
     def _build(self) -> None:
         self._base = QLabel(objectName="base", wordWrap=True)
         self.kind = make_combo("kind", "What happens in the clip")
-        for kind, what in KINDS.items():
-            self.kind.addItem(kind.replace("-", " ").capitalize(), kind)
-            self.kind.setItemData(self.kind.count() - 1, what[0].upper() + what[1:], _TOOLTIP)
+        for name, kind in KINDS.items():
+            self.kind.addItem(kind.title, name)
+            self.kind.setItemData(self.kind.count() - 1, kind.description[0].upper() + kind.description[1:], _TOOLTIP)
         self.object = make_combo("object", "The object of interest")
         self.distractor = make_combo("distractor", "The sequence that foreign footage comes from")
         self.lengths = LengthsRow()
@@ -177,7 +177,7 @@ class TransformPanel(Panel):
         self._change()
 
     def _offer_options(self) -> None:
-        self.options.set_options(load_kind(self.kind.currentData()).OPTIONS)
+        self.options.set_options(KINDS.find(self.kind.currentData()).options)
         self._change()
 
     def _change(self) -> None:

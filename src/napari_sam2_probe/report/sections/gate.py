@@ -11,7 +11,7 @@ from napari_sam2_probe.figures.dots import DotPanel
 from napari_sam2_probe.figures.gate import Cloud, GatePanel, make_gate
 from napari_sam2_probe.probe.positions import BY_NUMBER
 from napari_sam2_probe.report.separations import is_there, pick, said
-from napari_sam2_probe.report.subject import ABSENT_KINDS
+from napari_sam2_probe.report.subject import absent_kinds
 from napari_sam2_probe.report.words import kind_label
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def _figure(subject: Subject, folder: ReportFolder) -> PageFigure:
     from napari_sam2_probe.report.sections.separability import auroc_dots, position_rows
 
     positions = [position for pair in PAIRS for position in pair if position in subject.positions]
-    kinds = [kind for kind in ABSENT_KINDS if kind in subject.feature_kinds]
+    kinds = [kind for kind in absent_kinds() if kind in subject.feature_kinds]
     panels, parts = [], []
     for kind in kinds:
         clouds = []
@@ -85,7 +85,7 @@ def sentences(subject: Subject) -> list[str]:
     written = []
     for gated, raw in PAIRS:
         found = []
-        for kind in ABSENT_KINDS:
+        for kind in absent_kinds():
             both = [pick(subject.separability, position, "short_term_l2", kind) for position in (gated, raw)]
             if all(map(is_there, both)):
                 found.append(f"{said(both[0])} with the gate and {said(both[1])} without ({kind_label(kind).lower()})")

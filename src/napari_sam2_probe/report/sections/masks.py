@@ -13,7 +13,7 @@ from napari_sam2_probe.figures.reidentification import BeforeAfter, make_reident
 from napari_sam2_probe.figures.trends import CoursePanel, Trend, make_courses
 from napari_sam2_probe.report.page import Section
 from napari_sam2_probe.report.part import Part
-from napari_sam2_probe.report.subject import ABSENT_KINDS, in_order
+from napari_sam2_probe.report.subject import absent_kinds, in_order
 from napari_sam2_probe.report.tables import ReportTable
 from napari_sam2_probe.report.words import kind_label
 
@@ -75,7 +75,7 @@ def _sentence(subject: Subject, *, several: bool) -> str:
     wrong = [
         f"{_said(rate)} ({kind_label(kind).lower()})"
         for kind in subject.kinds
-        if kind in ABSENT_KINDS and np.isfinite((rate := _pick(subject, kind, "all", "false_positive_rate")).value)
+        if kind in absent_kinds() and np.isfinite((rate := _pick(subject, kind, "all", "false_positive_rate")).value)
     ]
     if wrong:
         said += f" Something is predicted on a share of {listing(wrong)} of the frames without the object."
@@ -104,7 +104,7 @@ def _segmentation(subjects: Sequence[Subject]) -> ReportTable:
 def _false_positives(subjects: Sequence[Subject]) -> ReportTable:
     rows = []
     for subject in subjects:
-        for kind in in_order(k for k in subject.kinds if k in ABSENT_KINDS):
+        for kind in in_order(k for k in subject.kinds if k in absent_kinds()):
             frames = subject.results.frames
             absent = frames[(frames["kind"] == kind) & ~frames["object_present"].astype(bool)]
             rate, score = (_pick(subject, kind, "all", m) for m in ("false_positive_rate", "object_score_auroc"))
@@ -233,7 +233,7 @@ def _over_time_caption(subject: Subject) -> str:
     frames = subject.results.frames
     tracked = frames[~frames["prompted"].astype(bool) & np.isfinite(frames["object_score"])]
     sentences = ["Mean over clips, with the 95 % interval; points are frames without the object."]
-    for kind in in_order(k for k in subject.kinds if k in ABSENT_KINDS):
+    for kind in in_order(k for k in subject.kinds if k in absent_kinds()):
         rows = tracked[tracked["kind"] == kind]
         absent = ~rows["object_present"].to_numpy(dtype=np.bool_)
         if not absent.any():

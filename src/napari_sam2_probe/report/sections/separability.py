@@ -14,7 +14,7 @@ from napari_sam2_probe.report.page import Section
 from napari_sam2_probe.report.part import Part
 from napari_sam2_probe.report.sections import distributions, gate
 from napari_sam2_probe.report.separations import ALL_FEATURES, is_there, pick, said
-from napari_sam2_probe.report.subject import ABSENT_KINDS, in_order
+from napari_sam2_probe.report.subject import absent_kinds, in_order
 from napari_sam2_probe.report.tables import ReportTable
 from napari_sam2_probe.report.words import kind_label
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 def make(subjects: Sequence[Subject], folder: ReportFolder) -> Part:
     """Draw what separates, the gate, and the distributions."""
-    shown = [s for s in subjects if s.has_features and set(s.feature_kinds) & set(ABSENT_KINDS)]
+    shown = [s for s in subjects if s.has_features and set(s.feature_kinds) & set(absent_kinds())]
     if not shown:
         return Part(None)
     tables = (
@@ -59,7 +59,7 @@ def _table(subjects: Sequence[Subject], name: str, title: str, *, ordinary: bool
         found = subject.ordinary_separability if ordinary else subject.separability
         parts.append(found.table.assign(experiment=subject.name))
         for kind in in_order(subject.feature_kinds):
-            measure = "AUROC" if kind in ABSENT_KINDS else "false alarms"
+            measure = "AUROC" if kind in absent_kinds() else "false alarms"
             for position in subject.positions:
                 cells = [said(pick(found, position, feature, kind)) for feature in ALL_FEATURES]
                 rows.append((subject.name, f"{kind_label(kind)} ({measure})", position, *cells))
@@ -101,7 +101,7 @@ def auroc_dots(subject: Subject, kind: str, positions: Sequence[str]) -> tuple[D
 
 def _overview(subject: Subject, folder: ReportFolder) -> PageFigure:
     kinds = in_order(subject.feature_kinds)
-    absent = [kind for kind in kinds if kind in ABSENT_KINDS]
+    absent = [kind for kind in kinds if kind in absent_kinds()]
     rows = position_rows(subject.positions)
     panels = [
         DotPanel(
@@ -123,7 +123,7 @@ def _overview(subject: Subject, folder: ReportFolder) -> PageFigure:
             (-0.02, 1.02),
         )
         for kind in kinds
-        if kind not in ABSENT_KINDS and "interjection" in absent
+        if kind not in absent_kinds() and "interjection" in absent
     ]
     return folder.figure(
         subject.file("separability-overview"),
@@ -137,7 +137,7 @@ def _overview(subject: Subject, folder: ReportFolder) -> PageFigure:
 
 def _overview_caption(subject: Subject) -> str:
     sentences = []
-    for kind in in_order(kind for kind in subject.feature_kinds if kind in ABSENT_KINDS):
+    for kind in in_order(kind for kind in subject.feature_kinds if kind in absent_kinds()):
         found = [(pick(subject.separability, position, COMBINED, kind), position) for position in subject.positions]
         ranked = sorted((pair for pair in found if is_there(pair[0])), key=lambda pair: -pair[0].value)
         if len(ranked) < 2:

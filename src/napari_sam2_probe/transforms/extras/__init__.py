@@ -1,5 +1,4 @@
-"""Transformations of a finished clip, beyond the paper: ``OPTIONS`` and ``apply(clip, options, rng)`` in each module.
+"""Corruptions: transformations of a finished clip, beyond the paper, one module and one class each.
 
-They compose with every kind, in any order. Where pixels move, masks move with them; ``obscured_fraction`` stays what
-it was before. The names are in `napari_sam2_probe.transforms.registry`.
+They compose with every kind, in any order, and are found by `napari_sam2_probe.transforms.registry`.
 """

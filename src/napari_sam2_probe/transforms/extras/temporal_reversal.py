@@ -6,18 +6,21 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_sam2_probe.transforms.extras.order import take_frames
+from napari_sam2_probe.transforms.kind import Corruption
+from napari_sam2_probe.transforms.options import NoOptions
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from napari_sam2_probe.transforms.clip import Clip
-    from napari_sam2_probe.transforms.options import Option
-    from napari_sam2_probe.transforms.recipe import OptionValue
-
-OPTIONS: Mapping[str, Option] = {}
 
 
-def apply(clip: Clip, options: Mapping[str, OptionValue], rng: np.random.Generator) -> Clip:
-    """Return the last frame first."""
-    return take_frames(clip, np.arange(clip.num_frames)[::-1])
+class TemporalReversal(Corruption[NoOptions]):
+    """The clip backwards."""
+
+    name = "temporal-reversal"
+    title = "Temporal reversal"
+    description = "the clip backwards"
+    unfit = "turns prefix and suffix around, and may begin where the object is hidden"
+
+    def apply(self, clip: Clip, options: NoOptions, rng: np.random.Generator) -> Clip:
+        """Return the last frame first."""
+        return clip.take_frames(np.arange(clip.num_frames)[::-1])

@@ -1,4 +1,1 @@
-"""The kinds of clips, one module each: ``OPTIONS``, ``plan(draw)`` and ``make(recipe, footage)``.
-
-The names are in `napari_sam2_probe.transforms.registry`.
-"""
+"""The kinds of clips, one module and one class each, found by `napari_sam2_probe.transforms.registry`."""

@@ -4,25 +4,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from napari_sam2_probe.transforms.kind import Transform
+from napari_sam2_probe.transforms.options import NoOptions
 from napari_sam2_probe.transforms.overlay import base_clip
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from napari_sam2_probe.transforms.clip import Clip
-    from napari_sam2_probe.transforms.draw import Draw
     from napari_sam2_probe.transforms.footage import Footage
-    from napari_sam2_probe.transforms.options import Option
-    from napari_sam2_probe.transforms.recipe import Distractor, Recipe
-
-OPTIONS: Mapping[str, Option] = {}
+    from napari_sam2_probe.transforms.recipe import Recipe
 
 
-def plan(draw: Draw) -> tuple[Distractor, ...]:
-    """Return no foreign footage."""
-    return ()
+class Clean(Transform[NoOptions]):
+    """The base as it is."""
 
+    name = "clean"
+    title = "Clean"
+    description = "consecutive frames, unchanged"
+    section = "3.1"
+    stream = 0
 
-def make(recipe: Recipe, footage: Footage) -> Clip:
-    """Return the base as it is."""
-    return base_clip(footage, recipe)
+    def render(self, recipe: Recipe, footage: Footage, options: NoOptions) -> Clip:
+        """Return the base."""
+        return base_clip(footage, recipe)

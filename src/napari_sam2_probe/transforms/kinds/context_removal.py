@@ -7,30 +7,25 @@ object's own, whatever the fill.
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from PIL import Image
 
-from napari_sam2_probe.transforms.catalogue import bounding_box
 from napari_sam2_probe.transforms.draw import draw_frames
 from napari_sam2_probe.transforms.fit import cover
-from napari_sam2_probe.transforms.options import Choice
+from napari_sam2_probe.transforms.kind import Transform
 from napari_sam2_probe.transforms.overlay import base_clip
+from napari_sam2_probe.video.masks import bounding_box
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from numpy.typing import NDArray
 
     from napari_sam2_probe.transforms.clip import Clip
-    from napari_sam2_probe.transforms.draw import Draw
+    from napari_sam2_probe.transforms.draw import SamplingContext
     from napari_sam2_probe.transforms.footage import Footage
-    from napari_sam2_probe.transforms.options import Option
     from napari_sam2_probe.transforms.recipe import Distractor, Recipe
-
-OPTIONS: Mapping[str, Option] = {"fill": Choice(("black", "mean", "blur", "sequence"))}
 
 # Standard deviation of the blur over the frame's diagonal: enough that no object can be told.
 _BLUR_SHARE = 0.05
@@ -38,39 +33,59 @@ _BLUR_SHARE = 0.05
 _BLUR_REDUCTION = 8
 
 
-def plan(draw: Draw) -> tuple[Distractor, ...]:
-    """Draw the frames that fill the context, where the option asks for them."""
-    return (draw_frames(draw, draw.lengths[1]),) if draw.options["fill"] == "sequence" else ()
+@dataclass(frozen=True, slots=True)
+class ContextRemovalOptions:
+    """What takes the context's place."""
+
+    fill: Literal["black", "mean", "blur", "sequence"] = "black"
 
 
-def make(recipe: Recipe, footage: Footage) -> Clip:
-    """Return the base with the context filled in the middle; the object's pixels stay as they are."""
-    clip = base_clip(footage, recipe)
-    assert clip.intact_frames is not None
-    middle = slice(recipe.interjection.start, recipe.interjection.stop)
-    clip.context_present[middle] = False
-    clip.intact_frames[middle] = False
+class ContextRemoval(Transform[ContextRemovalOptions]):
+    """The object alone in the interjection."""
 
-    def draw_frame(t: int) -> Image.Image:
-        if t not in recipe.interjection:
-            return clip.draw_frame(t)
-        frame, mask = np.array(clip.draw_frame(t)), clip.masks[t].view(np.bool_)
-        fill: NDArray[np.uint8] | int
-        match recipe.options["fill"]:
-            case "black":
-                fill = 0
-            case "mean":
-                fill = _mean_colour(frame, mask)
-            case "blur":
-                fill = _blur(frame, mask)
-            case _:
-                (foreign,) = recipe.distractors
-                source_idx = foreign.start + t - recipe.interjection.start
-                fill = np.asarray(cover(footage.frame(foreign.sequence, source_idx), mask.shape))
-        _fill_around(frame, mask, fill)
-        return Image.fromarray(frame)
+    name = "context-removal"
+    title = "Context removal"
+    description = "everything but the object gone in the middle"
+    section = "3.1.3"
+    stream = 3
+    options_type = ContextRemovalOptions
 
-    return replace(clip, draw_frame=draw_frame)
+    def count_others(self, options: ContextRemovalOptions) -> int:
+        """Return 1 where frames of another sequence fill the context."""
+        return 1 if options.fill == "sequence" else 0
+
+    def draw(self, context: SamplingContext, options: ContextRemovalOptions) -> tuple[Distractor, ...]:
+        """Draw the frames that fill the context, where the option asks for them."""
+        return (draw_frames(context, context.lengths[1]),) if options.fill == "sequence" else ()
+
+    def render(self, recipe: Recipe, footage: Footage, options: ContextRemovalOptions) -> Clip:
+        """Return the base with the context filled in the middle; the object's pixels stay as they are."""
+        clip = base_clip(footage, recipe)
+        assert clip.intact_frames is not None
+        middle = slice(recipe.interjection.start, recipe.interjection.stop)
+        clip.context_present[middle] = False
+        clip.intact_frames[middle] = False
+
+        def draw_frame(t: int) -> Image.Image:
+            if t not in recipe.interjection:
+                return clip.draw_frame(t)
+            frame, mask = np.array(clip.draw_frame(t)), clip.masks[t].view(np.bool_)
+            fill: NDArray[np.uint8] | int
+            match options.fill:
+                case "black":
+                    fill = 0
+                case "mean":
+                    fill = _mean_colour(frame, mask)
+                case "blur":
+                    fill = _blur(frame, mask)
+                case _:
+                    (foreign,) = recipe.distractors
+                    source_idx = foreign.start + t - recipe.interjection.start
+                    fill = np.asarray(cover(footage.frame(foreign.sequence, source_idx), mask.shape))
+            _fill_around(frame, mask, fill)
+            return Image.fromarray(frame)
+
+        return replace(clip, draw_frame=draw_frame)
 
 
 def _fill_around(frame: NDArray[np.uint8], mask: NDArray[np.bool_], fill: NDArray[np.uint8] | int) -> None:

@@ -15,23 +15,19 @@ from napari_sam2_probe.transforms.catalogue import MINIMUM_VISIBLE_SHARE
 from napari_sam2_probe.transforms.clip import Clip
 from napari_sam2_probe.transforms.cutout import cut_out
 from napari_sam2_probe.transforms.draw import ATTEMPTS, draw_source
+from napari_sam2_probe.transforms.kind import Transform
+from napari_sam2_probe.transforms.options import NoOptions
 from napari_sam2_probe.transforms.overlay import laid_on
 from napari_sam2_probe.transforms.paths import line_of_motion, rounded
 from napari_sam2_probe.transforms.recipe import Distractor
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from PIL import Image
 
     from napari_sam2_probe.transforms.cutout import Patch
-    from napari_sam2_probe.transforms.draw import Draw
+    from napari_sam2_probe.transforms.draw import SamplingContext
     from napari_sam2_probe.transforms.footage import Footage
-    from napari_sam2_probe.transforms.options import Option
     from napari_sam2_probe.transforms.recipe import Recipe
-
-OPTIONS: Mapping[str, Option] = {}
-
 
 # Side of the cut-out (square root of its area) over that of the base's object, and its limits over the frame's.
 _RELATIVE_SIZE = (0.7, 1.2)
@@ -43,66 +39,84 @@ _LEAST_WAY = 0.25
 _PATIENCE = ATTEMPTS // 4
 
 
-def plan(draw: Draw) -> tuple[Distractor, ...]:
-    """Draw an object and a path on which it moves and stays wholly in the frame.
+class ObjectRemoval(Transform[NoOptions]):
+    """A pasted object of interest that is away for a while."""
 
-    Raises
-    ------
-    InputError
-        If no such path is found.
-    """
-    shape = (draw.base_track.height, draw.base_track.width)
-    frame_size = float(np.sqrt(np.prod(shape)))
-    base_size = draw.base_track.size(draw.base.start, draw.num_frames)
-    for attempt in range(ATTEMPTS):
-        size = float(np.clip(base_size * draw.rng.uniform(*_RELATIVE_SIZE), *(frame_size * np.array(_FRAME_SHARE))))
-        distractor = _draw_inside(draw, shape, size * 0.99**attempt, keep_line=attempt < _PATIENCE)
-        if distractor is not None:
-            return (distractor,)
-    raise InputError(
-        f"No object was found that can be pasted on {draw.base.sequence}: add sequences whose object is in "
-        f"{draw.num_frames} frames in a row and small enough to stay in the frame."
-    )
+    name = "object-removal"
+    title = "Object removal"
+    description = "a pasted object that is gone in the middle"
+    object_present = "not in the interjection"
+    masks_of_others = True
+    section = "3.1.2"
+    stream = 2
+
+    def count_others(self, options: NoOptions) -> int:
+        """Return 1: the sequence that the object is cut out of."""
+        return 1
+
+    def draw(self, context: SamplingContext, options: NoOptions) -> tuple[Distractor, ...]:
+        """Draw an object and a path on which it moves and stays wholly in the frame.
+
+        Raises
+        ------
+        InputError
+            If no such path is found.
+        """
+        shape = (context.base_track.height, context.base_track.width)
+        frame_size = float(np.sqrt(np.prod(shape)))
+        base_size = context.base_track.size(context.base.start, context.num_frames)
+        for attempt in range(ATTEMPTS):
+            size = float(
+                np.clip(base_size * context.rng.uniform(*_RELATIVE_SIZE), *(frame_size * np.array(_FRAME_SHARE)))
+            )
+            distractor = _draw_inside(context, shape, size * 0.99**attempt, keep_line=attempt < _PATIENCE)
+            if distractor is not None:
+                return (distractor,)
+        raise InputError(
+            f"No object was found that can be pasted on {context.base.sequence}: add sequences whose object is in "
+            f"{context.num_frames} frames in a row and small enough to stay in the frame."
+        )
+
+    def render(self, recipe: Recipe, footage: Footage, options: NoOptions) -> Clip:
+        """Return the base with the object pasted in prefix and suffix."""
+        base = recipe.base
+        (pasted,) = recipe.distractors
+        num_frames = recipe.num_frames
+        height, width = footage.shape(base.sequence)
+        masks = footage.mask_memory((num_frames, height, width))
+        masks[:] = 0
+        present = np.ones(num_frames, np.bool_)
+        present[recipe.interjection.start : recipe.interjection.stop] = False
+        patches: dict[int, Patch] = {}
+        for t in np.flatnonzero(present).tolist():
+            patch = cut_out(footage, pasted, None, t, (height, width))
+            if patch is not None:
+                patches[t] = patch
+                masks[t][patch.region] = patch.opaque
+
+        def draw_frame(t: int) -> Image.Image:
+            frame = footage.frame(base.sequence, base.start + t)
+            return laid_on(frame, [patches[t]]) if t in patches else frame
+
+        return Clip(
+            draw_frame=draw_frame,
+            masks=masks,
+            object_present=present,
+            context_present=np.ones(num_frames, np.bool_),
+            obscured_fraction=np.where(present, 0.0, np.nan),
+            source_sequence=(base.sequence,) * num_frames,
+            source_frame=base.start + np.arange(num_frames, dtype=np.int64),
+            intact_frames=np.array([t not in patches for t in range(num_frames)]),
+            intact_masks=np.zeros(num_frames, np.bool_),
+        )
 
 
-def make(recipe: Recipe, footage: Footage) -> Clip:
-    """Return the base with the object pasted in prefix and suffix."""
-    base = recipe.base
-    (pasted,) = recipe.distractors
-    num_frames = recipe.num_frames
-    height, width = footage.shape(base.sequence)
-    masks = footage.mask_memory((num_frames, height, width))
-    masks[:] = 0
-    present = np.ones(num_frames, np.bool_)
-    present[recipe.interjection.start : recipe.interjection.stop] = False
-    patches: dict[int, Patch] = {}
-    for t in np.flatnonzero(present).tolist():
-        patch = cut_out(footage, pasted, None, t, (height, width))
-        if patch is not None:
-            patches[t] = patch
-            masks[t][patch.region] = patch.opaque
-
-    def draw_frame(t: int) -> Image.Image:
-        frame = footage.frame(base.sequence, base.start + t)
-        return laid_on(frame, [patches[t]]) if t in patches else frame
-
-    return Clip(
-        draw_frame=draw_frame,
-        masks=masks,
-        object_present=present,
-        context_present=np.ones(num_frames, np.bool_),
-        obscured_fraction=np.where(present, 0.0, np.nan),
-        source_sequence=(base.sequence,) * num_frames,
-        source_frame=base.start + np.arange(num_frames, dtype=np.int64),
-        intact_frames=np.array([t not in patches for t in range(num_frames)]),
-        intact_masks=np.zeros(num_frames, np.bool_),
-    )
-
-
-def _draw_inside(draw: Draw, shape: tuple[int, int], size: float, *, keep_line: bool) -> Distractor | None:
+def _draw_inside(
+    context: SamplingContext, shape: tuple[int, int], size: float, *, keep_line: bool
+) -> Distractor | None:
     """Draw an object of this size and a path in the frame; None where it doesn't fit or hardly moves."""
-    rng, length = draw.rng, draw.num_frames
-    track, start = draw_source(draw, size)
+    rng, length = context.rng, context.num_frames
+    track, start = draw_source(context, size)
     scale = size / track.size(start, length)
     angle = rng.uniform(0, 2 * np.pi)
     drift = np.array([np.cos(angle), np.sin(angle)]) * size * rng.uniform(*_DRIFT) / max(length - 1, 1)

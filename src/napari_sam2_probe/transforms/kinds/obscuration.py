@@ -8,6 +8,8 @@ import numpy as np
 
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.transforms.draw import ATTEMPTS, draw_source
+from napari_sam2_probe.transforms.kind import Transform
+from napari_sam2_probe.transforms.options import NoOptions
 from napari_sam2_probe.transforms.overlay import overlay_clip
 from napari_sam2_probe.transforms.paths import (
     clear_distance,
@@ -18,17 +20,12 @@ from napari_sam2_probe.transforms.paths import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from numpy.typing import NDArray
 
     from napari_sam2_probe.transforms.clip import Clip
-    from napari_sam2_probe.transforms.draw import Draw
+    from napari_sam2_probe.transforms.draw import SamplingContext
     from napari_sam2_probe.transforms.footage import Footage
-    from napari_sam2_probe.transforms.options import Option
     from napari_sam2_probe.transforms.recipe import Distractor, Recipe
-
-OPTIONS: Mapping[str, Option] = {}
 
 # When the cut-out is nearest to the object's centre, as a share of the clip, for each way to pass.
 _MEETING = {"leaves": (0.05, 0.45), "enters": (0.55, 0.95), "crosses": (0.4, 0.6)}
@@ -41,44 +38,57 @@ _SUBSTANTIAL = 0.35
 _LARGEST_AT_START = 0.6
 
 
-def plan(draw: Draw) -> tuple[Distractor, ...]:
-    """Draw an object and a path over the object of interest that starts or ends off it.
+class Obscuration(Transform[NoOptions]):
+    """The object of interest is covered for part of the clip."""
 
-    Raises
-    ------
-    InputError
-        If no path is found.
-    """
-    object_size = draw.base_track.size(draw.base.start, draw.num_frames)
-    for attempt in range(ATTEMPTS):
-        # Thin objects hide little: they may grow until they do.
-        size = object_size * draw.rng.uniform(*_RELATIVE_SIZE) * 1.01**attempt
-        distractor = _draw_crossing(draw, size)
-        estimate = estimate_obscured(draw, [distractor])
-        obscured = estimate[:, 0]
-        if (
-            is_visible_at_start(estimate)
-            and obscured[0] <= _LARGEST_AT_START
-            and obscured.max() >= _SUBSTANTIAL
-            and 0 in (obscured[:2].max(), obscured[-2:].max())
-        ):
-            return (distractor,)
-    raise InputError(
-        f"No path over object {draw.base.object_id} of {draw.base.sequence} was found: leave that sequence out, or "
-        "add sequences with other objects."
-    )
+    name = "obscuration"
+    title = "Obscuration"
+    description = "an object of another sequence passes over the object"
+    masks_of_others = True
+    section = "3.1.4"
+    stream = 4
+
+    def count_others(self, options: NoOptions) -> int:
+        """Return 1: the sequence that the object above is cut out of."""
+        return 1
+
+    def draw(self, context: SamplingContext, options: NoOptions) -> tuple[Distractor, ...]:
+        """Draw an object and a path over the object of interest that starts or ends off it.
+
+        Raises
+        ------
+        InputError
+            If no path is found.
+        """
+        object_size = context.base_track.size(context.base.start, context.num_frames)
+        for attempt in range(ATTEMPTS):
+            # Thin objects hide little: they may grow until they do.
+            size = object_size * context.rng.uniform(*_RELATIVE_SIZE) * 1.01**attempt
+            distractor = _draw_crossing(context, size)
+            estimate = estimate_obscured(context, [distractor])
+            obscured = estimate[:, 0]
+            if (
+                is_visible_at_start(estimate)
+                and obscured[0] <= _LARGEST_AT_START
+                and obscured.max() >= _SUBSTANTIAL
+                and 0 in (obscured[:2].max(), obscured[-2:].max())
+            ):
+                return (distractor,)
+        raise InputError(
+            f"No path over object {context.base.object_id} of {context.base.sequence} was found: leave that sequence "
+            "out, or add sequences with other objects."
+        )
+
+    def render(self, recipe: Recipe, footage: Footage, options: NoOptions) -> Clip:
+        """Return the base with the cut-out passing over it."""
+        return overlay_clip(footage, recipe, [None])
 
 
-def make(recipe: Recipe, footage: Footage) -> Clip:
-    """Return the base with the cut-out passing over it."""
-    return overlay_clip(footage, recipe, [None])
-
-
-def _draw_crossing(draw: Draw, size: float) -> Distractor:
-    rng, length = draw.rng, draw.num_frames
-    track, start = draw_source(draw, size)
+def _draw_crossing(context: SamplingContext, size: float) -> Distractor:
+    rng, length = context.rng, context.num_frames
+    track, start = draw_source(context, size)
     scale = size / track.size(start, length)
-    base_extent = half_extent(draw.base_track, draw.base.start, length)
+    base_extent = half_extent(context.base_track, context.base.start, length)
     angle = rng.uniform(0, 2 * np.pi)
     direction = np.array([np.cos(angle), np.sin(angle)])
     distance = _CLEARANCE * clear_distance(direction, base_extent + scale * half_extent(track, start, length))
@@ -87,4 +97,4 @@ def _draw_crossing(draw: Draw, size: float) -> Distractor:
     time_off = {"leaves": length - 1 - meeting, "enters": meeting, "crosses": min(meeting, length - 1 - meeting)}
     velocity: NDArray[np.float64] = direction * distance / max(time_off[way], 1.0)
     miss = rng.uniform(-0.3, 0.3, 2) * base_extent
-    return place_on_path(draw, track, start, scale, (miss - velocity * meeting, velocity))
+    return place_on_path(context, track, start, scale, (miss - velocity * meeting, velocity))
