@@ -19,6 +19,7 @@ from napari_sam2_probe.analysis.separability import (
     usable_frames,
 )
 
+PAIRS = (("4", "4r"), ("4", "1"), ("4r", "1"))
 SHIFTS = {"clean": 0.0, "interjection": 1.2, "object-removal": 0.7, "context-removal": 0.9}
 
 
@@ -29,7 +30,7 @@ def four_kinds():
 
 @pytest.fixture(scope="module")
 def measured(four_kinds):
-    return separability(four_kinds, SeparabilityOptions(num_resamples=400))
+    return separability(four_kinds, SeparabilityOptions(num_resamples=400), pairs=PAIRS)
 
 
 def row(result, **wanted):
@@ -114,23 +115,24 @@ class TestDifferences:
         table = features_table({"object-removal": 0.0}, positions=("4", "4r"), num_clips=60)
         gated = (table["position"] == "4") & ~table["object_present"]
         table.loc[gated, "short_term_l2"] *= 1000
-        found = separability(table, SeparabilityOptions(num_resamples=200)).differences.set_index("feature")
+        found = separability(table, SeparabilityOptions(num_resamples=200), pairs=PAIRS).differences
+        found = found.set_index("feature")
         assert found["low"]["short_term_l2"] > 0.4
         assert found["low"]["long_term_l2"] < 0.06
 
     def test_what_moves_both_alike_does_not_widen_the_interval(self):
         table = features_table({"object-removal": 1.0}, positions=("4",), num_clips=60)
         twice = pd.concat([table, table.assign(position="4r")])
-        found = separability(twice, SeparabilityOptions(num_resamples=50)).differences
+        found = separability(twice, SeparabilityOptions(num_resamples=50), pairs=PAIRS).differences
         np.testing.assert_array_equal(found[["value", "low", "high"]], 0)
 
     def test_frames_of_one_position_only_are_left_out(self):
         table = features_table({"object-removal": 1.0}, positions=("4", "4r"))
         table.loc[(table["position"] == "4r") & (table["frame"] < 10), "short_term_l2"] = np.nan
-        found = separability(table, SeparabilityOptions(num_resamples=50)).differences
+        found = separability(table, SeparabilityOptions(num_resamples=50), pairs=PAIRS).differences
         assert (found["num_present"] == 40 * 14).all()
         nothing = table.assign(long_term_l2=table["long_term_l2"].where(table["position"] == "4"))
-        found = separability(nothing, SeparabilityOptions(num_resamples=50)).differences
+        found = separability(nothing, SeparabilityOptions(num_resamples=50), pairs=PAIRS).differences
         assert (found["reason"] == "no frame has both scores").all()
 
 

@@ -7,12 +7,12 @@ from hypothesis import strategies as st
 
 from helpers.figure_checks import assert_well_laid_out, sentences
 from napari_sam2_probe.figures.features import (
-    ALL_POSITIONS,
     FEATURES,
     FeatureRun,
     make_features,
     prompted_in_references,
 )
+from napari_sam2_probe.probe.positions import POSITIONS
 
 
 def lines_by_label(axes, label):
@@ -116,7 +116,7 @@ def test_all_positions_are_well_laid_out(runs, absent):
     figure = make_features(runs, interjection=absent)
     assert_well_laid_out(figure)
     text = sentences(figure).replace("\n", " ")
-    assert len(figure.axes) == 3 * len(ALL_POSITIONS)
+    assert len(figure.axes) == 3 * len(POSITIONS)
     for words in ("4r: Object pointer, ungated", "5: Memory features", "Long-term L2", "Clean", "Interjection"):
         assert words in text
 

@@ -15,7 +15,6 @@ from helpers.figure_checks import drawn
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.figures.style import (
     KIND_COLOURS,
-    POSITION_COLOURS,
     add_legend,
     kind_label,
     new_axes,
@@ -26,7 +25,6 @@ from napari_sam2_probe.figures.style import (
     series_colours,
     series_widths,
 )
-from napari_sam2_probe.probe.positions import BY_NUMBER
 from napari_sam2_probe.transforms.registry import paper_kinds
 
 
@@ -95,11 +93,10 @@ def test_importing_figures_is_cheap_and_saving_needs_no_pyplot(tmp_path):
     subprocess.run([sys.executable, "-c", code, str(tmp_path / "figure.svg")], check=True)
 
 
-def test_every_kind_and_position_has_its_colour():
+def test_every_kind_has_its_colour():
     assert tuple(KIND_COLOURS) == paper_kinds()
     assert [kind_label(kind) for kind in ("object-removal", "not-installed")] == ["Object removal", "Not installed"]
     assert len(set(KIND_COLOURS.values())) == len(KIND_COLOURS) == 6
-    assert POSITION_COLOURS.keys() == BY_NUMBER.keys()
 
 
 @given(st.lists(st.sampled_from([*KIND_COLOURS, "noise", "blackswan"]), max_size=6))

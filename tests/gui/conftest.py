@@ -12,10 +12,12 @@ import pytest
 from PIL import Image
 
 from helpers.clip_runs import ClipRuns
-from napari_sam2_probe.probe.positions import MAP_POSITIONS, Position
+from napari_sam2_probe.probe.positions import POSITIONS, Position
 from napari_sam2_probe.probe.recorder import FrameRecord
 from napari_sam2_probe.probe.status import PassKind
 from napari_sam2_probe.runs.writer import RunWriter
+
+MAP_POSITIONS = [p for p in POSITIONS if p.is_map]
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -13,8 +13,10 @@ from napari.layers import Layer
 from napari_sam2_probe.gui.blank_frames import hide_blank_frames
 from napari_sam2_probe.gui.layers import METADATA_KEY, contrast_limits, map_transform, run_to_layers
 from napari_sam2_probe.gui.lazy import VideoStack
-from napari_sam2_probe.probe.positions import MAP_POSITIONS
+from napari_sam2_probe.probe.positions import POSITIONS
 from napari_sam2_probe.runs import open_run
+
+MAP_POSITIONS = [p for p in POSITIONS if p.is_map]
 
 sizes = st.integers(1, 2000)
 

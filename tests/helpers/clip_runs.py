@@ -10,12 +10,14 @@ import pandas as pd
 from PIL import Image
 
 from napari_sam2_probe.gui.state import RunEntry
-from napari_sam2_probe.probe.positions import MAP_POSITIONS, POSITIONS
+from napari_sam2_probe.probe.positions import POSITIONS
 from napari_sam2_probe.probe.recorder import FrameRecord
 from napari_sam2_probe.probe.status import PassKind
 from napari_sam2_probe.runs.known import KnownFrames
 from napari_sam2_probe.runs.writer import RunWriter
 from napari_sam2_probe.video import write_mask
+
+MAP_POSITIONS = [p for p in POSITIONS if p.is_map]
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,7 +10,7 @@ from napari_sam2_probe.common.sample_data import sample_data_folder
 from napari_sam2_probe.models.loaded import ModelChoice, load_model
 from napari_sam2_probe.probe.batch import BatchRecorder
 from napari_sam2_probe.probe.distance import FeatureOptions
-from napari_sam2_probe.probe.positions import MAP_POSITIONS
+from napari_sam2_probe.probe.positions import POSITIONS
 from napari_sam2_probe.probe.recorder import ProbeRecorder
 from napari_sam2_probe.tracking.batch import BatchTracker
 from napari_sam2_probe.tracking.prompts import Prompt
@@ -63,8 +63,8 @@ def check(model, sources, masks, present, session_options, options=None, *, loos
             assert (a & b).sum() >= 0.999 * (a | b).sum()
         for one in records:
             for ours, key in ((pointers, "object_pointer"), (raw, "object_pointer_raw")):
-                np.testing.assert_allclose(ours[k, one.frame_idx], one.pointers[key], rtol=1e-3, atol=1e-4)
-            assert maps[one.frame_idx].keys() == {p.key for p in MAP_POSITIONS}
+                np.testing.assert_allclose(ours[k, one.frame_idx], one.vectors[key], rtol=1e-3, atol=1e-4)
+            assert maps[one.frame_idx].keys() == {p.key for p in POSITIONS if p.is_map}
             for key, statistics in one.maps.items():
                 np.testing.assert_allclose(maps[one.frame_idx][key][k], statistics, rtol=1e-3, atol=1e-4)
     return frames

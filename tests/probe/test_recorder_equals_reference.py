@@ -58,9 +58,9 @@ def check(captured, recorder, scores, *, present=None, options=None):
             tensor = captured.tensors[obj_id, t, BY_KEY[key].number]
             np.testing.assert_allclose(maps[0], tensor.mean(axis=0), rtol=1e-4, atol=1e-5, err_msg=f"{key} {t}")
             np.testing.assert_allclose(maps[1], tensor.var(axis=0), rtol=1e-4, atol=1e-6, err_msg=f"{key} {t}")
-        for key, pointer in record.pointers.items():
+        for key, pointer in record.vectors.items():
             np.testing.assert_array_equal(pointer, captured.tensors[obj_id, t, BY_KEY[key].number])
-        assert record.maps.keys() | record.pointers.keys() == {p.key for p in POSITIONS}
+        assert record.maps.keys() | record.vectors.keys() == {p.key for p in POSITIONS}
     table = recorder.features_table().set_index(["object_id", "position", "frame"])
     compared = 0
     for obj_id in {o for o, _ in scores}:

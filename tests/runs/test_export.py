@@ -26,10 +26,12 @@ from napari_sam2_probe.export import tables
 from napari_sam2_probe.export.overlay import draw_masks
 from napari_sam2_probe.export.registry import EXPORTS, default_name, export_format, export_run, iterate_export
 from napari_sam2_probe.export.rle import compressed, run_lengths
-from napari_sam2_probe.probe.positions import MAP_POSITIONS
+from napari_sam2_probe.probe.positions import POSITIONS
 from napari_sam2_probe.runs import open_run
 from napari_sam2_probe.runs.writer import RunWriter
 from napari_sam2_probe.video import read_mask
+
+MAP_POSITIONS = [p for p in POSITIONS if p.is_map]
 
 EVERY_FORMAT = [(what, name) for what, formats in EXPORTS.items() for name in formats]
 

@@ -12,7 +12,7 @@ import zarr
 
 from helpers.run_checks import H, T, W
 from napari_sam2_probe.common.errors import InputError
-from napari_sam2_probe.probe.positions import BY_NUMBER, MAP_POSITIONS, POSITIONS
+from napari_sam2_probe.probe.positions import BY_NUMBER, POSITIONS
 from napari_sam2_probe.probe.recorder import ProbeRecorder
 from napari_sam2_probe.probe.status import PassKind
 from napari_sam2_probe.runs.known import KnownFrames
@@ -22,6 +22,8 @@ from napari_sam2_probe.tracking.prompts import Prompt
 from napari_sam2_probe.tracking.results import SessionOptions
 from napari_sam2_probe.tracking.session import VideoSession
 from napari_sam2_probe.video.folder import FolderSource
+
+MAP_POSITIONS = [p for p in POSITIONS if p.is_map]
 
 pytestmark = [pytest.mark.filterwarnings("ignore:cannot import name '_C'"), pytest.mark.usefixtures("one_thread")]
 

@@ -22,7 +22,7 @@ from helpers.scenarios import moving_video, square_mask, write_video
 from napari_sam2_probe.cli import main
 from napari_sam2_probe.common import files
 from napari_sam2_probe.common.errors import InputError, ResourceError
-from napari_sam2_probe.probe.positions import MAP_POSITIONS
+from napari_sam2_probe.probe.positions import POSITIONS
 from napari_sam2_probe.runs import writer
 from napari_sam2_probe.runs.reader import open_run
 from napari_sam2_probe.runs.record import RunOptions, iterate_run, record_run
@@ -30,6 +30,8 @@ from napari_sam2_probe.tracking.prompts import Prompt
 from napari_sam2_probe.tracking.results import FrameResult
 from napari_sam2_probe.video.array import ArraySource
 from napari_sam2_probe.video.folder import FolderSource
+
+MAP_POSITIONS = [p for p in POSITIONS if p.is_map]
 
 pytestmark = [pytest.mark.filterwarnings("ignore:cannot import name '_C'"), pytest.mark.usefixtures("one_thread")]
 

@@ -47,18 +47,6 @@ SEPARABILITY_COLUMNS = (
 )
 """Columns of `Separability.table`."""
 
-POSITION_PAIRS = (
-    ("4", "4r"),
-    ("5", "5r"),
-    ("2", "1"),
-    ("3", "1"),
-    ("4", "1"),
-    ("4r", "1"),
-    ("5", "1"),
-    ("5r", "1"),
-)
-"""Positions that are compared: gated with ungated, and each with the image embedding."""
-
 DIFFERENCE_COLUMNS = (
     "position",
     "other",
@@ -130,7 +118,7 @@ class Separability:
     options
         How it was measured.
     differences
-        For kinds with absent frames, a row for each pair of `POSITION_PAIRS` that was recorded, feature and kind,
+        For kinds with absent frames, a row for each pair of positions that was recorded, feature and kind,
         columns `DIFFERENCE_COLUMNS`: how much larger the AUROC at ``position`` is than at ``other``, on the frames
         that can be used at both and in the same resamples. Of 4 and 4r, or 5 and 5r, it is the gate's share.
     """
@@ -141,7 +129,9 @@ class Separability:
     differences: pd.DataFrame
 
 
-def separability(features: pd.DataFrame, options: SeparabilityOptions | None = None) -> Separability:
+def separability(
+    features: pd.DataFrame, options: SeparabilityOptions | None = None, *, pairs: Sequence[tuple[str, str]] = ()
+) -> Separability:
     """Measure how well each feature, and all together, tell absent from present frames.
 
     Parameters
@@ -152,6 +142,8 @@ def separability(features: pd.DataFrame, options: SeparabilityOptions | None = N
         missing or infinite are left out of everything, so that all are judged on the same frames.
     options
         How.
+    pairs
+        Numbers of positions whose AUROCs are compared; pairs that were not both recorded are left out.
     """
     import pandas as pd
 
@@ -176,7 +168,7 @@ def separability(features: pd.DataFrame, options: SeparabilityOptions | None = N
         scores=pd.concat(scores, ignore_index=True) if scores else pd.DataFrame(columns=names),
         options=options,
         differences=pd.DataFrame(
-            _differences(scored_at, [kind for kind in kinds if kind in with_absent], options),
+            _differences(scored_at, pairs, [kind for kind in kinds if kind in with_absent], options),
             columns=list(DIFFERENCE_COLUMNS),
         ),
     )
@@ -236,10 +228,13 @@ def _rows(
 
 
 def _differences(
-    scored_at: dict[str, pd.DataFrame], kinds: Sequence[str], options: SeparabilityOptions
+    scored_at: dict[str, pd.DataFrame],
+    pairs: Sequence[tuple[str, str]],
+    kinds: Sequence[str],
+    options: SeparabilityOptions,
 ) -> Iterator[dict[str, Any]]:
     wanted = ["kind", "clip", "frame", *FEATURE_COLUMNS, COMBINED]
-    for position, other in POSITION_PAIRS:
+    for position, other in pairs:
         if position not in scored_at or other not in scored_at:
             continue
         both = scored_at[position].merge(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from napari_sam2_probe.probe.positions import OBJECT_POINTER
 from napari_sam2_probe.tracking.observer import PROMPTED_KINDS
 
 if TYPE_CHECKING:
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from napari_sam2_probe.tracking.observer import Pass
-
-_KEY = "object_pointer"
 
 
 class PointerObserver:
@@ -32,7 +31,7 @@ class PointerObserver:
 
     def observe(self, at: Pass, key: str, tensor: Tensor) -> None:
         """Take a tensor; see `Observer.observe`."""
-        if key == _KEY and at.kind not in PROMPTED_KINDS:
+        if key == OBJECT_POINTER.key and at.kind not in PROMPTED_KINDS:
             self._pointers.setdefault(at.obj_id, {})[at.frame_idx] = tensor.reshape(-1).float()
 
     def passed(self, at: Pass, object_score: float, *, reverse: bool) -> None:

@@ -13,6 +13,7 @@ from napari_sam2_probe.experiment.config import ExperimentConfig, read_config
 from napari_sam2_probe.experiment.folder import CONFIG, ExperimentFolder, is_experiment
 from napari_sam2_probe.experiment.plan import Batch, read_plan
 from napari_sam2_probe.experiment.tables import FEATURE_COLUMNS, FRAME_COLUMNS, read_tables
+from napari_sam2_probe.probe.positions import BY_KEY, OBJECT_POINTER, OBJECT_POINTER_RAW
 from napari_sam2_probe.video.davis import DavisDataset
 
 if TYPE_CHECKING:
@@ -118,8 +119,18 @@ class ExperimentResults:
         InputError
             If the clip is not done, or the masks are another system's.
         """
-        pointers: NDArray[np.float32] = self._array(kind, clip, "object_pointers_raw" if raw else "object_pointers")
-        return pointers
+        return self.vectors(kind, clip, (OBJECT_POINTER_RAW if raw else OBJECT_POINTER).key)
+
+    def vectors(self, kind: str, clip: str, key: str) -> NDArray[np.float32]:
+        """Return a clip's vectors (T, C) at the position with this `key`.
+
+        Raises
+        ------
+        InputError
+            If the clip is not done, or the experiment doesn't hold them.
+        """
+        vectors: NDArray[np.float32] = self._array(kind, clip, BY_KEY[key].array if key in BY_KEY else f"vectors/{key}")
+        return vectors
 
     def masks(self, kind: str, clip: str) -> NDArray[np.bool_]:
         """Return a clip's predicted masks (T, H, W).
@@ -144,6 +155,14 @@ class ExperimentResults:
             raise InputError(f"{self.path} keeps no maps: make the experiment with --keep-maps.")
         maps: NDArray[np.float32] = self._array(kind, clip, f"maps/{key}/{statistic}")
         return maps
+
+    def map_keys(self, kind: str, clip: str) -> tuple[str, ...]:
+        """Return the keys of the map positions that are kept of a clip, in the order of tables."""
+        try:
+            group = self._store[f"{kind}/{clip}"]
+        except (OSError, LookupError, ValueError):
+            return ()
+        return tuple(p.key for p in BY_KEY.values() if p.is_map and f"maps/{p.key}/mean" in group)
 
     def sequence(self, kind: str, clip: str) -> Sequence:
         """Return a clip's frames and true masks.

@@ -36,7 +36,7 @@ class ClipOutput:
     object_scores, predicted_iou
         (T,) float, NaN where there is none.
     positions
-        The P positions of the features, ``"1"`` to ``"5r"``; none for another system's masks.
+        The numbers of the P positions of the features; none for another system's masks.
     features
         (P, T, 3) float64, in the order of `napari_sam2_probe.probe.features.FEATURES`.
     arrays
@@ -125,7 +125,7 @@ def _track(
                 _put_maps(maps, frame_idx, num_frames, shown)
             yield len(clips)
     features = recorder.values()
-    arrays = {"object_pointers": recorder.pointers(), "object_pointers_raw": recorder.pointers(raw=True), **maps}
+    arrays = recorder.arrays() | maps
     positions = tuple(position.number for position in recorder.positions)
     return [
         ClipOutput(

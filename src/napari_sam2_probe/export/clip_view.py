@@ -15,7 +15,7 @@ from napari_sam2_probe.figures.composite import Composite, MapPair
 from napari_sam2_probe.figures.features import FeatureRun
 from napari_sam2_probe.figures.filmstrip import FilmFrame
 from napari_sam2_probe.figures.scores import ScoreRun
-from napari_sam2_probe.probe.positions import BY_NUMBER
+from napari_sam2_probe.probe.positions import BY_KEY, BY_NUMBER
 from napari_sam2_probe.probe.status import PassKind, describe_status
 from napari_sam2_probe.runs.known import KnownFrames
 
@@ -27,8 +27,10 @@ if TYPE_CHECKING:
     from napari_sam2_probe.runs.run import ProbeRun
     from napari_sam2_probe.video.masked import MaskedVideo
 
-COMPOSITE_POSITIONS = ("1", "2", "3", "5")
-"""What the paper's composite shows beside the frame (figures 7, 8, 11, 12)."""
+
+def composite_positions(run: ProbeRun) -> list[str]:
+    """Return what the paper's composite shows of a run beside the frame (figures 7, 8, 11, 12): no ungated twins."""
+    return [BY_KEY[key].number for key in run.map_keys if BY_KEY[key].is_main]
 
 
 @dataclass(frozen=True)
@@ -116,9 +118,10 @@ class ClipView:
             lengths = (12, 4, len(present) - 16) if len(present) > 16 else (len(present), 0, 0)
         return score_clip(truth.astype(np.uint8), self.predicted_masks.astype(np.uint8), present, lengths=lengths)
 
-    def composite(self, frame_idx: int, positions: Sequence[str] = COMPOSITE_POSITIONS, label: str = "") -> Composite:
-        """Return the paper's composite of one frame."""
-        pairs = [self._map_pair(frame_idx, number) for number in positions]
+    def composite(self, frame_idx: int, positions: Sequence[str] | None = None, label: str = "") -> Composite:
+        """Return the paper's composite of one frame; of `composite_positions` unless others are asked for."""
+        shown = composite_positions(self.run) if positions is None else positions
+        pairs = [self._map_pair(frame_idx, number) for number in shown]
         return Composite(
             frame=self.sequence.frames.read(frame_idx),
             maps=tuple(pairs),

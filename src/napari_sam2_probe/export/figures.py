@@ -14,10 +14,9 @@ from napari_sam2_probe.analysis.pointers import project_pointers
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.common.output import atomic_folder
 from napari_sam2_probe.common.progress import Progress
-from napari_sam2_probe.export.clip_view import COMPOSITE_POSITIONS, ClipView
+from napari_sam2_probe.export.clip_view import ClipView, composite_positions
 from napari_sam2_probe.export.overlay import open_run_video
 from napari_sam2_probe.models.caveat import banner
-from napari_sam2_probe.probe.positions import BY_NUMBER
 from napari_sam2_probe.video import ArraySource, FolderSource, Sequence, find_annotations
 
 if TYPE_CHECKING:
@@ -101,7 +100,7 @@ def _makers(run: ProbeRun, *, with_frames: bool) -> dict[str, Callable[[ClipView
         makers["features"] = _features
     if with_frames:
         makers["filmstrip"] = _filmstrip
-        if _has_maps(run):
+        if composite_positions(run):
             makers["composite"] = _composite
     return makers
 
@@ -145,12 +144,3 @@ def _composite(view: ClipView) -> Figure:
 
 def _tracked(view: ClipView) -> np.ndarray[tuple[int], np.dtype[np.intp]]:
     return np.flatnonzero(view.run.tracked[view.obj_index])
-
-
-def _has_maps(run: ProbeRun) -> bool:
-    try:
-        for number in COMPOSITE_POSITIONS:
-            run.maps(BY_NUMBER[number].key, "mean")
-    except KeyError:
-        return False
-    return True

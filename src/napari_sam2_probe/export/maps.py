@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -75,12 +74,7 @@ def _write_stack(
 
 
 def _recorded(run: ProbeRun) -> list[Position]:
-    recorded = []
-    for position in BY_KEY.values():
-        if position.is_map:
-            with suppress(KeyError):
-                run.maps(position.key, "mean")
-                recorded.append(position)
+    recorded = [BY_KEY[key] for key in run.map_keys]
     if not recorded:
         raise InputError(f"The run {run.path} holds no maps: make it again and keep them.")
     return recorded

@@ -12,6 +12,7 @@ from napari_sam2_probe.common.files import atomic_path
 from napari_sam2_probe.common.output import writing
 from napari_sam2_probe.common.progress import Progress
 from napari_sam2_probe.decoder.boxes import box_edges, boxes_to_pixels
+from napari_sam2_probe.probe.positions import BY_KEY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,7 +36,7 @@ def features_table(run: ProbeRun) -> pd.DataFrame:
 
 
 def pointers_table(run: ProbeRun) -> pd.DataFrame:
-    """Return a row for each object, position (``4`` and ``4r``) and frame that was tracked.
+    """Return a row for each object, vector position (``4`` and ``4r``) and frame that was tracked.
 
     Columns: object_id, position, frame, prompted, object_present, object_score (logit), predicted_iou, and
     ``channel_000`` on, the pointer itself.
@@ -43,12 +44,13 @@ def pointers_table(run: ProbeRun) -> pd.DataFrame:
     import pandas as pd
 
     parts = []
+    vectors = {key: run.vectors(key) for key in run.vector_keys}
     for obj_idx, obj_id in enumerate(run.object_ids.tolist()):
         frames = np.flatnonzero(run.tracked[obj_idx])
-        for position, pointers in (("4", run.object_pointers), ("4r", run.object_pointers_raw)):
+        for key, pointers in vectors.items():
             about = {
                 "object_id": obj_id,
-                "position": position,
+                "position": BY_KEY[key].number,
                 "frame": frames,
                 "prompted": run.prompted[obj_idx, frames],
                 "object_present": run.object_present[obj_idx, frames],

@@ -18,7 +18,7 @@ from napari_sam2_probe.figures.style import (
     plain_text,
     publication_style,
 )
-from napari_sam2_probe.probe.positions import BY_NUMBER
+from napari_sam2_probe.probe.positions import base_number, title_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,7 +40,7 @@ class MapPair:
     Attributes
     ----------
     position
-        The position's number, ``"1"``, ``"2"``, ``"3"``, ``"5"``, ``"5r"`` or ``"5u"``.
+        The position's number, such as ``"1"`` or ``"5r"``.
     mean, variance
         (h, w) float, channel-wise mean and population variance over the model's square input; all NaN where
         the stage did not run.
@@ -116,7 +116,7 @@ def shared_limits(composites: Sequence[Composite]) -> Limits:
     limits: Limits = {}
     shown = {p.position for c in composites for p in c.maps}
     for number in shown:
-        kin = [p for c in composites for p in c.maps if p.position.rstrip("ru") == number.rstrip("ru")]
+        kin = [p for c in composites for p in c.maps if base_number(p.position) == base_number(number)]
         for statistic in STATISTICS:
             found = display_limits(getattr(p, statistic) for p in kin)
             if found is not None:
@@ -295,5 +295,5 @@ def _mark_panels(panels: NDArray[Any], mark: str) -> None:
 
 def _title(number: str, panel_width: float) -> str:
     """Write a position's number and name in lines that fit a panel `panel_width` inches wide."""
-    name = "Frame" if number == "0" else BY_NUMBER[number].title
+    name = "Frame" if number == "0" else title_of(number)
     return "\n".join([f"Position {number}", *textwrap.wrap(name, int(panel_width * 72 / _LETTER))])

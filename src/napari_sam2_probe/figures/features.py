@@ -26,7 +26,7 @@ from napari_sam2_probe.figures.timeline import (
     say_no_values,
     shade_frames,
 )
-from napari_sam2_probe.probe.positions import BY_NUMBER, POSITIONS
+from napari_sam2_probe.probe.positions import in_order, title_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -43,8 +43,6 @@ FEATURES: dict[str, str] = {
     "short_term_ratio": "Short-term ratio",
 }
 """Columns of ``features.csv`` and what a reader sees."""
-
-ALL_POSITIONS: tuple[str, ...] = tuple(position.number for position in POSITIONS)
 
 LONG_WINDOW = 5
 """References in the long-term window (SPEC 6)."""
@@ -200,19 +198,24 @@ def draw_features(
 
 def make_features(
     runs: Sequence[FeatureRun],
-    positions: Sequence[str] = ALL_POSITIONS,
+    positions: Sequence[str] | None = None,
     *,
     interjection: NDArray[np.bool_] | None = None,
     log: Collection[str] = ("long_term_l2",),
     width: float = DOUBLE_COLUMN,
 ) -> Figure:
-    """Make the figure of `draw_features` with names of positions and a legend, `width` inches wide."""
+    """Make the figure of `draw_features` with names of positions and a legend, `width` inches wide.
+
+    Without `positions` it shows those of which any run has a row.
+    """
+    if positions is None:
+        positions = in_order({number for run in runs for number in run.table["position"]})
     with publication_style():
         figure = new_figure(width, 0.6 + 0.95 * len(positions))
         grid = new_axes(figure, len(positions), len(FEATURES), sharex=True)
         draw_features(grid, runs, positions, interjection=interjection, log=log)
         for axes, position in zip(grid[:, 0], positions, strict=True):
-            axes.set_ylabel(textwrap.fill(f"{position}: {BY_NUMBER[position].title}", 14))
+            axes.set_ylabel(textwrap.fill(f"{position}: {title_of(position)}", 14))
         figure.align_ylabels(grid[:, 0])
         seen = any(run.seen_through_prompt(feature).any() for run in runs for feature in FEATURES)
         marks = mark_handles(

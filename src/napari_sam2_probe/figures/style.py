@@ -46,18 +46,6 @@ KIND_COLOURS: dict[str, str] = {
 OTHER_COLOURS: tuple[str, ...] = ("#882255", "#332288", "#999933", "#666666")
 """For lines beyond the known kinds: from Tol's muted scheme, apart from `KIND_COLOURS`."""
 
-POSITION_COLOURS: dict[str, str] = {
-    "1": "#332288",
-    "2": "#88CCEE",
-    "3": "#117733",
-    "4": "#CC6677",
-    "4r": "#EBC4CB",
-    "5": "#999933",
-    "5r": "#D6D6A8",
-    "5u": "#EBEBD3",
-}
-"""Tol's muted scheme by position number; an ungated position is a tint of the gated one."""
-
 OBJECT_COLOURS: tuple[str, ...] = ("#ED6D15", "#209DCD", "#EE3377", "#049F8E", "#3060C8", "#88622E")
 """Objects and what is predicted of them, strong enough to lie half transparent on a photograph.
 

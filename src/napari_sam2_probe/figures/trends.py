@@ -22,7 +22,7 @@ from napari_sam2_probe.figures.style import (
     publication_style,
 )
 from napari_sam2_probe.figures.timeline import frame_axis, mark_frames, mark_handles, say_no_values, shade_frames
-from napari_sam2_probe.probe.positions import BY_NUMBER
+from napari_sam2_probe.probe.positions import title_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -167,7 +167,7 @@ def make_trends(
         for axes, row in zip(grid, rows, strict=True):
             drawn = draw_trend_row(axes, row.trends, interjection=interjection, log=log)
             lines = lines or drawn
-            title = textwrap.fill(f"{row.position}: {BY_NUMBER[row.position].title}", 18)
+            title = textwrap.fill(f"{row.position}: {title_of(row.position)}", 18)
             axes[0].set_ylabel(f"{title}\n({row.statistic.lower()})")
         for axes, (feature, name) in zip(grid[0], FEATURES.items(), strict=True):
             full = f", from {LONG_WINDOW} references on" if feature == "long_term_l2" else ""

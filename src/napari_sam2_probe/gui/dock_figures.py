@@ -10,7 +10,7 @@ from napari_sam2_probe.figures.obscuration import draw_obscuration
 from napari_sam2_probe.figures.pointers import draw_pointer_paths
 from napari_sam2_probe.figures.style import add_legend, legend_height, new_axes, new_figure
 from napari_sam2_probe.figures.timeline import mark_handles
-from napari_sam2_probe.probe.positions import BY_NUMBER
+from napari_sam2_probe.probe.positions import title_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -39,7 +39,7 @@ def features_figure(
     grid = new_axes(figure, len(positions), len(FEATURES), sharex=True)
     draw_features(grid, shown.runs, positions, interjection=shown.interjection, log=log)
     for axes, position in zip(grid[:, 0], positions, strict=True):
-        axes.set_ylabel(textwrap.fill(f"{position}: {BY_NUMBER[position].title}", 12))
+        axes.set_ylabel(textwrap.fill(f"{position}: {title_of(position)}", 12))
         axes.yaxis.set_label_coords(0.45, 0.5, transform=_beside(axes))
     through_prompt = any(run.seen_through_prompt(feature).any() for run in shown.runs for feature in FEATURES)
     marks = mark_handles(

@@ -7,7 +7,6 @@ the pixel of the video.
 from __future__ import annotations
 
 import warnings
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -154,13 +153,7 @@ def _masks_layer(run: ProbeRun) -> LayerData:
 
 def recorded_maps(run: ProbeRun) -> list[Position]:
     """Return the positions whose maps the run holds, in the order of tables and panels."""
-    found = []
-    for position in BY_KEY.values():
-        if position.is_map:
-            with suppress(KeyError):
-                run.maps(position.key, "mean")
-                found.append(position)
-    return found
+    return [BY_KEY[key] for key in run.map_keys]
 
 
 def map_layer(run: ProbeRun, obj_id: int, position: Position, statistic: Statistic) -> LayerData:

@@ -11,7 +11,7 @@ from napari_sam2_probe.gui.layer_order import insert_in_order
 from napari_sam2_probe.gui.layers import MAP, MASKS, VIDEO, map_contrast, map_layer, recorded_maps
 from napari_sam2_probe.gui.run_layers import layers_of_run, run_content
 from napari_sam2_probe.gui.time_series import axes_to_world
-from napari_sam2_probe.probe.positions import BY_KEY
+from napari_sam2_probe.probe.positions import BY_KEY, base_number
 from napari_sam2_probe.runs.run import STATISTICS, Statistic
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class MapOf:
     @property
     def family(self) -> str:
         """The number of the position, the same for one that is gated and one that is not."""
-        return BY_KEY[self.key].number.rstrip("ru")
+        return base_number(BY_KEY[self.key].number)
 
 
 @dataclass(frozen=True)

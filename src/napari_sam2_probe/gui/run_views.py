@@ -9,10 +9,10 @@ import numpy as np
 
 from napari_sam2_probe.analysis.pointers import obscuration_response, project_pointers
 from napari_sam2_probe.common.errors import InputError
-from napari_sam2_probe.export.clip_view import COMPOSITE_POSITIONS, ClipView
+from napari_sam2_probe.export.clip_view import ClipView
 from napari_sam2_probe.figures.pointers import PointerPath
 from napari_sam2_probe.figures.style import kind_label
-from napari_sam2_probe.gui.layers import METADATA_KEY, recorded_maps
+from napari_sam2_probe.gui.layers import METADATA_KEY
 from napari_sam2_probe.gui.videos import read_video
 from napari_sam2_probe.runs.known import KnownFrames
 
@@ -291,8 +291,7 @@ def composites_figure(
         if frame_idx < view.run.num_frames and view.run.tracked[view.obj_index, frame_idx]:
             several = kind_label(view.kind) if len(kinds) == len(views) else view.label
             whole = replace(view, sequence=find_video(view.run, videos), label="" if len(views) == 1 else several)
-            recorded = {position.number for position in recorded_maps(view.run)}
-            composites.append(whole.composite(frame_idx, [n for n in COMPOSITE_POSITIONS if n in recorded]))
+            composites.append(whole.composite(frame_idx))
     if not composites:
         raise InputError(f"No run has tracked frame {frame_idx}: go to a frame that is tracked.")
     return make_composite(composites)

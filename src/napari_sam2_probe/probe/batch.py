@@ -7,8 +7,8 @@ Used with `napari_sam2_probe.tracking.batch.BatchTracker`; what it gives is what
         for frame in tracker.track():
             ...
     recorder.values()                  # (B, P, T, 3), in the order of recorder.positions and FEATURES
-    recorder.window, recorder.prompted_reference      # (B, T)
     recorder.pointers()                # (B, T, C); pointers(raw=True) before the gate
+    recorder.vectors(key)              # (B, T, C) of any vector position
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ import torch
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.probe.batch_references import BatchRing, ReferencePlan
 from napari_sam2_probe.probe.distance import FeatureOptions
-from napari_sam2_probe.probe.positions import OBJECT_POINTER, OBJECT_POINTER_RAW, OPTIONAL_POSITIONS, POSITIONS
-from napari_sam2_probe.probe.statistics import batch_statistics
+from napari_sam2_probe.probe.positions import OBJECT_POINTER, OBJECT_POINTER_RAW, recorded_positions, taps_of
+from napari_sam2_probe.probe.statistics import batch_statistics, check_shape
 from napari_sam2_probe.tracking.host_copy import HostCopy
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 class BatchRecorder:
     """Records what a `BatchTracker` shows; a `BatchObserver`.
 
-    Distances and pointers stay on the device, a few kilobytes a frame and clip, until they are asked for; a `Tensor`
+    Distances and vectors stay on the device, a few kilobytes a frame and clip, until they are asked for; a `Tensor`
     of an embedding stays for as long as it serves as a reference.
 
     Parameters
@@ -48,6 +48,13 @@ class BatchRecorder:
         Whether channel statistics are recorded; whoever tracks must then call `take_maps` as it goes.
     unblanked
         Whether position 5u is recorded too; the tracker must be asked to show it.
+
+    Attributes
+    ----------
+    positions
+        What is recorded, in the order of tables.
+    taps
+        Where the tracker finds those that the model doesn't show by itself.
 
     Raises
     ------
@@ -70,27 +77,31 @@ class BatchRecorder:
                 "clip and one column a frame."
             )
         self.options = options or FeatureOptions()
-        self.positions = POSITIONS + (OPTIONAL_POSITIONS if unblanked else ())
+        self.positions = recorded_positions(unblanked=unblanked)
+        self.taps = taps_of(self.positions)
+        self._by_key = {p.key: p for p in self.positions}
         self._plan = ReferencePlan.of(object_present, self.options)
         self._num_frames = num_frames
         self._keep_maps = keep_maps
         self._rings = [BatchRing(self._plan, self.options) for _ in self.positions]
         self._shown: dict[str, Tensor] = {}
         self._distances: Tensor | None = None
-        self._pointers: dict[str, list[Tensor | None]] = {OBJECT_POINTER.key: [], OBJECT_POINTER_RAW.key: []}
+        self._vectors: dict[str, list[Tensor | None]] = {p.key: [] for p in self.positions if not p.is_map}
         self._maps: list[tuple[int, list[str], HostCopy]] = []
 
     # What a tracker calls.
 
     def observe(self, frame_idx: int, key: str, tensor: Tensor) -> None:
         """Take a tensor; see `BatchObserver.observe`."""
+        if key in self._by_key:
+            check_shape(self._by_key[key], tensor)
         self._shown[key] = tensor
 
     def passed(self, frame_idx: int) -> None:
         """Take what was shown of a frame as its values; see `BatchObserver.passed`."""
         shown, self._shown = self._shown, {}
-        for key, pointers in self._pointers.items():
-            pointers.append(shown[key].float() if key in shown else None)
+        for key, vectors in self._vectors.items():
+            vectors.append(shown[key].float() if key in shown else None)
         if self._keep_maps:
             maps = {p.key: batch_statistics(shown[p.key]) for p in self.positions if p.is_map and p.key in shown}
             self._maps.append((frame_idx, list(maps), HostCopy(list(maps.values()))))
@@ -105,16 +116,6 @@ class BatchRecorder:
             ring.push(frame_idx, embedding)
 
     # What everybody else calls.
-
-    @property
-    def window(self) -> NDArray[np.int64]:
-        """(B, T) how many references the long-term distance of a frame has, 0 to 5."""
-        return self._plan.window
-
-    @property
-    def prompted_reference(self) -> NDArray[np.bool_]:
-        """(B, T) whether the prompted frame is among the references of a frame's long-term distance."""
-        return self._plan.prompted_reference
 
     def values(self) -> NDArray[np.float64]:
         """Return the features (B, P, T, 3) of all frames so far, NaN elsewhere; it waits for the device."""
@@ -132,13 +133,21 @@ class BatchRecorder:
 
     def pointers(self, *, raw: bool = False) -> NDArray[np.float32]:
         """Return the object pointers (B, T, C) of all frames so far, NaN elsewhere; `raw` is before the gate."""
-        frames = self._pointers[OBJECT_POINTER_RAW.key if raw else OBJECT_POINTER.key]
-        known = {t: pointers for t, pointers in enumerate(frames) if pointers is not None}
+        return self.vectors(OBJECT_POINTER_RAW.key if raw else OBJECT_POINTER.key)
+
+    def vectors(self, key: str) -> NDArray[np.float32]:
+        """Return the vectors (B, T, C) of a position of all frames so far, NaN elsewhere."""
+        known = {t: vectors for t, vectors in enumerate(self._vectors[key]) if vectors is not None}
         channels = next(iter(known.values())).shape[1] if known else 0
-        pointers = np.full((len(self._plan.references), self._num_frames, channels), np.nan, np.float32)
+        values = np.full((len(self._plan.references), self._num_frames, channels), np.nan, np.float32)
         if known:
-            pointers[:, list(known)] = torch.stack(list(known.values()), dim=1).cpu().numpy()
-        return pointers
+            values[:, list(known)] = torch.stack(list(known.values()), dim=1).cpu().numpy()
+        return values
+
+    def arrays(self) -> dict[str, NDArray[np.float32]]:
+        """Return the vectors of all positions that have any, by the name that they bear in a store."""
+        shown = [key for key, frames in self._vectors.items() if any(vectors is not None for vectors in frames)]
+        return {self._by_key[key].array: self.vectors(key) for key in shown}
 
     def take_maps(self, until: int | None = None) -> list[tuple[int, dict[str, NDArray[np.float32]]]]:
         """Return frame and channel statistics, by position key (B, 2, h, w), of frames since the last call.

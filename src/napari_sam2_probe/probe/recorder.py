@@ -15,8 +15,8 @@ import torch
 from napari_sam2_probe.probe.bank_table import BankTable
 from napari_sam2_probe.probe.distance import FeatureOptions
 from napari_sam2_probe.probe.features import FEATURES, FeatureSeries
-from napari_sam2_probe.probe.positions import BY_KEY, OPTIONAL_POSITIONS, POSITIONS
-from napari_sam2_probe.probe.statistics import channel_statistics
+from napari_sam2_probe.probe.positions import recorded_positions, taps_of
+from napari_sam2_probe.probe.statistics import channel_statistics, check_shape
 from napari_sam2_probe.tracking.observer import PROMPTED_KINDS, Pass, PassKind
 from napari_sam2_probe.tracking.spill import SpillFolder
 
@@ -38,16 +38,16 @@ class FrameRecord:
     frame_idx, obj_id, kind
         The frame, the object, and the kind of pass.
     maps
-        By position key, (2, h, w) float32: channel mean and variance.
-    pointers
-        By position key, (C,) float32.
+        By key of a map position, (2, h, w) float32: channel mean and variance.
+    vectors
+        By key of a vector position, (C,) float32.
     """
 
     frame_idx: int
     obj_id: int
     kind: PassKind
     maps: Mapping[str, NDArray[np.float32]]
-    pointers: Mapping[str, NDArray[np.float32]]
+    vectors: Mapping[str, NDArray[np.float32]]
 
 
 @dataclass
@@ -78,6 +78,10 @@ class ProbeRecorder:
     ----------
     banks
         What each frame read.
+    positions
+        What is recorded, in the order of tables.
+    taps
+        Where the session finds those that the model doesn't show by itself.
     """
 
     def __init__(
@@ -89,8 +93,9 @@ class ProbeRecorder:
         unblanked: bool = False,
     ) -> None:
         self.options = options or FeatureOptions()
-        self.positions = POSITIONS + (OPTIONAL_POSITIONS if unblanked else ())
-        self._keys = tuple(p.key for p in self.positions)
+        self.positions = recorded_positions(unblanked=unblanked)
+        self.taps = taps_of(self.positions)
+        self._by_key = {p.key: p for p in self.positions}
         self._num_frames = num_frames
         self._known_present = dict(object_present or {})
         self._folder = SpillFolder()
@@ -104,12 +109,14 @@ class ProbeRecorder:
 
     def observe(self, at: Pass, key: str, tensor: Tensor) -> None:
         """Take a tensor; see `Observer.observe`."""
-        if key not in self._keys:
+        position = self._by_key.get(key)
+        if position is None:
             return
+        check_shape(position, tensor)
         shown = self._shown.setdefault(_key(at), _Shown())
         # An untouched float32 tensor is kept as it is: SAM 2 doesn't edit what it shows.
         shown.embeddings[key] = tensor[0].float()
-        if BY_KEY[key].is_map:
+        if position.is_map:
             shown.maps[key] = channel_statistics(tensor)
         if at.kind in PROMPTED_KINDS:
             shown.parked[key] = self._park(at, key, shown.embeddings.pop(key))
@@ -127,8 +134,8 @@ class ProbeRecorder:
         if is_new:
             self.banks.put(at)
             self._serials[at.obj_id, at.frame_idx] = at.serial
-            pointers = {key: embeddings[key] for key in embeddings if not BY_KEY[key].is_map}
-            self._done.append((at, maps, pointers))
+            vectors = {key: embeddings[key] for key in embeddings if not self._by_key[key].is_map}
+            self._done.append((at, maps, vectors))
             series.changed(at.frame_idx)
         is_reference = self.is_present(at.obj_id, at.frame_idx, object_score) and (
             self.options.prompted_references or at.kind not in PROMPTED_KINDS
@@ -172,7 +179,7 @@ class ProbeRecorder:
     def take(self) -> list[FrameRecord]:
         """Return the records of frames passed since the last call, in order, moved to the CPU in one go."""
         done, self._done = self._done, []
-        tensors = [t for _, maps, pointers in done for t in (*maps.values(), *pointers.values())]
+        tensors = [t for _, maps, vectors in done for t in (*maps.values(), *vectors.values())]
         arrays = iter(_to_numpy(tensors))
         return [
             FrameRecord(
@@ -180,9 +187,9 @@ class ProbeRecorder:
                 at.obj_id,
                 at.kind,
                 {key: next(arrays) for key in maps},
-                {key: next(arrays) for key in pointers},
+                {key: next(arrays) for key in vectors},
             )
-            for at, maps, pointers in done
+            for at, maps, vectors in done
         ]
 
     def features(self, obj_id: int) -> FeatureSeries:
@@ -198,7 +205,7 @@ class ProbeRecorder:
         -------
         pandas.DataFrame
             Columns ``object_id, position, frame, short_term_l2, long_term_l2, short_term_ratio``; `position` as in
-            the paper (``"1"`` to ``"5"``, and ``"4r"``, ``"5r"``).
+            the table of positions (``"1"`` to ``"5"``, ``"4r"``, ``"5r"``).
         """
         import pandas as pd
 
@@ -218,7 +225,7 @@ class ProbeRecorder:
 
     def _series_of(self, obj_id: int) -> FeatureSeries:
         if obj_id not in self._series:
-            self._series[obj_id] = FeatureSeries(self._num_frames, self._keys, self.options)
+            self._series[obj_id] = FeatureSeries(self._num_frames, tuple(self._by_key), self.options)
         return self._series[obj_id]
 
     def _take_shown(self, at: Pass) -> tuple[dict[str, Tensor], dict[str, Tensor]]:

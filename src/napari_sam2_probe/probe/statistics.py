@@ -6,8 +6,28 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from napari_sam2_probe.common.errors import InputError
+
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from napari_sam2_probe.probe.positions import Position
+
+
+def check_shape(position: Position, tensor: Tensor) -> None:
+    """Make sure that a tensor (B, ...) has the axes that the table of positions says.
+
+    Raises
+    ------
+    InputError
+        If it hasn't.
+    """
+    if tensor.ndim != 1 + len(position.dimensions):
+        axes = ", ".join(("batch", *position.dimensions))
+        raise InputError(
+            f"Position {position.key!r} is registered with the axes ({axes}), but its tap gives a tensor of shape "
+            f"{tuple(tensor.shape)}: let the tap pick a tensor with these axes."
+        )
 
 
 def channel_statistics(tensor: Tensor) -> Tensor:

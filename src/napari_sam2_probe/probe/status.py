@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from napari_sam2_probe.probe.positions import BY_KEY
 from napari_sam2_probe.tracking.observer import PROMPTED_KINDS, PassKind
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from napari_sam2_probe.probe.positions import Stage
 
 __all__ = ["PROMPTED_KINDS", "PassKind", "describe_status"]
 
-_MEMORY_ATTENTION = {
-    PassKind.POINT_PROMPT: "memory attention did not run on this initial prompt: the plain image feature",
-    PassKind.MASK_PROMPT: "memory attention did not run on this mask prompt: the plain image feature",
-}
-_DECODER = {
-    PassKind.MASK_PROMPT: "the prompted mask is the output; the decoder ran only to make the pointer",
+_AT_STAGE: Mapping[Stage, Mapping[PassKind, str]] = {
+    "memory attention": {
+        PassKind.POINT_PROMPT: "memory attention did not run on this initial prompt: the plain image feature",
+        PassKind.MASK_PROMPT: "memory attention did not run on this mask prompt: the plain image feature",
+    },
+    "mask decoder": {
+        PassKind.MASK_PROMPT: "the prompted mask is the output; the decoder ran only to make the pointer",
+    },
 }
 _GENERAL = {
     PassKind.NOT_RUN: "did not run",
@@ -33,8 +43,5 @@ def describe_status(key: str, status: int) -> str:
         The code stored in ``status/<key>``.
     """
     kind = PassKind(status)
-    if key == "memory_attention" and kind in _MEMORY_ATTENTION:
-        return _MEMORY_ATTENTION[kind]
-    if key in ("prompt_attention", "object_pointer", "object_pointer_raw") and kind in _DECODER:
-        return _DECODER[kind]
-    return _GENERAL[kind]
+    at_stage = _AT_STAGE.get(BY_KEY[key].stage, {}) if key in BY_KEY else {}
+    return at_stage.get(kind, _GENERAL[kind])

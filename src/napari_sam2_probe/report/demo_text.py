@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_sam2_probe.models.caveat import remark
+from napari_sam2_probe.probe.positions import IMAGE_EMBEDDING, OBJECT_POINTER, OBJECT_POINTER_RAW
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
 
     from napari_sam2_probe.analysis.pointers import ObscurationResponse
     from napari_sam2_probe.export.clip_view import ClipView
+
+
+_COMPARED = (IMAGE_EMBEDDING.number, OBJECT_POINTER.number, OBJECT_POINTER_RAW.number)
 
 
 def describe_interjection(clean: ClipView, interjected: ClipView) -> tuple[str, ...]:
@@ -32,7 +36,7 @@ def describe_interjection(clean: ClipView, interjected: ClipView) -> tuple[str, 
         f"on {believed_there} of the other {int((~absent & ~prompted).sum())}; it drew a mask where there was none on "
         f"{int(scores.false_positive.sum())}.",
     ]
-    rises = [_rise(interjected, position, absent) for position in ("1", "4", "4r")]
+    rises = [_rise(interjected, position, absent) for position in _COMPARED]
     if np.isfinite(rises).all():
         lines.append(
             "Against the ordinary step between frames, the short-term distance on the interjected frames is "

@@ -10,16 +10,13 @@ from typing import TYPE_CHECKING, Literal
 from napari_sam2_probe.common.errors import InputError, ProbeError
 from napari_sam2_probe.experiment.folder import ExperimentFolder
 from napari_sam2_probe.figures.composite import Composite, MapPair
-from napari_sam2_probe.probe.positions import BY_NUMBER
+from napari_sam2_probe.probe.positions import BY_KEY, BY_NUMBER
 
 if TYPE_CHECKING:
     from napari_sam2_probe.common.progress import ProgressCallback
     from napari_sam2_probe.experiment.results import ExperimentResults
     from napari_sam2_probe.models.loaded import LoadedModel
     from napari_sam2_probe.report.examples import ClipFrames
-
-SHOWN = ("1", "2", "3", "5")
-"""What the paper's composite shows beside the frame."""
 
 When = Literal["auto", "always", "never"]
 """Whether a clip may be probed again: ``auto`` where by the experiment's pace that takes less than `PATIENCE`."""
@@ -58,19 +55,20 @@ class MapMaker:
         picture = self.results.sequence(clip.kind, clip.clip).frames.read(frame)
         mask = self.results.masks(clip.kind, clip.clip)[frame]
         if self.results.config.keep_maps:
-            pairs = tuple(self._kept(clip, frame, number) for number in SHOWN)
+            shown = [key for key in self.results.map_keys(clip.kind, clip.clip) if BY_KEY[key].is_main]
+            pairs = tuple(self._kept(clip, frame, key) for key in shown)
         else:
             pairs = self._probed(clip, frame)
         return Composite(picture, pairs, label, mask)
 
-    def _kept(self, clip: ClipFrames, frame: int, number: str) -> MapPair:
-        key = BY_NUMBER[number].key
+    def _kept(self, clip: ClipFrames, frame: int, key: str) -> MapPair:
         mean = self.results.maps(clip.kind, clip.clip, key, "mean")[frame]
         variance = self.results.maps(clip.kind, clip.clip, key, "variance")[frame]
-        return MapPair(number, mean, variance)
+        return MapPair(BY_KEY[key].number, mean, variance)
 
     def _probed(self, clip: ClipFrames, frame: int) -> tuple[MapPair, ...]:
         from napari_sam2_probe.experiment.clips import probe_clip
+        from napari_sam2_probe.export.clip_view import composite_positions
         from napari_sam2_probe.runs.record import RunOptions
 
         loaded = self._model(frame)
@@ -85,7 +83,7 @@ class MapMaker:
                     run.maps(BY_NUMBER[number].key, "mean")[0, frame],
                     run.maps(BY_NUMBER[number].key, "variance")[0, frame],
                 )
-                for number in SHOWN
+                for number in composite_positions(run)
             )
 
     def _model(self, frame: int) -> LoadedModel:

@@ -12,7 +12,8 @@ from napari_sam2_probe.analysis.clip_tables import ClipTableOptions, clip_table,
 from napari_sam2_probe.analysis.separability import SeparabilityOptions, separability
 from napari_sam2_probe.analysis.timelines import TimelineOptions, feature_timelines
 from napari_sam2_probe.figures.features import FEATURES, prompted_in_references
-from napari_sam2_probe.probe.positions import POSITIONS
+from napari_sam2_probe.probe.positions import in_order as positions_in_order
+from napari_sam2_probe.probe.positions import position_pairs
 from napari_sam2_probe.transforms.registry import KINDS
 
 if TYPE_CHECKING:
@@ -79,8 +80,7 @@ class Subject:
     @cached_property
     def positions(self) -> tuple[str, ...]:
         """Positions with a row in the table of features, in the order of tables."""
-        there = set(self.results.features["position"].unique())
-        return tuple(p.number for p in POSITIONS if p.number in there)
+        return tuple(positions_in_order(self.results.features["position"].unique()))
 
     @property
     def has_features(self) -> bool:
@@ -125,9 +125,8 @@ class Subject:
     @cached_property
     def separability(self) -> Separability:
         """`separability` of all kinds, on the frames that SPEC 6 names."""
-        return separability(
-            self.results.features, SeparabilityOptions(num_resamples=self.num_resamples, seed=self.seed)
-        )
+        options = SeparabilityOptions(num_resamples=self.num_resamples, seed=self.seed)
+        return separability(self.results.features, options, pairs=position_pairs())
 
     @cached_property
     def ordinary_separability(self) -> Separability:
@@ -135,7 +134,7 @@ class Subject:
         options = SeparabilityOptions(
             prompted_references=False, full_window=True, num_resamples=self.num_resamples, seed=self.seed
         )
-        return separability(self.results.features, options)
+        return separability(self.results.features, options, pairs=position_pairs())
 
     @cached_property
     def clip_table(self) -> pd.DataFrame:

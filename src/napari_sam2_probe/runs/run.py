@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from napari_sam2_probe.probe.positions import BY_KEY
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -102,6 +104,21 @@ class ProbeRun:
     def masks_per_object(self) -> Any:
         """(O, T, H, W) bool zarr array."""
         return self._store["masks_per_object"]
+
+    @property
+    def map_keys(self) -> tuple[str, ...]:
+        """Keys of the map positions that the run holds, in the order of tables and panels."""
+        return tuple(p.key for p in BY_KEY.values() if p.is_map and f"maps/{p.key}/mean" in self._store)
+
+    @property
+    def vector_keys(self) -> tuple[str, ...]:
+        """Keys of the vector positions that the run holds, in the order of tables and panels."""
+        return tuple(p.key for p in BY_KEY.values() if not p.is_map and p.array in self._store)
+
+    def vectors(self, key: str) -> NDArray[np.float32]:
+        """(O, T, C) float32 vectors of the position with this `key`, NaN where nothing ran."""
+        vectors: NDArray[np.float32] = self._store[BY_KEY[key].array if key in BY_KEY else f"vectors/{key}"][:]
+        return vectors
 
     def maps(self, key: str, statistic: Statistic) -> Any:
         """(O, T, h, w) float32 zarr array of channel `statistic` at the position with this `key`."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_sam2_probe.common.files import atomic_path, atomic_write_text
+from napari_sam2_probe.probe.positions import BY_KEY, OBJECT_POINTER, OBJECT_POINTER_RAW
 from napari_sam2_probe.runs.place import check_free, writing
 from napari_sam2_probe.runs.run import STATISTICS
 from napari_sam2_probe.runs.tables import TRACKED, FrameTables
@@ -33,7 +34,6 @@ BANK = "bank.parquet"
 STALE = 255
 """Status of features (``status/features``) that must be computed again."""
 
-_POINTERS = {"object_pointer": "object_pointers", "object_pointer_raw": "object_pointers_raw"}
 _FLUSH_SECONDS = 2.0
 
 # Held back while the run grows, so that on a full disk there is room for what can't be computed again.
@@ -141,11 +141,11 @@ class RunWriter:
                 for key, maps in record.maps.items():
                     for statistic, array in zip(STATISTICS, maps, strict=True):
                         self._map(f"maps/{key}/{statistic}", array.shape)[at] = array
-                for key, pointer in record.pointers.items():
-                    self._tables.put(_POINTERS[key], *at, pointer)
-                for key in (*record.maps, *record.pointers):
-                    if f"status/{key}" not in self._tables:
-                        self._tables.add(f"status/{key}", np.uint8)
+                for key, vector in record.vectors.items():
+                    self._table(BY_KEY[key].array, np.float32, len(vector))
+                    self._tables.put(BY_KEY[key].array, *at, vector)
+                for key in (*record.maps, *record.vectors):
+                    self._table(f"status/{key}", np.uint8)
                     self._tables.put(f"status/{key}", *at, record.kind)
 
     def add_object(self, obj_id: int) -> None:
@@ -234,12 +234,24 @@ class RunWriter:
             self._tables.add(name, np.float32)
         for name in ("prompted", "object_present", TRACKED):
             self._tables.add(name, np.bool_)
-        for name in _POINTERS.values():
-            self._tables.add(name, np.float32, pointer_size)
+        # These are in every run, also where nothing ran.
+        for position in (OBJECT_POINTER, OBJECT_POINTER_RAW):
+            self._tables.add(position.array, np.float32, pointer_size)
         self._tables.add("status/features", np.uint8)
         size = _BYTES_OF_INFO + num_objects * shape[0] * _BYTES_OF_FEATURES + self._tables.bytes_at_once
-        # Random, so that a file system that compresses holds the room too.
-        (self.path / _RESERVED).write_bytes(os.urandom(size))
+        self._reserve(size)
+
+    def _reserve(self, size: int) -> None:
+        with (self.path / _RESERVED).open("ab") as file:
+            # Random, so that a file system that compresses holds the room too.
+            file.write(os.urandom(size))
+
+    def _table(self, name: str, dtype: type[np.generic], *sizes: int) -> None:
+        """Make a table when there is something to put into it for the first time."""
+        if name not in self._tables:
+            before = self._tables.bytes_at_once
+            self._tables.add(name, dtype, *sizes)
+            self._reserve(self._tables.bytes_at_once - before)
 
     def _map(self, name: str, shape: tuple[int, ...]) -> Any:
         if name not in self._maps:

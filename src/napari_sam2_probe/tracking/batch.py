@@ -26,6 +26,7 @@ from napari_sam2_probe.tracking.batch_frames import BatchReader
 from napari_sam2_probe.tracking.engine import slim_pos_enc
 from napari_sam2_probe.tracking.host_copy import HostCopy
 from napari_sam2_probe.tracking.mask_logits import filled, mask_input, scaled
+from napari_sam2_probe.tracking.observer import taps_wanted
 from napari_sam2_probe.tracking.prompts import Prompt
 from napari_sam2_probe.tracking.results import SessionOptions
 
@@ -239,7 +240,9 @@ class BatchTracker:
         if observer is None:
             return self._model.tapped(None)
         return self._model.tapped(
-            lambda key, tensor: observer.observe(frame_idx, key, tensor), unblanked=self.options.observe_unblanked
+            lambda key, tensor: observer.observe(frame_idx, key, tensor),
+            unblanked=self.options.observe_unblanked,
+            taps=taps_wanted(observer),
         )
 
 

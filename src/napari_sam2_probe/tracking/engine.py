@@ -13,6 +13,7 @@ import torch
 from napari_sam2_probe.models.device import computing
 from napari_sam2_probe.tracking.frames import FeatureCache, FrameReader, ImageFeatures
 from napari_sam2_probe.tracking.mask_logits import filled, mask_input, scaled
+from napari_sam2_probe.tracking.observer import taps_wanted
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -93,7 +94,9 @@ class FrameEngine:
         """Show an observer, if there is one, what arises while the block runs as tensors of the pass `at`."""
         if observer is None:
             return self.model.tapped(None)
-        return self.model.tapped(lambda key, tensor: observer.observe(at, key, tensor), unblanked=unblanked)
+        return self.model.tapped(
+            lambda key, tensor: observer.observe(at, key, tensor), unblanked=unblanked, taps=taps_wanted(observer)
+        )
 
     def prompted(
         self,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from torch import Tensor
 
@@ -65,8 +65,33 @@ class Pass:
     bank: Bank | None = field(default=None, compare=False)
 
 
+@dataclass(frozen=True, slots=True)
+class Tap:
+    """A place inside the model that it doesn't show by itself: what one of its modules puts out.
+
+    Attributes
+    ----------
+    module
+        The module's name in the model, as ``named_modules`` has it (``"sam_mask_decoder"``).
+    pick
+        Takes the tensor (batch axis first) out of what the module returns; None where there is none.
+    """
+
+    module: str
+    pick: Callable[[Any], Tensor | None]
+
+
+def taps_wanted(observer: Observer | BatchObserver) -> Mapping[str, Tap]:
+    """Return the taps that an observer asks for by key, in its attribute `taps`; most ask for none."""
+    taps: Mapping[str, Tap] = getattr(observer, "taps", {})
+    return taps
+
+
 class Observer(Protocol):
     """Somebody who is shown named tensors as they arise.
+
+    Positions of the table are shown by the model itself; an observer that wants others too names them in an attribute
+    `taps`, a mapping from keys to `Tap`.
 
     All calls come from the thread that runs the session, inside ``torch.inference_mode``. Tensors are not edited
     afterwards, so they may be kept, but keeping them keeps their memory.
@@ -102,6 +127,8 @@ class Observer(Protocol):
 
 class BatchObserver(Protocol):
     """Somebody who is shown the tensors of a whole batch of clips, one object each, frame by frame in time order.
+
+    It may have `taps`, as an `Observer` may.
 
     As for an `Observer`, calls come from the thread that tracks, inside ``torch.inference_mode``, and tensors are not
     edited afterwards. To read a number out of one makes the device wait: better let it gather there.

@@ -21,13 +21,13 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_sam2_probe.figures.features import ALL_POSITIONS, FEATURES
+from napari_sam2_probe.figures.features import FEATURES
 from napari_sam2_probe.gui.dock_figures import features_figure
 from napari_sam2_probe.gui.figure_files import save_features
 from napari_sam2_probe.gui.panels.run_panel import ObjectBox, RunPanel, say_nothing_to_save, say_saved
 from napari_sam2_probe.gui.plots import PlotView
 from napari_sam2_probe.gui.run_views import load_features, or_reason
-from napari_sam2_probe.probe.positions import BY_NUMBER
+from napari_sam2_probe.probe.positions import POSITIONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 
     from napari_sam2_probe.gui.run_views import FeaturesShown
 
-SHOWN_AT_FIRST = ("1", "2", "3", "4", "5")
 LOGARITHMIC_AT_FIRST = ("long_term_l2",)
 ROW_HEIGHT = 84
 LEGEND_HEIGHT = 52
@@ -59,8 +58,9 @@ class FeaturesPanel(RunPanel):
         self._placing.timeout.connect(self._move_below)
         self._object = ObjectBox()
         self._object.chosen.connect(self._choose_object)
-        titles = {number: f"{number}: {BY_NUMBER[number].title}" for number in ALL_POSITIONS}
-        self._positions = _menu_of(self, titles, SHOWN_AT_FIRST, self._draw)
+        titles = {p.number: f"{p.number}: {p.title}" for p in POSITIONS}
+        shown_at_first = tuple(p.number for p in POSITIONS if p.is_main)
+        self._positions = _menu_of(self, titles, shown_at_first, self._draw)
         self._log = _menu_of(self, FEATURES, LOGARITHMIC_AT_FIRST, self._draw)
         positions = _menu_button("Positions", "positions", "Which positions have a row", self._positions)
         log = _menu_button("Log axis", "log", "Which features are on a logarithmic axis", self._log)

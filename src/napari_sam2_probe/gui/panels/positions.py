@@ -200,7 +200,7 @@ class PositionsPanel(RunPanel):
         self._object.set_objects(recorded.object_ids, self._obj_id)
         self._no_maps.setVisible(not (entry.live or recorded.keys))
         for (key, _), box in self._boxes.items():
-            usual = BY_KEY[key].number != "5u"
+            usual = not BY_KEY[key].optional
             box.setVisible(usual or key in recorded.keys)
             # A run that grows may still come to hold it.
             box.setEnabled(entry.live or key in recorded.keys)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import torch
 from sam2.modeling.sam2_base import SAM2Base
 
+from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.tracking.bank import BankRule, Reading
 from napari_sam2_probe.tracking.memory_tokens import join_memory
 from napari_sam2_probe.tracking.memory_view import MemorySource, StoredOutputs
@@ -17,7 +19,9 @@ if TYPE_CHECKING:
 
     from torch import Tensor, nn
 
-    Tap = Callable[[str, Tensor], None]
+    from napari_sam2_probe.tracking.observer import Tap
+
+    Receiver = Callable[[str, Tensor], None]
 
 
 class ObservedSAM2(SAM2Base):  # type: ignore[misc]
@@ -34,13 +38,15 @@ class ObservedSAM2(SAM2Base):  # type: ignore[misc]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._tap: Tap | None = None
+        self._tap: Receiver | None = None
         self._unblanked = False
         self._decoder_output: tuple[Tensor, Tensor, Tensor, Tensor] | None = None
         self._raw_memory: Tensor | None = None
 
     @contextmanager
-    def tapped(self, tap: Tap | None, *, unblanked: bool = False) -> Iterator[None]:
+    def tapped(
+        self, tap: Receiver | None, *, unblanked: bool = False, taps: Mapping[str, Tap] | None = None
+    ) -> Iterator[None]:
         """Call ``tap(key, tensor)`` for every position while the block runs.
 
         The hooks that a tap needs exist only inside the block.
@@ -52,15 +58,25 @@ class ObservedSAM2(SAM2Base):  # type: ignore[misc]
         unblanked
             Whether to compute ``memory_features_unblanked`` too, at the cost of a second memory encoding on
             frames where the object is believed gone. It is never fed back.
+        taps
+            Further places by key, whose tensors are shown too.
+
+        Raises
+        ------
+        InputError
+            If the model has no module that a tap names.
         """
         if tap is None:
             yield
             return
+        further = [(key, place, self._module(key, place)) for key, place in (taps or {}).items()]
         handles = [
             self.sam_mask_decoder.transformer.register_forward_hook(self._show_prompt_attention),
             self.obj_ptr_proj.register_forward_hook(self._show_raw_pointer),
             self.memory_encoder.register_forward_hook(self._show_raw_memory),
         ]
+        for key, place, module in further:
+            handles.append(module.register_forward_hook(partial(self._show_picked, key, place)))
         self._tap, self._unblanked = tap, unblanked
         try:
             yield
@@ -213,6 +229,21 @@ class ObservedSAM2(SAM2Base):  # type: ignore[misc]
         finally:
             self._tap = tap
         self._show("memory_features_unblanked", features)
+
+    def _module(self, key: str, place: Tap) -> nn.Module:
+        try:
+            module: nn.Module = self.get_submodule(place.module)
+            return module
+        except AttributeError as error:
+            raise InputError(
+                f"Position {key!r} is taken at {place.module!r}, a module that this model doesn't have: name one that "
+                "it has."
+            ) from error
+
+    def _show_picked(self, key: str, place: Tap, _module: nn.Module, _inputs: Any, output: Any) -> None:
+        tensor = place.pick(output) if self._tap is not None else None
+        # SAM 2 edits some of its outputs in place, and what is shown may be kept.
+        self._show(key, None if tensor is None else tensor.clone())
 
     def _show(self, key: str, tensor: Tensor | None) -> None:
         if self._tap is not None and tensor is not None:

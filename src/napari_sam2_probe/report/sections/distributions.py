@@ -10,7 +10,7 @@ from napari_sam2_probe.analysis.separability import COMBINED, usable_frames
 from napari_sam2_probe.common.words import count, listing
 from napari_sam2_probe.figures.features import FEATURES
 from napari_sam2_probe.figures.separability import Distribution, make_separability
-from napari_sam2_probe.probe.positions import BY_NUMBER
+from napari_sam2_probe.probe.positions import title_of
 from napari_sam2_probe.report.separations import ALL_FEATURES, is_there, pick, said
 from napari_sam2_probe.report.words import kind_label
 
@@ -65,7 +65,7 @@ def _figure(subject: Subject, position: str, kind: str, folder: ReportFolder) ->
     number = FIGURES[position, kind]
     return folder.figure(
         subject.file(f"figure-{number}"),
-        subject.title(f"{kind_label(kind)}, position {position}, {BY_NUMBER[position].title.lower()}"),
+        subject.title(f"{kind_label(kind)}, position {position}, {title_of(position).lower()}"),
         _caption(found, rows),
         make_separability(drawn),
         rows,

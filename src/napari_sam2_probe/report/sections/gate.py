@@ -9,7 +9,7 @@ import numpy as np
 from napari_sam2_probe.analysis.separability import usable_frames
 from napari_sam2_probe.figures.dots import DotPanel
 from napari_sam2_probe.figures.gate import Cloud, GatePanel, make_gate
-from napari_sam2_probe.probe.positions import BY_NUMBER
+from napari_sam2_probe.probe.positions import gate_pairs, title_of
 from napari_sam2_probe.report.separations import is_there, pick, said
 from napari_sam2_probe.report.subject import absent_kinds
 from napari_sam2_probe.report.words import kind_label
@@ -23,13 +23,15 @@ if TYPE_CHECKING:
     from napari_sam2_probe.report.page import PageFigure
     from napari_sam2_probe.report.subject import Subject
 
-PAIRS = (("4", "4r"), ("5", "5r"))
-"""Gated and ungated positions."""
-
 
 def figures(subjects: Sequence[Subject], folder: ReportFolder) -> list[PageFigure]:
     """Draw the gate for every experiment that has gated and ungated positions."""
-    return [_figure(subject, folder) for subject in subjects if {"4", "4r"} <= set(subject.positions)]
+    return [_figure(subject, folder) for subject in subjects if _pairs(subject)]
+
+
+def _pairs(subject: Subject) -> list[tuple[str, str]]:
+    """Return the gated positions of an experiment, each with its ungated twin."""
+    return [pair for pair in gate_pairs() if set(pair) <= set(subject.positions)]
 
 
 def _figure(subject: Subject, folder: ReportFolder) -> PageFigure:
@@ -37,7 +39,7 @@ def _figure(subject: Subject, folder: ReportFolder) -> PageFigure:
 
     from napari_sam2_probe.report.sections.separability import auroc_dots, position_rows
 
-    positions = [position for pair in PAIRS for position in pair if position in subject.positions]
+    positions = [position for pair in _pairs(subject) for position in pair]
     kinds = [kind for kind in absent_kinds() if kind in subject.feature_kinds]
     panels, parts = [], []
     for kind in kinds:
@@ -47,7 +49,7 @@ def _figure(subject: Subject, folder: ReportFolder) -> PageFigure:
             parts.append(rows)
             values = rows["relative"].to_numpy(dtype=np.float64)
             present = rows["object_present"].to_numpy(dtype=np.bool_)
-            clouds.append(Cloud(f"{position}: {BY_NUMBER[position].title}", values[present], values[~present]))
+            clouds.append(Cloud(f"{position}: {title_of(position)}", values[present], values[~present]))
         dots = auroc_dots(subject, kind, positions)
         estimates = DotPanel("", position_rows(positions), dots, "AUROC", (-0.02, 1.02), 0.5)
         panels.append(GatePanel(kind_label(kind), tuple(clouds), estimates))
@@ -83,7 +85,7 @@ def _caption(subject: Subject) -> str:
 def sentences(subject: Subject) -> list[str]:
     """Say for each pair how well the short-term distance separates with the gate and without."""
     written = []
-    for gated, raw in PAIRS:
+    for gated, raw in gate_pairs():
         found = []
         for kind in absent_kinds():
             both = [pick(subject.separability, position, "short_term_l2", kind) for position in (gated, raw)]

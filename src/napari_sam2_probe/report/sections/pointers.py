@@ -12,6 +12,7 @@ from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.common.words import count, interval, number, times
 from napari_sam2_probe.figures.obscuration import make_obscuration
 from napari_sam2_probe.figures.pointers import PointerPath, make_pointer_paths
+from napari_sam2_probe.probe.positions import OBJECT_POINTER, OBJECT_POINTER_RAW
 from napari_sam2_probe.report.examples import RULE, ClipFrames, find_example
 from napari_sam2_probe.report.page import Section
 from napari_sam2_probe.report.part import Part
@@ -261,7 +262,7 @@ def _table(responses: Sequence[tuple[Subject, str, _Response]]) -> ReportTable:
 
     rows, data = [], []
     for subject, kind, response in responses:
-        for name, one in (("4", response.stored), ("4r", response.raw)):
+        for name, one in ((OBJECT_POINTER.number, response.stored), (OBJECT_POINTER_RAW.number, response.raw)):
             rows.append(
                 (
                     subject.name,

@@ -9,7 +9,7 @@ import numpy as np
 from napari_sam2_probe.analysis.separability import COMBINED
 from napari_sam2_probe.common.words import number
 from napari_sam2_probe.figures.dots import FEATURE_LOOKS, DotPanel, Dots, make_dots
-from napari_sam2_probe.probe.positions import BY_NUMBER
+from napari_sam2_probe.probe.positions import title_of
 from napari_sam2_probe.report.page import Section
 from napari_sam2_probe.report.part import Part
 from napari_sam2_probe.report.sections import distributions, gate
@@ -86,7 +86,7 @@ def _table(subjects: Sequence[Subject], name: str, title: str, *, ordinary: bool
 
 def position_rows(positions: Sequence[str]) -> tuple[str, ...]:
     """Return names of rows, one a position."""
-    return tuple(f"{position}: {BY_NUMBER[position].title}" for position in positions)
+    return tuple(f"{position}: {title_of(position)}" for position in positions)
 
 
 def auroc_dots(subject: Subject, kind: str, positions: Sequence[str]) -> tuple[Dots, ...]:

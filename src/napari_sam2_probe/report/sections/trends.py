@@ -9,7 +9,7 @@ import numpy as np
 from napari_sam2_probe.common.words import factor, listing
 from napari_sam2_probe.figures.features import FEATURES
 from napari_sam2_probe.figures.trends import Trend, TrendRow, make_trends
-from napari_sam2_probe.probe.positions import BY_NUMBER
+from napari_sam2_probe.probe.positions import gate_pairs, in_order, title_of
 from napari_sam2_probe.report.page import Section
 from napari_sam2_probe.report.part import Part
 from napari_sam2_probe.report.rises import rise
@@ -24,10 +24,7 @@ if TYPE_CHECKING:
     from napari_sam2_probe.report.subject import Subject
 
 FIGURES = {"1": "16", "4": "17", "2": "20", "3": "23", "5": "28"}
-"""Number in the paper by position."""
-
-BESIDE = {"4": ("4r",), "5": ("5r",)}
-"""Ungated positions shown beside gated ones."""
+"""Number in the paper by position, in the paper's order."""
 
 
 def make(subjects: Sequence[Subject], folder: ReportFolder) -> Part:
@@ -35,8 +32,14 @@ def make(subjects: Sequence[Subject], folder: ReportFolder) -> Part:
     shown = [s for s in subjects if s.has_features and set(s.feature_kinds) & set(TREND_KINDS)]
     if not shown:
         return Part(None)
+    beside = {raw for _, raw in gate_pairs()}
+    there = {position for subject in shown for position in subject.positions} - beside
+    ours = in_order(there - FIGURES.keys())
     figures = [
-        _figure(subject, position, folder) for position in FIGURES for subject in shown if position in subject.positions
+        _figure(subject, position, folder)
+        for position in (*FIGURES, *ours)
+        for subject in shown
+        if position in subject.positions
     ]
     missing = []
     for subject in shown:
@@ -59,17 +62,19 @@ def make(subjects: Sequence[Subject], folder: ReportFolder) -> Part:
 
 
 def _figure(subject: Subject, position: str, folder: ReportFolder) -> PageFigure:
-    positions = [p for p in (position, *BESIDE.get(position, ())) if p in subject.positions]
+    twins = [raw for gated, raw in gate_pairs() if gated == position]
+    positions = [p for p in (position, *twins) if p in subject.positions]
     rows = [_row(subject, p, statistic) for p in positions for statistic in ("mean", "median")]
+    number = FIGURES.get(position, "")
     data = subject.timelines[subject.timelines["position"].isin(positions)]
-    name = BY_NUMBER[position].title
+    name = title_of(position)
     return folder.figure(
-        subject.file(f"figure-{FIGURES[position]}"),
+        subject.file(f"figure-{number}" if number else f"features-{position}"),
         subject.title(f"Position {position}, {name.lower()}, over time"),
         _caption(subject, positions),
         make_trends(rows, interjection=subject.interjection),
         data,
-        number=FIGURES[position],
+        number=number,
         group=f"trend-{position}",
     )
 
