@@ -21,6 +21,7 @@ import os
 import shutil
 import tempfile
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -36,21 +37,26 @@ from napari_sam2_probe.video.davis import DavisDataset
 
 if TYPE_CHECKING:
     from napari_sam2_probe.transforms.catalogue import Catalogue
-    from napari_sam2_probe.transforms.footage import DataSet, FootageSequence
+    from napari_sam2_probe.video import Video
 
 FRAMES = sum(DEFAULT_LENGTHS)
 
 
-class Copies:
+class Copies(Mapping):
     """A data set in which every sequence is there under several names that have nothing to do with each other."""
 
     def __init__(self, dataset: DavisDataset, copies: int) -> None:
         self._dataset = dataset
         self._originals = {f"{name.replace('-', '')}-{copy}": name for name in dataset.names for copy in range(copies)}
-        self.names = list(self._originals)
 
-    def sequence(self, name: str) -> FootageSequence:
-        return self._dataset.sequence(self._originals[name])
+    def __getitem__(self, name: str) -> Video:
+        return self._dataset[self._originals[name]]
+
+    def __iter__(self):
+        return iter(self._originals)
+
+    def __len__(self) -> int:
+        return len(self._originals)
 
 
 @dataclass
@@ -89,7 +95,7 @@ def write_jpegs(clip: Path, out: Path, took: Seconds) -> None:
 
 
 def in_turns(
-    dataset: DataSet, catalogue: Catalogue, folder: Path, kind: str, clips: int, every: int
+    dataset: Mapping[str, Video], catalogue: Catalogue, folder: Path, kind: str, clips: int, every: int
 ) -> tuple[Seconds, Seconds]:
     """Make clips in this process, and write the JPEGs of every so-manieth of them; return what a frame took."""
     making, writing = Seconds(), Seconds()
@@ -113,7 +119,7 @@ def in_turns(
     return a_frame(making, clips), a_frame(writing, compared)
 
 
-def by_the_clock(dataset: DataSet, catalogue: Catalogue, folder: Path, kind: str, clips: int) -> Seconds:
+def by_the_clock(dataset: Mapping[str, Video], catalogue: Catalogue, folder: Path, kind: str, clips: int) -> Seconds:
     """Make clips with a process a processor; return what a frame took, from the start of the processes."""
     took = Seconds()
     took.start()

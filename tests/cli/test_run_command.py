@@ -103,12 +103,20 @@ def test_a_clip_of_a_data_set(command, tmp_path):
     assert made.code == 0
     (name,) = (clips / "ImageSets" / "2017" / "val.txt").read_text().split()
     prompt = clips / "Annotations" / "480p" / name / "00000.png"
-    words = ("run", clips / name, "--mask", prompt, "--frames-csv", clips / "frames.csv", *SMALL)
+    words = ("run", clips / name, "--mask", prompt, *SMALL)
+    # What is known of the clip is found beside it.
     assert command(*words, "--out", tmp_path / "run").code == 0
+    told = (*words, "--frames-csv", clips / "frames.csv")
+    assert command(*told, "--out", tmp_path / "told").code == 0
+    assert open_run(tmp_path / "told").info["known"] == open_run(tmp_path / "run").info["known"]
     run = open_run(tmp_path / "run")
     assert run.object_present[run.object_ids.tolist().index(1)].tolist() == [True, True, False, False, True]
     assert run.info["known"]["recipe"]["clip"] == name
     assert run.info["known"]["recipe"]["kind"] == "interjection"
+    (clips / "frames.csv").write_text("clip,frame\n")
+    refused = command(*words, "--out", tmp_path / "damaged")
+    assert (refused.code, (tmp_path / "damaged").exists()) == (2, False)
+    assert "this is not a frames.csv" in refused.sentence
 
 
 @pytest.mark.skipif(os.name != "posix", reason="sends SIGINT")

@@ -19,10 +19,11 @@ from napari_sam2_probe.gui.panels.option_form import OptionForm
 from napari_sam2_probe.gui.panels.transform import WITHOUT_SEQUENCE, TransformPanel
 from napari_sam2_probe.gui.state import state_of
 from napari_sam2_probe.gui.videos import add_video, read_video, use_video, video_from_layer
-from napari_sam2_probe.live.clip_maker import ClipMaker, ClipRequest, dataset_of, needs_distractor, unrelated
+from napari_sam2_probe.transforms.maker import ClipMaker, ClipRequest, count_others
 from napari_sam2_probe.transforms.options import Choice, Number
 from napari_sam2_probe.transforms.registry import KINDS
 from napari_sam2_probe.video import DavisDataset, read_mask
+from napari_sam2_probe.video.davis import dataset_of
 
 SHORT = (3, 2, 3)
 
@@ -67,20 +68,20 @@ def wait_for_preview(panel, qtbot):
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_is_made_of_the_chosen_object_and_the_same_again(maker, kind):
     request = ClipRequest("coins", 2, kind, lengths=SHORT, seed=4)
-    made, again = maker.make(request), ClipMaker(maker.dataset).make(request)
+    made, again = maker.make(request), ClipMaker(maker.videos).make(request)
     base = made.recipe.base
     assert (base.sequence, base.object_id, made.clip.num_frames) == ("coins", 2, 8)
     np.testing.assert_array_equal(made.clip.frames, again.clip.frames)
-    assert made.known.recipe["kind"] == kind
+    assert made.truth.recipe["kind"] == kind
     if kind != "clean":
         twin = maker.twin(made)
         assert twin.recipe.base == base
-        assert twin.known.clip == made.known.recipe["twin"]
+        assert twin.truth.clip == made.truth.recipe["twin"]
         assert (twin.clip.frames != made.clip.frames).any()
 
 
 def test_foreign_footage_comes_from_the_chosen_sequence(maker):
-    assert "coins" not in unrelated(maker.dataset, "coins")
+    assert "coins" not in maker.unrelated("coins")
     made = maker.make(ClipRequest("coins", 1, "interjection", "rocket", SHORT))
     assert {name for name in made.clip.source_sequence if name != "coins"} == {"rocket"}
 
@@ -96,7 +97,7 @@ def test_foreign_footage_comes_from_the_chosen_sequence(maker):
     ],
 )
 def test_a_distractor_is_asked_for_where_it_is_used(maker, kind, options, needed):
-    assert needs_distractor(kind, options) is needed
+    assert (count_others(kind, options) > 0) is needed
     recipe = maker.make(ClipRequest("coins", 1, kind, "horse", SHORT, options=options)).recipe
     assert ("horse" in {distractor.sequence for distractor in recipe.distractors}) is needed
 
@@ -120,10 +121,12 @@ def test_what_is_known_of_a_frame_is_said(maker):
 def test_options_have_fields_of_their_kind(qtbot):
     form = OptionForm()
     qtbot.addWidget(form)
-    form.set_options({"fill": Choice(("black", "blur")), "sigma": Number(2.5, 0, 10), "count": Number(3, 1, 5)})
+    form.set_options(
+        {"fill": Choice(("blur", "black"), "black"), "sigma": Number(2.5, 0, 10), "count": Number(3, 1, 5)}
+    )
     assert form.values() == {"fill": "black", "sigma": 2.5, "count": 3}
     with qtbot.waitSignal(form.changed):
-        form.findChild(QComboBox, "option_fill").setCurrentIndex(1)
+        form.findChild(QComboBox, "option_fill").setCurrentIndex(0)
     assert form.values()["fill"] == "blur"
     form.set_options({})
     assert form.values() == {}

@@ -13,9 +13,9 @@ from napari_sam2_probe.gui.state import RunEntry
 from napari_sam2_probe.probe.positions import POSITIONS
 from napari_sam2_probe.probe.recorder import FrameRecord
 from napari_sam2_probe.probe.status import PassKind
-from napari_sam2_probe.runs.known import KnownFrames
 from napari_sam2_probe.runs.writer import RunWriter
 from napari_sam2_probe.video import write_mask
+from napari_sam2_probe.video.truth import ClipTruth
 
 MAP_POSITIONS = [p for p in POSITIONS if p.is_map]
 
@@ -72,7 +72,7 @@ class ClipRuns:
             "seed": 5,
             "then": [],
         }
-        known = KnownFrames(
+        known = ClipTruth(
             clip, present, present, obscured_fraction(kind), ("coins",) * NUM_FRAMES, np.arange(NUM_FRAMES), recipe
         )
         info = {

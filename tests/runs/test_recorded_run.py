@@ -15,13 +15,13 @@ from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.probe.positions import BY_NUMBER, POSITIONS
 from napari_sam2_probe.probe.recorder import ProbeRecorder
 from napari_sam2_probe.probe.status import PassKind
-from napari_sam2_probe.runs.known import KnownFrames
 from napari_sam2_probe.runs.reader import open_run
 from napari_sam2_probe.runs.record import RunOptions, record_run
 from napari_sam2_probe.tracking.prompts import Prompt
 from napari_sam2_probe.tracking.results import SessionOptions
 from napari_sam2_probe.tracking.session import VideoSession
 from napari_sam2_probe.video.folder import FolderSource
+from napari_sam2_probe.video.truth import ClipTruth
 
 MAP_POSITIONS = [p for p in POSITIONS if p.is_map]
 
@@ -150,11 +150,11 @@ def test_the_run_says_what_it_is_made_of(two_objects, folder):
 def test_presence_is_the_recipes_where_there_is_one(tmp_path, loaded, source, mask_prompt):
     present = np.ones(T, bool)
     present[3:5] = False
-    known = KnownFrames("moving", present, present, np.full(T, np.nan), ("a",) * T, np.arange(T), {"kind": "clean"})
+    known = ClipTruth("moving", present, present, np.full(T, np.nan), ("a",) * T, np.arange(T), {"kind": "clean"})
     run = record_run(source, [mask_prompt], tmp_path / "run", loaded, known=known)
     np.testing.assert_array_equal(run.object_present, present[None])
     assert (run.object_scores[0, 3:5] > 0).all(), "SAM 2 itself would call the object present"
-    back = KnownFrames.from_json(run.info["known"])
+    back = ClipTruth.from_json(run.info["known"])
     np.testing.assert_array_equal(back.object_present, present)
     assert np.isnan(back.obscured_fraction).all()
     assert back.recipe == {"kind": "clean"}
@@ -162,7 +162,7 @@ def test_presence_is_the_recipes_where_there_is_one(tmp_path, loaded, source, ma
 
 def test_what_is_known_of_another_clip(tmp_path, loaded, source, mask_prompt):
     present = np.ones(T + 1, bool)
-    known = KnownFrames("other", present, present, np.full(T + 1, np.nan), ("a",) * (T + 1), np.arange(T + 1))
+    known = ClipTruth("other", present, present, np.full(T + 1, np.nan), ("a",) * (T + 1), np.arange(T + 1))
     with pytest.raises(InputError, match="other is known to have 7 frames but moving has 6"):
         record_run(source, [mask_prompt], tmp_path / "run", loaded, known=known)
     assert list(tmp_path.iterdir()) == []

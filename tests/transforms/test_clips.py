@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_sam2_probe.transforms.catalogue import MINIMUM_VISIBLE_SHARE, are_related
-from napari_sam2_probe.transforms.make import make_clip
+from napari_sam2_probe.transforms.make import render_clip
 from napari_sam2_probe.transforms.plan import Order, plan_recipe
 from napari_sam2_probe.transforms.recipe import Recipe, make_twin_recipe
 from napari_sam2_probe.transforms.registry import KINDS
@@ -41,13 +41,13 @@ def test_the_same_recipe_gives_the_same_clip_also_after_json(planned, tiny, foot
     again = Recipe.from_json(recipe.to_json())
     assert again == recipe
     # Fresh footage: the second clip owes nothing to what the first left in memory.
-    assert_same_clip(make_clip(recipe, footage), make_clip(again, tiny))
+    assert_same_clip(render_clip(recipe, footage), render_clip(again, tiny))
 
 
 @few
 @given(kind=kinds, number=numbers)
 def test_masks_and_presence_agree(planned, footage, kind, number):
-    clip = make_clip(planned(kind, number), footage)
+    clip = render_clip(planned(kind, number), footage)
     assert clip.num_frames == 28
     assert set(np.unique(clip.masks)) <= {0, 1}
     assert not clip.masks[~clip.object_present].any()
@@ -63,7 +63,7 @@ def test_masks_and_presence_agree(planned, footage, kind, number):
 @given(kind=st.sampled_from(["obscuration", "three-object"]), number=numbers)
 def test_obscured_fraction_is_what_the_pixels_say(planned, footage, kind, number):
     recipe = planned(kind, number)
-    clip, twin = make_clip(recipe, footage), make_clip(make_twin_recipe(recipe), footage)
+    clip, twin = render_clip(recipe, footage), render_clip(make_twin_recipe(recipe), footage)
     original, visible = twin.masks == 1, clip.masks == 1
     assert not (visible & ~original).any(), "an overlay never adds to the object"
     hidden = (original & ~visible).sum((1, 2)) / original.sum((1, 2))
@@ -78,7 +78,7 @@ def test_obscured_fraction_is_what_the_pixels_say(planned, footage, kind, number
 @few
 @given(number=numbers)
 def test_an_obscuration_varies_from_nothing_to_much(planned, footage, number):
-    obscured = make_clip(planned("obscuration", number), footage).obscured_fraction
+    obscured = render_clip(planned("obscuration", number), footage).obscured_fraction
     assert obscured.max() > 0.3
     assert obscured.min() == 0
     assert 0 in (obscured[0], obscured[-1])
@@ -103,7 +103,7 @@ def test_every_kind_has_the_same_base(planned, number):
 @given(number=numbers, kind=st.sampled_from(["interjection", "context-removal"]))
 def test_prefix_and_suffix_are_untouched(planned, footage, kind, number):
     recipe = planned(kind, number)
-    clip, twin = make_clip(recipe, footage), make_clip(make_twin_recipe(recipe), footage)
+    clip, twin = render_clip(recipe, footage), render_clip(make_twin_recipe(recipe), footage)
     shift = 4 if kind == "interjection" else 0
     for t in [*range(12), *range(16, 28)]:
         match = t if t < 12 else t - shift
@@ -116,7 +116,7 @@ def test_prefix_and_suffix_are_untouched(planned, footage, kind, number):
 def test_interjection_shows_the_other_sequence(planned, footage):
     recipe = next(r for r in (planned("interjection", k) for k in range(50)) if r.distractors[0].sequence == "train")
     foreign = recipe.distractors[0]
-    clip = make_clip(recipe, footage)
+    clip = render_clip(recipe, footage)
     for t in range(12, 16):
         assert clip.source_sequence[t] == "train"
         assert clip.source_frame[t] == foreign.start + t - 12
@@ -128,7 +128,7 @@ def test_interjection_shows_the_other_sequence(planned, footage):
 @given(number=numbers)
 def test_object_removal_pastes_in_prefix_and_suffix_only(planned, footage, number):
     recipe = planned("object-removal", number)
-    clip, twin = make_clip(recipe, footage), make_clip(make_twin_recipe(recipe), footage)
+    clip, twin = render_clip(recipe, footage), render_clip(make_twin_recipe(recipe), footage)
     changed = (clip.frames != twin.frames).any(-1)
     assert not changed[12:16].any()
     for t in [*range(12), *range(16, 28)]:
@@ -144,7 +144,7 @@ def test_object_removal_pastes_in_prefix_and_suffix_only(planned, footage, numbe
 
 def test_with_no_interjection_the_pasted_object_is_never_removed(planned, footage):
     recipe = planned("object-removal", 5)
-    removed, kept = make_clip(recipe, footage), make_clip(replace(recipe, lengths=(28, 0, 0)), footage)
+    removed, kept = render_clip(recipe, footage), render_clip(replace(recipe, lengths=(28, 0, 0)), footage)
     assert kept.object_present.all()
     np.testing.assert_array_equal(kept.frames[:12], removed.frames[:12])
     assert planned("object-removal", 5, lengths=(28, 0, 0)).distractors == recipe.distractors
@@ -153,7 +153,7 @@ def test_with_no_interjection_the_pasted_object_is_never_removed(planned, footag
 @pytest.mark.parametrize("fill", ["black", "mean", "blur", "sequence"])
 def test_context_removal_keeps_the_object_and_nothing_else(planned, footage, fill):
     recipe = planned("context-removal", 2, options={"fill": fill})
-    clip, twin = make_clip(recipe, footage), make_clip(make_twin_recipe(recipe), footage)
+    clip, twin = render_clip(recipe, footage), render_clip(make_twin_recipe(recipe), footage)
     for t in range(12, 16):
         inside = clip.masks[t] == 1
         np.testing.assert_array_equal(clip.frames[t][inside], twin.frames[t][inside])
@@ -172,15 +172,15 @@ def test_context_removal_keeps_the_object_and_nothing_else(planned, footage, fil
 def test_copies_are_of_the_object_itself(planned, footage):
     recipe = planned("three-object", 1, options={"similarity": "copies"})
     assert {(d.sequence, d.object_id) for d in recipe.distractors} == {(recipe.base.sequence, recipe.base.object_id)}
-    assert make_clip(recipe, footage).obscured_fraction.max() > 0
+    assert render_clip(recipe, footage).obscured_fraction.max() > 0
 
 
 def test_matched_colours_are_nearer_to_the_object(planned, footage):
     recipe = planned("three-object", 4)
-    matched = make_clip(recipe, footage)
-    plain = make_clip(replace(recipe, options={"similarity": "any"}), footage)
+    matched = render_clip(recipe, footage)
+    plain = render_clip(replace(recipe, options={"similarity": "any"}), footage)
     np.testing.assert_array_equal(matched.masks, plain.masks)
-    base = make_clip(make_twin_recipe(recipe), footage)
+    base = render_clip(make_twin_recipe(recipe), footage)
     target = base.frames[0][base.masks[0] == 1].mean(0)
     drawn = (plain.frames != base.frames).any(-1) & (matched.frames != base.frames).any(-1)
     distances = [np.linalg.norm(clip.frames[drawn].mean(0) - target) for clip in (matched, plain)]

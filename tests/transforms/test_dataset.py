@@ -22,7 +22,7 @@ from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.transforms.catalogue import MINIMUM_VISIBLE_SHARE, are_related
 from napari_sam2_probe.transforms.dataset import make_dataset, measure
 from napari_sam2_probe.transforms.footage import Footage
-from napari_sam2_probe.transforms.make import make_clip
+from napari_sam2_probe.transforms.make import render_clip
 from napari_sam2_probe.transforms.plan import Order, plan_recipe
 from napari_sam2_probe.transforms.recipe import Recipe
 from napari_sam2_probe.transforms.registry import KINDS
@@ -68,7 +68,7 @@ def test_it_is_a_davis_data_set_that_says_what_it_is(made, tiny, catalogue):
     for number, (name, line) in enumerate(zip(dataset.names, lines, strict=True)):
         recipe = Recipe.from_dict(line)
         assert recipe == plan_recipe(catalogue, Footage(tiny), ORDER, number)
-        clip = make_clip(recipe, tiny)
+        clip = render_clip(recipe, tiny)
         sequence = dataset.sequence(name)
         own = [row for row in rows if row["clip"] == name]
         for t, row in enumerate(own):
@@ -100,7 +100,7 @@ def test_lossless_frames_are_the_clip_itself(kind, tiny, tmp_path, catalogue, fo
     order = replace(ORDER, kind=kind)
     make_dataset(tiny, tmp_path / "clips", order, 2, lossless=True, workers=1, catalogue=catalogue)
     for number in range(2):
-        clip = make_clip(plan_recipe(catalogue, footage, order, number), footage)
+        clip = render_clip(plan_recipe(catalogue, footage, order, number), footage)
         sequence = DavisDataset(tmp_path / "clips").sequence(f"{kind}-{number:05d}")
         np.testing.assert_array_equal([sequence.frames.read(t) for t in range(28)], clip.frames)
         np.testing.assert_array_equal([sequence.mask(t) for t in range(28)], clip.masks)
@@ -255,7 +255,7 @@ def test_a_base_is_large_enough_and_there_throughout(catalogue, tiny):
 def test_every_kind_is_made_from_real_footage(davis_mini, davis_catalogue, kind):
     footage = Footage(davis_mini)
     for number in range(2):
-        clip = make_clip(plan_recipe(davis_catalogue, footage, Order(kind), number), footage)
+        clip = render_clip(plan_recipe(davis_catalogue, footage, Order(kind), number), footage)
         assert clip.frames.shape[0] == 28
         assert clip.masks[0].mean() >= MINIMUM_VISIBLE_SHARE
         assert clip.masks[clip.object_present].any((1, 2)).mean() > 0.5

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from napari_sam2_probe.common.errors import InputError
-from napari_sam2_probe.transforms.make import make_clip
+from napari_sam2_probe.transforms.make import render_clip
 from napari_sam2_probe.transforms.plan import Order, plan_recipe
 from napari_sam2_probe.transforms.recipe import Recipe
 from napari_sam2_probe.transforms.registry import CORRUPTIONS, parse_extra
@@ -18,7 +18,7 @@ KEEP_MASKS = ["gaussian-noise", "motion-blur", "low-light", "jpeg-compression"]
 def made(catalogue, footage):
     def make(*extras: str, kind: str = "interjection"):
         order = Order(kind, then=tuple(parse_extra(text) for text in extras))
-        return make_clip(plan_recipe(catalogue, footage, order, 2), footage)
+        return render_clip(plan_recipe(catalogue, footage, order, 2), footage)
 
     return make
 
@@ -104,7 +104,7 @@ def test_the_same_extras_on_clip_and_twin_draw_the_same_noise(catalogue, footage
     recipe = plan_recipe(catalogue, footage, order, 1)
     from napari_sam2_probe.transforms.recipe import make_twin_recipe
 
-    clip, twin = make_clip(recipe, footage), make_clip(make_twin_recipe(recipe), footage)
+    clip, twin = render_clip(recipe, footage), render_clip(make_twin_recipe(recipe), footage)
     np.testing.assert_array_equal(clip.frames[:12], twin.frames[:12])
 
 

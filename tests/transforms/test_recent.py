@@ -22,7 +22,7 @@ from napari_sam2_probe.transforms.dataset import make_dataset, measure, memory_f
 from napari_sam2_probe.transforms.encoding import Encoder
 from napari_sam2_probe.transforms.fit import cover
 from napari_sam2_probe.transforms.footage import DEFAULT_OBJECT_BYTES, Footage
-from napari_sam2_probe.transforms.make import make_clip
+from napari_sam2_probe.transforms.make import render_clip
 from napari_sam2_probe.transforms.plan import Order, plan_recipe
 from napari_sam2_probe.transforms.recent import Recent
 from napari_sam2_probe.transforms.recipe import Extra
@@ -117,7 +117,7 @@ def test_processes_take_on_neighbours_and_leave_nothing_out():
 def test_intact_frames_and_masks_are_those_of_the_source(kind, footage, catalogue):
     for number in range(3):
         recipe = plan_recipe(catalogue, footage, Order(kind, seed=2), number)
-        clip = make_clip(recipe, footage)
+        clip = render_clip(recipe, footage)
         shape = clip.masks.shape[1:]
         differing = 0
         for t in range(clip.num_frames):
@@ -155,6 +155,6 @@ def test_files_of_another_size_are_other_files(footage, catalogue):
 
 def test_after_an_extra_nothing_is_known_to_be_intact(footage, catalogue):
     order = Order("clean", then=(Extra("temporal-reversal", {}),))
-    clip = make_clip(plan_recipe(catalogue, footage, order, 0), footage)
+    clip = render_clip(plan_recipe(catalogue, footage, order, 0), footage)
     assert clip.intact_frames is None
     assert clip.intact_masks is None

@@ -6,34 +6,29 @@ import numpy as np
 import pytest
 
 from napari_sam2_probe.common.errors import InputError
-from napari_sam2_probe.video import FrameSource
-from napari_sam2_probe.video.array import ArraySource
-from napari_sam2_probe.video.backwards import BackwardsSource, BackwardsVideo
-
-
-class Film:
-    def __init__(self, frames, masks):
-        self.frames, self.masks = ArraySource(frames, name="film"), masks
-
-    def mask(self, frame_idx):
-        return self.masks[frame_idx]
+from napari_sam2_probe.video import FrameSource, open_video
+from napari_sam2_probe.video.backwards import BackwardsSource
 
 
 @pytest.fixture
 def film():
     frames = np.random.default_rng(0).integers(0, 255, (5, 8, 9, 3)).astype(np.uint8)
-    masks = [np.full((8, 9), t, np.uint8) for t in range(4)]
-    return Film(frames, [*masks, None])
+    masks = np.stack([np.full((8, 9), t, np.uint8) for t in range(5)])
+    return open_video(frames, name="film", masks=masks)
 
 
 def test_frames_and_masks_in_reverse(film):
-    video = BackwardsVideo(film)
+    video = film.reversed()
     assert isinstance(video.frames, FrameSource)
     assert (video.frames.name, video.frames.num_frames, video.frames.height, video.frames.width) == ("film", 5, 8, 9)
     for t in range(5):
         np.testing.assert_array_equal(video.frames.read(t), film.frames.read(4 - t))
-    assert video.mask(0) is None
-    assert video.mask(1).max() == 3
+        np.testing.assert_array_equal(video.read(t), film.read(4 - t))
+        np.testing.assert_array_equal(video.mask(t), film.mask(4 - t))
+        np.testing.assert_array_equal(video.object_mask(t, 3), film.object_mask(4 - t, 3))
+    assert (video.name, video.object_ids(), video.truth) == ("film", [1, 2, 3, 4], None)
+    assert video.fingerprint_with_masks() != film.fingerprint_with_masks()
+    np.testing.assert_array_equal(video.reversed().read(1), film.read(1))
 
 
 def test_is_another_video(film):
@@ -47,4 +42,4 @@ def test_no_such_frame(film, frame_idx):
     with pytest.raises(InputError):
         BackwardsSource(film.frames).read(frame_idx)
     with pytest.raises(InputError):
-        BackwardsVideo(film).mask(frame_idx)
+        film.reversed().mask(frame_idx)

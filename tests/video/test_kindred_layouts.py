@@ -100,7 +100,7 @@ def test_a_fingerprint_changes_with_frames_and_masks(tmp_path):
     root = layout_trees.sav(tmp_path)
 
     def fingerprint():
-        return DavisDataset(root).sequence("sav_000262").fingerprint()
+        return DavisDataset(root).sequence("sav_000262").fingerprint_with_masks()
 
     before = fingerprint()
     assert fingerprint() == before

@@ -29,7 +29,7 @@ def test_a_folder_of_images(tmp_path: Path, save_frames: SaveFrames) -> None:
     folder = save_frames(tmp_path / "dog", FRAMES)
     for given in (folder, str(folder), f"{folder}/"):
         source = open_video(given)
-        assert isinstance(source, FolderSource)
+        assert isinstance(source.frames, FolderSource)
         assert (source.name, source.num_frames, source.path) == ("dog", 2, str(folder))
     assert open_video(folder, name="cat").name == "cat"
 
@@ -51,14 +51,14 @@ def test_a_root_followed_by_a_sequence(tmp_path: Path, save_frames: SaveFrames) 
 
 def test_a_file(real_clip: Path) -> None:
     source = open_video(real_clip)
-    assert isinstance(source, VideoFileSource)
+    assert isinstance(source.frames, VideoFileSource)
     assert source.name == "01_dog"
     source.close()
 
 
 def test_an_array() -> None:
     source = open_video(np.zeros((3, 4, 5), dtype=np.uint8), name="layer")
-    assert isinstance(source, ArraySource)
+    assert isinstance(source.frames, ArraySource)
     assert source.name == "layer"
 
 

@@ -10,9 +10,9 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator
 
-    from napari_sam2_probe.runs.known import KnownFrames
     from napari_sam2_probe.tracking.prompts import Prompt
     from napari_sam2_probe.video.source import FrameSource
+    from napari_sam2_probe.video.truth import ClipTruth
 
 _LARGEST = 2**31
 """No image is as large; float32 and int32 hold what is smaller."""
@@ -39,7 +39,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     prompt.add_argument(
         "--object", type=int, metavar="ID", help="the object's id (default: 1, or all objects of the mask)"
     )
-    parser.add_argument("--frames-csv", metavar="CSV", help="a data set's frames.csv: what is known of the frames")
+    parser.add_argument(
+        "--frames-csv",
+        metavar="CSV",
+        help="what is known of the frames (default: the frames.csv of the data set of clips that VIDEO lies in)",
+    )
     parser.add_argument("--direction", choices=("forward", "backward", "both"), default="forward")
     parser.add_argument("--start", type=int, metavar="N", help="the first frame to track (default: the prompted one)")
     parser.add_argument("--end", type=int, metavar="N", help="the last frame to track (default: the video's)")
@@ -83,7 +87,8 @@ def run(arguments: argparse.Namespace) -> None:
     with closing(open_video(arguments.video)) as source:
         prompts = _prompts(arguments, source)
         check_job(source, prompts, arguments.out, options)
-        known = None if arguments.frames_csv is None else _known(arguments.frames_csv, source)
+        # Before the model is loaded: a table that can't be used is told at once.
+        known = source.truth if arguments.frames_csv is None else _known(arguments.frames_csv, source)
         loaded = load_model(model_choice(arguments))
         with progress_bars() as progress, _telling_what_is_kept(Path(arguments.out)):
             finished = record_run(source, prompts, arguments.out, loaded, options, known=known, progress=progress)
@@ -137,10 +142,10 @@ def _numbers(text: str, option: str, lengths: tuple[int, ...], form: str) -> lis
     return numbers
 
 
-def _known(frames_csv: str, source: FrameSource) -> KnownFrames:
-    from napari_sam2_probe.runs.known import read_known_frames
+def _known(frames_csv: str, source: FrameSource) -> ClipTruth:
+    from napari_sam2_probe.video.truth import read_truth
 
-    return read_known_frames(frames_csv, source.name, source.num_frames)
+    return read_truth(frames_csv, source.name, source.num_frames)
 
 
 @contextmanager

@@ -76,9 +76,11 @@ class Registry(Mapping[str, _Thing], Generic[_Thing]):
         self._announced: dict[str, EntryPoint] | None = None
 
     def __getitem__(self, name: str) -> _Thing:
-        if name not in self:
-            raise KeyError(name)
         return self.find(name)
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """Return the one with this name, or `default` if there is none."""
+        return self.find(name) if name in self else default
 
     def __contains__(self, name: object) -> bool:
         return name in self._own_modules() or name in self._registered or name in self._entry_points()

@@ -9,7 +9,6 @@ from napari_sam2_probe.common.progress import Progress, ProgressCallback, ignore
 from napari_sam2_probe.common.steps import result_of
 from napari_sam2_probe.decoder.lead import LeadOptions, LeadResult, measure_lead
 from napari_sam2_probe.decoder.record import each_as, iterate_pointers
-from napari_sam2_probe.video.backwards import BackwardsVideo
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
     from napari_sam2_probe.decoder.tracks import PointerTrack
     from napari_sam2_probe.models.loaded import LoadedModel
     from napari_sam2_probe.video.davis import DavisDataset
-    from napari_sam2_probe.video.masked import MaskedVideo
 
 
 def lead_of_dataset(
@@ -67,8 +65,7 @@ def iterate_lead(
     for done, name in enumerate(names):
         sequence = dataset.sequence(name)
         with closing(sequence.frames):
-            both_ways: tuple[MaskedVideo, MaskedVideo] = (sequence, BackwardsVideo(sequence))
-            for video, found in zip(both_ways, tracks, strict=True):
+            for video, found in zip((sequence, sequence.reversed()), tracks, strict=True):
                 event = Progress(done, len(names), what, "sequence")
                 found += yield from each_as(event, iterate_pointers(loaded, video, name))
     yield Progress(len(names), len(names), what, "sequence")

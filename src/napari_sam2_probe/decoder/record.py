@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from napari_sam2_probe.models.loaded import LoadedModel
     from napari_sam2_probe.tracking.prompts import Prompt
     from napari_sam2_probe.video.davis import DavisDataset
-    from napari_sam2_probe.video.masked import MaskedVideo
+    from napari_sam2_probe.video.video import Video
 
 _Boxes = dict[int, dict[int, "NDArray[np.float64]"]]
 _Result = TypeVar("_Result")
@@ -32,7 +32,7 @@ _WHAT = "tracking objects for their pointers"
 
 
 def track_pointers(
-    loaded: LoadedModel, video: MaskedVideo, name: str | None = None, *, max_frames: int | None = None
+    loaded: LoadedModel, video: Video, name: str | None = None, *, max_frames: int | None = None
 ) -> list[PointerTrack]:
     """Track every object of a video from its true mask on the first frame that shows it, and take its pointers.
 
@@ -57,7 +57,7 @@ def track_pointers(
 
 
 def iterate_pointers(
-    loaded: LoadedModel, video: MaskedVideo, name: str | None = None, *, max_frames: int | None = None
+    loaded: LoadedModel, video: Video, name: str | None = None, *, max_frames: int | None = None
 ) -> Generator[int, None, list[PointerTrack]]:
     """Do as `track_pointers` step by step: yield every frame's index as it is done, return the tracks."""
     from napari_sam2_probe.decoder.pointer_observer import PointerObserver
@@ -141,7 +141,7 @@ def each_as(event: Progress, steps: Generator[int, None, _Result]) -> Generator[
             yield event
 
 
-def _true_boxes(video: MaskedVideo, num_frames: int) -> tuple[_Boxes, list[Prompt]]:
+def _true_boxes(video: Video, num_frames: int) -> tuple[_Boxes, list[Prompt]]:
     """Return the boxes of each object by frame, and a mask prompt for each on its first frame."""
     from napari_sam2_probe.tracking.prompts import Prompt
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_sam2_probe.common.errors import InputError
-from napari_sam2_probe.runs.known import OBJECT_OF_INTEREST, KnownFrames, read_all_known_frames
 from napari_sam2_probe.video.davis import DavisDataset
+from napari_sam2_probe.video.truth import OBJECT_OF_INTEREST, ClipTruth, read_all_truth
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -19,8 +19,7 @@ if TYPE_CHECKING:
 
     from napari_sam2_probe.experiment.folder import ExperimentFolder
     from napari_sam2_probe.experiment.plan import Batch
-    from napari_sam2_probe.video.davis import Sequence
-    from napari_sam2_probe.video.folder import FolderSource
+    from napari_sam2_probe.video.video import Video
 
 
 @dataclass(frozen=True)
@@ -43,8 +42,8 @@ class BatchClip:
 
     kind: str
     name: str
-    frames: FolderSource
-    known: KnownFrames
+    frames: Video
+    known: ClipTruth
     base_sequence: str
     true_masks: NDArray[np.bool_]
 
@@ -60,7 +59,7 @@ class ClipReader:
 
     def __init__(self, folder: ExperimentFolder) -> None:
         self._folder = folder
-        self._kinds: dict[str, tuple[DavisDataset, dict[str, KnownFrames]]] = {}
+        self._kinds: dict[str, tuple[DavisDataset, dict[str, ClipTruth]]] = {}
 
     def read(self, batch: Batch) -> list[BatchClip]:
         """Read the masks of the clips of a batch, and check the headers of their frames.
@@ -72,7 +71,7 @@ class ClipReader:
         """
         place = self._folder.clips(batch.kind)
         if batch.kind not in self._kinds:
-            self._kinds[batch.kind] = DavisDataset(place), read_all_known_frames(place / "frames.csv")
+            self._kinds[batch.kind] = DavisDataset(place), read_all_truth(place / "frames.csv")
         dataset, known = self._kinds[batch.kind]
         return [_read(place, batch.kind, dataset.sequence(name), known.get(name)) for name in batch.clips]
 
@@ -83,7 +82,7 @@ def close_clips(clips: Iterable[BatchClip]) -> None:
         clip.frames.close()
 
 
-def _read(place: Path, kind: str, sequence: Sequence, known: KnownFrames | None) -> BatchClip:
+def _read(place: Path, kind: str, sequence: Video, known: ClipTruth | None) -> BatchClip:
     masks = [mask for t in range(sequence.num_frames) if (mask := sequence.mask(t)) is not None]
     truth = np.stack([mask == OBJECT_OF_INTEREST for mask in masks]) if masks else np.zeros((1, 1, 1), bool)
     lengths = {sequence.num_frames, len(masks), 0 if known is None else len(known.object_present)}
@@ -91,4 +90,4 @@ def _read(place: Path, kind: str, sequence: Sequence, known: KnownFrames | None)
         raise InputError(
             f"{place}: the clip {sequence.name} is not as it was made; remove {place} and run the experiment again."
         )
-    return BatchClip(kind, sequence.name, sequence.frames, known, str(known.recipe["base"]["sequence"]), truth)
+    return BatchClip(kind, sequence.name, sequence, known, str(known.recipe["base"]["sequence"]), truth)

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.common.progress import ProgressCallback, ignore_progress
-from napari_sam2_probe.runs.known import OBJECT_OF_INTEREST, read_known_frames
 from napari_sam2_probe.runs.record import RunOptions, record_run
 from napari_sam2_probe.tracking.prompts import prompts_from_labels
 from napari_sam2_probe.video.davis import DavisDataset
+from napari_sam2_probe.video.truth import OBJECT_OF_INTEREST, read_truth
 
 if TYPE_CHECKING:
     from napari_sam2_probe.models.loaded import LoadedModel
@@ -49,5 +49,5 @@ def probe_clip(
     if labels is None:
         raise InputError(f"{clip} in {dataset} has no mask for its first frame: make the data set again.")
     prompts = prompts_from_labels(0, labels, [OBJECT_OF_INTEREST])
-    known = read_known_frames(Path(dataset) / "frames.csv", clip, sequence.num_frames)
-    return record_run(sequence.frames, prompts, out, loaded, options, known=known, progress=progress)
+    known = read_truth(Path(dataset) / "frames.csv", clip, sequence.num_frames)
+    return record_run(sequence, prompts, out, loaded, options, known=known, progress=progress)

@@ -9,9 +9,9 @@ import numpy as np
 
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.experiment.track_batch import ClipOutput
-from napari_sam2_probe.runs.known import OBJECT_OF_INTEREST
 from napari_sam2_probe.video.mask_folder import MaskFolder
 from napari_sam2_probe.video.masks import check_mask_size
+from napari_sam2_probe.video.truth import OBJECT_OF_INTEREST
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Sequence

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_sam2_probe.runs.run import Statistic
-    from napari_sam2_probe.video.davis import Sequence
+    from napari_sam2_probe.video.video import Video
 
 
 @dataclass(frozen=True)
@@ -164,7 +164,7 @@ class ExperimentResults:
             return ()
         return tuple(p.key for p in BY_KEY.values() if p.is_map and f"maps/{p.key}/mean" in group)
 
-    def sequence(self, kind: str, clip: str) -> Sequence:
+    def sequence(self, kind: str, clip: str) -> Video:
         """Return a clip's frames and true masks.
 
         Raises

@@ -17,7 +17,7 @@ from napari_sam2_probe.figures.filmstrip import FilmFrame
 from napari_sam2_probe.figures.scores import ScoreRun
 from napari_sam2_probe.probe.positions import BY_KEY, BY_NUMBER
 from napari_sam2_probe.probe.status import PassKind, describe_status
-from napari_sam2_probe.runs.known import KnownFrames
+from napari_sam2_probe.video.truth import OBJECT_OF_INTEREST, ClipTruth
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_sam2_probe.runs.run import ProbeRun
-    from napari_sam2_probe.video.masked import MaskedVideo
+    from napari_sam2_probe.video import Video
 
 
 def composite_positions(run: ProbeRun) -> list[str]:
@@ -50,7 +50,7 @@ class ClipView:
     """
 
     run: ProbeRun
-    sequence: MaskedVideo
+    sequence: Video
     label: str
     obj_index: int = 0
 
@@ -60,10 +60,10 @@ class ClipView:
         return int(self.run.object_ids[self.obj_index])
 
     @cached_property
-    def known(self) -> KnownFrames | None:
+    def known(self) -> ClipTruth | None:
         """What the clip's recipe tells of its frames; None for a video without one."""
         known = self.run.info.get("known")
-        return None if known is None else KnownFrames.from_json(known)
+        return None if known is None else ClipTruth.from_json(known)
 
     @property
     def kind(self) -> str:
@@ -73,9 +73,12 @@ class ClipView:
 
     @property
     def object_present(self) -> NDArray[np.bool_]:
-        """(T,) bool: by the recipe, else by SAM 2's own score; a frame that was not tracked is not known to lack it."""
+        """(T,) bool: by the recipe for the object of interest, else by SAM 2's own score.
+
+        A frame that was not tracked is not known to lack the object.
+        """
         present: NDArray[np.bool_] = self.run.object_present[self.obj_index] | ~self.run.tracked[self.obj_index]
-        return present if self.known is None else self.known.object_present
+        return present if self.known is None or self.obj_id != OBJECT_OF_INTEREST else self.known.object_present
 
     @property
     def interjection(self) -> NDArray[np.bool_] | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -17,7 +17,7 @@ from napari_sam2_probe.common.progress import Progress
 from napari_sam2_probe.export.clip_view import ClipView, composite_positions
 from napari_sam2_probe.export.overlay import open_run_video
 from napari_sam2_probe.models.caveat import banner
-from napari_sam2_probe.video import ArraySource, FolderSource, Sequence, find_annotations
+from napari_sam2_probe.video import ArraySource, Video
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -25,22 +25,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from napari_sam2_probe.runs.run import ProbeRun
-    from napari_sam2_probe.video.masked import MaskedVideo
-    from napari_sam2_probe.video.source import FrameSource
 
 FigureFormat = Literal["png", "svg", "pdf"]
 
 _FILM_FRAMES = 8
-
-
-@dataclass(frozen=True)
-class _Unannotated:
-    """A video whose true masks are not known."""
-
-    frames: FrameSource
-
-    def mask(self, _: int) -> None:
-        return None
 
 
 def export_figures(run: ProbeRun, out: Path, file_format: FigureFormat) -> Iterator[Progress]:
@@ -71,27 +59,21 @@ def export_figures(run: ProbeRun, out: Path, file_format: FigureFormat) -> Itera
     label = str(run.info.get("title") or Path(run.path).resolve().name)
     source = _source(run)
     with nullcontext() if source is None else closing(source), atomic_folder(out) as folder:
-        sequence = _sequence(run, source)
+        video = source or Video(ArraySource(np.zeros((run.num_frames, 1, 1), np.uint8)))
         makers = _makers(run, with_frames=source is not None)
         objects = np.flatnonzero(run.tracked.any(axis=1)).tolist()
         for done, (obj_idx, (name, make)) in enumerate(product(objects, makers.items())):
             yield Progress(done, len(objects) * len(makers), "drawing figures", "figure")
-            figure = make(ClipView(run, sequence, label, obj_idx))
+            figure = make(ClipView(run, video, label, obj_idx))
             target = folder / f"{name}-object-{run.object_ids[obj_idx]}.{file_format}"
             save_figure(figure, target, remark=said)
 
 
-def _source(run: ProbeRun) -> FrameSource | None:
+def _source(run: ProbeRun) -> Video | None:
     try:
         return open_run_video(run)
     except InputError:
         return None
-
-
-def _sequence(run: ProbeRun, source: FrameSource | None) -> MaskedVideo:
-    if isinstance(source, FolderSource) and (annotations := find_annotations(source.files[0].parent)):
-        return Sequence(source, annotations)
-    return _Unannotated(source or ArraySource(np.zeros((run.num_frames, 1, 1), np.uint8)))
 
 
 def _makers(run: ProbeRun, *, with_frames: bool) -> dict[str, Callable[[ClipView], Figure]]:

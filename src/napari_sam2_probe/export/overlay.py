@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_sam2_probe.runs.run import ProbeRun
-    from napari_sam2_probe.video.source import FrameSource
+    from napari_sam2_probe.video.video import Video
 
     Colour = tuple[int, int, int]
 
@@ -82,7 +82,7 @@ def draw_masks(
     return np.rint(drawn).astype(np.uint8)
 
 
-def open_run_video(run: ProbeRun) -> FrameSource:
+def open_run_video(run: ProbeRun) -> Video:
     """Open the video that a run was made on.
 
     Raises

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_sam2_probe.gui.background import Background
-    from napari_sam2_probe.video.masked import MaskedVideo
+    from napari_sam2_probe.video.video import Video
 
 
 def rectangle(frame_idx: int, edges: NDArray[np.float64], height: int, width: int) -> NDArray[np.float64]:
@@ -44,7 +44,7 @@ def rectangle(frame_idx: int, edges: NDArray[np.float64], height: int, width: in
     return np.array([[frame_idx, y, x] for y, x in ((top, left), (top, right), (bottom, right), (bottom, left))])
 
 
-def true_boxes(video: MaskedVideo) -> tuple[list[NDArray[np.float64]], list[int]]:
+def true_boxes(video: Video) -> tuple[list[NDArray[np.float64]], list[int]]:
     """Return the corners of every object's box on every frame with a mask, and whose they are; reads all masks."""
     from napari_sam2_probe.decoder.boxes import box_edges
 
@@ -60,7 +60,7 @@ def true_boxes(video: MaskedVideo) -> tuple[list[NDArray[np.float64]], list[int]
 
 
 def add_true_boxes(
-    viewer: napari.Viewer, open_video: Callable[[], MaskedVideo], over: Layer | None, background: Background
+    viewer: napari.Viewer, open_video: Callable[[], Video], over: Layer | None, background: Background
 ) -> None:
     """Add the boxes of a video's true masks as a layer; video and masks are read beside the window.
 

@@ -10,14 +10,13 @@ from napari_sam2_probe.gui.adding import add_in_turns
 from napari_sam2_probe.gui.layers import METADATA_KEY
 from napari_sam2_probe.gui.state import VideoEntry
 from napari_sam2_probe.gui.videos import use_video, video_layers
-from napari_sam2_probe.live.clip_maker import ClipSequence
-from napari_sam2_probe.runs.known import OBJECT_OF_INTEREST
+from napari_sam2_probe.video.truth import OBJECT_OF_INTEREST
 
 if TYPE_CHECKING:
     import napari
 
     from napari_sam2_probe.gui.layers import LayerData
-    from napari_sam2_probe.live.clip_maker import MadeClip
+    from napari_sam2_probe.transforms.maker import MadeClip
 
 GAP = 0.03
 """Between a clip and its twin, as a share of the width."""
@@ -26,7 +25,7 @@ GAP = 0.03
 def clip_layers(made: MadeClip, *, right_of: int = 0) -> list[LayerData]:
     """Return a clip's video and masks.
 
-    The metadata of both hold ``known`` (a `KnownFrames`: per frame, whether object and context are there and how much
+    The metadata of both hold ``known`` (a `ClipTruth`: per frame, whether object and context are there and how much
     is obscured, and the recipe). The features of the masks sum that up for the object of interest: ``frames_present``,
     ``frames_absent``, ``mean_obscured_fraction`` and ``max_obscured_fraction``.
 
@@ -37,10 +36,10 @@ def clip_layers(made: MadeClip, *, right_of: int = 0) -> list[LayerData]:
     right_of
         The width of a video at the origin that the clip is to stand beside; 0 for none.
     """
-    sequence = ClipSequence(made)
-    (video, video_keywords, _), (masks, masks_keywords, _) = video_layers(sequence.frames, sequence)
+    shown = made.video()
+    (video, video_keywords, _), (masks, masks_keywords, _) = video_layers(shown, shown)
     for keywords in (video_keywords, masks_keywords):
-        keywords["metadata"][METADATA_KEY]["known"] = made.known
+        keywords["metadata"][METADATA_KEY]["known"] = made.truth
         keywords["translate"] = (0, 0, right_of * (1 + GAP))
     masks_keywords["features"] = _features(made)
     return [(video, video_keywords, "image"), (masks, masks_keywords, "labels")]

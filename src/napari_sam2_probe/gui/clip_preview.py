@@ -12,7 +12,7 @@ from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from napari_sam2_probe.export.overlay import draw_masks
 from napari_sam2_probe.figures.style import object_colour
-from napari_sam2_probe.runs.known import OBJECT_OF_INTEREST
+from napari_sam2_probe.video.truth import OBJECT_OF_INTEREST
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

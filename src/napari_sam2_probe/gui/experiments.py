@@ -183,13 +183,13 @@ def clip_of_experiment(folder: Path | str, kind: str, clip: str) -> list[LayerDa
         If the clip is not done.
     """
     from napari_sam2_probe.experiment.results import open_experiment
-    from napari_sam2_probe.runs.known import OBJECT_OF_INTEREST, find_known_frames
+    from napari_sam2_probe.video.truth import OBJECT_OF_INTEREST
 
     results = open_experiment(folder)
     sequence = results.sequence(kind, clip)
     predicted = results.masks(kind, clip).astype(np.uint8) * OBJECT_OF_INTEREST
-    (video, about, image), (truth, truth_about, labels) = video_layers(sequence.frames, sequence)
-    about["metadata"][METADATA_KEY]["known"] = find_known_frames(sequence.frames)
+    (video, about, image), (truth, truth_about, labels) = video_layers(sequence, sequence)
+    about["metadata"][METADATA_KEY]["known"] = sequence.truth
     keywords: dict[str, Any] = {
         "name": f"{clip} predicted masks",
         "opacity": MASK_OPACITY,

@@ -34,7 +34,7 @@ METADATA_KEY = "napari_sam2_probe"
 """Layer metadata written here and read by the panels.
 
 A dictionary with ``content``, one of the values below, and, for what a run gave, ``run`` (its folder); for a video also
-``source`` (its frames), ``sequence`` (where it has true masks) and ``known`` (a `KnownFrames`, for a clip that was made
+``source`` (its frames), ``sequence`` (where it has true masks) and ``known`` (a `ClipTruth`, for a clip that was made
 here); for true masks also ``frames`` (the same source as that of their video); for a map also ``position`` (its
 number), ``key``, ``statistic`` and ``obj_id``. What was added to a video that is there holds ``of``, a weak reference
 to the video's layer.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from abc import abstractmethod
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,42 +16,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_sam2_probe.video.source import FrameSource
+    from napari_sam2_probe.video.video import Video
 
 logger = logging.getLogger(__name__)
 
 _MOST_TOLD = 3
 """Frames of one video that are told to be unreadable: of a thousand, the others go to the log."""
-
-
-class MaskedSequence(Protocol):
-    """A video with true masks: a `napari_sam2_probe.video.Sequence`, or a clip made of one."""
-
-    @property
-    def frames(self) -> FrameSource:
-        """The video."""
-        ...
-
-    @property
-    def name(self) -> str:
-        """Its name."""
-        ...
-
-    @property
-    def num_frames(self) -> int:
-        """Its length."""
-        ...
-
-    def has_mask(self, frame_idx: int) -> bool:
-        """Return whether there is a mask of a frame."""
-        ...
-
-    def mask(self, frame_idx: int) -> NDArray[Any] | None:
-        """Return the label image (H, W) of a frame, or None where there is none."""
-        ...
-
-    def object_ids(self) -> list[int]:
-        """Return the ids of all objects in rising order."""
-        ...
 
 
 class _FilesStack(FrameStack):
@@ -101,10 +71,10 @@ class VideoStack(_FilesStack):
 
 
 class TrueMaskStack(_FilesStack):
-    """The true masks of a sequence: (T, H, W) uint16, zeros where unknown."""
+    """The true masks of a video: (T, H, W) uint16, zeros where unknown."""
 
-    def __init__(self, sequence: MaskedSequence) -> None:
-        super().__init__((sequence.num_frames, sequence.frames.height, sequence.frames.width), np.uint16)
+    def __init__(self, sequence: Video) -> None:
+        super().__init__((sequence.num_frames, sequence.height, sequence.width), np.uint16)
         self._sequence = sequence
 
     def _read(self, frame_idx: int) -> NDArray[np.uint16]:

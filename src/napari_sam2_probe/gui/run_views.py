@@ -14,7 +14,8 @@ from napari_sam2_probe.figures.pointers import PointerPath
 from napari_sam2_probe.figures.style import kind_label
 from napari_sam2_probe.gui.layers import METADATA_KEY
 from napari_sam2_probe.gui.videos import read_video
-from napari_sam2_probe.runs.known import KnownFrames
+from napari_sam2_probe.video import ArraySource, Video, open_video
+from napari_sam2_probe.video.truth import ClipTruth
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -28,34 +29,12 @@ if TYPE_CHECKING:
     from napari_sam2_probe.gui.drawing import PlotArea
     from napari_sam2_probe.gui.state import RunEntry, VideoEntry
     from napari_sam2_probe.runs import ProbeRun
-    from napari_sam2_probe.video import FrameSource
-    from napari_sam2_probe.video.masked import MaskedVideo
 
 Loaded = TypeVar("Loaded")
 
 
-@dataclass(frozen=True)
-class PlainVideo:
-    """Frames of which no true mask is known."""
-
-    frames: FrameSource
-
-    def mask(self, frame_idx: int) -> None:
-        """Return None."""
-
-
-class _Unread:
-    """Stands for the video where a figure needs the run alone."""
-
-    @property
-    def frames(self) -> FrameSource:
-        raise RuntimeError("a view without a video was asked for frames")
-
-    def mask(self, frame_idx: int) -> None:
-        return None
-
-
-UNREAD = _Unread()
+UNREAD = Video(ArraySource(np.zeros((1, 1, 1), np.uint8), name="a video that was not read"))
+"""Stands for the video where a figure needs the run alone: it has no second frame, and no masks."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +84,7 @@ def or_reason(load: Callable[[], Loaded]) -> Loaded | str:
 
 
 def open_views(
-    entries: Sequence[RunEntry], obj_id: int | None, video: MaskedVideo = UNREAD
+    entries: Sequence[RunEntry], obj_id: int | None, video: Video = UNREAD
 ) -> tuple[list[ClipView], tuple[int, ...]]:
     """Open runs and look at one object of each, or at all.
 
@@ -218,7 +197,7 @@ def nearest_point(area: PlotArea, at: tuple[float, float], points: NDArray[np.fl
     return int(near[np.argmin(distances[near])]) if near.size else None
 
 
-def find_video(run: ProbeRun, candidates: Sequence[MaskedVideo]) -> MaskedVideo:
+def find_video(run: ProbeRun, candidates: Sequence[Video]) -> Video:
     """Return the video a run was made on: one that is open already, or from where the run found it.
 
     Parameters
@@ -245,25 +224,23 @@ def find_video(run: ProbeRun, candidates: Sequence[MaskedVideo]) -> MaskedVideo:
             return video
     if path is None:
         raise InputError(f"The video of the run {run.path.name} came from a layer that is not open: open it again.")
-    source, sequence = read_video(path)
+    source, _ = read_video(path)
     if (source.num_frames, source.height, source.width) != shape:
         raise InputError(f"{path} is another video than the run {run.path.name} was made on: put the first one back.")
-    return sequence or PlainVideo(source)
+    return source
 
 
-def open_videos(layers: Sequence[Layer], video: VideoEntry | None) -> list[MaskedVideo]:
+def open_videos(layers: Sequence[Layer], video: VideoEntry | None) -> list[Video]:
     """Return the videos that are open: those of layers whose metadata has one, and the one that is worked on."""
-    found: list[MaskedVideo] = [] if video is None else [video.sequence or PlainVideo(video.source)]
+    found: list[Video] = [] if video is None else [video.sequence or open_video(video.source)]
     for layer in layers:
         about = layer.metadata.get(METADATA_KEY, {})
         if about.get("source") is not None:
-            found.append(about.get("sequence") or PlainVideo(about["source"]))
+            found.append(about.get("sequence") or open_video(about["source"]))
     return found
 
 
-def composites_figure(
-    entries: Sequence[RunEntry], obj_id: int, frame_idx: int, videos: Sequence[MaskedVideo]
-) -> Figure:
+def composites_figure(entries: Sequence[RunEntry], obj_id: int, frame_idx: int, videos: Sequence[Video]) -> Figure:
     """Make the paper's composite of one frame: of one object, in one run below the other.
 
     Parameters
@@ -299,4 +276,4 @@ def composites_figure(
 
 def _recipe(run: ProbeRun) -> dict[str, Any] | None:
     known = run.info.get("known")
-    return None if known is None else KnownFrames.from_json(known).recipe
+    return None if known is None else ClipTruth.from_json(known).recipe

@@ -11,7 +11,7 @@ from PIL import Image
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from napari_sam2_probe.video import Sequence
+    from napari_sam2_probe.video import Video
 
 THUMBNAIL_SIZE = (96, 54)
 """Width and height of a thumbnail, in pixels."""
@@ -33,7 +33,7 @@ class Preview:
     thumbnail: NDArray[np.uint8]
 
 
-def preview(sequence: Sequence) -> Preview:
+def preview(sequence: Video) -> Preview:
     """Read the middle frame of a sequence.
 
     Raises

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     import napari
     from napari.layers import Image
 
-    from napari_sam2_probe.gui.lazy import MaskedSequence
-    from napari_sam2_probe.runs.known import KnownFrames
     from napari_sam2_probe.video.source import FrameSource
+    from napari_sam2_probe.video.truth import ClipTruth
+    from napari_sam2_probe.video.video import Video
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,15 +38,15 @@ class VideoEntry:
     source
         Its frames.
     sequence
-        The DAVIS sequence it comes from, or the clip that was made of one, with true masks; None for any other video.
+        The video with its true masks; None where there are none.
     known
         What the recipe of a clip that was made here tells of its frames; None for any other video.
     """
 
     layer: Image
     source: FrameSource
-    sequence: MaskedSequence | None = None
-    known: KnownFrames | None = None
+    sequence: Video | None = None
+    known: ClipTruth | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import weakref
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,20 +20,21 @@ from napari_sam2_probe.gui.lazy import TrueMaskStack, VideoStack
 from napari_sam2_probe.gui.outlines import truth_colormap
 from napari_sam2_probe.gui.state import VideoEntry, state_of
 from napari_sam2_probe.gui.time_series import take_time_series
-from napari_sam2_probe.video import ArraySource, FolderSource, Sequence, find_annotations, open_video
+from napari_sam2_probe.video import Video, open_video
+from napari_sam2_probe.video.layer import layer_video
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     import napari
     from napari.layers import Image, Layer
 
     from napari_sam2_probe.gui.layers import LayerData
-    from napari_sam2_probe.gui.lazy import MaskedSequence
     from napari_sam2_probe.video import FrameSource
 
 
-def read_video(path: Path | str) -> tuple[FrameSource, Sequence | None]:
+def read_video(path: Path | str) -> tuple[Video, Video | None]:
     """Open a folder of images, a video file or ``DAVIS_ROOT/SEQUENCE``, with its true masks if they lie beside it.
 
     Touches no viewer: may run in any thread.
@@ -46,13 +46,10 @@ def read_video(path: Path | str) -> tuple[FrameSource, Sequence | None]:
     """
     source = open_video(path)
     prepare_layers()
-    if not isinstance(source, FolderSource):
-        return source, None
-    annotations = find_annotations(source.files[0].parent)
-    return source, None if annotations is None else Sequence(source, annotations)
+    return source, source if source.has_masks else None
 
 
-def video_layers(source: FrameSource, sequence: MaskedSequence | None = None) -> list[LayerData]:
+def video_layers(source: FrameSource, sequence: Video | None = None) -> list[LayerData]:
     """Return a video, and its true masks if it has some, as layers that are read as they are looked at."""
     about = {"content": VIDEO, "source": source, "sequence": sequence}
     video: LayerData = (VideoStack(source), {"name": source.name, "rgb": True, **_common(about)}, "image")
@@ -67,7 +64,7 @@ def video_layers(source: FrameSource, sequence: MaskedSequence | None = None) ->
     return [video, (TrueMaskStack(sequence), keywords, "labels")]
 
 
-def add_video(viewer: napari.Viewer, source: FrameSource, sequence: MaskedSequence | None = None) -> VideoEntry:
+def add_video(viewer: napari.Viewer, source: FrameSource, sequence: Video | None = None) -> VideoEntry:
     """Add a video to the viewer, a turn later its true masks as a layer of their own, and work on it.
 
     Parameters
@@ -154,9 +151,7 @@ def layer_to_work_on(viewer: napari.Viewer, layer: Image) -> Image:
 def video_from_layer(layer: Image) -> VideoEntry:
     """Return the video that an image layer shows.
 
-    A layer that `add_video` made gives its own source and sequence back. In any other, intensities that are not uint8
-    are scaled by the layer's contrast limits (gray) or by percentiles (colour). Nothing is read but, in the last
-    case, sampled frames.
+    A layer that `add_video` made gives its own source and sequence back; any other is taken as `layer_video` does.
 
     Parameters
     ----------
@@ -173,16 +168,7 @@ def video_from_layer(layer: Image) -> VideoEntry:
         return VideoEntry(layer, about["source"], about.get("sequence"), about.get("known"))
     if layer._type_string != "image":
         raise InputError(f"The layer {layer.name!r} holds {layer._type_string}, not images: choose an image layer.")
-    if layer.ndim != 3:
-        more = "choose it in the Video panel" if layer.ndim > 3 else "it is a single picture"
-        raise InputError(
-            f"The layer {layer.name!r} has {layer.ndim} axes, and a video has time, y and x (and colour): {more}."
-        )
-    data = layer.data[0] if layer.multiscale else layer.data
-    limits = None if layer.rgb else (float(layer.contrast_limits[0]), float(layer.contrast_limits[1]))
-    source_path = layer.source.path
-    source = ArraySource(data, name=layer.name, contrast_limits=limits, path=_whole_path(source_path))
-    return VideoEntry(layer, source)
+    return VideoEntry(layer, layer_video(layer))
 
 
 def placement(layer: Layer) -> dict[str, Any]:
@@ -200,7 +186,3 @@ def placement(layer: Layer) -> dict[str, Any]:
 
 def _common(about: dict[str, Any]) -> dict[str, Any]:
     return {"axis_labels": AXIS_LABELS, "metadata": {METADATA_KEY: about}}
-
-
-def _whole_path(path: str | None) -> str | None:
-    return None if path is None else str(Path(path).absolute())

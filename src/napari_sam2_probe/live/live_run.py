@@ -43,9 +43,9 @@ if TYPE_CHECKING:
     from napari_sam2_probe.live.prompt_queue import PromptQueue
     from napari_sam2_probe.live.prompt_state import Key, PromptState
     from napari_sam2_probe.models.loaded import ModelChoice
-    from napari_sam2_probe.runs.known import KnownFrames
     from napari_sam2_probe.tracking.results import Direction, FrameResult
     from napari_sam2_probe.video.source import FrameSource
+    from napari_sam2_probe.video.truth import ClipTruth
 
     Events = Generator[Any, None, None]
 
@@ -84,7 +84,7 @@ class LiveRun:
         model_cache: ModelCache,
         queue: PromptQueue,
         earlier: Path | None = None,
-        known: KnownFrames | None = None,
+        known: ClipTruth | None = None,
         *,
         on_loaded: Callable[[], None] | None = None,
     ) -> None:
@@ -184,9 +184,9 @@ class LiveRun:
         yield Progress(0, 0, "loading torch and the model")
         from napari_sam2_probe.live.synchronizer import PromptSynchronizer
         from napari_sam2_probe.probe.recorder import ProbeRecorder
-        from napari_sam2_probe.runs.known import OBJECT_OF_INTEREST, find_known_frames
         from napari_sam2_probe.tracking.results import SessionOptions
         from napari_sam2_probe.tracking.session import VideoSession
+        from napari_sam2_probe.video.truth import OBJECT_OF_INTEREST, find_truth
 
         self._loaded = self._model_cache.load(self._choice)
         if self._on_loaded is not None:
@@ -194,7 +194,7 @@ class LiveRun:
         source = self.source
         shape = (source.num_frames, source.height, source.width)
         self._masks = MaskStack(shape)
-        known = self._known = self._known or find_known_frames(source)
+        known = self._known = self._known or find_truth(source)
         present = {} if known is None else {OBJECT_OF_INTEREST: known.object_present}
         self._recorder = ProbeRecorder(source.num_frames, object_present=present)
         self._session = VideoSession(self._loaded.model, source, SessionOptions.for_model(self._loaded), self._recorder)

@@ -9,17 +9,17 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
-from napari_sam2_probe.video.folder import FolderSource
+from napari_sam2_probe.video.video import Video
 
 if TYPE_CHECKING:
     from napari_sam2_probe.models.loaded import LoadedModel
-    from napari_sam2_probe.runs.known import KnownFrames
     from napari_sam2_probe.runs.record import RunOptions
     from napari_sam2_probe.video.source import FrameSource
+    from napari_sam2_probe.video.truth import ClipTruth
 
 
 def describe_run(
-    source: FrameSource, loaded: LoadedModel, options: RunOptions, known: KnownFrames | None
+    source: FrameSource, loaded: LoadedModel, options: RunOptions, known: ClipTruth | None
 ) -> dict[str, Any]:
     """Return what ``run.json`` says of a run before it begins."""
     return {
@@ -43,10 +43,9 @@ def describe_run(
 
 
 def frame_names(source: FrameSource) -> list[str] | None:
-    """Return the stems of a folder's images, by which data sets match masks; None if they just count, ``%05d``."""
-    if not isinstance(source, FolderSource):
-        return None
-    names = [file.stem for file in source.files]
+    """Return the names of a folder's images, by which data sets match masks; None if they just count, ``%05d``."""
+    video = source if isinstance(source, Video) else Video(source)
+    names = list(video.frame_names)
     return None if names == [f"{t:05d}" for t in range(len(names))] else names
 
 

@@ -17,13 +17,14 @@ from napari_sam2_probe.probe.distance import FeatureOptions
 from napari_sam2_probe.probe.recorder import ProbeRecorder
 from napari_sam2_probe.probe.status import PROMPTED_KINDS
 from napari_sam2_probe.runs.describe import describe_run, now
-from napari_sam2_probe.runs.known import OBJECT_OF_INTEREST, KnownFrames
 from napari_sam2_probe.runs.place import check_free, writing
 from napari_sam2_probe.runs.prompts_file import prompts_as_json
 from napari_sam2_probe.runs.reader import open_run
 from napari_sam2_probe.runs.writer import BANK, RunWriter
 from napari_sam2_probe.tracking.results import SessionOptions
 from napari_sam2_probe.tracking.session import VideoSession
+from napari_sam2_probe.video.truth import OBJECT_OF_INTEREST, ClipTruth
+from napari_sam2_probe.video.video import Video
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -123,7 +124,7 @@ def record_run(
     loaded: LoadedModel,
     options: RunOptions | None = None,
     *,
-    known: KnownFrames | None = None,
+    known: ClipTruth | None = None,
     progress: ProgressCallback = ignore_progress,
 ) -> ProbeRun:
     """Track objects through a video, observe SAM 2 on the way, and write everything down.
@@ -141,7 +142,8 @@ def record_run(
     options
         What to track and how to observe it.
     known
-        What a recipe tells of the frames of a clip.
+        What a recipe tells of the frames of a clip; if None, the `truth` of a `Video`, which one that lies in a data
+        set of clips finds by itself.
     progress
         Called with every frame.
 
@@ -169,7 +171,7 @@ def iterate_run(
     loaded: LoadedModel,
     options: RunOptions | None = None,
     *,
-    known: KnownFrames | None = None,
+    known: ClipTruth | None = None,
     progress: ProgressCallback = ignore_progress,
 ) -> Iterator[FrameResult]:
     """Do what `record_run` does, giving each frame as it is done; closing the iterator stops and keeps the rest.
@@ -181,6 +183,8 @@ def iterate_run(
     """
     options = options or RunOptions()
     check_job(source, prompts, out, options)
+    if known is None and isinstance(source, Video):
+        known = source.truth
     if known is not None and len(known.object_present) != source.num_frames:
         raise InputError(
             f"{known.clip} is known to have {len(known.object_present)} frames but {source.name} has "

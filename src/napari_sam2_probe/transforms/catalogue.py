@@ -16,7 +16,7 @@ from napari_sam2_probe.video.masks import VOID, bounding_box
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from napari_sam2_probe.transforms.footage import FootageSequence
+    from napari_sam2_probe.video.video import Video
 
 MINIMUM_VISIBLE_SHARE = 0.002
 """The visible object of interest must cover this share of a clip's first frame (SPEC 3)."""
@@ -118,9 +118,18 @@ class SequenceEntry:
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """All sequences of a data set, in the order of its list."""
+    """All sequences of a data set, in the order of its list.
+
+    Attributes
+    ----------
+    entries
+        The sequences.
+    all_unrelated
+        Whether they have nothing to do with each other, whatever they are called: somebody chose them.
+    """
 
     entries: tuple[SequenceEntry, ...]
+    all_unrelated: bool = False
 
     def track(self, sequence: str, object_id: int) -> ObjectTrack:
         """Return one object of one sequence."""
@@ -133,6 +142,8 @@ class Catalogue:
 
     def unrelated(self, sequence: str) -> tuple[SequenceEntry, ...]:
         """Return the sequences that have nothing to do with this one; see `are_related`."""
+        if self.all_unrelated:
+            return tuple(entry for entry in self.entries if entry.name != sequence)
         return tuple(entry for entry in self.entries if not are_related(entry.name, sequence))
 
     def why_no_window(self, length: int) -> str:
@@ -175,7 +186,7 @@ def are_related(one: str, other: str) -> bool:
     return _subject(one) == _subject(other)
 
 
-def measure_sequence(name: str, sequence: FootageSequence) -> SequenceEntry:
+def measure_sequence(name: str, sequence: Video) -> SequenceEntry:
     """Read every mask of a sequence once and note areas and boxes of its objects."""
     num_frames = sequence.num_frames
     areas: dict[int, NDArray[np.int64]] = {}

@@ -58,6 +58,13 @@ class Clip:
         """Number of frames, T."""
         return len(self.masks)
 
+    def frame(self, frame_idx: int) -> NDArray[np.uint8]:
+        """Return a frame, (H, W, 3) uint8, RGB: drawn now, unless all are drawn already."""
+        if "frames" in self.__dict__:
+            frame: NDArray[np.uint8] = self.frames[frame_idx]
+            return frame
+        return np.array(self.draw_frame(frame_idx))
+
     @cached_property
     def frames(self) -> NDArray[np.uint8]:
         """All frames, (T, H, W, 3) uint8, RGB; drawn once, when they are first asked for."""

@@ -19,10 +19,10 @@ from napari_sam2_probe.transforms.store import ClipStore, describe
 from napari_sam2_probe.transforms.workers import default_workers, map_unordered
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable, Generator, Mapping
 
     from napari_sam2_probe.common.progress import ProgressCallback
-    from napari_sam2_probe.transforms.footage import DataSet
+    from napari_sam2_probe.video.video import Video
 
 # All objects of DAVIS that can be cut out take a little less, at 480p.
 _MOST_OBJECT_BYTES = 2 * 2**30
@@ -31,7 +31,7 @@ _NEIGHBOURS = 8
 
 
 def make_dataset(
-    dataset: DataSet,
+    dataset: Mapping[str, Video],
     out: Path | str,
     order: Order,
     samples: int = 500,
@@ -50,7 +50,7 @@ def make_dataset(
     Parameters
     ----------
     dataset
-        Where the footage comes from (`napari_sam2_probe.video.davis.DavisDataset`).
+        Where the footage comes from: videos with masks by name, such as a `napari_sam2_probe.video.DavisDataset`.
     out
         The folder to write: new, empty, or begun with the same arguments.
     order
@@ -81,7 +81,7 @@ def make_dataset(
 
 
 def iterate_dataset(
-    dataset: DataSet,
+    dataset: Mapping[str, Video],
     out: Path | str,
     order: Order,
     samples: int = 500,
@@ -124,7 +124,7 @@ def iterate_dataset(
         store.finish(names, configuration)
 
 
-def measure(dataset: DataSet, workers: int = 1, progress: ProgressCallback = ignore_progress) -> Catalogue:
+def measure(dataset: Mapping[str, Video], workers: int = 1, progress: ProgressCallback = ignore_progress) -> Catalogue:
     """Read all masks of a data set and note where its objects are."""
     with closing(iterate_measure(dataset, workers)) as steps:
         while True:
@@ -135,19 +135,19 @@ def measure(dataset: DataSet, workers: int = 1, progress: ProgressCallback = ign
                 return catalogue
 
 
-def iterate_measure(dataset: DataSet, workers: int | None = None) -> Generator[Progress, None, Catalogue]:
+def iterate_measure(dataset: Mapping[str, Video], workers: int | None = None) -> Generator[Progress, None, Catalogue]:
     """Do what `measure` does step by step; the catalogue is the generator's return value."""
     workers = default_workers() if workers is None else workers
     entries: dict[str, SequenceEntry] = {}
-    with closing(map_unordered(_measurer, (dataset,), list(dataset.names), workers)) as measured:
+    with closing(map_unordered(_measurer, (dataset,), list(dataset), workers)) as measured:
         for name, entry in measured:
             entries[name] = entry
-            yield Progress(len(entries), len(dataset.names), "reading masks", "sequence")
-    return Catalogue(tuple(entries[name] for name in dataset.names))
+            yield Progress(len(entries), len(dataset), "reading masks", "sequence")
+    return Catalogue(tuple(entries[name] for name in dataset))
 
 
-def _measurer(dataset: DataSet) -> Callable[[str], SequenceEntry]:
-    return lambda name: measure_sequence(name, dataset.sequence(name))
+def _measurer(dataset: Mapping[str, Video]) -> Callable[[str], SequenceEntry]:
+    return lambda name: measure_sequence(name, dataset[name])
 
 
 def memory_for_objects(workers: int) -> int:
@@ -159,7 +159,7 @@ def memory_for_objects(workers: int) -> int:
 
 
 def _clip_maker(
-    dataset: DataSet,
+    dataset: Mapping[str, Video],
     catalogue: Catalogue,
     order: Order,
     store: ClipStore,

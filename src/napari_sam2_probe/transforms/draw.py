@@ -124,6 +124,8 @@ def _sharp_starts(track: ObjectTrack, windows: Windows, size: float) -> NDArray[
 
 
 def _nothing_unrelated(context: SamplingContext, lack: str) -> InputError:
+    if context.catalogue.all_unrelated:
+        return InputError(f"None of the other videos {lack}: give others that do.")
     return InputError(
         f"No sequence unrelated to {context.base.sequence} {lack}: add sequences of other subjects to the data set."
     )

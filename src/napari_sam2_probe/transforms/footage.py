@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -12,66 +12,18 @@ from napari_sam2_probe.transforms.recent import Keepable, Recent
 from napari_sam2_probe.video.masks import bounding_box
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping
 
     from numpy.typing import NDArray
     from PIL import Image
 
     from napari_sam2_probe.transforms.catalogue import Catalogue
+    from napari_sam2_probe.video.video import Video
 
 _Thing = TypeVar("_Thing", bound=Keepable)
 
 DEFAULT_OBJECT_BYTES = 256 * 2**20
 """Memory for objects without the rest of their frames: about a thousand of the size of DAVIS."""
-
-
-class FootageFrames(Protocol):
-    """The frames of a sequence."""
-
-    @property
-    def height(self) -> int:
-        """Their height in pixels."""
-        ...
-
-    @property
-    def width(self) -> int:
-        """Their width in pixels."""
-        ...
-
-    def read_image(self, frame_idx: int) -> Image.Image:
-        """Return an RGB frame."""
-        ...
-
-
-class FootageSequence(Protocol):
-    """A sequence of a data set, as ``napari_sam2_probe.video`` opens it."""
-
-    @property
-    def frames(self) -> FootageFrames:
-        """Its frames."""
-        ...
-
-    @property
-    def num_frames(self) -> int:
-        """Its length."""
-        ...
-
-    def mask(self, frame_idx: int) -> NDArray[np.uint8] | NDArray[np.uint16] | None:
-        """Return the label image (H, W) of a frame, or None where it is not annotated."""
-        ...
-
-
-class DataSet(Protocol):
-    """A data set of sequences with masks, as ``napari_sam2_probe.video`` opens it."""
-
-    @property
-    def names(self) -> Sequence[str]:
-        """Its sequences."""
-        ...
-
-    def sequence(self, name: str) -> FootageSequence:
-        """Open the sequence with this name."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +84,7 @@ class Footage:
 
     def __init__(
         self,
-        dataset: DataSet,
+        dataset: Mapping[str, Video],
         catalogue: Catalogue | None = None,
         cache_bytes: int = 192 * 2**20,
         object_bytes: int = DEFAULT_OBJECT_BYTES,
@@ -140,7 +92,7 @@ class Footage:
         one_clip_at_a_time: bool = False,
     ) -> None:
         self.dataset = dataset
-        self._sequences: dict[str, FootageSequence] = {}
+        self._sequences: dict[str, Video] = {}
         entries = () if catalogue is None else catalogue.entries
         self._tracks = {(track.sequence, track.object_id): track for entry in entries for track in entry.tracks}
         self._decoded: Recent[Image.Image] = Recent(cache_bytes)
@@ -148,10 +100,10 @@ class Footage:
         self._one_clip_at_a_time = one_clip_at_a_time
         self._mask_memory = np.empty((0, 0, 0), np.uint8)
 
-    def sequence(self, name: str) -> FootageSequence:
+    def sequence(self, name: str) -> Video:
         """Return the sequence with this name; it is opened once."""
         if name not in self._sequences:
-            self._sequences[name] = self.dataset.sequence(name)
+            self._sequences[name] = self.dataset[name]
         return self._sequences[name]
 
     def frame(self, sequence: str, frame_idx: int, *, keep: bool = True) -> Image.Image:
@@ -161,7 +113,7 @@ class Footage:
         """
 
         def read() -> Image.Image:
-            return self.sequence(sequence).frames.read_image(frame_idx)
+            return self.sequence(sequence).read_image(frame_idx)
 
         key = (sequence, frame_idx)
         frame = self._decoded.get(key, read) if keep else self._decoded.find(key)
@@ -169,8 +121,8 @@ class Footage:
 
     def shape(self, sequence: str) -> tuple[int, int]:
         """Return the height and the width of a sequence's frames."""
-        frames = self.sequence(sequence).frames
-        return frames.height, frames.width
+        video = self.sequence(sequence)
+        return video.height, video.width
 
     def object_mask(self, sequence: str, frame_idx: int, object_id: int) -> NDArray[np.bool_]:
         """Return the pixels (H, W) of one object, bool."""

@@ -10,15 +10,17 @@ from napari_sam2_probe.transforms.footage import Footage
 from napari_sam2_probe.transforms.registry import CORRUPTIONS, KINDS
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from napari_sam2_probe.transforms.clip import Clip
-    from napari_sam2_probe.transforms.footage import DataSet
     from napari_sam2_probe.transforms.recipe import Recipe
+    from napari_sam2_probe.video.video import Video
 
 # Random streams of one clip: the base, the kind's own draws, and one for each corruption.
 BASE_STREAM, KIND_STREAM, EXTRA_STREAM = range(3)
 
 
-def make_clip(recipe: Recipe, dataset: DataSet | Footage) -> Clip:
+def render_clip(recipe: Recipe, dataset: Mapping[str, Video] | Footage) -> Clip:
     """Make the clip of a recipe. The same recipe gives the same pixels.
 
     Parameters
@@ -26,7 +28,7 @@ def make_clip(recipe: Recipe, dataset: DataSet | Footage) -> Clip:
     recipe
         What to make.
     dataset
-        The data set whose sequences the recipe names (``napari_sam2_probe.video``); as `Footage`, decoded frames
+        The data set whose sequences the recipe names, by name; as `Footage`, decoded frames
         are kept for the next clip.
 
     Returns
@@ -45,7 +47,7 @@ def make_clip(recipe: Recipe, dataset: DataSet | Footage) -> Clip:
 
 
 def compose_clip(recipe: Recipe, footage: Footage) -> Clip:
-    """Do what `make_clip` does, but leave frames to be drawn one by one when asked for, if no corruption is."""
+    """Do what `render_clip` does, but leave frames to be drawn one by one when asked for, if no corruption is."""
     kind = KINDS.find(recipe.kind)
     clip = kind.render(recipe, footage, kind.typed(recipe.options))
     for step, extra in enumerate(recipe.then):

@@ -25,6 +25,7 @@ from napari_sam2_probe.common.lock import hold
 from napari_sam2_probe.common.names import check_inside, inside
 from napari_sam2_probe.transforms.recipe import clip_name, make_twin_recipe
 from napari_sam2_probe.video.images import is_image_file
+from napari_sam2_probe.video.truth import FRAME_COLUMNS
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
@@ -34,17 +35,6 @@ if TYPE_CHECKING:
     from napari_sam2_probe.transforms.encoding import Encoder
     from napari_sam2_probe.transforms.plan import Order
     from napari_sam2_probe.transforms.recipe import Recipe
-
-FRAME_COLUMNS = (
-    "clip",
-    "frame",
-    "source_sequence",
-    "source_frame",
-    "object_present",
-    "context_present",
-    "obscured_fraction",
-)
-"""Columns of ``frames.csv``, a row a frame."""
 
 _PARTS = ("Annotations", "JPEGImages")
 _RESOLUTION = "480p"

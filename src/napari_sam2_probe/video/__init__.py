@@ -1,10 +1,10 @@
 """Videos and masks as they come in: DAVIS and kindred layouts, image folders, video files, arrays.
 
-`open_video` opens any of them; all give frames in the one shape of `FrameSource`.
+`open_video` opens any of them as a `Video`: frames in the one shape of `FrameSource`, true masks where there are some.
 """
 
 from napari_sam2_probe.video.array import ArraySource
-from napari_sam2_probe.video.davis import DavisDataset, Sequence
+from napari_sam2_probe.video.davis import DavisDataset
 from napari_sam2_probe.video.file import VideoFileSource
 from napari_sam2_probe.video.folder import FolderSource
 from napari_sam2_probe.video.layout import find_annotations
@@ -19,15 +19,18 @@ from napari_sam2_probe.video.masks import (
 )
 from napari_sam2_probe.video.open import open_video
 from napari_sam2_probe.video.source import FrameSource, IntensityScaling
+from napari_sam2_probe.video.truth import ClipTruth
+from napari_sam2_probe.video.video import Video
 
 __all__ = [
     "VOID",
     "ArraySource",
+    "ClipTruth",
     "DavisDataset",
     "FolderSource",
     "FrameSource",
     "IntensityScaling",
-    "Sequence",
+    "Video",
     "VideoFileSource",
     "check_mask_size",
     "davis_palette",

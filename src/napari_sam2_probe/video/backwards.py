@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING
 
 from napari_sam2_probe.video.source import check_frame_idx
 
@@ -12,19 +12,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_sam2_probe.video.source import FrameSource, IntensityScaling
-
-
-class Masked(Protocol):
-    """Frames, and true masks where they are known."""
-
-    @property
-    def frames(self) -> FrameSource:
-        """The video."""
-        ...
-
-    def mask(self, frame_idx: int) -> NDArray[Any] | None:
-        """Return the label image (H, W) of a frame, or None where it is not known."""
-        ...
 
 
 class BackwardsSource:
@@ -86,27 +73,3 @@ class BackwardsSource:
     def close(self) -> None:
         """Close the video."""
         self._source.close()
-
-
-class BackwardsVideo:
-    """Frames and true masks in reverse order.
-
-    Parameters
-    ----------
-    video
-        The video with masks.
-
-    Attributes
-    ----------
-    frames
-        Its frames, the last first.
-    """
-
-    def __init__(self, video: Masked) -> None:
-        self._video = video
-        self.frames: FrameSource = BackwardsSource(video.frames)
-
-    def mask(self, frame_idx: int) -> NDArray[Any] | None:
-        """Return the label image (H, W) of a frame, or None where it is not known."""
-        check_frame_idx(self.frames, frame_idx)
-        return self._video.mask(self.frames.num_frames - 1 - frame_idx)

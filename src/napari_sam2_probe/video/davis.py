@@ -1,130 +1,26 @@
-"""Sequences of DAVIS and of the data sets laid out alike: frames with their masks."""
+"""Data sets of DAVIS and those laid out alike: videos with their masks, by name."""
 
 from __future__ import annotations
 
-import hashlib
-from functools import cached_property
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.video.folder import FolderSource
 from napari_sam2_probe.video.layout import find_annotations, find_layout, read_split
 from napari_sam2_probe.video.mask_folder import MaskFolder
-from napari_sam2_probe.video.masks import check_mask_size
-from napari_sam2_probe.video.source import check_frame_idx
+from napari_sam2_probe.video.true_masks import FolderMasks
+from napari_sam2_probe.video.video import Video
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from napari_sam2_probe.video.masks import Labels
+    from collections.abc import Iterator
 
 
-class Sequence:
-    """One video of a data set: frames and, for some or all of them, label images.
+class DavisDataset(Mapping[str, Video]):
+    """A data set in the DAVIS layout, or in that of MOSE, YouTube-VOS, LVOS or SA-V (see `layout`): videos by name.
 
-    Parameters
-    ----------
-    frames
-        The folder of frames.
-    annotations
-        The folder of masks: PNG files named as the frames they belong to, or one folder of them for each object
-        (SA-V); None if there are no masks.
-
-    Attributes
-    ----------
-    frames
-        The video.
-    """
-
-    def __init__(self, frames: FolderSource, annotations: Path | None) -> None:
-        self.frames = frames
-        self._masks = None if annotations is None else MaskFolder(annotations)
-
-    @property
-    def name(self) -> str:
-        """The name of the sequence."""
-        return self.frames.name
-
-    @property
-    def num_frames(self) -> int:
-        """The length in frames."""
-        return self.frames.num_frames
-
-    @property
-    def masks_per_object(self) -> bool:
-        """Whether each object has mask files of its own, so that objects may overlap (SA-V)."""
-        return self._masks is not None and self._masks.per_object
-
-    def fingerprint(self) -> str:
-        """Return a hash that changes when frames or masks do; cheap, so not of every pixel."""
-        masks = self._masks.fingerprint() if self._masks is not None and self._masks.stems else "no masks"
-        return hashlib.sha256(f"{self.frames.fingerprint()}\n{masks}\n".encode()).hexdigest()
-
-    def has_mask(self, frame_idx: int, object_id: int | None = None) -> bool:
-        """Return whether there is a mask file for frame `frame_idx`; for this object, if one is named."""
-        check_frame_idx(self.frames, frame_idx)
-        return self._masks is not None and self._masks.has(self.frames.files[frame_idx].stem, object_id)
-
-    def annotated_frames(self, object_id: int | None = None) -> list[int]:
-        """Return the frames that have a mask file; that could hold this object, if one is named."""
-        if self._masks is None:
-            return []
-        return [t for t, file in enumerate(self.frames.files) if self._masks.has(file.stem, object_id)]
-
-    def mask(self, frame_idx: int) -> Labels | None:
-        """Return the label image of frame `frame_idx`, (H, W), or None where the frame has no mask.
-
-        0 is background, 255 (`masks.VOID`) is void, any other value an object. Where each object has a folder of
-        its own, object ``000`` is id 1, and where two overlap the later one is on top.
-
-        Raises
-        ------
-        InputError
-            If there is no such frame, or its mask can't be read or is not as large as the video.
-        """
-        if not self.has_mask(frame_idx):
-            return None
-        assert self._masks is not None
-        stem = self.frames.files[frame_idx].stem
-        labels = self._masks.labels(stem)
-        if labels is not None:
-            check_mask_size(labels, self.frames, where=self._masks.files(stem)[0])
-        return labels
-
-    def object_mask(self, frame_idx: int, object_id: int) -> NDArray[np.bool_] | None:
-        """Return the pixels of one object on frame `frame_idx`, (H, W) bool, or None where it has no mask file.
-
-        Unlike in `mask`, nothing is lost where objects overlap.
-
-        Raises
-        ------
-        InputError
-            As in `mask`.
-        """
-        if not self.has_mask(frame_idx, object_id):
-            return None
-        assert self._masks is not None
-        stem = self.frames.files[frame_idx].stem
-        mask = self._masks.object_mask(stem, object_id)
-        if mask is not None:
-            check_mask_size(mask, self.frames, where=self._masks.files(stem)[0])
-        return mask
-
-    def object_ids(self) -> list[int]:
-        """Return the ids of all objects of the sequence in rising order; the first call may read all its masks."""
-        return list(self._object_ids)
-
-    @cached_property
-    def _object_ids(self) -> list[int]:
-        return [] if self._masks is None else self._masks.object_ids()
-
-
-class DavisDataset:
-    """A data set in the DAVIS layout, or in that of MOSE, YouTube-VOS, LVOS or SA-V (see `layout`).
-
-    Making one lists folders and reads no image.
+    Making one lists folders and reads no image. Two are equal only if they are one.
 
     Parameters
     ----------
@@ -166,7 +62,30 @@ class DavisDataset:
             )
         self.names: list[str] = present if listed is None else listed
 
-    def sequence(self, name: str) -> Sequence:
+    def __repr__(self) -> str:
+        split = "" if self.split is None else f", split {self.split}"
+        return f"<DavisDataset {self.root}{split}: {len(self.names)} videos>"
+
+    __eq__ = object.__eq__
+    __hash__ = object.__hash__
+
+    def __getitem__(self, name: str) -> Video:
+        return self.sequence(name)
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """Return a sequence, or `default` if there is none of that name."""
+        return self.sequence(name) if name in self.names else default
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.names)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.names
+
+    def sequence(self, name: str) -> Video:
         """Return a sequence; the headers of its frames are checked.
 
         Raises
@@ -178,10 +97,36 @@ class DavisDataset:
             some = ", ".join(self.names[:5]) + (", ..." if len(self.names) > 5 else "")
             raise InputError(f"{self.root} has no sequence {name!r}: it has {some}.")
         folder = self._layout.frames / name
-        return Sequence(FolderSource(folder), find_annotations(folder))
+        return with_annotations(FolderSource(folder))
 
     def _split_names(self, split: str, resolution: str) -> list[str] | None:
         names = read_split(self._layout.root, split, resolution)
         if names is None and self._layout.root == self.root:
             raise InputError(f"{self.root} has no split {split!r}: there is no {split}.txt in its ImageSets.")
         return names
+
+
+def dataset_of(video: Video) -> DavisDataset:
+    """Return the data set that a video is a sequence of.
+
+    Raises
+    ------
+    InputError
+        If it lies in none.
+    """
+    folder = video.folder
+    for root in () if folder is None else folder.parents[1:3][::-1]:
+        try:
+            dataset = DavisDataset(root)
+        except InputError:
+            continue
+        if folder is not None and folder.name in dataset.names:
+            return dataset
+    where = video.name if folder is None else folder
+    raise InputError(f"{where} is not part of a data set in DAVIS layout: take a sequence of one.")
+
+
+def with_annotations(frames: FolderSource) -> Video:
+    """Return a folder of frames with the masks that belong to it, where a data set in such a layout has some."""
+    annotations = find_annotations(frames.files[0].parent)
+    return Video(frames, None if annotations is None else FolderMasks(frames, MaskFolder(annotations)))

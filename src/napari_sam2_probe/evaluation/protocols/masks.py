@@ -27,11 +27,11 @@ def mask_writer(folder: Path, objects: Sequence[ObjectTruth]) -> Iterator[Callab
     Frames before the first prompt are written empty. The folder is whole or not there.
     """
     sequence = objects[0].sequence
-    files, blank = sequence.frames.files, np.zeros((sequence.frames.height, sequence.frames.width), dtype=np.uint8)
+    names, blank = sequence.frame_names, np.zeros((sequence.height, sequence.width), dtype=np.uint8)
     with atomic_folder(folder) as working:
 
         def write(result: FrameResult) -> None:
-            name = f"{files[result.frame_idx].stem}.png"
+            name = f"{names[result.frame_idx]}.png"
             if not sequence.masks_per_object:
                 write_mask(working / name, result.labels())
                 return
@@ -40,7 +40,7 @@ def mask_writer(folder: Path, objects: Sequence[ObjectTruth]) -> Iterator[Callab
                 mask = object_mask(result, truth.object_id) if there else blank
                 write_mask(working / f"{truth.object_id - 1:03d}" / name, mask.astype(np.uint8))
 
-        for file in files[: min(truth.first for truth in objects)]:
+        for name in names[: min(truth.first for truth in objects)]:
             for part in [f"{t.object_id - 1:03d}" for t in objects] if sequence.masks_per_object else ["."]:
-                write_mask(working / part / f"{file.stem}.png", blank)
+                write_mask(working / part / f"{name}.png", blank)
         yield write

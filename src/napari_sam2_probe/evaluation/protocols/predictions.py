@@ -73,7 +73,7 @@ def check_prediction(prediction: Prediction, objects: Sequence[ObjectTruth]) -> 
     sequence = objects[0].sequence
     masks = prediction.masks(sequence.name)
     for truth in objects:
-        stems = (sequence.frames.files[t].stem for t in truth.scored)
+        stems = (sequence.frame_names[t] for t in truth.scored)
         masks.require(stems, truth.object_id, advice="predict every annotated frame, or choose --sequences")
 
 
@@ -93,7 +93,7 @@ def score_prediction(
     for truth in filter(can_be_scored, objects):
         scores = []
         for frame_idx in truth.scored:
-            stem = sequence.frames.files[frame_idx].stem
+            stem = sequence.frame_names[frame_idx]
             predicted = masks.object_mask(stem, truth.object_id)
             true_mask = truth.mask(frame_idx)
             if predicted is None or predicted.shape != true_mask.shape:

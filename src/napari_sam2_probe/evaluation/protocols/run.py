@@ -221,7 +221,7 @@ class _Work:
         return made_with
 
     def _fingerprint(self, job: Job) -> str:
-        fingerprint = self._sequences[job.sequence][0].sequence.fingerprint()
+        fingerprint = self._sequences[job.sequence][0].sequence.fingerprint_with_masks()
         prediction = self._prediction(job)
         return fingerprint if prediction is None else f"{fingerprint} {prediction.masks(job.sequence).fingerprint()}"
 

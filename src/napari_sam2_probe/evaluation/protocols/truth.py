@@ -10,7 +10,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from napari_sam2_probe.video.davis import Sequence
+    from napari_sam2_probe.video.video import Video
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class ObjectTruth:
         The frames with a mask, from the one where the object first appears on.
     """
 
-    sequence: Sequence
+    sequence: Video
     object_id: int
     annotated: tuple[int, ...]
 
@@ -49,7 +49,7 @@ class ObjectTruth:
         return mask
 
 
-def read_objects(sequence: Sequence) -> tuple[ObjectTruth, ...]:
+def read_objects(sequence: Video) -> tuple[ObjectTruth, ...]:
     """Find the objects of a sequence and where each appears; masks are read up to there.
 
     An object whose masks are all empty is none.

@@ -16,10 +16,9 @@ from napari_sam2_probe.gui.jobs import JobState
 from napari_sam2_probe.gui.layer_order import insert_in_order
 from napari_sam2_probe.gui.panels.job_row import JobRow
 from napari_sam2_probe.gui.panels.parts import make_button
-from napari_sam2_probe.gui.run_views import PlainVideo, find_video, open_videos
+from napari_sam2_probe.gui.run_views import find_video, open_videos
 from napari_sam2_probe.gui.videos import placement
-from napari_sam2_probe.live.clip_maker import dataset_of
-from napari_sam2_probe.video import DavisDataset, Sequence
+from napari_sam2_probe.video.davis import DavisDataset, dataset_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -100,7 +99,7 @@ class BoxRow(QWidget):
         entry = panel.state.current_run
         if entry is not None:
             opened = open_videos(list(panel.viewer.layers), panel.state.video)
-            at_hand = [video for video in opened if not isinstance(video, PlainVideo)]
+            at_hand = [video for video in opened if video.has_masks]
             add_true_boxes(panel.viewer, lambda: find_video(entry.open(), at_hand), panel.video_layer, panel.background)
 
     def _add_decoded_boxes(self) -> None:
@@ -126,7 +125,7 @@ class BoxRow(QWidget):
 
     def _fit_to_open(self) -> None:
         video = self._panel.state.video
-        if video is None or not isinstance(video.sequence, Sequence):
+        if video is None or video.sequence is None or video.sequence.folder is None:
             self.say("No sequence of a data set is worked on: open one in the Video panel, or choose a folder.")
             return
         try:

@@ -64,6 +64,7 @@ class OptionForm(QWidget):
         if isinstance(option, Choice):
             choices = QComboBox(objectName=f"option_{name}")
             choices.addItems(option.values)
+            choices.setCurrentText(option.default)
             choices.currentIndexChanged.connect(lambda _: self.changed.emit())
             choices.setToolTip(f"One of {', '.join(option.values)}")
             return choices

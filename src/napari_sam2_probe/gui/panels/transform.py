@@ -27,29 +27,22 @@ from napari_sam2_probe.gui.panels.option_form import OptionForm
 from napari_sam2_probe.gui.panels.panel import Panel
 from napari_sam2_probe.gui.panels.parts import make_button, make_combo, make_number
 from napari_sam2_probe.gui.videos import watch_videos
-from napari_sam2_probe.live.clip_maker import (
-    ClipMaker,
-    ClipRequest,
-    ClipSequence,
-    dataset_of,
-    needs_distractor,
-    unrelated,
-)
+from napari_sam2_probe.transforms.maker import ClipMaker, ClipRequest, count_others
 from napari_sam2_probe.transforms.registry import KINDS
 from napari_sam2_probe.transforms.workers import default_workers
-from napari_sam2_probe.video import Sequence
+from napari_sam2_probe.video.davis import dataset_of
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Mapping
 
     import napari.viewer
     from numpy.typing import NDArray
 
     from napari_sam2_probe.common.progress import Progress
     from napari_sam2_probe.gui.state import VideoEntry
-    from napari_sam2_probe.live.clip_maker import MadeClip
+    from napari_sam2_probe.transforms.maker import MadeClip
     from napari_sam2_probe.transforms.plan import Order
-    from napari_sam2_probe.video import DavisDataset
+    from napari_sam2_probe.video import Video
 
 PAUSE = 400
 """Milliseconds after the last change until the preview is made."""
@@ -153,12 +146,12 @@ class TransformPanel(Panel):
         self.job.ended.connect(self._on_ended)
 
     def _on_video_changed(self, video: VideoEntry | None) -> None:
-        if video is not None and isinstance(video.sequence, ClipSequence):
+        if video is not None and video.sequence is not None and video.sequence.path is None:
             # A clip that was made here: its base stays what clips are made from.
             return
         self._maker, self._sequence = None, ""
         self.object.clear()
-        if video is None or not isinstance(video.sequence, Sequence):
+        if video is None or video.sequence is None or video.sequence.folder is None:
             self._base.setText(WITHOUT_SEQUENCE)
             self._change()
             return
@@ -170,7 +163,7 @@ class TransformPanel(Panel):
         self._maker, self._sequence, obj_ids = read
         self.distractor.clear()
         self.distractor.addItem("Any unrelated", None)
-        for name in unrelated(self._maker.dataset, self._sequence):
+        for name in self._maker.unrelated(self._sequence):
             self.distractor.addItem(name, name)
         for obj_id in obj_ids:
             self.object.addItem(f"Object {obj_id}", obj_id)
@@ -182,7 +175,7 @@ class TransformPanel(Panel):
 
     def _change(self) -> None:
         request = self.request
-        self.distractor.setEnabled(request is not None and needs_distractor(request.kind, request.options))
+        self.distractor.setEnabled(request is not None and count_others(request.kind, request.options) > 0)
         self.generate.setEnabled(request is not None and not self.job.busy)
         self._made = None
         self.add.setEnabled(False)
@@ -211,7 +204,7 @@ class TransformPanel(Panel):
             return
         maker, (_, made) = self._maker, self._made
         self.add.setEnabled(False)
-        twin = (lambda: None) if made.recipe.kind == "clean" else (lambda: maker.twin(made))
+        twin = (lambda: None) if made.recipe.kind == "clean" else partial(_make_twin, maker, made)
         self.background.submit("twin", twin, partial(self._on_twin_made, made))
 
     def _on_twin_made(self, made: MadeClip, twin: MadeClip | None) -> None:
@@ -224,7 +217,7 @@ class TransformPanel(Panel):
         if not folder or request is None or maker is None:
             return
         self._said.clear()
-        work = partial(_generate, maker.dataset, Path(folder), request.order, self.samples.value())
+        work = partial(_generate, maker.videos, Path(folder), request.order, self.samples.value())
         self._folder = folder
         self.job.submit(f"Make {self.samples.value()} {request.kind} clips", work)
         self.generate.setEnabled(False)
@@ -243,10 +236,17 @@ class TransformPanel(Panel):
 _TOOLTIP = Qt.ItemDataRole.ToolTipRole
 
 
-def _open_base(sequence: Sequence) -> tuple[ClipMaker, str, list[int]]:
+def _open_base(sequence: Video) -> tuple[ClipMaker, str, list[int]]:
     maker = ClipMaker(dataset_of(sequence))
-    name = sequence.frames.files[0].parent.name
+    name = sequence.folder.name if sequence.folder is not None else sequence.name
     return maker, name, maker.object_ids(name)
+
+
+def _make_twin(maker: ClipMaker, made: MadeClip) -> MadeClip:
+    twin = maker.twin(made)
+    # Drawn here, not in the window's thread.
+    _ = twin.clip.frames
+    return twin
 
 
 def _make(maker: ClipMaker, request: ClipRequest) -> tuple[MadeClip, NDArray[Any]] | str:
@@ -258,7 +258,7 @@ def _make(maker: ClipMaker, request: ClipRequest) -> tuple[MadeClip, NDArray[Any
     return made, preview_frames(made.clip)
 
 
-def _generate(dataset: DavisDataset, out: Path, order: Order, samples: int) -> Generator[Progress, None, None]:
+def _generate(dataset: Mapping[str, Video], out: Path, order: Order, samples: int) -> Generator[Progress, None, None]:
     from napari_sam2_probe.transforms.dataset import iterate_dataset
 
     # One processor is left to the window.

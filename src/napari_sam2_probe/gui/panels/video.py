@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from qtpy.QtGui import QDragEnterEvent, QDropEvent
 
     from napari_sam2_probe.gui.state import VideoEntry
-    from napari_sam2_probe.video import FrameSource, Sequence
+    from napari_sam2_probe.video import Video
 
 ALL_SEQUENCES = "All sequences"
 VIDEO_FILES = f"Videos ({' '.join(sorted('*' + suffix for suffix in VIDEO_SUFFIXES))})"
@@ -150,7 +150,7 @@ class VideoPanel(Panel):
         if name is not None:
             self.open_sequence(name)
 
-    def _on_opened(self, opened: DavisDataset | tuple[FrameSource, Sequence | None]) -> None:
+    def _on_opened(self, opened: DavisDataset | tuple[Video, Video | None]) -> None:
         if isinstance(opened, DavisDataset):
             number = len(opened.names)
             self._root.setText(f"{opened.root.resolve().name}: {number} {'sequence' if number == 1 else 'sequences'}")
@@ -218,7 +218,7 @@ class VideoPanel(Panel):
         self.layer.setCurrentIndex(layers.index(video.layer) if video and video.layer in layers else -1)
 
 
-def _open(path: Path, split: str | None) -> DavisDataset | tuple[FrameSource, Sequence | None]:
+def _open(path: Path, split: str | None) -> DavisDataset | tuple[Video, Video | None]:
     if path.is_dir():
         splits, must_choose = list_splits(path)
         if split is not None or must_choose:
@@ -231,9 +231,9 @@ def _open(path: Path, split: str | None) -> DavisDataset | tuple[FrameSource, Se
     return read_video(path)
 
 
-def _sequence(dataset: DavisDataset, name: str) -> tuple[FrameSource, Sequence]:
+def _sequence(dataset: DavisDataset, name: str) -> tuple[Video, Video]:
     sequence = dataset.sequence(name)
-    return sequence.frames, sequence
+    return sequence, sequence
 
 
 def _may_be_video(layer: Layer) -> bool:

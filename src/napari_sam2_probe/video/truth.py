@@ -1,4 +1,4 @@
-"""What is known of a clip's frames: the rows of a data set's ``frames.csv`` (SPEC 3)."""
+"""The truth of a clip: what its recipe tells of every frame, the rows of a data set's ``frames.csv`` (SPEC 3)."""
 
 from __future__ import annotations
 
@@ -11,19 +11,31 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_sam2_probe.common.errors import InputError
-from napari_sam2_probe.transforms.store import FRAME_COLUMNS
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from napari_sam2_probe.video.source import FrameSource
+
+FRAME_COLUMNS = (
+    "clip",
+    "frame",
+    "source_sequence",
+    "source_frame",
+    "object_present",
+    "context_present",
+    "obscured_fraction",
+)
+"""Columns of ``frames.csv``, a row a frame."""
 
 OBJECT_OF_INTEREST = 1
 """The id of the object of interest in every clip."""
 
 
 @dataclass(frozen=True)
-class KnownFrames:
+class ClipTruth:
     """What a recipe tells of every frame of one clip.
 
     Attributes
@@ -60,8 +72,21 @@ class KnownFrames:
             "recipe": self.recipe,
         }
 
+    def take(self, frame_indices: Sequence[int]) -> ClipTruth:
+        """Return the truth of the clip that consists of these frames, in this order."""
+        taken = list(frame_indices)
+        return ClipTruth(
+            self.clip,
+            self.object_present[taken],
+            self.context_present[taken],
+            self.obscured_fraction[taken],
+            tuple(self.source_sequence[t] for t in taken),
+            self.source_frame[taken],
+            self.recipe,
+        )
+
     @classmethod
-    def from_json(cls, data: dict[str, Any]) -> KnownFrames:
+    def from_json(cls, data: dict[str, Any]) -> ClipTruth:
         """Read back what `as_json` gave."""
         return cls(
             data["clip"],
@@ -74,7 +99,7 @@ class KnownFrames:
         )
 
 
-def read_known_frames(frames_csv: Path | str, clip: str, num_frames: int) -> KnownFrames:
+def read_truth(frames_csv: Path | str, clip: str, num_frames: int) -> ClipTruth:
     """Read the rows of one clip, and its recipe if ``clips.jsonl`` lies beside.
 
     Parameters
@@ -93,10 +118,10 @@ def read_known_frames(frames_csv: Path | str, clip: str, num_frames: int) -> Kno
     """
     path = Path(frames_csv)
     rows = [row for row in _rows(path) if row["clip"] == clip]
-    return _known(path, clip, rows, num_frames, _recipes(path).get(clip))
+    return _truth(path, clip, rows, num_frames, _recipes(path).get(clip))
 
 
-def read_all_known_frames(frames_csv: Path | str) -> dict[str, KnownFrames]:
+def read_all_truth(frames_csv: Path | str) -> dict[str, ClipTruth]:
     """Read the rows of all clips, by clip, with their recipes if ``clips.jsonl`` lies beside.
 
     Raises
@@ -109,12 +134,12 @@ def read_all_known_frames(frames_csv: Path | str) -> dict[str, KnownFrames]:
     for row in _rows(path):
         rows.setdefault(row["clip"], []).append(row)
     recipes = _recipes(path)
-    return {clip: _known(path, clip, own, len(own), recipes.get(clip)) for clip, own in rows.items()}
+    return {clip: _truth(path, clip, own, len(own), recipes.get(clip)) for clip, own in rows.items()}
 
 
-def _known(
+def _truth(
     path: Path, clip: str, rows: list[dict[str, str]], num_frames: int, recipe: dict[str, Any] | None
-) -> KnownFrames:
+) -> ClipTruth:
     try:
         rows.sort(key=lambda row: int(row["frame"]))
         if [int(row["frame"]) for row in rows] != list(range(num_frames)):
@@ -122,7 +147,7 @@ def _known(
                 f"{path}: it has {len(rows)} rows for the clip {clip}, whose video has {num_frames} frames; "
                 "give the frames.csv of the data set that the clip belongs to."
             )
-        return KnownFrames(
+        return ClipTruth(
             clip,
             np.array([_flag(row["object_present"]) for row in rows], bool),
             np.array([_flag(row["context_present"]) for row in rows], bool),
@@ -138,7 +163,7 @@ def _known(
         ) from error
 
 
-def find_known_frames(source: FrameSource) -> KnownFrames | None:
+def find_truth(source: FrameSource) -> ClipTruth | None:
     """Read what the data set that a video lies in tells of it; None if the video is not a clip of one.
 
     Parameters
@@ -149,7 +174,7 @@ def find_known_frames(source: FrameSource) -> KnownFrames | None:
     Raises
     ------
     InputError
-        As `read_known_frames`.
+        As `read_truth`.
     """
     if source.path is None:
         return None
@@ -157,7 +182,7 @@ def find_known_frames(source: FrameSource) -> KnownFrames | None:
     for root in folder.parents[1:3]:
         table = root / "frames.csv"
         if table.is_file() and (root / "clips.jsonl").is_file():
-            return read_known_frames(table, folder.name, source.num_frames) if folder.name in _clips(table) else None
+            return read_truth(table, folder.name, source.num_frames) if folder.name in _clips(table) else None
     return None
 
 

@@ -12,11 +12,11 @@ import pytest
 
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.common.sample_data import sample_data_folder
-from napari_sam2_probe.runs.known import KnownFrames, find_known_frames, read_known_frames
 from napari_sam2_probe.transforms.dataset import make_dataset
 from napari_sam2_probe.transforms.plan import Order
 from napari_sam2_probe.video import ArraySource, FolderSource
 from napari_sam2_probe.video.davis import DavisDataset
+from napari_sam2_probe.video.truth import ClipTruth, find_truth, read_truth
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,7 +41,7 @@ def test_a_clip_of_a_data_set(made):
     table = pd.read_csv(made / "frames.csv")
     recipes = [json.loads(line) for line in (made / "clips.jsonl").read_text().splitlines()]
     for clip, recipe in zip(clips_of(made), recipes, strict=True):
-        known = read_known_frames(made / "frames.csv", clip, sum(LENGTHS))
+        known = read_truth(made / "frames.csv", clip, sum(LENGTHS))
         rows = table[table["clip"] == clip]
         assert known.clip == clip
         assert known.recipe == recipe
@@ -59,17 +59,17 @@ def test_a_clip_of_a_data_set(made):
 
 def test_a_clip_is_known_by_the_data_set_it_lies_in(made):
     clip = clips_of(made)[1]
-    found = find_known_frames(DavisDataset(made).sequence(clip).frames)
+    found = find_truth(DavisDataset(made).sequence(clip).frames)
     assert found is not None
-    assert found.as_json() == read_known_frames(made / "frames.csv", clip, sum(LENGTHS)).as_json()
+    assert found.as_json() == read_truth(made / "frames.csv", clip, sum(LENGTHS)).as_json()
     sample = sample_data_folder() / "JPEGImages" / "480p" / "coins"
-    assert find_known_frames(FolderSource(sample)) is None
-    assert find_known_frames(ArraySource(np.zeros((2, 8, 8), np.uint8), name="array")) is None
+    assert find_truth(FolderSource(sample)) is None
+    assert find_truth(ArraySource(np.zeros((2, 8, 8), np.uint8), name="array")) is None
 
 
 def test_json_round_trip(made):
-    known = read_known_frames(made / "frames.csv", clips_of(made)[1], sum(LENGTHS))
-    back = KnownFrames.from_json(json.loads(json.dumps(known.as_json(), allow_nan=False)))
+    known = read_truth(made / "frames.csv", clips_of(made)[1], sum(LENGTHS))
+    back = ClipTruth.from_json(json.loads(json.dumps(known.as_json(), allow_nan=False)))
     assert back.as_json() == known.as_json()
     for name in ("object_present", "context_present", "obscured_fraction", "source_frame"):
         a, b = getattr(known, name), getattr(back, name)
@@ -80,14 +80,14 @@ def test_json_round_trip(made):
 
 def test_without_recipes(made, tmp_path):
     shutil.copy(made / "frames.csv", tmp_path)
-    assert read_known_frames(tmp_path / "frames.csv", clips_of(made)[0], sum(LENGTHS)).recipe is None
+    assert read_truth(tmp_path / "frames.csv", clips_of(made)[0], sum(LENGTHS)).recipe is None
 
 
 def test_a_name_with_an_unusual_line_separator(tmp_path):
     name = "caf\x85é\u2028"
     (tmp_path / "clips.jsonl").write_text(json.dumps({"clip": name}, ensure_ascii=False) + "\n", encoding="utf-8")
     (tmp_path / "frames.csv").write_text(HEADER + f"{name},0,a,0,True,True,\n", encoding="utf-8")
-    assert read_known_frames(tmp_path / "frames.csv", name, 1).recipe == {"clip": name}
+    assert read_truth(tmp_path / "frames.csv", name, 1).recipe == {"clip": name}
 
 
 HEADER = "clip,frame,source_sequence,source_frame,object_present,context_present,obscured_fraction\n"
@@ -111,12 +111,12 @@ HEADER = "clip,frame,source_sequence,source_frame,object_present,context_present
 def test_refused(tmp_path, text, sentence):
     (tmp_path / "frames.csv").write_text(text)
     with pytest.raises(InputError, match=sentence):
-        read_known_frames(tmp_path / "frames.csv", "c", 2)
+        read_truth(tmp_path / "frames.csv", "c", 2)
 
 
 def test_no_such_file(tmp_path):
     with pytest.raises(InputError, match=r"can't be read as a frames\.csv"):
-        read_known_frames(tmp_path / "none.csv", "c", 2)
+        read_truth(tmp_path / "none.csv", "c", 2)
 
 
 @pytest.mark.parametrize("text", ["{", "[]\n", '{"name": "c"}\n', "3\n"])
@@ -124,4 +124,4 @@ def test_damaged_recipes(tmp_path, text):
     (tmp_path / "frames.csv").write_text(HEADER + "c,0,a,0,True,True,\n")
     (tmp_path / "clips.jsonl").write_text(text)
     with pytest.raises(InputError, match=r"clips\.jsonl: the file is damaged"):
-        read_known_frames(tmp_path / "frames.csv", "c", 1)
+        read_truth(tmp_path / "frames.csv", "c", 1)

@@ -1,21 +1,24 @@
-"""One clip with its clean twin, made from an object of a sequence; it reads files and computes, so it takes a while."""
+"""One clip at a time, with its twin, from videos that are at hand: for the window and for notebooks."""
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_sam2_probe.common.errors import InputError
-from napari_sam2_probe.runs.known import OBJECT_OF_INTEREST, KnownFrames
 from napari_sam2_probe.transforms.catalogue import Catalogue, SequenceEntry, are_related, measure_sequence
 from napari_sam2_probe.transforms.footage import Footage
-from napari_sam2_probe.transforms.make import make_clip
+from napari_sam2_probe.transforms.make import compose_clip
 from napari_sam2_probe.transforms.plan import Order, draw_base, plan_on_base
 from napari_sam2_probe.transforms.recipe import DEFAULT_LENGTHS, Extra, Recipe, clip_name, make_twin_recipe
 from napari_sam2_probe.transforms.registry import KINDS
-from napari_sam2_probe.video import ArraySource, DavisDataset
+from napari_sam2_probe.video.array import ArraySource
+from napari_sam2_probe.video.true_masks import ArrayMasks
+from napari_sam2_probe.video.truth import ClipTruth
+from napari_sam2_probe.video.video import Video
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,14 +27,14 @@ if TYPE_CHECKING:
 
     from napari_sam2_probe.transforms.clip import Clip
     from napari_sam2_probe.transforms.recipe import OptionValue
-    from napari_sam2_probe.video import Sequence
 
-_TRIED_DISTRACTORS = 6
+# So many sets of other sequences are tried: of a large data set, not all masks are read.
+_TRIED = 6
 
 
 @dataclass(frozen=True)
 class ClipRequest:
-    """What the user has chosen.
+    """What clip is asked for.
 
     Attributes
     ----------
@@ -48,7 +51,7 @@ class ClipRequest:
     options
         The kind's own options; what is left out has its default.
     then
-        Extras that the clip goes through, in turn; its twin goes through the same.
+        Corruptions that the clip goes through, in turn; its twin goes through the same.
     """
 
     sequence: str
@@ -68,24 +71,25 @@ class ClipRequest:
 
 @dataclass(frozen=True)
 class MadeClip:
-    """A clip, with what is known of its frames."""
+    """A clip and its recipe."""
 
     recipe: Recipe
     clip: Clip
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
 
     @property
     def name(self) -> str:
-        """What its layers are called."""
+        """What it is called where it is shown."""
         base = self.recipe.base
         return f"{base.sequence} object {base.object_id} {self.recipe.kind}"
 
     @property
-    def known(self) -> KnownFrames:
+    def truth(self) -> ClipTruth:
         """What the recipe tells of every frame, as a data set's tables would."""
         clip, recipe = self.clip, self.recipe
         name = clip_name(recipe.kind, recipe.number)
         twin = None if recipe.kind == "clean" else clip_name("clean", recipe.number)
-        return KnownFrames(
+        return ClipTruth(
             name,
             clip.object_present,
             clip.context_present,
@@ -95,37 +99,45 @@ class MadeClip:
             {"clip": name, "twin": twin, **recipe.to_dict()},
         )
 
+    def video(self) -> Video:
+        """Return it as a video with its true masks and its truth; frames are drawn when they are read."""
+        frames = ArraySource(_DrawnFrames(self.clip, self._lock), name=self.name)
+        return Video(frames, ArrayMasks(self.clip.masks, frames), self.truth)
 
-class ClipSequence:
-    """A made clip in the shape of a `video.Sequence`: frames, and true masks of every one of them."""
 
-    def __init__(self, made: MadeClip) -> None:
-        self.frames = ArraySource(made.clip.frames, name=made.name)
-        self.name = made.name
-        self.num_frames = made.clip.num_frames
-        self._masks = made.clip.masks
+class _DrawnFrames:
+    """The frames of a clip as an array (T, H, W, 3), each drawn when it is indexed, one at a time."""
 
-    def has_mask(self, frame_idx: int) -> bool:
-        """Return True: every frame has one."""
-        return 0 <= frame_idx < self.num_frames
+    def __init__(self, clip: Clip, lock: threading.Lock) -> None:
+        self.shape = (*clip.masks.shape, 3)
+        self.dtype = np.dtype(np.uint8)
+        self._clip = clip
+        # What is drawn from is kept in one memory, which a clip shares with its twin.
+        self._lock = lock
 
-    def mask(self, frame_idx: int) -> NDArray[np.uint8]:
-        """Return the label image (H, W) of a frame."""
-        labels: NDArray[np.uint8] = self._masks[frame_idx]
-        return labels
-
-    def object_ids(self) -> list[int]:
-        """Return the id of the object of interest."""
-        return [OBJECT_OF_INTEREST]
+    def __getitem__(self, frame_idx: int) -> NDArray[np.uint8]:
+        with self._lock:
+            return self._clip.frame(frame_idx)
 
 
 class ClipMaker:
-    """Makes clips from one data set; what was measured and decoded is kept for the next. For one thread."""
+    """Makes clips from videos with masks; what was measured and decoded is kept for the next. For one thread.
 
-    def __init__(self, dataset: DavisDataset) -> None:
-        self.dataset = dataset
-        self._footage = Footage(dataset)
+    Parameters
+    ----------
+    videos
+        The videos by name, such as a `napari_sam2_probe.video.DavisDataset`.
+    all_unrelated
+        Whether every video may be put into every other. Else names tell which have to do with each other; see
+        `napari_sam2_probe.transforms.catalogue.are_related`.
+    """
+
+    def __init__(self, videos: Mapping[str, Video], *, all_unrelated: bool = False) -> None:
+        self.videos = videos
+        self._all_unrelated = all_unrelated
+        self._footage = Footage(videos)
         self._measured: dict[str, SequenceEntry] = {}
+        self._lock = threading.Lock()
 
     def object_ids(self, sequence: str) -> list[int]:
         """Return the objects of a sequence.
@@ -136,6 +148,12 @@ class ClipMaker:
             If it can't be read.
         """
         return [track.object_id for track in self._measure(sequence).tracks]
+
+    def unrelated(self, sequence: str) -> list[str]:
+        """Return the videos that have nothing to do with this one."""
+        if self._all_unrelated:
+            return [name for name in self.videos if name != sequence]
+        return unrelated(self.videos, sequence)
 
     def make(self, request: ClipRequest) -> MadeClip:
         """Make the clip.
@@ -149,33 +167,33 @@ class ClipMaker:
         chosen = tuple(track for track in entry.tracks if track.object_id == request.obj_id)
         base = draw_base(Catalogue((replace(entry, tracks=chosen),)), request.order, 0)
         refusals: list[InputError] = []
-        for distractors in self._distractors(request):
-            catalogue = Catalogue((entry, *(self._measure(name) for name in distractors)))
+        for names in self._distractors(request):
+            catalogue = Catalogue((entry, *(self._measure(name) for name in names)), self._all_unrelated)
             try:
                 recipe = plan_on_base(catalogue, self._footage, request.order, 0, base)
             except InputError as error:
                 refusals.append(error)
                 continue
-            return MadeClip(recipe, make_clip(recipe, self._footage))
+            return MadeClip(recipe, compose_clip(recipe, self._footage), self._lock)
         raise refusals[-1]
 
     def twin(self, made: MadeClip) -> MadeClip:
         """Make the clean twin of a clip: the same base without the change."""
         recipe = make_twin_recipe(made.recipe)
-        return MadeClip(recipe, make_clip(recipe, self._footage))
+        return MadeClip(recipe, compose_clip(recipe, self._footage), self._lock)
 
     def _distractors(self, request: ClipRequest) -> list[tuple[str, ...]]:
         """Return sets of sequences to take foreign footage from, to be tried in turn."""
-        if not needs_distractor(request.kind, request.options):
+        count = count_others(request.kind, request.options)
+        if not count:
             return [()]
         if request.distractor is not None:
             return [(request.distractor,)]
-        names = unrelated(self.dataset, request.sequence)
+        names = self.unrelated(request.sequence)
         if not names:
-            raise InputError(f"{self.dataset.root} has no sequence that is unrelated to {request.sequence}: add some.")
+            raise InputError(f"There is no video that is unrelated to {request.sequence}: add some.")
         drawn = np.random.default_rng(request.seed).permutation(names).tolist()
-        size = count_others(request.kind, request.options)
-        return [tuple(drawn[start : start + size]) for start in range(0, len(drawn), size)][:_TRIED_DISTRACTORS]
+        return [tuple(drawn[start : start + count]) for start in range(0, len(drawn), count)][:_TRIED]
 
     def _measure(self, name: str) -> SequenceEntry:
         if name not in self._measured:
@@ -183,36 +201,18 @@ class ClipMaker:
         return self._measured[name]
 
 
-def needs_distractor(kind: str, options: Mapping[str, OptionValue]) -> bool:
-    """Whether clips of this kind take footage from another sequence."""
-    return count_others(kind, options) > 0
-
-
-def count_others(kind: str, options: Mapping[str, OptionValue]) -> int:
-    """Return from how many other sequences clips of this kind take footage."""
-    transform = KINDS.find(kind)
-    return transform.count_others(transform.typed(options))
-
-
-def unrelated(dataset: DavisDataset, sequence: str) -> list[str]:
-    """Return the sequences of a data set that have nothing to do with this one."""
-    return [name for name in dataset.names if not are_related(name, sequence)]
-
-
-def dataset_of(sequence: Sequence) -> DavisDataset:
-    """Return the data set that an opened sequence belongs to.
+def count_others(kind: str, options: Mapping[str, Any]) -> int:
+    """Return from how many other sequences clips of this kind take footage.
 
     Raises
     ------
     InputError
-        If its folder is in none.
+        If there is no such kind, or an option can't be taken.
     """
-    folder = sequence.frames.files[0].parent
-    for root in (folder.parents[2], folder.parents[1]):
-        try:
-            dataset = DavisDataset(root)
-        except InputError:
-            continue
-        if folder.name in dataset.names:
-            return dataset
-    raise InputError(f"{folder} is not part of a data set in DAVIS layout: open a sequence of one in the Video panel.")
+    transform = KINDS.find(kind)
+    return transform.count_others(transform.typed(options))
+
+
+def unrelated(videos: Mapping[str, Video], sequence: str) -> list[str]:
+    """Return the videos that, by their names, have nothing to do with this one."""
+    return [name for name in videos if not are_related(name, sequence)]
