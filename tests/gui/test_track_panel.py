@@ -131,7 +131,7 @@ def test_click_undo_redo_and_track(desk):
     desk.settle()
     assert len(points.data) == 2
     np.testing.assert_array_equal(desk.masks().data[0], two_clicks)
-    assert desk.controller.runner._live._edits.told == desk.controller.prompts.states
+    assert desk.controller.runner._live._recording.applied == desk.controller.prompts.states
 
     state, progressed, finished = state_of(desk.viewer), [], []
     state.run_progressed.connect(lambda entry, frame_idx: progressed.append((entry, frame_idx)))

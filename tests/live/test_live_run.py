@@ -107,7 +107,7 @@ def test_of_several_wishes_for_a_frame_only_the_latest_is_done(live, queue):
         queue.put({(0, 1): state})
     happened = told(live.apply())
     assert sum(isinstance(event, events.FrameShown) for event in happened) == 1
-    assert live._edits.told == {(0, 1): TWO_CLICKS}
+    assert live._recording.applied == {(0, 1): TWO_CLICKS}
 
 
 def test_another_candidate_gives_another_mask_and_can_be_taken_back(live, queue, source):
@@ -182,7 +182,7 @@ def test_a_cancel_keeps_what_is_done_and_tracking_again_goes_on_there(live, queu
 @pytest.mark.parametrize("steps", range(1, 9))
 def test_whatever_a_cancel_cuts_off_what_is_on_disk_was_told(live, queue, tmp_path, monkeypatch, steps):
     # Every frame is saved at once, so that there is something to cut between.
-    monkeypatch.setattr("napari_sam2_probe.live.live_run._SAVE_SECONDS", 0)
+    monkeypatch.setattr("napari_sam2_probe.live.recorded_session._SAVE_SECONDS", 0)
     queue.put({(0, 1): CLICK})
     job, happened = live.propagate("forward"), []
     for _, step in zip(range(steps), job, strict=False):
@@ -270,7 +270,7 @@ def test_an_object_of_which_nothing_was_said_can_be_removed(live, queue, tmp_pat
 
 def test_what_cannot_be_done_is_said_and_nothing_breaks(live, queue):
     (_, refused) = told(live.propagate("forward"))
-    assert "Nothing to track" in refused.reason
+    assert "Add a prompt first" in refused.reason
     queue.put({(0, 1): CLICK, (0, 2): PromptState(((999.0, 3.0, 1),))})
     reasons = [event.reason for event in told(live.apply()) if isinstance(event, events.Refused)]
     assert len(reasons) == 1
@@ -380,13 +380,13 @@ wishes = st.lists(
 def test_a_session_knows_what_was_wished_last(source, model_cache, wished):
     loaded = model_cache.load(ModelChoice("sample", device="cpu"))
     with VideoSession(loaded.model, source, SessionOptions.for_model(loaded)) as session:
-        edits, wanted = PromptSynchronizer(session), {}
+        synchronizer, wanted = PromptSynchronizer(session), {}
         for key, state in wished:
-            edits.reach(key, state)
+            synchronizer.sync(key, state)
             wanted.pop(key, None)
             if not state.is_empty:
                 wanted[key] = state
-        assert edits.told == wanted
+        assert synchronizer.applied == wanted
         found = {(t, of): prompt for of in session.obj_ids for t, prompt in session.prompts(of).items()}
         assert found.keys() == wanted.keys()
         for key, prompt in found.items():

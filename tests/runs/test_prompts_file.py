@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from napari_sam2_probe.common.errors import InputError
-from napari_sam2_probe.runs.prompts_file import prompts_as_json, read_prompts
+from napari_sam2_probe.runs.prompts_file import PromptFiles, read_prompts
 from napari_sam2_probe.tracking.prompts import Prompt
 from napari_sam2_probe.video.masks import write_mask
 
@@ -50,7 +50,8 @@ def test_round_trip(given_prompts):
     """Also two masks for one object on one frame, of which the later counts."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        entries = prompts_as_json(given_prompts, folder)
+        files = PromptFiles(folder)
+        entries = [files.entry(prompt) for prompt in given_prompts]
         (folder / "prompts.json").write_text(json.dumps(entries))
         read = read_prompts(folder / "prompts.json")
     assert len(read) == len(given_prompts)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from psygnal import Signal
 
 from napari_sam2_probe.common.errors import InputError
+from napari_sam2_probe.common.history import History
 from napari_sam2_probe.gui.prompt_canvas import PromptCanvas
 from napari_sam2_probe.gui.prompt_snapshot import Snapshot
 from napari_sam2_probe.live.prompt_state import NOTHING, Key, PromptState, changes_between
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
 
 TOGGLE_KEY, UNDO_KEY, REDO_KEY = "N", "Control-Z", "Control-Shift-Z"
 
-_HISTORY = 200
+_Step = tuple[Snapshot, Snapshot]
+"""What the layers held before and after."""
 
 
 class PromptLayers:
@@ -48,14 +50,16 @@ class PromptLayers:
     tool_changed = Signal(str)
     """The mouse gives other prompts on the video, as in `tool`."""
 
+    history_changed = Signal()
+    """There may be another step to undo or redo."""
+
     def __init__(self, viewer: napari.Viewer, video: VideoEntry) -> None:
         self._source = video.source
         keys = {TOGGLE_KEY: self.toggle_sign, UNDO_KEY: self.undo, REDO_KEY: self.redo}
         self._canvas = PromptCanvas(viewer, video, keys)
         self._snapshot = Snapshot()
         self._states: dict[Key, PromptState] = {}
-        self._done: list[Snapshot] = []
-        self._undone: list[Snapshot] = []
+        self._history: History[_Step] = History()
         self._obj_id = 1
         self._positive = True
         self._canvas.changed.connect(self._on_change)
@@ -67,6 +71,16 @@ class PromptLayers:
     def states(self) -> dict[Key, PromptState]:
         """All that is said, by frame and object."""
         return dict(self._states)
+
+    @property
+    def can_undo(self) -> bool:
+        """Whether there is a step to undo."""
+        return self._history.can_undo
+
+    @property
+    def can_redo(self) -> bool:
+        """Whether there is a step to redo."""
+        return self._history.can_redo
 
     @property
     def layers(self) -> tuple[Layer, ...]:
@@ -131,12 +145,12 @@ class PromptLayers:
 
     def remove_object(self, obj_id: int) -> None:
         """Take out all prompts of an object, also from what can be undone."""
-        self._done = [snapshot.without(obj_id) for snapshot in self._done]
-        self._undone = [snapshot.without(obj_id) for snapshot in self._undone]
+        self._history.change(lambda step: _without(step, obj_id))
         rest = self._snapshot.without(obj_id)
         self._canvas.write(rest, self._snapshot)
         self._snapshot = rest
         self._states = {key: state for key, state in self._states.items() if key[1] != obj_id}
+        self.history_changed.emit()
 
     def set_looks(self, colours: Mapping[int, str], hidden: frozenset[int]) -> None:
         """Draw objects in these colours, but the hidden ones not at all."""
@@ -154,15 +168,31 @@ class PromptLayers:
 
     def undo(self, *_: Any) -> None:
         """Take the last step back."""
-        if self._done:
-            self._undone.append(self._snapshot)
-            self._go_to(self._done.pop())
+        step = self._history.undo()
+        if step is not None:
+            self._go_to(step[0])
 
     def redo(self, *_: Any) -> None:
         """Do the step that was taken back last again."""
-        if self._undone:
-            self._done.append(self._snapshot)
-            self._go_to(self._undone.pop())
+        step = self._history.redo()
+        if step is not None:
+            self._go_to(step[1])
+
+    def reject(self, key: Key, applied: PromptState) -> None:
+        """Show what holds instead of a prompt that the session has refused; of that nothing is left to undo."""
+        if self._states.get(key, NOTHING) == applied:
+            return
+        last = self._history.done[-1] if self._history.can_undo else None
+        if last is not None and self._canvas.states(last[0]).get(key, NOTHING) == applied:
+            self._history.undo()
+            before = last[0]
+        else:
+            others = {of: state for of, state in self._states.items() if of != key}
+            before = self._canvas.snapshot_of(others if applied.is_empty else {**others, key: applied})
+        self._history.forget_undone()
+        self._canvas.write(before, self._snapshot)
+        self._snapshot, self._states = before, self._canvas.states(before)
+        self.history_changed.emit()
 
     def close(self) -> None:
         """Let go of the layers; they stay in the viewer."""
@@ -189,8 +219,7 @@ class PromptLayers:
 
     def _on_layer_removed(self, gone: dict[str, Any]) -> None:
         # Steps of a layer that is gone can't be shown any more.
-        self._done.clear()
-        self._undone.clear()
+        self._history.clear()
         self._commit(replace(self._snapshot, **gone))
 
     def _put(self, snapshot: Snapshot) -> None:
@@ -213,9 +242,7 @@ class PromptLayers:
             self.refused.emit(str(error))
             return
         if snapshot != self._snapshot:
-            self._done.append(self._snapshot)
-            del self._done[:-_HISTORY]
-            self._undone.clear()
+            self._history.add((self._snapshot, snapshot))
         self._canvas.style()
         self._commit(snapshot)
 
@@ -235,5 +262,12 @@ class PromptLayers:
         states = self._canvas.states(snapshot)
         changes = changes_between(self._states, states)
         self._snapshot, self._states = snapshot, states
+        self.history_changed.emit()
         if changes:
             self.changed.emit({key: wanted for key, (_, wanted) in changes.items()})
+
+
+def _without(step: _Step, obj_id: int) -> _Step | None:
+    """Return a step without an object; None if nothing else was changed by it."""
+    before, after = (snapshot.without(obj_id) for snapshot in step)
+    return None if before == after else (before, after)

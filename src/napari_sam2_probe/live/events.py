@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from napari_sam2_probe.live.prompt_state import Key
+    from napari_sam2_probe.live.prompt_state import Key, PromptState
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +78,21 @@ class CandidatesShown:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """What the user asked for can't be done; everything else still holds."""
+    """What the user asked for can't be done; everything else still holds.
+
+    Attributes
+    ----------
+    reason
+        Why, in a sentence.
+    key
+        Frame and object of the prompt that was refused; None if it was something else.
+    applied
+        The prompt that holds there instead.
+    """
 
     reason: str
+    key: Key | None = None
+    applied: PromptState | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,6 @@ between two of them, so what happened at once is yielded at once, as a tuple: el
 from __future__ import annotations
 
 import threading
-import time
 from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -30,12 +29,12 @@ from napari_sam2_probe.live.events import (
     RunStarted,
 )
 from napari_sam2_probe.live.mask_stack import MaskStack
-from napari_sam2_probe.live.plan import Plan
 from napari_sam2_probe.live.prompt_queue import Removal
+from napari_sam2_probe.live.prompt_state import NOTHING
 from napari_sam2_probe.models.device import memory_in_words
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Generator, Iterator, Mapping
     from pathlib import Path
 
     from napari_sam2_probe.live.model_cache import ModelCache
@@ -43,14 +42,12 @@ if TYPE_CHECKING:
     from napari_sam2_probe.live.prompt_queue import PromptQueue
     from napari_sam2_probe.live.prompt_state import Key, PromptState
     from napari_sam2_probe.models.loaded import ModelChoice
-    from napari_sam2_probe.tracking.results import Direction, FrameResult
+    from napari_sam2_probe.runs.record import RunOptions
+    from napari_sam2_probe.tracking.results import FrameResult
     from napari_sam2_probe.video.source import FrameSource
     from napari_sam2_probe.video.truth import ClipTruth
 
     Events = Generator[Any, None, None]
-
-_SAVE_SECONDS = 0.5
-"""How long frames that are done may wait before those who read the run can see them."""
 
 
 class LiveRun:
@@ -72,6 +69,8 @@ class LiveRun:
         A run's folder whose masks, and those of the run that it went on with, are shown until there are others.
     known
         What a recipe tells of the frames; None: what the data set that the video lies in tells, if it is a clip.
+    options
+        How features are computed, and whether position 5u is recorded.
     on_loaded
         Called in the worker thread once torch and the model are loaded.
     """
@@ -86,9 +85,11 @@ class LiveRun:
         earlier: Path | None = None,
         known: ClipTruth | None = None,
         *,
+        options: RunOptions | None = None,
         on_loaded: Callable[[], None] | None = None,
     ) -> None:
         self.source = source
+        self._options = options
         self._on_loaded = on_loaded
         self._known = known
         self._choice = choice
@@ -99,19 +100,10 @@ class LiveRun:
         self._to_show = [] if earlier is None else with_those_before(earlier)
         self._names: dict[int, str] = {}
         self._pausing = threading.Event()
-        self._session: Any = None
-        self._recorder: Any = None
-        self._edits: Any = None
+        self._recording: Any = None
         self._loaded: Any = None
         self._masks: Any = None
-        self._writer: Any = None
-        self._plan = Plan(source.num_frames)
-        self._passes: list[tuple[Direction, range]] = []
-        self._frames: Iterator[FrameResult] | None = None
         self._total = self._done = 0
-        self._swept = True
-        self._unsaved: list[int] = []
-        self._saved = 0.0
 
     # From the window's thread.
 
@@ -146,24 +138,15 @@ class LiveRun:
 
     def stop(self) -> Events:
         """Forget what was paused; tracking again goes on there."""
-        self._give_up_passes()
+        self._recording.give_up_passes()
         with memory_in_words(self._loaded.device):
             yield from self._apply()
 
     def close(self) -> None:
         """Keep what is on disk, give everything else back; calling it twice is harmless."""
-        self._give_up_passes()
-        if self._session is not None:
-            self._session.close()
-            self._recorder.close()
-            self._session = self._recorder = self._edits = self._loaded = None
-        if self._writer is not None:
-            writer, self._writer = self._writer, None
-            if writer.has_frames or writer.info.get("prompts"):
-                writer.flush()
-                writer.update_info(live=None)
-            else:
-                writer.discard()
+        recording, self._recording, self._loaded = self._recording, None, None
+        if recording is not None:
+            recording.close(live=None)
 
     # The steps.
 
@@ -176,30 +159,29 @@ class LiveRun:
             self._pausing.clear()
 
     def _get_ready(self) -> Events:
-        if self._session is None:
+        if self._recording is None:
             yield from self._load()
         yield from self._show_earlier()
 
     def _load(self) -> Events:
         yield Progress(0, 0, "loading torch and the model")
-        from napari_sam2_probe.live.synchronizer import PromptSynchronizer
-        from napari_sam2_probe.probe.recorder import ProbeRecorder
-        from napari_sam2_probe.tracking.results import SessionOptions
-        from napari_sam2_probe.tracking.session import VideoSession
-        from napari_sam2_probe.video.truth import OBJECT_OF_INTEREST, find_truth
+        from napari_sam2_probe.live.recorded_session import RecordedSession
+        from napari_sam2_probe.video.truth import find_truth
 
         self._loaded = self._model_cache.load(self._choice)
         if self._on_loaded is not None:
             self._on_loaded()
         source = self.source
-        shape = (source.num_frames, source.height, source.width)
-        self._masks = MaskStack(shape)
-        known = self._known = self._known or find_truth(source)
-        present = {} if known is None else {OBJECT_OF_INTEREST: known.object_present}
-        self._recorder = ProbeRecorder(source.num_frames, object_present=present)
-        self._session = VideoSession(self._loaded.model, source, SessionOptions.for_model(self._loaded), self._recorder)
-        self._edits = PromptSynchronizer(self._session)
+        self._masks = MaskStack((source.num_frames, source.height, source.width))
+        self._known = self._known or find_truth(source)
+        info: dict[str, Any] = {"live": mark_of_this_process()}
+        if self._earlier is not None:
+            info["continues"] = str(self._earlier)
+        self._recording = RecordedSession(source, self._loaded, self._new_folder, self._options, self._known, info=info)
         yield Ready(self._masks, self._note())
+
+    def _new_folder(self) -> Path:
+        return new_run_folder(self._runs_folder, self.source.name, datetime.now())
 
     def _note(self) -> str:
         if not self._loaded.checkpoint.trained:
@@ -222,192 +204,83 @@ class LiveRun:
             self._to_show.pop(0)
 
     def _apply(self) -> Events:
-        while (wish := self._queue.take()) is not None:
-            if isinstance(wish, Removal):
-                yield from self._forget(wish.obj_id)
+        while (request := self._queue.take()) is not None:
+            if isinstance(request, Removal):
+                yield from self._remove(request.obj_id)
             else:
-                yield from self._say(*wish)
+                yield from self._prompt(*request)
 
-    def _say(self, key: Key, wanted: PromptState) -> Events:
+    def _prompt(self, key: Key, wanted: PromptState) -> Events:
+        recording = self._recording
+        recording.object_names = self._names
+        begun = recording.writer is not None
         try:
-            self._edits.reach(key, wanted)
+            result = recording.sync(key, wanted)
         except InputError as error:
-            yield Refused(str(error))
+            yield Refused(str(error), key, recording.applied.get(key, NOTHING))
             return
         frame_idx, obj_id = key
-        self._plan.touch(frame_idx)
         happened: list[Any] = []
-        if self._writer is None:
-            happened.append(RunStarted(self._start_run(obj_id)))
-        self._writer.add_object(obj_id)
-        self._save_prompts()
-        if obj_id in self._session.obj_ids:
-            candidates = self._session.candidates(frame_idx, obj_id)
+        if not begun and recording.writer is not None:
+            happened.append(RunStarted(recording.writer.path))
+        if obj_id in recording.session.obj_ids:
+            candidates = recording.session.candidates(frame_idx, obj_id)
             ious = () if candidates is None else tuple(float(iou) for iou in candidates[1])
             happened.append(CandidatesShown(key, ious))
-        yield *happened, self._show(self._session.result(frame_idx))
+        yield *happened, self._show(result)
 
-    def _forget(self, obj_id: int) -> Events:
-        frames = {frame_idx for frame_idx, of in self._edits.told if of == obj_id}
-        if obj_id in self._session.obj_ids:
-            frames |= set(self._session.visited_frames(obj_id))
-        self._edits.forget(obj_id)
-        # An object that was added, but of which nothing was said, is in no run.
-        if self._writer is not None and obj_id in self._objects_of_run():
-            self._writer.clear_object(obj_id)
-            self._save_prompts()
-        shown = [self._show(self._session.result(frame_idx)) for frame_idx in sorted(frames)]
+    def _remove(self, obj_id: int) -> Events:
+        frames = self._recording.remove_object(obj_id)
+        shown = [self._show(self._recording.session.result(frame_idx)) for frame_idx in frames]
         yield *shown, ObjectForgotten(obj_id)
 
     def _propagate(self, direction: RunDirection) -> Events:
         yield from self._apply()
-        prompted = self._session.prompted_frames()
-        if not prompted:
-            yield Refused("Nothing to track yet: give a point, a box or a mask on a frame first.")
+        try:
+            self._total, self._done = self._recording.begin_passes(direction), 0
+        except InputError as error:
+            yield Refused(str(error))
             return
-        self._give_up_passes()
-        self._clear_lost_objects()
-        self._passes = self._plan.passes(direction, prompted)
-        self._total, self._done = sum(len(frames) for _, frames in self._passes), 0
         yield from self._run_passes()
 
     def _run_passes(self) -> Events:
-        self._set_finished(False)
+        recording = self._recording
+        recording.set_finished(False)
         paused = False
         try:
-            while self._passes:
-                direction, frames = self._passes[0]
-                if self._frames is None:
-                    self._frames = self._session.propagate(direction, frames[0], frames[-1])
-                for result in self._frames:
-                    self._passes[0] = (direction, self._passes[0][1][1:])
-                    self._swept = self._swept and direction == "forward"
-                    yield from self._take(result)
-                    if self._pausing.is_set() and self._passes[0][1]:
-                        paused = True
-                        yield Paused()
-                        return
-                    yield from self._apply()
-                self._frames = None
-                self._passes.pop(0)
+            while (result := recording.next_frame()) is not None:
+                yield from self._tell(result)
+                if self._pausing.is_set() and recording.frames_left:
+                    paused = True
+                    yield Paused()
+                    return
+                yield from self._apply()
             yield from self._sweep()
             yield self._save()
-            self._set_finished(True)
+            recording.set_finished(True)
             yield PassesDone()
         except InputError as error:
             yield Refused(str(error))
         finally:
             if not paused:
-                self._give_up_passes()
-            self._write_features()
+                recording.give_up_passes()
+            recording.write_features()
 
-    def _take(self, result: FrameResult) -> Events:
-        from napari_sam2_probe.probe.status import PROMPTED_KINDS
-
-        self._writer.write_records(self._recorder.take())
-        scores = zip(result.obj_ids, result.object_scores, strict=True)
-        self._writer.write_frame(
-            result.frame_idx,
-            result.labels(),
-            result.masks(),
-            object_scores=result.object_scores,
-            predicted_iou=result.predicted_iou,
-            prompted=[kind in PROMPTED_KINDS for kind in result.kinds],
-            object_present=[self._recorder.is_present(of, result.frame_idx, float(score)) for of, score in scores],
-            obj_ids=result.obj_ids,
-        )
+    def _tell(self, result: FrameResult) -> Events:
         self._done += 1
-        self._unsaved.append(result.frame_idx)
-        saved = self._save() if time.monotonic() - self._saved > _SAVE_SECONDS else ()
-        yield *saved, self._show(result, tracked=True)
+        yield *self._save(only_if_due=True), self._show(result, tracked=True)
         yield Progress(self._done, self._total, f"tracking {self.source.name}", "frame")
 
     def _sweep(self) -> Events:
-        """Bring features up to date where frames were not tracked in time order."""
-        if self._swept:
-            return
-        total = sum(len(self._session.visited_frames(obj_id)) for obj_id in self._session.obj_ids)
-        for shown in self._session.sweep():
+        total = self._recording.frames_to_sweep
+        for shown in self._recording.sweep():
             yield Progress(shown, total, "comparing frames in time order", "frame")
-        self._swept = True
 
     def _show(self, result: FrameResult, *, tracked: bool = False) -> FrameShown:
         self._masks[result.frame_idx] = result.labels()
         return FrameShown(result.frame_idx, result.obj_ids, result.object_scores, result.predicted_iou, tracked=tracked)
 
-    def _give_up_passes(self) -> None:
-        """Forget what is left to track, but where to go on."""
-        if self._frames is not None:
-            self._frames.close()  # type: ignore[attr-defined]
-            self._frames = None
-        for direction, frames in self._passes:
-            self._plan.stopped(direction, frames)
-        self._passes = []
-
-    # The run on disk.
-
-    def _start_run(self, obj_id: int) -> Path:
-        from napari_sam2_probe.runs.describe import describe_run
-        from napari_sam2_probe.runs.record import RunOptions
-        from napari_sam2_probe.runs.writer import RunWriter
-
-        source = self.source
-        info = describe_run(source, self._loaded, RunOptions(), self._known)
-        info |= {"objects": [obj_id], "live": mark_of_this_process()}
-        if self._earlier is not None:
-            info["continues"] = str(self._earlier)
-        shape = (source.num_frames, source.height, source.width)
-        folder = new_run_folder(self._runs_folder, source.name, datetime.now())
-        self._writer = RunWriter(folder, (obj_id,), shape, self._loaded.model.hidden_dim, info)
-        return folder
-
-    def _save_prompts(self) -> None:
-        from napari_sam2_probe.runs.prompts_file import prompts_as_json
-
-        told = self._edits.told
-        chosen = [
-            {"frame": frame_idx, "object_id": obj_id, "candidate": state.candidate}
-            for (frame_idx, obj_id), state in told.items()
-            if state.candidate is not None
-        ]
-        prompts = [state.prompt(key) for key, state in told.items()]
-        objects = list(dict.fromkeys(obj_id for _, obj_id in told))
-        self._writer.update_info(
-            finished=False,
-            prompts=prompts_as_json(prompts, self._writer.path),
-            chosen_candidates=chosen,
-            objects=objects,
-            object_names={str(obj_id): name for obj_id, name in self._names.items()},
-        )
-
-    def _save(self) -> tuple[FramesSaved, ...]:
+    def _save(self, *, only_if_due: bool = False) -> tuple[FramesSaved, ...]:
         """Bring all frames to disk and return what there is to tell of it."""
-        self._writer.flush()
-        self._saved = time.monotonic()
-        frames, self._unsaved = tuple(self._unsaved), []
+        frames = self._recording.save(only_if_due=only_if_due)
         return (FramesSaved(frames),) if frames else ()
-
-    def _write_features(self) -> None:
-        self._writer.write_features(self._recorder.features_table(), self._stale())
-
-    def _stale(self) -> Any:
-        there = self._session.obj_ids
-        nothing = np.zeros(self.source.num_frames, bool)
-        rows = [self._recorder.features(of).stale if of in there else nothing for of in self._objects_of_run()]
-        return np.stack(rows)
-
-    def _objects_of_run(self) -> Sequence[int]:
-        ids: Sequence[int] = self._writer.obj_ids
-        return ids
-
-    def _clear_lost_objects(self) -> None:
-        """Take out of the run what was tracked of objects whose prompts have been taken back."""
-        for obj_id in self._objects_of_run():
-            if obj_id not in self._session.obj_ids:
-                self._writer.clear_object(obj_id)
-
-    def _set_finished(self, finished: bool) -> None:
-        from napari_sam2_probe.runs.describe import now
-
-        times = self._writer.info["times"] | ({"finished": now()} if finished else {})
-        self._writer.update_info(finished=finished, times=times)

@@ -1,4 +1,4 @@
-"""Which frames a propagation runs through: from what was said first, or from what has changed since."""
+"""Which frames a propagation runs through: from the first prompt, or from what has changed since."""
 
 from __future__ import annotations
 
@@ -65,6 +65,18 @@ class Plan:
             if start > 0:
                 planned.append(("backward", range(start, -1, -1)))
         return planned
+
+    def run_only(self, direction: Direction, frames: range) -> None:
+        """Take just these frames for done; tracking again goes on after them."""
+        step = 1 if direction == "forward" else -1
+        old = self._old.get(direction)
+        # What is out of date before them stays so.
+        if old is not None and (old - frames[0]) * step >= 0:
+            del self._old[direction]
+        self._ran.add(direction)
+        after = frames[-1] + step
+        if 0 <= after < self._num_frames:
+            self._outdate(direction, after)
 
     def _outdate(self, direction: Direction, frame_idx: int) -> None:
         earliest = min if direction == "forward" else max

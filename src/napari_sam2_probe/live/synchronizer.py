@@ -1,120 +1,121 @@
-"""Bring a session to what the window wants it to have been told, taking back rather than adding where possible."""
+"""Bring a session to the prompts that are wanted, undoing and redoing rather than adding where possible."""
 
 from __future__ import annotations
 
 import itertools
-from collections import deque
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from napari_sam2_probe.live.prompt_state import NOTHING, Key, PromptState
+import numpy as np
+
+from napari_sam2_probe.common.errors import InputError
+from napari_sam2_probe.live.prompt_state import Key, PromptState
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from napari_sam2_probe.tracking.objects import Edit, FrameState
+    from napari_sam2_probe.tracking.prompts import Prompt
     from napari_sam2_probe.tracking.session import VideoSession
 
-_DEPTH = 100
-"""Steps that a session remembers (`tracking.objects.History`)."""
+_Applied = tuple["Prompt | None", int | None]
+"""A prompt and the candidate that was chosen."""
 
-
-@dataclass(frozen=True, slots=True)
-class _Step:
-    key: Key
-    before: PromptState
-    after: PromptState
+_NOTHING: _Applied = (None, None)
 
 
 class PromptSynchronizer:
-    """Says things to a session, and knows what it has been told.
+    """Gives a session prompts as values; all that it knows, it asks the session.
 
     SAM 2 refines the earlier mask of a frame with every further click, so a click that is taken back must be undone
-    in the session: to tell it the earlier clicks again would keep the wrong mask as a start.
+    in the session: to give it the earlier clicks again would keep the wrong mask as a start.
 
     Parameters
     ----------
     session
-        The session; nobody else changes its prompts.
+        The session.
     """
 
     def __init__(self, session: VideoSession) -> None:
         self._session = session
-        self._told: dict[Key, PromptState] = {}
-        self._done: deque[_Step] = deque(maxlen=_DEPTH)
-        self._undone: list[_Step] = []
 
     @property
-    def told(self) -> dict[Key, PromptState]:
-        """What the session has been told by frame and object, in the order in which it was told first."""
-        return dict(self._told)
+    def applied(self) -> dict[Key, PromptState]:
+        """The prompts that the session has, by frame and object."""
+        session = self._session
+        return {
+            (frame_idx, obj_id): PromptState.of(prompt, session.chosen(obj_id).get(frame_idx))
+            for obj_id in session.obj_ids
+            for frame_idx, prompt in session.prompts(obj_id).items()
+        }
 
-    def reach(self, key: Key, wanted: PromptState) -> None:
-        """Let the session know just `wanted` about a frame and an object.
+    def sync(self, key: Key, wanted: PromptState) -> None:
+        """Let the session have just the prompt `wanted` for an object on a frame.
 
         Raises
         ------
         InputError
-            If the prompt doesn't fit the video, or there is no such candidate.
+            If the prompt doesn't fit the video, or there is no such candidate; then nothing has changed.
         """
-        now = self._told.get(key, NOTHING)
-        if wanted == now:
+        target = (None if wanted.is_empty else wanted.prompt(key), wanted.candidate)
+        now = self._now(key)
+        if _is_same(now, target):
             return
-        back = _steps_to(wanted, [step.before for step in _trailing(self._done, key)])
-        on = _steps_to(wanted, [step.after for step in _trailing(self._undone, key)])
+        history = self._session.history
+        back = _steps_to(target, [_applied(edit.before) for edit in _trailing(history.done, key)])
+        on = _steps_to(target, [_applied(edit.after) for edit in _trailing(history.undone, key)])
         if back:
             for _ in range(back):
                 self._session.undo()
-                self._undone.append(self._done.pop())
         elif on:
             for _ in range(on):
                 self._session.redo()
-                self._done.append(self._undone.pop())
         else:
-            self._say(key, now, wanted)
-            return
-        self._note(key, wanted)
+            self._give(key, now, target)
 
-    def forget(self, obj_id: int) -> None:
-        """Let the session forget an object, with all that was tracked of it."""
-        if obj_id in self._session.obj_ids:
-            self._session.remove_object(obj_id)
-        self._told = {key: state for key, state in self._told.items() if key[1] != obj_id}
-        self._done = deque((step for step in self._done if step.key[1] != obj_id), maxlen=_DEPTH)
-        self._undone = [step for step in self._undone if step.key[1] != obj_id]
-
-    def _say(self, key: Key, now: PromptState, wanted: PromptState) -> None:
+    def _give(self, key: Key, now: _Applied, target: _Applied) -> None:
         frame_idx, obj_id = key
-        if wanted.is_empty:
+        prompt, candidate = target
+        if prompt is None:
             self._session.clear_prompt(frame_idx, obj_id)
-            self._step(key, now, wanted)
             return
-        if wanted.without_candidate != now.without_candidate or (
-            wanted.candidate is None and now.candidate is not None
-        ):
-            self._session.add_prompt(wanted.prompt(key))
-            self._step(key, now, wanted.without_candidate)
-            now = wanted.without_candidate
-        if wanted.candidate is not None:
-            self._session.choose_candidate(frame_idx, obj_id, wanted.candidate)
-            self._step(key, now, wanted)
+        is_new = not _is_same_prompt(now[0], prompt) or (candidate is None and now[1] is not None)
+        if is_new:
+            self._session.add_prompt(prompt)
+        if candidate is not None:
+            try:
+                self._session.choose_candidate(frame_idx, obj_id, candidate)
+            except InputError:
+                if is_new:
+                    self._session.take_back()
+                raise
 
-    def _step(self, key: Key, before: PromptState, after: PromptState) -> None:
-        self._done.append(_Step(key, before, after))
-        self._undone.clear()
-        self._note(key, after)
-
-    def _note(self, key: Key, state: PromptState) -> None:
-        if state.is_empty:
-            self._told.pop(key, None)
-        else:
-            self._told[key] = state
+    def _now(self, key: Key) -> _Applied:
+        frame_idx, obj_id = key
+        if obj_id not in self._session.obj_ids:
+            return _NOTHING
+        return self._session.prompts(obj_id).get(frame_idx), self._session.chosen(obj_id).get(frame_idx)
 
 
-def _trailing(steps: Sequence[_Step], key: Key) -> list[_Step]:
-    """Return the last steps, the very last first, as long as they are of this frame and object."""
-    return list(itertools.takewhile(lambda step: step.key == key, reversed(steps)))
+def _trailing(edits: Sequence[Edit], key: Key) -> list[Edit]:
+    """Return the last edits, the very last first, as long as they are of this frame and object."""
+    return list(itertools.takewhile(lambda edit: (edit.frame_idx, edit.obj_id) == key, reversed(edits)))
 
 
-def _steps_to(wanted: PromptState, states: Sequence[PromptState]) -> int:
+def _applied(state: FrameState | None) -> _Applied:
+    return _NOTHING if state is None else (state.prompt, state.chosen)
+
+
+def _steps_to(target: _Applied, states: Sequence[_Applied]) -> int:
     """Return how many steps lead to a state, 0 if none do."""
-    return states.index(wanted) + 1 if wanted in states else 0
+    return next((number for number, state in enumerate(states, 1) if _is_same(state, target)), 0)
+
+
+def _is_same(one: _Applied, other: _Applied) -> bool:
+    return one[1] == other[1] and _is_same_prompt(one[0], other[0])
+
+
+def _is_same_prompt(one: Prompt | None, other: Prompt | None) -> bool:
+    if one is None or other is None:
+        return one is other
+    pairs = ((one.points, other.points), (one.labels, other.labels), (one.box, other.box), (one.mask, other.mask))
+    return all(a is b or (a is not None and b is not None and np.array_equal(a, b)) for a, b in pairs)

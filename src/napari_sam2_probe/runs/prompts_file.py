@@ -17,7 +17,7 @@ from napari_sam2_probe.tracking.prompts import Prompt, prompts_from_labels
 from napari_sam2_probe.video.masks import read_mask, write_mask
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
 _KEYS = {"frame", "object_id", "points", "labels", "box", "mask"}
 _LARGEST = 2**31
@@ -52,15 +52,47 @@ def prompts_from_json(entries: Sequence[Any], path: Path) -> list[Prompt]:
     InputError
         If an entry is no prompt.
     """
-    return [_prompt(entry, path, f"{path}: prompt {number}") for number, entry in enumerate(entries, 1)]
+    return [prompt_from_json(entry, path, f"{path}: prompt {number}") for number, entry in enumerate(entries, 1)]
 
 
-def prompts_as_json(prompts: Sequence[Prompt], folder: Path) -> list[dict[str, Any]]:
-    """Return prompts as `read_prompts` reads them from a file in `folder`, masks written into ``folder/prompts``."""
-    return [_entry(prompt, number, folder) for number, prompt in enumerate(prompts, 1)]
+class PromptFiles:
+    """Prompts as a file in `folder` says them; masks are written once, into ``folder/prompts``.
+
+    Parameters
+    ----------
+    folder
+        A run's folder.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._entries: dict[Prompt, dict[str, Any]] = {}
+        self._number = 0
+
+    def entry(self, prompt: Prompt) -> dict[str, Any]:
+        """Return a prompt as `read_prompts` reads it."""
+        if prompt not in self._entries:
+            self._number += 1
+            self._entries[prompt] = _entry(prompt, self._number, self._folder)
+        return dict(self._entries[prompt])
+
+    def forget_others(self, prompts: Iterable[Prompt]) -> None:
+        """Remove the masks of all prompts but these."""
+        kept = set(prompts)
+        for prompt in [prompt for prompt in self._entries if prompt not in kept]:
+            name = self._entries.pop(prompt).get("mask")
+            if name is not None:
+                (self._folder / name).unlink(missing_ok=True)
 
 
-def _prompt(entry: Any, path: Path, where: str) -> Prompt:
+def prompt_from_json(entry: Any, path: Path, where: str) -> Prompt:
+    """Return the prompt that an entry of the JSON file `path` says; `where` names it in errors.
+
+    Raises
+    ------
+    InputError
+        If it is no prompt.
+    """
     if not isinstance(entry, dict) or not entry.keys() <= _KEYS:
         raise InputError(f"{where} is not like {_EXAMPLE}; its keys may be {', '.join(sorted(_KEYS))}.")
     frame_idx = _whole_number(entry.get("frame", 0), f"{where}: 'frame'")

@@ -18,8 +18,9 @@ from napari_sam2_probe.probe.recorder import ProbeRecorder
 from napari_sam2_probe.probe.status import PROMPTED_KINDS
 from napari_sam2_probe.runs.describe import describe_run, now
 from napari_sam2_probe.runs.place import check_free, writing
-from napari_sam2_probe.runs.prompts_file import prompts_as_json
+from napari_sam2_probe.runs.prompts_file import PromptFiles
 from napari_sam2_probe.runs.reader import open_run
+from napari_sam2_probe.runs.steps_file import describe_steps
 from napari_sam2_probe.runs.writer import BANK, RunWriter
 from napari_sam2_probe.tracking.results import SessionOptions
 from napari_sam2_probe.tracking.session import VideoSession
@@ -77,13 +78,34 @@ def check_job(source: FrameSource, prompts: Sequence[Prompt], out: Path | str, o
     if not prompts:
         raise InputError(f"There is no prompt for {source.name}: give a mask, points or a box.")
     for prompt in prompts:
-        prompt.check(source)
-        if prompt.obj_id > _MAX_OBJ_ID:
-            raise InputError(f"Object id {prompt.obj_id} can't be used: ids in a run are at most {_MAX_OBJ_ID}.")
+        check_prompt(prompt, source)
     plan_passes(prompts, source, options)
-    epsilon = options.features.epsilon
-    if not (math.isfinite(epsilon) and epsilon > 0):
-        raise InputError(f"The epsilon {epsilon:g} can't be used: give a small number above 0 such as 1e-6.")
+    check_features(options.features)
+
+
+def check_prompt(prompt: Prompt, source: FrameSource) -> None:
+    """Make sure that a prompt fits the video, and its object a run.
+
+    Raises
+    ------
+    InputError
+        If it doesn't.
+    """
+    prompt.check(source)
+    if prompt.obj_id > _MAX_OBJ_ID:
+        raise InputError(f"Object id {prompt.obj_id} can't be used: ids in a run are at most {_MAX_OBJ_ID}.")
+
+
+def check_features(features: FeatureOptions) -> None:
+    """Make sure that features can be computed.
+
+    Raises
+    ------
+    InputError
+        If the epsilon is not above 0.
+    """
+    if not (math.isfinite(features.epsilon) and features.epsilon > 0):
+        raise InputError(f"The epsilon {features.epsilon:g} can't be used: give a small number above 0 such as 1e-6.")
 
 
 def plan_passes(prompts: Sequence[Prompt], source: FrameSource, options: RunOptions) -> list[tuple[Direction, range]]:
@@ -198,18 +220,20 @@ def iterate_run(
     with closing(recorder), VideoSession(loaded.model, source, session_options, recorder) as session:
         info = describe_run(source, loaded, options, known) | {"objects": list(obj_ids)}
         writer = RunWriter(out, obj_ids, shape, loaded.model.hidden_dim, info)
+        files = PromptFiles(writer.path)
         began = time.perf_counter()
         try:
             with writing(writer.path):
-                writer.update_info(prompts=prompts_as_json(prompts, writer.path))
+                writer.update_info(prompts=[files.entry(prompt) for prompt in prompts])
             with memory_in_words(loaded.device):
                 yield from _track(session, recorder, writer, prompts, options, progress)
             _write_features(writer, recorder, obj_ids)
+            done = describe_steps(session, files)
         except BaseException as error:
-            _keep_what_is_whole(writer, recorder, obj_ids, error)
+            _keep_what_is_whole(writer, recorder, session, files, error)
             raise
         seconds = round(time.perf_counter() - began, 3)
-        writer.finish(times=writer.info["times"] | {"finished": now(), "seconds": seconds})
+        writer.finish(**done, times=writer.info["times"] | {"finished": now(), "seconds": seconds})
 
 
 def _track(
@@ -237,7 +261,7 @@ def _track(
 
 
 def _keep_what_is_whole(
-    writer: RunWriter, recorder: ProbeRecorder, obj_ids: Sequence[int], error: BaseException
+    writer: RunWriter, recorder: ProbeRecorder, session: VideoSession, files: PromptFiles, error: BaseException
 ) -> None:
     """Leave a stopped run with the frames that were finished and the reason, or nothing if none was."""
     if not writer.has_frames:
@@ -246,8 +270,8 @@ def _keep_what_is_whole(
     writer.release_reserve()
     # First what tells which frames are whole, should the room not suffice for all.
     writer.flush()
-    writer.update_info(stopped=_reason(error))
-    _write_features(writer, recorder, obj_ids)
+    writer.update_info(stopped=_reason(error), **describe_steps(session, files))
+    _write_features(writer, recorder, writer.obj_ids)
 
 
 def _reason(error: BaseException) -> str:
@@ -263,7 +287,7 @@ def _write_features(writer: RunWriter, recorder: ProbeRecorder, obj_ids: Sequenc
 
 
 def write_result(writer: RunWriter, recorder: ProbeRecorder, result: FrameResult) -> None:
-    """Write one frame of a session, and all that was recorded up to it."""
+    """Write one frame of a session, and all that was recorded up to it; of other objects nothing changes."""
     writer.write_records(recorder.take())
     present = [
         recorder.is_present(obj_id, result.frame_idx, float(score))
@@ -277,4 +301,5 @@ def write_result(writer: RunWriter, recorder: ProbeRecorder, result: FrameResult
         predicted_iou=result.predicted_iou,
         prompted=[kind in PROMPTED_KINDS for kind in result.kinds],
         object_present=present,
+        obj_ids=result.obj_ids,
     )

@@ -30,6 +30,7 @@ class FrameState:
     conditioning: FrameOutput | None
     tracked: FrameOutput | None
     visited_reverse: bool | None
+    chosen: int | None
     conditioning_order: tuple[int, ...]
 
 
@@ -54,6 +55,8 @@ class TrackedObject:
         those that don't become conditioning frames (``add_all_frames_to_correct_as_cond=False``).
     visited
         Frames that a propagation has passed, and whether it went backward.
+    chosen
+        Which candidate was chosen, on prompted frames where one was.
     """
 
     obj_id: int
@@ -64,6 +67,7 @@ class TrackedObject:
     pending_conditioning: dict[int, FrameOutput] = field(default_factory=dict)
     pending_correction: dict[int, FrameOutput] = field(default_factory=dict)
     visited: dict[int, bool] = field(default_factory=dict)
+    chosen: dict[int, int] = field(default_factory=dict)
 
     def output(self, frame_idx: int) -> FrameOutput | None:
         """Return the newest output of a frame, pending ones first."""
@@ -110,6 +114,7 @@ class TrackedObject:
             self.conditioning.get(frame_idx),
             self.tracked.get(frame_idx),
             self.visited.get(frame_idx),
+            self.chosen.get(frame_idx),
             (*self.conditioning, *(t for t in self.pending_conditioning if t not in self.conditioning)),
         )
 
@@ -122,6 +127,7 @@ class TrackedObject:
         _put(self.conditioning, frame_idx, state.conditioning)
         _put(self.tracked, frame_idx, state.tracked)
         _put(self.visited, frame_idx, state.visited_reverse)
+        _put(self.chosen, frame_idx, state.chosen)
         for outputs in (self.conditioning, self.pending_conditioning):
             _reorder(outputs, state.conditioning_order)
 
@@ -142,44 +148,6 @@ class Edit:
     frame_idx: int
     before: FrameState | None
     after: FrameState
-
-
-class History:
-    """Steps that can be taken back and done again, the last `depth` of them."""
-
-    def __init__(self, depth: int = 100) -> None:
-        self._depth = depth
-        self._done: list[Edit] = []
-        self._undone: list[Edit] = []
-
-    def add(self, edit: Edit) -> None:
-        """Note a step; what was taken back before can't be done again after it."""
-        self._done.append(edit)
-        del self._done[: -self._depth]
-        self._undone.clear()
-
-    def undo(self) -> Edit | None:
-        """Return the step to take back, if there is one."""
-        if self._done:
-            self._undone.append(self._done.pop())
-            return self._undone[-1]
-        return None
-
-    def redo(self) -> Edit | None:
-        """Return the step to do again, if there is one."""
-        if self._undone:
-            self._done.append(self._undone.pop())
-            return self._done[-1]
-        return None
-
-    def forget_undone(self) -> None:
-        """Drop the steps that could be done again."""
-        self._undone.clear()
-
-    def forget(self, obj_id: int) -> None:
-        """Drop the steps of an object that is gone."""
-        self._done = [e for e in self._done if e.obj_id != obj_id]
-        self._undone = [e for e in self._undone if e.obj_id != obj_id]
 
 
 def _put(mapping: MutableMapping[int, Any], frame_idx: int, value: Any) -> None:

@@ -7,6 +7,7 @@ are read when needed, and outputs leave memory for disk when there are many.
 from __future__ import annotations
 
 import math
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
@@ -14,14 +15,26 @@ import numpy as np
 import torch
 
 from napari_sam2_probe.common.errors import InputError
+from napari_sam2_probe.common.history import History
 from napari_sam2_probe.tracking.engine import NO_OBJ_SCORE, Candidates, FrameEngine
 from napari_sam2_probe.tracking.memory_view import MemoryView
-from napari_sam2_probe.tracking.objects import Edit, History, TrackedObject
+from napari_sam2_probe.tracking.objects import Edit, TrackedObject
 from napari_sam2_probe.tracking.observer import Pass, PassKind
 from napari_sam2_probe.tracking.outputs import FrameOutput, OutputStore
 from napari_sam2_probe.tracking.replay import Replay
 from napari_sam2_probe.tracking.results import Direction, FrameResult, SessionOptions
 from napari_sam2_probe.tracking.spill import SpillFolder
+from napari_sam2_probe.tracking.steps import (
+    ChooseStep,
+    ClearStep,
+    PromptStep,
+    RedoStep,
+    RemoveStep,
+    StepLog,
+    SweepStep,
+    TrackStep,
+    UndoStep,
+)
 from napari_sam2_probe.video.source import check_frame_idx
 
 if TYPE_CHECKING:
@@ -54,6 +67,13 @@ class VideoSession:
         How the session behaves.
     observer
         Somebody who is shown the tensors of all positions; None costs nothing.
+
+    Attributes
+    ----------
+    history
+        What can be undone and redone; only the session changes it.
+    log
+        What was done, so that it can be done again.
     """
 
     def __init__(
@@ -77,7 +97,8 @@ class VideoSession:
         self._replay = Replay(self._engine, observer, unblanked=self.options.observe_unblanked)
         self._folder = SpillFolder(self.options.spill_parent)
         self._objects: dict[int, TrackedObject] = {}
-        self._history = History()
+        self.history: History[Edit] = History()
+        self.log = StepLog()
         self._set_aside: dict[int, TrackedObject] = {}
         self._serial = 0
 
@@ -95,6 +116,14 @@ class VideoSession:
     def prompts(self, obj_id: int) -> dict[int, Prompt]:
         """Return the prompts of an object by frame."""
         return dict(self._object(obj_id).prompts)
+
+    def chosen(self, obj_id: int) -> dict[int, int]:
+        """Return which candidate mask was chosen for an object, by frame, where one was."""
+        return dict(self._object(obj_id).chosen)
+
+    def prompt_keys(self) -> tuple[tuple[int, int], ...]:
+        """Return frame and object of every prompt."""
+        return tuple((t, o.obj_id) for o in self._objects.values() for t in o.prompts)
 
     def prompted_frames(self) -> list[int]:
         """Return every frame with a prompt for any object, in time order."""
@@ -138,7 +167,8 @@ class VideoSession:
         before = None if known is None else obj.state(prompt.frame_idx)
         self._run_prompt(obj, prompt)
         self._objects[prompt.obj_id] = obj
-        self._history.add(Edit(prompt.obj_id, prompt.frame_idx, before, obj.state(prompt.frame_idx)))
+        self.history.add(Edit(prompt.obj_id, prompt.frame_idx, before, obj.state(prompt.frame_idx)))
+        self.log.add(PromptStep(prompt))
         return self.result(prompt.frame_idx)
 
     def candidates(self, frame_idx: int, obj_id: int) -> tuple[NDArray[np.bool_], NDArray[np.float32]] | None:
@@ -196,7 +226,9 @@ class VideoSession:
             predicted_iou=iou,
             maskmem_features=None,
         )
-        self._history.add(Edit(obj_id, frame_idx, before, obj.state(frame_idx)))
+        obj.chosen[frame_idx] = index
+        self.history.add(Edit(obj_id, frame_idx, before, obj.state(frame_idx)))
+        self.log.add(ChooseStep(frame_idx, obj_id, index))
         return self.result(frame_idx)
 
     def clear_prompt(self, frame_idx: int, obj_id: int) -> FrameResult:
@@ -210,13 +242,15 @@ class VideoSession:
             return self.result(frame_idx)
         self._forget_undone()
         before = obj.state(frame_idx)
-        for mapping in (obj.prompts, obj.candidates, obj.pending_conditioning, obj.pending_correction):
+        mappings = (obj.prompts, obj.candidates, obj.chosen, obj.pending_conditioning, obj.pending_correction)
+        for mapping in mappings:
             mapping.pop(frame_idx, None)
         downgraded = obj.conditioning.pop(frame_idx, None)
         if downgraded is not None:
             obj.tracked[frame_idx] = downgraded
             obj.visited.pop(frame_idx, None)
-        self._history.add(Edit(obj_id, frame_idx, before, obj.state(frame_idx)))
+        self.history.add(Edit(obj_id, frame_idx, before, obj.state(frame_idx)))
+        self.log.add(ClearStep(frame_idx, obj_id))
         return self.result(frame_idx)
 
     def undo(self) -> FrameResult | None:
@@ -224,9 +258,10 @@ class VideoSession:
 
         What other frames were tracked to be in the meantime stays until they are tracked again.
         """
-        edit = self._history.undo()
+        edit = self.history.undo()
         if edit is None:
             return None
+        self.log.add(UndoStep())
         if edit.before is None:
             # The step had brought the object in. It is kept whole, so that a redo finds what was tracked of it.
             self._set_aside[edit.obj_id] = self._objects.pop(edit.obj_id)
@@ -236,20 +271,27 @@ class VideoSession:
 
     def redo(self) -> FrameResult | None:
         """Do again what was taken back last; None if there is nothing."""
-        edit = self._history.redo()
+        edit = self.history.redo()
         if edit is None:
             return None
+        self.log.add(RedoStep())
         if edit.before is None:
             self._objects[edit.obj_id] = self._set_aside.pop(edit.obj_id)
         else:
             self._objects[edit.obj_id].restore(edit.frame_idx, edit.after)
         return self.result(edit.frame_idx)
 
+    def take_back(self) -> None:
+        """Undo the last edit for good, so that it can't be redone."""
+        self.undo()
+        self._forget_undone()
+
     def remove_object(self, obj_id: int) -> None:
         """Forget an object and all that was tracked of it. This can't be undone."""
         self._object(obj_id).tracked.close()
         del self._objects[obj_id]
-        self._history.forget(obj_id)
+        self.history.change(lambda edit: None if edit.obj_id == obj_id else edit)
+        self.log.add(RemoveStep(obj_id))
         if self.observer is not None:
             self.observer.removed(obj_id)
 
@@ -280,18 +322,22 @@ class VideoSession:
         InputError
             If an object has no prompt, or a frame is not in the video.
         """
-        with self._engine.running():
-            self._commit_prompts()
+        stretch = TrackStep(self.log.begin_pass(), direction, start, end)
         reverse = direction == "backward"
-        frames = self._frames(reverse, start, end)
+        with self._refusals_noted(stretch):
+            with self._engine.running():
+                self._commit_prompts()
+            frames = self._frames(reverse, start, end)
         if not reverse:
             for obj in self._objects.values():
                 self._replay.references(obj, frames.start)
         for frame_idx in frames:
             with self._engine.running():
                 # Prompts given while this generator waited count from here on.
-                self._commit_prompts()
+                with self._refusals_noted(stretch):
+                    self._commit_prompts()
                 result = self._propagate_frame(frame_idx, reverse)
+            stretch = self.log.frame_tracked(stretch, frame_idx, self.prompt_keys())
             yield result
 
     def sweep(self) -> Iterator[int]:
@@ -306,11 +352,13 @@ class VideoSession:
         int
             How many frames have been shown.
         """
-        count = 0
+        step = SweepStep()
+        self.log.add(step)
         for obj in self._objects.values():
             for _ in self._replay.sweep(obj):
-                count += 1
-                yield count
+                step.num_frames += 1
+                yield step.num_frames
+        step.complete = True
 
     def result(self, frame_idx: int) -> FrameResult:
         """Return what is known of a frame now, pending prompts included.
@@ -360,6 +408,7 @@ class VideoSession:
                 previous_logits=None if previous is None else previous.pred_masks,
             )
         obj.prompts[t] = prompt
+        obj.chosen.pop(t, None)
         _replace_or_drop(obj.candidates, t, _candidates(out) if prompt.mask is None else None)
         pending = obj.pending_conditioning if becomes_conditioning else obj.pending_correction
         pending[t] = self._frame_output(at, out, reverse, memories)
@@ -467,8 +516,17 @@ class VideoSession:
             kinds=tuple(PassKind.NOT_RUN if out is None else out.kind for out in outputs),
         )
 
+    @contextmanager
+    def _refusals_noted(self, stretch: TrackStep) -> Iterator[None]:
+        """Note in the log that a pass could not go on: what was committed before stays so."""
+        try:
+            yield
+        except InputError:
+            self.log.add(replace(stretch, num_frames=0, refused=True))
+            raise
+
     def _forget_undone(self) -> None:
-        self._history.forget_undone()
+        self.history.forget_undone()
         for obj_id, obj in self._set_aside.items():
             obj.tracked.close()
             if self.observer is not None:

@@ -29,8 +29,8 @@ class PromptTools(QWidget):
             "points": ("Points", "Click on the object, or with ✕ next to it, in the points layer"),
             "boxes": ("Box", "Draw a rectangle around the object in the shapes layer"),
             "masks": ("Paint", "Paint the object in the labels layer; a painted mask is taken as it is"),
-            "undo": ("Undo", "Take the last prompt back (Ctrl+Z)"),
-            "redo": ("Redo", "Give it again (Ctrl+Shift+Z)"),
+            "undo": ("Undo", "Undo the last prompt (Ctrl+Z)"),
+            "redo": ("Redo", "Redo the last prompt (Ctrl+Shift+Z)"),
         }
         self._buttons = {name: make_button(name, *words) for name, words in tools.items()}
         self._tools = QButtonGroup(self)
@@ -92,13 +92,16 @@ class PromptTools(QWidget):
         if self._prompts is not None:
             self._prompts.sign_changed.disconnect(self._show_sign)
             self._prompts.tool_changed.disconnect(self._show_tool)
+            self._prompts.history_changed.disconnect(self._show_history)
         self._prompts = prompts
         if prompts is not None:
             prompts.sign_changed.connect(self._show_sign)
             prompts.tool_changed.connect(self._show_tool)
+            prompts.history_changed.connect(self._show_history)
             self._show_sign(prompts.positive)
             self._show_tool(prompts.tool)
         self.setEnabled(prompts is not None)
+        self._show_history()
         self._ious.clear()
         self.look_at(None)
 
@@ -133,6 +136,10 @@ class PromptTools(QWidget):
         if self._prompts is not None and self._key is not None and number > 1:
             self._prompts.choose(self._key, (self._chosen() + step) % number)
             self.look_at(self._key)
+
+    def _show_history(self) -> None:
+        self._buttons["undo"].setEnabled(self._prompts is not None and self._prompts.can_undo)
+        self._buttons["redo"].setEnabled(self._prompts is not None and self._prompts.can_redo)
 
     def _show_sign(self, positive: bool) -> None:
         (self._positive if positive else self._negative).setChecked(True)

@@ -120,7 +120,7 @@ class TrackController:
         if self._workspace is None or self.runner.phase is Phase.TRACKING:
             return
         if not self._workspace.prompts.states:
-            self.refused.emit("Nothing to track yet: click on the object, draw a box around it, or paint it first.")
+            self.refused.emit("Add a prompt first: click, box or paint the object.")
         elif self._has_run():
             self.runner.propagate(direction)
 
@@ -252,6 +252,8 @@ class TrackController:
         elif isinstance(event, events.CandidatesShown):
             self.candidates_changed.emit(event.key, event.predicted_iou)
         elif isinstance(event, events.Refused):
+            if event.key is not None and event.applied is not None and not self.runner.asks_for(event.key):
+                workspace.prompts.reject(event.key, event.applied)
             self.refused.emit(event.reason)
         elif isinstance(event, events.Ready):
             workspace.result.show(event.masks, self.objects.colormap())

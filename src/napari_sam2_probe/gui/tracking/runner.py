@@ -188,6 +188,10 @@ class LiveRunner:
             self._queue.put(wishes)
             self.apply_if_idle()
 
+    def asks_for(self, key: Key) -> bool:
+        """Return whether something else is to be said on this frame of this object, and not said yet."""
+        return key in self._queue
+
     def remove_object(self, obj_id: int) -> None:
         """Let the run forget an object."""
         if self._live is not None:

@@ -1,0 +1,438 @@
+"""A session in SAM 2 whose run grows on disk: the one engine of the window, of scripts, and of runs made again."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_sam2_probe.common.errors import InputError
+from napari_sam2_probe.live.plan import Plan
+from napari_sam2_probe.live.synchronizer import PromptSynchronizer
+from napari_sam2_probe.probe.recorder import ProbeRecorder
+from napari_sam2_probe.runs.describe import describe_run, now
+from napari_sam2_probe.video.truth import OBJECT_OF_INTEREST
+from napari_sam2_probe.runs.prompts_file import PromptFiles
+from napari_sam2_probe.runs.record import RunOptions, check_features, check_prompt, write_result
+from napari_sam2_probe.runs.steps_file import describe_steps
+from napari_sam2_probe.runs.writer import RunWriter
+from napari_sam2_probe.tracking.results import SessionOptions
+from napari_sam2_probe.tracking.session import VideoSession
+from napari_sam2_probe.tracking.steps import (
+    ChooseStep,
+    ClearStep,
+    PromptStep,
+    RedoStep,
+    RemoveStep,
+    SweepStep,
+    TrackStep,
+    UndoStep,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from pathlib import Path
+
+    from napari_sam2_probe.live.plan import RunDirection
+    from napari_sam2_probe.live.prompt_state import Key, PromptState
+    from napari_sam2_probe.models.loaded import LoadedModel
+    from napari_sam2_probe.video.truth import ClipTruth
+    from napari_sam2_probe.tracking.prompts import Prompt
+    from napari_sam2_probe.tracking.results import Direction, FrameResult
+    from napari_sam2_probe.tracking.steps import Step
+    from napari_sam2_probe.video.source import FrameSource
+
+_SAVE_SECONDS = 0.5
+"""How long frames that are done may wait before those who read the run can see them."""
+
+
+class RecordedSession:
+    """Prompts, passes and undo in a `VideoSession`, all of it written down as it happens.
+
+    Not safe for several threads at once: one thread at a time calls it.
+
+    Parameters
+    ----------
+    source
+        The video.
+    loaded
+        The model.
+    folder
+        Returns the run's folder; asked with the first prompt, when the run is begun.
+    options
+        How features are computed, and whether position 5u is recorded; the passes are those that are asked for.
+    known
+        What a recipe tells of the frames of a clip.
+    obj_ids
+        Objects that the run has from the beginning; others follow as they are prompted.
+    info
+        What ``run.json`` says besides.
+
+    Raises
+    ------
+    InputError
+        If an option makes no sense.
+    """
+
+    def __init__(
+        self,
+        source: FrameSource,
+        loaded: LoadedModel,
+        folder: Callable[[], Path],
+        options: RunOptions | None = None,
+        known: ClipTruth | None = None,
+        *,
+        obj_ids: Iterable[int] = (),
+        info: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.source = source
+        self.loaded = loaded
+        self.options = options or RunOptions()
+        check_features(self.options.features)
+        self.object_names: dict[int, str] = {}
+        self.writer: RunWriter | None = None
+        self._folder = folder
+        self._known = known
+        self._obj_ids = tuple(obj_ids)
+        self._info = dict(info or {})
+        present = {} if known is None else {OBJECT_OF_INTEREST: known.object_present}
+        unblanked = self.options.unblanked
+        self.recorder = ProbeRecorder(source.num_frames, self.options.features, present, unblanked=unblanked)
+        session_options = SessionOptions.for_model(loaded, observe_unblanked=unblanked)
+        self.session = VideoSession(loaded.model, source, session_options, self.recorder)
+        self._synchronizer = PromptSynchronizer(self.session)
+        self._plan = Plan(source.num_frames)
+        self._passes: list[tuple[Direction, range]] = []
+        self._frames: Iterator[FrameResult] | None = None
+        self._swept = True
+        self._unsaved: list[int] = []
+        self._saved = 0.0
+        self._closed = False
+        self._files: Any = None
+
+    # Prompts.
+
+    @property
+    def applied(self) -> dict[Key, PromptState]:
+        """The prompts that the session has, by frame and object."""
+        return self._synchronizer.applied
+
+    @property
+    def can_undo(self) -> bool:
+        """Whether there is a prompt, a choice or a clearing to undo."""
+        return self.session.history.can_undo
+
+    @property
+    def can_redo(self) -> bool:
+        """Whether there is something to redo."""
+        return self.session.history.can_redo
+
+    def add_prompt(self, prompt: Prompt) -> FrameResult:
+        """Give a prompt; see `VideoSession.add_prompt`."""
+        check_prompt(prompt, self.source)
+        result = self.session.add_prompt(prompt)
+        self._note_edit(prompt.frame_idx, prompt.obj_id)
+        return result
+
+    def choose_candidate(self, frame_idx: int, obj_id: int, index: int) -> FrameResult:
+        """Take another candidate mask; see `VideoSession.choose_candidate`."""
+        result = self.session.choose_candidate(frame_idx, obj_id, index)
+        self._note_edit(frame_idx, obj_id)
+        return result
+
+    def clear_prompt(self, frame_idx: int, obj_id: int) -> FrameResult:
+        """Take back all prompts of an object on a frame; see `VideoSession.clear_prompt`."""
+        result = self.session.clear_prompt(frame_idx, obj_id)
+        self._note_edit(frame_idx, obj_id)
+        return result
+
+    def undo(self) -> FrameResult | None:
+        """Undo the last prompt, choice or clearing; None if there is nothing to undo."""
+        result = self.session.undo()
+        if result is not None:
+            self._note_edit(result.frame_idx, None)
+        return result
+
+    def redo(self) -> FrameResult | None:
+        """Redo what was undone last; None if there is nothing to redo."""
+        result = self.session.redo()
+        if result is not None:
+            self._note_edit(result.frame_idx, None)
+        return result
+
+    def sync(self, key: Key, wanted: PromptState) -> FrameResult:
+        """Let the session have just this prompt for an object on a frame; see `PromptSynchronizer.sync`."""
+        if not wanted.is_empty:
+            check_prompt(wanted.prompt(key), self.source)
+        self._synchronizer.sync(key, wanted)
+        self._note_edit(*key)
+        return self.session.result(key[0])
+
+    def remove_object(self, obj_id: int) -> list[int]:
+        """Forget an object and all that was tracked of it, and return the frames that it was on. It can't be undone."""
+        frames = {frame_idx for frame_idx, of in self.session.prompt_keys() if of == obj_id}
+        if obj_id in self.session.obj_ids:
+            frames |= set(self.session.visited_frames(obj_id))
+            self.session.remove_object(obj_id)
+        # An object that was added, but never prompted, is in no run.
+        if self.writer is not None and obj_id in self.writer.obj_ids:
+            self.writer.clear_object(obj_id)
+            self.save_info(finished=False)
+        return sorted(frames)
+
+    def _note_edit(self, frame_idx: int, obj_id: int | None) -> None:
+        self._plan.touch(frame_idx)
+        if self.writer is None:
+            if not self.session.prompt_keys():
+                return
+            self._begin_run(obj_id)
+        assert self.writer is not None
+        if obj_id is not None:
+            self.writer.add_object(obj_id)
+        self.save_info(finished=False)
+
+    # Tracking.
+
+    @property
+    def frames_left(self) -> int:
+        """How many frames of the passes that were begun are still to be tracked."""
+        return sum(len(frames) for _, frames in self._passes)
+
+    def begin_passes(self, direction: RunDirection, start: int | None = None, end: int | None = None) -> int:
+        """Get ready to track all objects, and return how many frames that takes; passes under way are given up.
+
+        Parameters
+        ----------
+        direction
+            In time.
+        start, end
+            The first and last frame. By default tracking goes on where it stopped or where prompts have changed, and
+            begins at the earliest prompt (going backward, at the latest) if nothing has.
+
+        Raises
+        ------
+        InputError
+            If there is no prompt, or a frame doesn't fit.
+        """
+        prompted = self.session.prompted_frames()
+        if not prompted:
+            raise InputError("Add a prompt first: a point, a box or a mask on a frame.")
+        self.give_up_passes()
+        if (start, end) == (None, None):
+            self._passes = self._plan.passes(direction, prompted)
+        else:
+            self._passes = [self._explicit_pass(direction, start, end, prompted)]
+            self._plan.run_only(*self._passes[0])
+        return self.frames_left
+
+    def _explicit_pass(
+        self, direction: RunDirection, start: int | None, end: int | None, prompted: list[int]
+    ) -> tuple[Direction, range]:
+        if direction == "both":
+            raise InputError("A first or last frame can't be given for both directions: choose forward or backward.")
+        final = self.source.num_frames - 1
+        step = 1 if direction == "forward" else -1
+        first = (prompted[0] if step > 0 else prompted[-1]) if start is None else start
+        last = (final if step > 0 else 0) if end is None else end
+        for name, frame_idx in (("first", first), ("last", last)):
+            if not 0 <= frame_idx <= final:
+                raise InputError(
+                    f"The {name} frame {frame_idx} is not in {self.source.name}: choose one of 0 to {final}."
+                )
+        frames = range(first, last + step, step)
+        if not frames:
+            raise InputError(f"No frame lies between the first, {first}, and the last, {last}, going {direction}.")
+        return direction, frames
+
+    def next_frame(self) -> FrameResult | None:
+        """Track, write and return the next frame of the passes that were begun; None when they are done.
+
+        Raises
+        ------
+        InputError, ResourceError
+            If an object has no prompt, a frame can't be read, or memory or disk don't suffice.
+        """
+        while self._passes:
+            direction, frames = self._passes[0]
+            if self._frames is None:
+                self._frames = self._begin_pass(direction, frames[0], frames[-1])
+            result = next(self._frames, None)
+            if result is not None:
+                self._passes[0] = (direction, frames[1:])
+                self._write(result, direction)
+                return result
+            self._frames = None
+            self._passes.pop(0)
+        return None
+
+    def give_up_passes(self) -> None:
+        """Forget what is left to track, but where to go on."""
+        if self._frames is not None:
+            self._frames.close()  # type: ignore[attr-defined]
+            self._frames = None
+        for direction, frames in self._passes:
+            self._plan.stopped(direction, frames)
+        self._passes = []
+
+    def sweep(self) -> Iterator[int]:
+        """Bring features up to date where frames were not tracked in time order; gives how many are done."""
+        if not self._swept:
+            yield from self.session.sweep()
+            self._swept = True
+
+    @property
+    def frames_to_sweep(self) -> int:
+        """How many frames a sweep looks at, over all objects."""
+        return sum(len(self.session.visited_frames(obj_id)) for obj_id in self.session.obj_ids)
+
+    def _begin_pass(self, direction: Direction, start: int | None, end: int | None) -> Iterator[FrameResult]:
+        # What was tracked of objects whose prompts have all been undone is no longer true.
+        assert self.writer is not None
+        for obj_id in self.writer.obj_ids:
+            if obj_id not in self.session.obj_ids:
+                self.writer.clear_object(obj_id)
+        return self.session.propagate(direction, start, end)
+
+    def _write(self, result: FrameResult, direction: Direction) -> None:
+        assert self.writer is not None
+        self._swept = self._swept and direction == "forward"
+        write_result(self.writer, self.recorder, result)
+        self._unsaved.append(result.frame_idx)
+
+    # All of it again.
+
+    def repeat(self, steps: Iterable[Step]) -> Iterator[FrameResult]:
+        """Do what was done in another session, and give each frame as it is tracked.
+
+        Parameters
+        ----------
+        steps
+            What was done, as ``run.json`` says it (`runs.steps_file`).
+        """
+        passes: dict[int, Iterator[FrameResult]] = {}
+        for step in steps:
+            if isinstance(step, TrackStep):
+                yield from self._repeat_stretch(step, passes)
+            else:
+                self._repeat_step(step)
+        for frames in passes.values():
+            frames.close()  # type: ignore[attr-defined]
+
+    def _repeat_stretch(self, step: TrackStep, passes: dict[int, Iterator[FrameResult]]) -> Iterator[FrameResult]:
+        if step.number not in passes:
+            passes[step.number] = self._begin_pass(step.direction, step.start, step.end)
+        frames = passes[step.number]
+        if step.refused:
+            try:
+                next(frames)
+            except InputError:
+                return
+        for _ in range(step.num_frames):
+            result = next(frames)
+            self._write(result, step.direction)
+            yield result
+        if step.num_frames:
+            self._plan.run_only(step.direction, step.frames)
+
+    def _repeat_step(self, step: Step) -> None:
+        match step:
+            case PromptStep():
+                self.add_prompt(step.prompt)
+            case ChooseStep():
+                self.choose_candidate(step.frame_idx, step.obj_id, step.index)
+            case ClearStep():
+                self.clear_prompt(step.frame_idx, step.obj_id)
+            case UndoStep():
+                self.undo()
+            case RedoStep():
+                self.redo()
+            case RemoveStep():
+                self.remove_object(step.obj_id)
+            case SweepStep():
+                for shown in self.session.sweep():
+                    if shown == step.num_frames and not step.complete:
+                        break
+                self._swept = step.complete
+
+    # The run on disk.
+
+    def _begin_run(self, obj_id: int | None) -> None:
+        source = self.source
+        obj_ids = self._obj_ids or (() if obj_id is None else (obj_id,))
+        parameters = asdict(self.options) | {"direction": None, "start": None, "end": None}
+        info = describe_run(source, self.loaded, self.options, self._known)
+        info |= {"parameters": parameters, "objects": list(obj_ids)} | self._info
+        shape = (source.num_frames, source.height, source.width)
+        self.writer = RunWriter(self._folder(), obj_ids, shape, self.loaded.model.hidden_dim, info)
+        self._files = PromptFiles(self.writer.path)
+
+    def save_info(self, **changes: Any) -> None:
+        """Write down what was done so far, and other `changes` of ``run.json``."""
+        assert self.writer is not None
+        done = describe_steps(self.session, self._files)
+        ways = {entry["direction"] for entry in done["passes"]}
+        direction = "both" if len(ways) > 1 else next(iter(ways), None)
+        self.writer.update_info(
+            **done,
+            parameters=self.writer.info["parameters"] | {"direction": direction},
+            objects=list(self.session.obj_ids),
+            object_names={str(obj_id): name for obj_id, name in self.object_names.items()},
+            **changes,
+        )
+
+    def save(self, *, only_if_due: bool = False) -> tuple[int, ...]:
+        """Bring all frames to disk, and return those that were not there before."""
+        if self.writer is None or (only_if_due and time.monotonic() - self._saved <= _SAVE_SECONDS):
+            return ()
+        self.writer.flush()
+        self.save_info()
+        self._saved = time.monotonic()
+        frames, self._unsaved = tuple(self._unsaved), []
+        return frames
+
+    def write_features(self) -> None:
+        """Write the features of all frames, as far as they are known."""
+        if self.writer is None:
+            return
+        there = self.session.obj_ids
+        nothing = np.zeros(self.source.num_frames, bool)
+        rows = [self.recorder.features(of).stale if of in there else nothing for of in self.writer.obj_ids]
+        table = self.recorder.features_table()
+        # In the order of all arrays, whenever an object was first looked at.
+        order = {obj_id: number for number, obj_id in enumerate(self.writer.obj_ids)}
+        places = np.argsort(table["object_id"].map(order).to_numpy(float), kind="stable")
+        self.writer.write_features(table.iloc[places], np.stack(rows))
+
+    def set_finished(self, finished: bool) -> None:
+        """Note whether all that was asked for is done."""
+        assert self.writer is not None
+        times = self.writer.info["times"] | ({"finished": now()} if finished else {})
+        self.save_info(finished=finished, times=times)
+
+    def close(self, **changes: Any) -> None:
+        """Keep what is on disk, with these `changes` of ``run.json``, and give everything else back.
+
+        A run without frames and prompts is removed. Calling it twice is harmless.
+        """
+        if self._closed:
+            return
+        self._closed = True
+        self.give_up_passes()
+        writer = self.writer
+        try:
+            if writer is not None and not (writer.has_frames or self.session.prompt_keys()):
+                writer.discard()
+            elif writer is not None:
+                writer.release_reserve()
+                if writer.has_frames:
+                    self.write_features()
+                self.save()
+                self._files.forget_others(
+                    step.prompt for step in self.session.log.resolved() if isinstance(step, PromptStep)
+                )
+                writer.update_info(**changes)
+        finally:
+            self.session.close()
+            self.recorder.close()
