@@ -171,3 +171,30 @@ def test_masks_of_a_data_set_with_frame_names_of_its_own_are_found_again(command
     scores = command("evaluate", "--gt", root / "valid", "--pred", tmp_path / "masks")
     assert scores.code == 0
     assert "0tCWPOrc" in scores.out
+
+
+def test_again(command, video, mask, tmp_path):
+    options = ("--direction", "both", "--no-postprocessing", "--epsilon", "1e-3", "--unblanked")
+    assert command("run", video, "--out", tmp_path / "run", "--frame", 2, "--mask", mask, *options, *SMALL).code == 0
+    answer = command("run", "--again", tmp_path / "run", "--out", tmp_path / "again")
+    assert answer.code == 0, answer.err
+    assert f"of {video.name} with sample" in answer.out
+    run, again = open_run(tmp_path / "run"), open_run(tmp_path / "again")
+    np.testing.assert_array_equal(run.masks[:], again.masks[:])
+    np.testing.assert_array_equal(run.object_pointers, again.object_pointers)
+    assert (run.path / "features.csv").read_bytes() == (again.path / "features.csv").read_bytes()
+    assert again.info["model"] == run.info["model"]
+    assert again.info["parameters"] == run.info["parameters"]
+
+    moved = video.rename(tmp_path / "moved")
+    assert "There is no video" in command("run", "--again", tmp_path / "run", "--out", tmp_path / "third").sentence
+    assert command("run", moved, "--again", tmp_path / "run", "--out", tmp_path / "third").code == 0
+    refused = command("run", "--again", tmp_path / "run", "--out", tmp_path / "fourth", "--mask", mask)
+    assert refused.code == 2
+    assert "leave out --mask" in refused.sentence
+
+
+def test_without_a_video(command, mask, tmp_path):
+    answer = command("run", "--out", tmp_path / "run", "--mask", mask)
+    assert answer.code == 2
+    assert "give VIDEO, or --again RUN" in answer.sentence

@@ -131,7 +131,8 @@ def test_click_undo_redo_and_track(desk):
     desk.settle()
     assert len(points.data) == 2
     np.testing.assert_array_equal(desk.masks().data[0], two_clicks)
-    assert desk.controller.runner._live._recording.applied == desk.controller.prompts.states
+    wanted = {key: state.as_applied(key) for key, state in desk.controller.prompts.states.items()}
+    assert desk.controller.runner._live._recording.applied == wanted
 
     state, progressed, finished = state_of(desk.viewer), [], []
     state.run_progressed.connect(lambda entry, frame_idx: progressed.append((entry, frame_idx)))
@@ -378,7 +379,7 @@ def test_what_cannot_be_done_is_one_sentence(desk):
     desk.add_video()
     desk.press("both")
     (said,) = errors()
-    assert "Nothing to track" in said
+    assert "Add a prompt first" in said
     desk.controller.prompts.show_points().add((0, H + 9, 3))
     (said,) = errors()
     assert "outside" in said

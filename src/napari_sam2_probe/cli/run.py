@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator
 
+    from napari_sam2_probe.runs.run import ProbeRun
     from napari_sam2_probe.tracking.prompts import Prompt
     from napari_sam2_probe.video.source import FrameSource
     from napari_sam2_probe.video.truth import ClipTruth
@@ -22,8 +23,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of the command."""
     from napari_sam2_probe.cli.model_options import add_model_options
 
-    parser.add_argument("video", metavar="VIDEO", help="a folder of frames, a video file, or DAVIS_ROOT/sequence")
+    parser.add_argument(
+        "video", nargs="?", metavar="VIDEO", help="a folder of frames, a video file, or DAVIS_ROOT/sequence"
+    )
     parser.add_argument("--out", required=True, metavar="RUN", help="the folder to make")
+    parser.add_argument(
+        "--again",
+        metavar="RUN",
+        help="make this run again, equal to the last bit; give VIDEO and --checkpoint only if they lie elsewhere now",
+    )
     prompt = parser.add_argument_group("prompt", "one of these says what to track")
     prompt.add_argument("--mask", metavar="PNG", help="a mask; several ids in it are several objects")
     prompt.add_argument(
@@ -66,6 +74,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Run the command."""
+    from napari_sam2_probe.common.errors import InputError
+
+    if arguments.again is not None:
+        _run_again(arguments)
+        return
+    if arguments.video is None:
+        raise InputError("There is no video to track in: give VIDEO, or --again RUN.")
     from napari_sam2_probe.cli.model_options import model_choice
     from napari_sam2_probe.cli.progress import progress_bars
     from napari_sam2_probe.models.loaded import load_model
@@ -92,12 +107,39 @@ def run(arguments: argparse.Namespace) -> None:
         loaded = load_model(model_choice(arguments))
         with progress_bars() as progress, _telling_what_is_kept(Path(arguments.out)):
             finished = record_run(source, prompts, arguments.out, loaded, options, known=known, progress=progress)
+    _tell(finished, source.name, arguments.out)
+
+
+def _run_again(arguments: argparse.Namespace) -> None:
+    from napari_sam2_probe.cli.progress import progress_bars
+    from napari_sam2_probe.common.errors import InputError
+    from napari_sam2_probe.live.repeat import repeat_run
+
+    given = [name for name, value in _defaults().items() if getattr(arguments, name) != value]
+    for name in given:
+        if name not in ("video", "out", "again", "checkpoint"):
+            option = name.replace("_", "-")
+            raise InputError(f"--again takes everything from the run itself: leave out --{option}.")
+    out = Path(arguments.out)
+    with progress_bars() as progress, _telling_what_is_kept(out):
+        finished = repeat_run(arguments.again, out, arguments.video, checkpoint=arguments.checkpoint, progress=progress)
+    _tell(finished, finished.info["video"]["name"], arguments.out)
+
+
+def _defaults() -> dict[str, object]:
+    import argparse
+
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    return vars(parser.parse_args(["--out", ""]))
+
+
+def _tell(finished: ProbeRun, video: str, out: str) -> None:
     model = finished.info["model"]
     untrained = "" if model["trained"] else " (UNTRAINED: its masks mean nothing)"
     print(  # noqa: T201
         f"Tracked {int(finished.tracked.any(axis=0).sum())} frames and {len(finished.object_ids)} object(s) of "
-        f"{source.name} with {model['checkpoint']}{untrained}. The run is in {arguments.out}; "
-        f"look at it with 'sam2-probe view {arguments.out}'."
+        f"{video} with {model['checkpoint']}{untrained}. The run is in {out}; look at it with 'sam2-probe view {out}'."
     )
 
 

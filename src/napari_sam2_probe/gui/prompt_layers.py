@@ -180,10 +180,10 @@ class PromptLayers:
 
     def reject(self, key: Key, applied: PromptState) -> None:
         """Show what holds instead of a prompt that the session has refused; of that nothing is left to undo."""
-        if self._states.get(key, NOTHING) == applied:
+        if self._states.get(key, NOTHING).as_applied(key) == applied:
             return
         last = self._history.done[-1] if self._history.can_undo else None
-        if last is not None and self._canvas.states(last[0]).get(key, NOTHING) == applied:
+        if last is not None and self._canvas.states(last[0]).get(key, NOTHING).as_applied(key) == applied:
             self._history.undo()
             before = last[0]
         else:

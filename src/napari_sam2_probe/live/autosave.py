@@ -104,6 +104,11 @@ def mark_of_this_process() -> dict[str, Any]:
     return {"pid": os.getpid(), "created": psutil.Process().create_time()}
 
 
+def is_being_written(info: dict[str, Any]) -> bool:
+    """Return whether a process that is still there writes the run whose ``run.json`` says `info`."""
+    return _is_running(info.get("live"))
+
+
 def _unfinished(path: Path) -> UnfinishedRun | None:
     info = _info(path)
     if info is None or info.get("finished") or "live" not in info or "continued_in" in info or not info.get("prompts"):

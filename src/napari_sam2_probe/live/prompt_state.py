@@ -78,6 +78,10 @@ class PromptState:
         places = [point[:2] for point in self.points]
         return Prompt.from_points(frame_idx, obj_id, places, [point[2] for point in self.points], self.box)
 
+    def as_applied(self, key: Key) -> PromptState:
+        """Return it as a session has it, with numbers in float32."""
+        return self if self.is_empty else PromptState.of(self.prompt(key), self.candidate)
+
     @classmethod
     def of(cls, prompt: Prompt, candidate: int | None = None) -> PromptState:
         """Return the state that a prompt is."""

@@ -13,7 +13,6 @@ from napari_sam2_probe.live.plan import Plan
 from napari_sam2_probe.live.synchronizer import PromptSynchronizer
 from napari_sam2_probe.probe.recorder import ProbeRecorder
 from napari_sam2_probe.runs.describe import describe_run, now
-from napari_sam2_probe.video.truth import OBJECT_OF_INTEREST
 from napari_sam2_probe.runs.prompts_file import PromptFiles
 from napari_sam2_probe.runs.record import RunOptions, check_features, check_prompt, write_result
 from napari_sam2_probe.runs.steps_file import describe_steps
@@ -30,6 +29,7 @@ from napari_sam2_probe.tracking.steps import (
     TrackStep,
     UndoStep,
 )
+from napari_sam2_probe.video.truth import OBJECT_OF_INTEREST
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -38,11 +38,11 @@ if TYPE_CHECKING:
     from napari_sam2_probe.live.plan import RunDirection
     from napari_sam2_probe.live.prompt_state import Key, PromptState
     from napari_sam2_probe.models.loaded import LoadedModel
-    from napari_sam2_probe.video.truth import ClipTruth
     from napari_sam2_probe.tracking.prompts import Prompt
     from napari_sam2_probe.tracking.results import Direction, FrameResult
     from napari_sam2_probe.tracking.steps import Step
     from napari_sam2_probe.video.source import FrameSource
+    from napari_sam2_probe.video.truth import ClipTruth
 
 _SAVE_SECONDS = 0.5
 """How long frames that are done may wait before those who read the run can see them."""

@@ -71,6 +71,7 @@ class LoadedModel:
 
         return {
             "checkpoint": self.checkpoint.name,
+            "file": None if self.checkpoint.path is None else str(self.checkpoint.path.absolute()),
             "sha256": self.checkpoint.sha256,
             "trained": self.checkpoint.trained,
             "config": self.config,

@@ -21,7 +21,7 @@ from napari_sam2_probe.tracking.observer import PROMPTED_KINDS, Pass, PassKind
 from napari_sam2_probe.tracking.spill import SpillFolder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
     import pandas as pd
@@ -82,6 +82,8 @@ class ProbeRecorder:
         What is recorded, in the order of tables.
     taps
         Where the session finds those that the model doesn't show by itself.
+    on_passed
+        Called with every pass that a propagation has reached, and with its tensors by position.
     """
 
     def __init__(
@@ -102,6 +104,7 @@ class ProbeRecorder:
         self._shown: dict[tuple[int, int, int], _Shown] = {}
         self._series: dict[int, FeatureSeries] = {}
         self._serials: dict[tuple[int, int], int] = {}
+        self.on_passed: Callable[[Pass, Mapping[str, Tensor]], None] | None = None
         self._done: list[tuple[Pass, dict[str, Tensor], dict[str, Tensor]]] = []
         self.banks = BankTable()
 
@@ -130,6 +133,8 @@ class ProbeRecorder:
         """Take what a pass showed as the frame's value; see `Observer.passed`."""
         series = self._series_of(at.obj_id)
         embeddings, maps = self._take_shown(at)
+        if self.on_passed is not None:
+            self.on_passed(at, embeddings)
         is_new = self._serials.get((at.obj_id, at.frame_idx)) != at.serial
         if is_new:
             self.banks.put(at)
@@ -170,6 +175,10 @@ class ProbeRecorder:
         self._done = [done for done in self._done if done[0].obj_id != obj_id]
 
     # What everybody else calls.
+
+    def prompted_embeddings(self, at: Pass) -> dict[str, Tensor]:
+        """Return what the pass of a prompt has shown, by position; nothing for other passes, which are not kept."""
+        return self._take_shown(at)[0] if at.kind in PROMPTED_KINDS else {}
 
     def is_present(self, obj_id: int, frame_idx: int, object_score: float) -> bool:
         """Say whether an object counts as being in a frame: by the recipe, else by SAM 2's own score."""

@@ -270,11 +270,12 @@ def _keep_what_is_whole(
     writer.release_reserve()
     # First what tells which frames are whole, should the room not suffice for all.
     writer.flush()
-    writer.update_info(stopped=_reason(error), **describe_steps(session, files))
+    writer.update_info(stopped=describe_stop(error), **describe_steps(session, files))
     _write_features(writer, recorder, writer.obj_ids)
 
 
-def _reason(error: BaseException) -> str:
+def describe_stop(error: BaseException) -> str:
+    """Return why a run was stopped, for its ``run.json``."""
     if isinstance(error, GeneratorExit | KeyboardInterrupt):
         return "stopped by the user"
     return str(error) if isinstance(error, ProbeError) else f"{type(error).__name__}: {error}"

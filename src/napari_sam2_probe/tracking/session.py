@@ -121,6 +121,12 @@ class VideoSession:
         """Return which candidate mask was chosen for an object, by frame, where one was."""
         return dict(self._object(obj_id).chosen)
 
+    def latest_pass(self, frame_idx: int, obj_id: int) -> Pass | None:
+        """Return the pass that gave a frame its newest values; None if nothing ran there."""
+        obj = self._object(obj_id)
+        output = obj.output(frame_idx)
+        return None if output is None else obj.pass_of(frame_idx, output)
+
     def prompt_keys(self) -> tuple[tuple[int, int], ...]:
         """Return frame and object of every prompt."""
         return tuple((t, o.obj_id) for o in self._objects.values() for t in o.prompts)

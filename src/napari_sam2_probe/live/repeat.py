@@ -1,0 +1,259 @@
+"""A run made again from what it says of itself, equal to the last bit."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack, closing
+from dataclasses import fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari_sam2_probe.common.errors import InputError
+from napari_sam2_probe.common.progress import Progress, ignore_progress
+from napari_sam2_probe.live.recorded_session import RecordedSession
+from napari_sam2_probe.models.checkpoints import OFFICIAL, SAMPLE, resolve
+from napari_sam2_probe.models.config import ModelFlags
+from napari_sam2_probe.models.device import memory_in_words
+from napari_sam2_probe.models.loaded import LoadedModel, ModelChoice, load_model
+from napari_sam2_probe.probe.distance import FeatureOptions
+from napari_sam2_probe.runs.place import check_free
+from napari_sam2_probe.runs.prompts_file import prompts_from_json
+from napari_sam2_probe.runs.reader import open_run
+from napari_sam2_probe.runs.record import RunOptions, describe_stop, plan_passes
+from napari_sam2_probe.runs.run import ProbeRun
+from napari_sam2_probe.runs.steps_file import steps_from_json
+from napari_sam2_probe.runs.writer import INFO
+from napari_sam2_probe.tracking.sharing import processor_threads
+from napari_sam2_probe.tracking.steps import PromptStep, SweepStep, TrackStep
+from napari_sam2_probe.video.array import ArraySource
+from napari_sam2_probe.video.open import open_video
+from napari_sam2_probe.video.source import FrameSource
+from napari_sam2_probe.video.truth import ClipTruth
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from napari_sam2_probe.common.progress import ProgressCallback
+    from napari_sam2_probe.tracking.results import FrameResult
+    from napari_sam2_probe.tracking.steps import Step
+
+
+def repeat_run(
+    run: ProbeRun | Path | str,
+    out: Path | str,
+    video: Any = None,
+    *,
+    checkpoint: str | Path | None = None,
+    model: LoadedModel | None = None,
+    progress: ProgressCallback = ignore_progress,
+) -> ProbeRun:
+    """Make a run again from its own ``run.json``: the same prompts, passes and options in the same order.
+
+    With the same versions of the software on the same device the result is equal to the last bit.
+
+    Parameters
+    ----------
+    run
+        The run, or its folder. One made in the window or in a script is repeated step by step.
+    out
+        The new run's folder, which must not exist.
+    video
+        The video (a path, an array, a `FrameSource`) if it isn't where it was, or never lay anywhere.
+    checkpoint
+        The file or name of the weights if they aren't where they were.
+    model
+        The model, if it is loaded already.
+    progress
+        Called with every frame.
+
+    Returns
+    -------
+    ProbeRun
+        The new run.
+
+    Raises
+    ------
+    InputError
+        If the run doesn't say what was done, or video or weights aren't those that it was made with.
+    ResourceError
+        If memory or disk don't suffice.
+    """
+    for _ in iterate_repeat(run, out, video, checkpoint=checkpoint, model=model, progress=progress):
+        pass
+    return open_run(out)
+
+
+def iterate_repeat(
+    run: ProbeRun | Path | str,
+    out: Path | str,
+    video: Any = None,
+    *,
+    checkpoint: str | Path | None = None,
+    model: LoadedModel | None = None,
+    progress: ProgressCallback = ignore_progress,
+) -> Iterator[FrameResult]:
+    """Do what `repeat_run` does, giving each frame as it is done; closing the iterator stops and keeps the rest.
+
+    Yields
+    ------
+    FrameResult
+        In the order of tracking.
+    """
+    path, out = run.path if isinstance(run, ProbeRun) else Path(run), Path(out)
+    old = open_run(path)
+    check_free(out)
+    with ExitStack() as stack:
+        source = _source(old, video)
+        if source is not video:
+            stack.enter_context(closing(source))
+        check_video(old, source)
+        options = run_options(old.info)
+        steps = _steps(old, source, options)
+        loaded = load_recorded_model(old, checkpoint) if model is None else model
+        check_model(old, loaded)
+        # The number of threads moves float32 results.
+        stack.enter_context(processor_threads(old.info["model"]["threads"]))
+        known = None if old.info.get("known") is None else ClipTruth.from_json(old.info["known"])
+        info = {"parameters": old.info["parameters"], "repeats": str(path.resolve())}
+        obj_ids = old.object_ids.tolist()
+        recorded = RecordedSession(source, loaded, lambda: out, options, known, obj_ids=obj_ids, info=info)
+        recorded.object_names = {int(obj_id): name for obj_id, name in old.info.get("object_names", {}).items()}
+        try:
+            with memory_in_words(loaded.device):
+                yield from _tracked(recorded, steps, source, progress)
+        except BaseException as error:
+            recorded.close(stopped=describe_stop(error))
+            raise
+        if old.finished:
+            recorded.set_finished(True)
+        recorded.close(parameters=old.info["parameters"])
+
+
+def _tracked(
+    recorded: RecordedSession, steps: list[Step], source: FrameSource, progress: ProgressCallback
+) -> Iterator[FrameResult]:
+    total = sum(step.num_frames for step in steps if isinstance(step, TrackStep))
+    for done, result in enumerate(recorded.repeat(steps), 1):
+        progress(Progress(done, total, f"tracking {source.name}", "frame"))
+        yield result
+
+
+def run_options(info: dict[str, Any]) -> RunOptions:
+    """Return the options that a ``run.json`` tells of; the passes are told by its steps."""
+    parameters = info["parameters"]
+    return RunOptions(
+        direction=parameters["direction"] or "forward",
+        start=parameters["start"],
+        end=parameters["end"],
+        features=FeatureOptions(**parameters["features"]),
+        unblanked=parameters["unblanked"],
+    )
+
+
+def recorded_steps(run: ProbeRun) -> list[Step]:
+    """Return what was done in a run, in order.
+
+    Raises
+    ------
+    InputError
+        If the run was made in the window by a version that did not note it.
+    """
+    if "steps" not in run.info:
+        raise InputError(
+            f"{run.path}: the version that made this run in the window did not note what was tracked: make it anew."
+        )
+    return steps_from_json(run.info["steps"], run.path / INFO)
+
+
+def check_video(run: ProbeRun, source: FrameSource) -> None:
+    """Make sure that a video is the one that a run was made of.
+
+    Raises
+    ------
+    InputError
+        If its hash differs.
+    """
+    if source.fingerprint() != run.info["video"]["sha256"]:
+        where = source.path or source.name
+        raise InputError(f"{where} is not the video that {run.path} was made of (its hash differs): name that one.")
+
+
+def check_model(run: ProbeRun, loaded: LoadedModel) -> None:
+    """Make sure that a model is the one that a run was made with.
+
+    Raises
+    ------
+    InputError
+        If weights, flags or number format differ.
+    """
+    _check_weights(run, loaded.checkpoint.sha256, loaded.checkpoint.path or loaded.checkpoint.name)
+    here, there = loaded.describe(), run.info["model"]
+    if _flags(there) != loaded.flags or here["dtype"] != there["dtype"]:
+        raise InputError(f"{run.path} was made with other flags or another number format: load the model so.")
+
+
+def load_recorded_model(run: ProbeRun, checkpoint: str | Path | None = None) -> LoadedModel:
+    """Load the model that a run was made with.
+
+    Parameters
+    ----------
+    run
+        The run.
+    checkpoint
+        The file or name of the weights if they aren't where they were.
+
+    Raises
+    ------
+    InputError, ResourceError
+        If they can't be found or are others, or the device is not there.
+    """
+    model = run.info["model"]
+    name = model["checkpoint"]
+    if checkpoint is None:
+        has_name = name == SAMPLE or name in {official.name for official in OFFICIAL}
+        checkpoint = name if has_name else model.get("file")
+    if checkpoint is None:
+        raise InputError(f"{run.path} does not say where its weights {name} lie: name their file.")
+    found = resolve(checkpoint)
+    _check_weights(run, found.sha256, found.path or found.name)
+    own = None if found.config is None else Path(found.config).name
+    config = None if model["config"] == "unknown" or Path(model["config"]).name == own else model["config"]
+    return load_model(ModelChoice(str(checkpoint), config, model["device"], model["dtype"], _flags(model)))
+
+
+def _check_weights(run: ProbeRun, sha256: str | None, where: Path | str) -> None:
+    if sha256 != run.info["model"]["sha256"]:
+        raise InputError(f"{where} holds other weights than {run.path} was made with (the hash differs): name those.")
+
+
+def _flags(model: dict[str, Any]) -> ModelFlags:
+    recorded = model["flags"]
+    return ModelFlags(**{field.name: recorded[field.name] for field in fields(ModelFlags) if field.name in recorded})
+
+
+def _source(run: ProbeRun, video: Any) -> FrameSource:
+    if isinstance(video, FrameSource):
+        return video
+    about = run.info["video"]
+    if video is None and about["path"] is None:
+        raise InputError(f"{run.path} was made of an array, which lies nowhere on disk: give the array again as video.")
+    if video is None or isinstance(video, str | Path):
+        return open_video(about["path"] if video is None else video, name=about["name"])
+    scaling = about["scaling"] or {}
+    limits = (scaling["low"], scaling["high"]) if scaling.get("origin") == "contrast limits" else None
+    return ArraySource(video, name=about["name"], contrast_limits=limits)
+
+
+def _steps(run: ProbeRun, source: FrameSource, options: RunOptions) -> list[Step]:
+    if "steps" in run.info or "live" in run.info:
+        return recorded_steps(run)
+    # A run of the command by an earlier version, or one that was killed: what was asked for says what is done.
+    prompts = prompts_from_json(run.info.get("prompts", []), run.path / INFO)
+    if not prompts:
+        raise InputError(f"{run.path} holds no prompt: there is nothing to make again.")
+    passes = plan_passes(prompts, source, options)
+    tracked = [
+        TrackStep(number, direction, frames[0], frames[-1], frames[0], len(frames))
+        for number, (direction, frames) in enumerate(passes)
+    ]
+    swept = [SweepStep(complete=True)] if any(direction == "backward" for direction, _ in passes) else []
+    return [*(PromptStep(prompt) for prompt in prompts), *tracked, *swept]
