@@ -128,8 +128,7 @@ def test_what_was_broken_off_is_a_whole_run_and_repeated_alike(session, moving, 
             break
     session.prompt(TWO_CLICKS)
     session.undo()
-    for step in session.propagate("backward"):
-        break
+    next(session.propagate("backward"))
     session.close()
     run = open_run(tmp_path / "run")
     assert run.finished
@@ -289,10 +288,10 @@ def test_without_a_folder_the_run_goes_with_the_session(moving, loaded):
     path = session.path
     assert is_run(path)
     assert session.run.finished
-    for use in (lambda: session.prompt(CLICK), session.undo, session.propagate, lambda: session.object_ids):
+    for use in ("prompt", "undo", "propagate"):
         with pytest.raises(InputError, match="session is closed"):
-            use()
-    del session, use
+            getattr(session, use)(*([CLICK] if use == "prompt" else []))
+    del session
     gc.collect()
     assert not path.exists()
 
