@@ -466,7 +466,7 @@ def test_an_end_while_tracking_is_clean(desk, how):
         desk.add_video(frames=3)
         # What may still have been on its way from the thread.
         jobs.progressed.emit(jobs.running, Progress(5, 60, "tracking noise", "frame"))
-    desk.until(lambda: jobs.running is None and live._session is None)
+    desk.until(lambda: jobs.running is None and live._recording is None)
     if how == "another video":
         assert not desk.child(QProgressBar, "progress").isVisible()
     assert time.monotonic() - began < 10

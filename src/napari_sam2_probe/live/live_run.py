@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_sam2_probe.common.errors import InputError
+from napari_sam2_probe.common.errors import InputError, ResourceError
 from napari_sam2_probe.common.progress import Progress
 from napari_sam2_probe.live.autosave import mark_of_this_process, new_run_folder, with_those_before
 from napari_sam2_probe.live.events import (
@@ -181,7 +181,15 @@ class LiveRun:
         yield Ready(self._masks, self._note())
 
     def _new_folder(self) -> Path:
-        return new_run_folder(self._runs_folder, self.source.name, datetime.now())
+        from napari_sam2_probe.runs.place import check_free
+
+        folder = new_run_folder(self._runs_folder, self.source.name, datetime.now())
+        try:
+            check_free(folder)
+        except InputError as error:
+            # It is no fault of the prompt that is to be written there.
+            raise ResourceError(str(error)) from error
+        return folder
 
     def _note(self) -> str:
         if not self._loaded.checkpoint.trained:

@@ -187,7 +187,12 @@ class RecordedSession:
         if self.writer is None:
             if not self.session.prompt_keys():
                 return
-            self._begin_run(obj_id)
+            try:
+                self._begin_run(obj_id)
+            except BaseException:
+                # A prompt that can't be written down was not given.
+                self.session.take_back()
+                raise
         assert self.writer is not None
         if obj_id is not None:
             self.writer.add_object(obj_id)
