@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 import platformdirs
 
 from napari_sam2_probe.common.errors import InputError
+from napari_sam2_probe.common.names import inside, is_plain_name
 from napari_sam2_probe.common.progress import ProgressCallback, ignore_progress
 from napari_sam2_probe.common.sample_data import sample_data_folder
 from napari_sam2_probe.decoder.file import load_decoder, save_decoder
@@ -41,7 +42,7 @@ def decoder_folder() -> Path:
 
 def installed_path(sha256: str) -> Path:
     """Return where the decoder for a model is kept in the user's folder."""
-    return decoder_folder() / f"{sha256}.safetensors"
+    return inside(decoder_folder(), f"{sha256}.safetensors")
 
 
 def find_decoder(checkpoint_sha256: str | None) -> BoxDecoder | None:
@@ -83,7 +84,7 @@ def install_decoder(decoder: BoxDecoder) -> Path:
 
 def lead_path(sha256: str) -> Path:
     """Return where the measured lead of a model is kept in the user's folder."""
-    return decoder_folder() / f"{sha256}.lead.json"
+    return inside(decoder_folder(), f"{sha256}.lead.json")
 
 
 def find_lead(checkpoint_sha256: str | None) -> LeadResult | None:
@@ -153,7 +154,8 @@ def _find(
     checkpoint_sha256: str | None, own: Callable[[str], Path], shipped: str, load: Callable[[Path], _Found]
 ) -> _Found | None:
     """Return what was made for a model: the user's own, else what lies beside the sample model."""
-    if checkpoint_sha256 is None:
+    # A run that comes from elsewhere may say anything.
+    if checkpoint_sha256 is None or not is_plain_name(checkpoint_sha256):
         return None
     for path in (own(checkpoint_sha256), sample_data_folder() / "sample_model" / shipped):
         if path.is_file() and (found := load(path)).sha256 == checkpoint_sha256:

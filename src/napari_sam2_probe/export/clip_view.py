@@ -137,13 +137,14 @@ class ClipView:
     def features(self) -> FeatureRun:
         """Return the features over time."""
         table = self.run.features
+        features = self.run.info.get("parameters", {}).get("features", {})
         return FeatureRun(
             label=self.label,
             kind=self.kind,
             table=table[table["object_id"] == self.obj_id],
             object_present=self.object_present,
             prompted=self.run.prompted[self.obj_index],
-            prompted_references=self.run.info["parameters"]["features"]["prompted_references"],
+            prompted_references=features.get("prompted_references", True),
         )
 
     def object_scores(self) -> ScoreRun:

@@ -152,7 +152,7 @@ def find_twin(run: ProbeRun, others: Sequence[ProbeRun]) -> int | None:
     same = ("base", "lengths", "seed", "then")
     for index, other in enumerate(others):
         theirs = _recipe(other)
-        if theirs and theirs["clip"] == recipe["twin"] and all(theirs.get(key) == recipe.get(key) for key in same):
+        if theirs and theirs.get("clip") == recipe["twin"] and all(theirs.get(key) == recipe.get(key) for key in same):
             return index
     return None
 

@@ -11,15 +11,17 @@ from typing import TYPE_CHECKING, Any
 
 import platformdirs
 
+from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.common.files import atomic_write_text
 from napari_sam2_probe.live.prompt_state import Key, PromptState
 from napari_sam2_probe.runs import is_run
+from napari_sam2_probe.runs.info import INFO, load_info, read_info
 from napari_sam2_probe.runs.prompts_file import prompts_from_json
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-INFO = "run.json"
+    from napari_sam2_probe.video.source import FrameSource
 
 
 def default_runs_folder() -> Path:
@@ -55,34 +57,49 @@ class UnfinishedRun:
     fingerprint: str
     started: str
 
-    def restore(self) -> tuple[dict[Key, PromptState], dict[int, str]]:
+    def restore(self, source: FrameSource | None = None) -> tuple[dict[Key, PromptState], dict[int, str]]:
         """Return its prompts, and the names of its objects.
+
+        Parameters
+        ----------
+        source
+            The video that one goes on with; every prompt has to fit it.
 
         Raises
         ------
         InputError
-            If a prompt in it can't be read any more.
+            If it, or a prompt in it, can't be read any more.
         """
-        info = _info(self.path) or {}
+        info = read_info(self.path)
         chosen = {(e["frame"], e["object_id"]): e["candidate"] for e in info.get("chosen_candidates", ())}
-        prompts = prompts_from_json(info.get("prompts", []), self.path / INFO)
+        prompts = prompts_from_json(info.get("prompts", []), self.path / INFO, enclosed=True)
+        if source is not None:
+            for prompt in prompts:
+                prompt.check(source)
         states = {(p.frame_idx, p.obj_id): PromptState.of(p, chosen.get((p.frame_idx, p.obj_id))) for p in prompts}
         return states, {int(obj_id): name for obj_id, name in info.get("object_names", {}).items()}
 
 
 def unfinished_runs(runs_folder: Path) -> list[UnfinishedRun]:
-    """Return the unfinished runs in a folder whose video can still be there, the latest first."""
-    if not runs_folder.is_dir():
+    """Return the unfinished runs in a folder whose video can still be there, the latest first.
+
+    What can't be read is left out, and hides no other.
+    """
+    try:
+        paths = list(runs_folder.iterdir())
+    except OSError:
         return []
-    found = (_unfinished(path) for path in runs_folder.iterdir() if is_run(path))
+    found = (_unfinished(path) for path in paths if is_run(path))
     return sorted((run for run in found if run is not None), key=lambda run: run.started, reverse=True)
 
 
 def set_aside(path: Path, continued_in: str) -> None:
     """Note in a run that another one goes on with it, so that it is not offered again; nothing is deleted."""
-    info = _info(path)
-    if info is not None:
-        atomic_write_text(path / INFO, json.dumps(info | {"continued_in": continued_in}, indent=2) + "\n")
+    try:
+        info = load_info(path)
+    except InputError:
+        return
+    atomic_write_text(path / INFO, json.dumps(info | {"continued_in": continued_in}, indent=2) + "\n")
 
 
 def with_those_before(path: Path) -> list[Path]:
@@ -113,10 +130,20 @@ def _unfinished(path: Path) -> UnfinishedRun | None:
     info = _info(path)
     if info is None or info.get("finished") or "live" not in info or "continued_in" in info or not info.get("prompts"):
         return None
-    video = info["video"]
-    if _is_running(info["live"]) or not (video["path"] is None or Path(video["path"]).exists()):
+    video, started = info.get("video", {}), info.get("times", {}).get("started", "")
+    name, place, fingerprint = video.get("name"), video.get("path"), video.get("sha256")
+    # Without these nobody can tell what it was made on.
+    if name is None or fingerprint is None or _is_running(info["live"]) or not (place is None or _is_there(place)):
         return None
-    return UnfinishedRun(path, video["name"], video["path"], video["sha256"], info["times"]["started"])
+    return UnfinishedRun(path, name, place, fingerprint, started)
+
+
+def _is_there(path: str) -> bool:
+    try:
+        return Path(path).exists()
+    except (OSError, ValueError):
+        # A name too long, or one that can't be a name.
+        return False
 
 
 def _is_running(mark: dict[str, Any] | None) -> bool:
@@ -127,13 +154,12 @@ def _is_running(mark: dict[str, Any] | None) -> bool:
     try:
         # A number is given again to another process after the first has ended.
         return bool(abs(psutil.Process(mark["pid"]).create_time() - mark["created"]) < 1)
-    except psutil.Error:
+    except (psutil.Error, OverflowError, ValueError):
         return False
 
 
 def _info(path: Path) -> dict[str, Any] | None:
     try:
-        info = json.loads((path / INFO).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        return read_info(path)
+    except InputError:
         return None
-    return info if isinstance(info, dict) else None

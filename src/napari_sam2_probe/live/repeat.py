@@ -21,7 +21,7 @@ from napari_sam2_probe.runs.reader import open_run
 from napari_sam2_probe.runs.record import RunOptions, describe_stop, plan_passes
 from napari_sam2_probe.runs.run import ProbeRun
 from napari_sam2_probe.runs.steps_file import steps_from_json
-from napari_sam2_probe.runs.writer import INFO
+from napari_sam2_probe.runs.info import INFO
 from napari_sam2_probe.tracking.sharing import processor_threads
 from napari_sam2_probe.tracking.steps import PromptStep, SweepStep, TrackStep
 from napari_sam2_probe.video.array import ArraySource
@@ -247,7 +247,7 @@ def _steps(run: ProbeRun, source: FrameSource, options: RunOptions) -> list[Step
     if "steps" in run.info or "live" in run.info:
         return recorded_steps(run)
     # A run of the command by an earlier version, or one that was killed: what was asked for says what is done.
-    prompts = prompts_from_json(run.info.get("prompts", []), run.path / INFO)
+    prompts = prompts_from_json(run.info.get("prompts", []), run.path / INFO, enclosed=True)
     if not prompts:
         raise InputError(f"{run.path} holds no prompt: there is nothing to make again.")
     passes = plan_passes(prompts, source, options)

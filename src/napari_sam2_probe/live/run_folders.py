@@ -9,6 +9,7 @@ import platformdirs
 
 from napari_sam2_probe.common.errors import ResourceError
 from napari_sam2_probe.common.files import atomic_write_text
+from napari_sam2_probe.common.json_file import load_json
 from napari_sam2_probe.live.autosave import default_runs_folder
 
 
@@ -39,7 +40,7 @@ def add_run_folder(folder: Path) -> None:
 
 def _added() -> list[Path]:
     try:
-        stored = json.loads(_file().read_text(encoding="utf-8"))
+        stored = load_json(_file())
     except (OSError, ValueError):
         return []
     return [Path(folder) for folder in stored if isinstance(folder, str)] if isinstance(stored, list) else []

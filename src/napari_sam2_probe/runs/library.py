@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from napari_sam2_probe.common.errors import InputError, ResourceError
 from napari_sam2_probe.common.files import atomic_write_text
+from napari_sam2_probe.runs.info import INFO, load_info, read_sound_parts
 from napari_sam2_probe.runs.place import writing
 from napari_sam2_probe.runs.reader import is_run, walk_runs
-from napari_sam2_probe.runs.writer import INFO
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -59,7 +59,7 @@ def summarise_run(path: Path | str) -> RunSummary:
         If it is no run, or its ``run.json`` is damaged.
     """
     folder = Path(path)
-    info = _read_info(folder)
+    info = read_sound_parts(_run_at(folder))
     known = _part(info, "known")
     recipe = _part(known, "recipe")
     return RunSummary(
@@ -97,10 +97,10 @@ def rename_run(path: Path | str, title: str) -> None:
         If the file can't be written.
     """
     folder = Path(path)
-    info = _read_info(folder)
+    info = load_info(_run_at(folder))
     info["title"] = " ".join(title.split())
     with writing(folder):
-        atomic_write_text(folder / INFO, json.dumps(info, indent=2, ensure_ascii=False) + "\n")
+        atomic_write_text(folder / INFO, json.dumps(info, indent=2) + "\n")
 
 
 def has_trash() -> bool:
@@ -130,18 +130,12 @@ def delete_run(path: Path | str) -> None:
         raise ResourceError(f"{folder} can't be deleted ({error.strerror or error}): delete it by hand.") from error
 
 
-def _read_info(folder: Path) -> dict[str, Any]:
+def _run_at(folder: Path) -> Path:
     if not is_run(folder):
         raise InputError(f"{folder} is not a probe run (any more).")
-    try:
-        info = json.loads((folder / INFO).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(f"{folder / INFO}: the file is damaged; make the run again.") from error
-    if not isinstance(info, dict):
-        raise InputError(f"{folder / INFO}: the file is damaged; make the run again.")
-    return info
+    return folder
 
 
 def _part(info: dict[str, Any], key: str) -> dict[str, Any]:
-    part = info.get(key)
-    return part if isinstance(part, dict) else {}
+    # None where a part is known not to be.
+    return info.get(key) or {}

@@ -8,11 +8,12 @@ out.
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_sam2_probe.common.errors import InputError
+from napari_sam2_probe.common.json_file import load_json
+from napari_sam2_probe.common.names import inside
 from napari_sam2_probe.tracking.prompts import Prompt, prompts_from_labels
 from napari_sam2_probe.video.masks import read_mask, write_mask
 
@@ -34,8 +35,8 @@ def read_prompts(path: Path | str) -> list[Prompt]:
     """
     path = Path(path)
     try:
-        entries = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
+        entries = load_json(path)
+    except (OSError, ValueError) as error:
         raise InputError(f"{path}: the file can't be read as JSON; give a list of prompts such as [{_EXAMPLE}].") from (
             error
         )
@@ -44,15 +45,26 @@ def read_prompts(path: Path | str) -> list[Prompt]:
     return prompts_from_json(entries, path)
 
 
-def prompts_from_json(entries: Sequence[Any], path: Path) -> list[Prompt]:
+def prompts_from_json(entries: Sequence[Any], path: Path, *, enclosed: bool = False) -> list[Prompt]:
     """Return the prompts that a list from the JSON file `path` says; masks lie beside the file.
+
+    Parameters
+    ----------
+    entries
+        The list.
+    path
+        The file that it is from.
+    enclosed
+        Whether masks must lie in the folder of the file, as those of a run do, which may come from elsewhere. A file
+        that a user gives may name masks anywhere.
 
     Raises
     ------
     InputError
         If an entry is no prompt.
     """
-    return [prompt_from_json(entry, path, f"{path}: prompt {number}") for number, entry in enumerate(entries, 1)]
+    said = [f"{path}: prompt {number}" for number, _ in enumerate(entries, 1)]
+    return [prompt_from_json(entry, path, where, enclosed=enclosed) for entry, where in zip(entries, said, strict=True)]
 
 
 class PromptFiles:
@@ -85,8 +97,10 @@ class PromptFiles:
                 (self._folder / name).unlink(missing_ok=True)
 
 
-def prompt_from_json(entry: Any, path: Path, where: str) -> Prompt:
+def prompt_from_json(entry: Any, path: Path, where: str, *, enclosed: bool = False) -> Prompt:
     """Return the prompt that an entry of the JSON file `path` says; `where` names it in errors.
+
+    With `enclosed`, as in a run, files it names lie in the folder of `path`.
 
     Raises
     ------
@@ -102,10 +116,13 @@ def prompt_from_json(entry: Any, path: Path, where: str) -> Prompt:
             raise InputError(f"{where} has a mask beside points or a box; a mask stands alone.")
         if not isinstance(entry["mask"], str):
             raise InputError(f"{where}: 'mask' is not the path of a PNG beside the file.")
-        return _mask_prompt(path.parent / entry["mask"], frame_idx, obj_id)
+        folder, name = path.parent, entry["mask"]
+        return _mask_prompt(inside(folder, *name.split("/")) if enclosed else folder / name, frame_idx, obj_id)
     points = [_numbers(point, 2, f"{where}: a point") for point in _list(entry.get("points", []), f"{where}: 'points'")]
     given = _list(entry.get("labels", [1] * len(points)), f"{where}: 'labels'")
     labels = [_whole_number(label, f"{where}: a label") for label in given]
+    if len(labels) != len(points):
+        raise InputError(f"{where} has {len(points)} points but {len(labels)} labels: give one a point.")
     box = _numbers(entry["box"], 4, f"{where}: 'box'") if entry.get("box") is not None else None
     return Prompt.from_points(frame_idx, obj_id, points, labels, box)
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import json
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_sam2_probe.common.errors import InputError
+from napari_sam2_probe.runs.info import INFO, load_info, read_info
+from napari_sam2_probe.runs.known import KnownFrames
 from napari_sam2_probe.runs.run import ProbeRun
-from napari_sam2_probe.runs.writer import FEATURES, FORMAT, INFO, STORE
+from napari_sam2_probe.runs.writer import FEATURES, FORMAT, STORE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,7 +19,11 @@ if TYPE_CHECKING:
 def is_run(path: Path | str) -> bool:
     """Say whether a folder looks like a run, without reading it."""
     folder = Path(path)
-    return (folder / INFO).is_file() and (folder / STORE).is_dir()
+    try:
+        return (folder / INFO).is_file() and (folder / STORE).is_dir()
+    except (OSError, ValueError):
+        # A folder that can't be looked into, or a name that can't be one.
+        return False
 
 
 def find_runs(folder: Path | str) -> list[Path]:
@@ -30,16 +36,19 @@ def walk_runs(folder: Path) -> Iterator[Path]:
 
     Hidden folders and links are left out, and so is what can't be listed.
     """
-    if is_run(folder):
-        yield folder
-        return
-    try:
-        inside = [entry for entry in folder.iterdir() if entry.is_dir() and not entry.is_symlink()]
-    except OSError:
-        return
-    for entry in inside:
-        if not entry.name.startswith("."):
-            yield from walk_runs(entry)
+    # Not by recursion: folders may lie in one another deeper than Python goes.
+    waiting = [folder]
+    while waiting:
+        path = waiting.pop()
+        if is_run(path):
+            yield path
+            continue
+        try:
+            with os.scandir(path) as entries:
+                inside = [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
+        except (OSError, ValueError):
+            continue
+        waiting += [path / name for name in inside if not name.startswith(".")]
 
 
 def open_run(path: Path | str) -> ProbeRun:
@@ -58,7 +67,7 @@ def open_run(path: Path | str) -> ProbeRun:
     folder = Path(path)
     if not is_run(folder):
         raise InputError(f"{folder} is not a probe run: give a folder that holds {INFO} and {STORE}.")
-    info = _info(folder / INFO)
+    info = _info(folder)
     try:
         store: Any = zarr.open_group(folder / STORE, mode="r")
         arrays: dict[str, Any] = {name: store[name][:] for name in _ARRAYS}
@@ -68,7 +77,7 @@ def open_run(path: Path | str) -> ProbeRun:
         table = pd.read_csv(features, dtype={"position": str}) if features.is_file() else empty
         if not set(_COLUMNS) <= set(table.columns):
             raise LookupError("columns are missing")
-        _check_sizes(arrays, store["masks"].shape)
+        _check_sizes(arrays, store["masks"].shape, info)
     except (OSError, LookupError, ValueError, TypeError, RuntimeError) as error:
         # What zarr, its decompressors and pandas raise on files that are damaged.
         raise InputError(f"{folder}: the run is damaged or was stopped at its very start; make it again.") from error
@@ -88,19 +97,24 @@ _ARRAYS = (
 _COLUMNS = ["object_id", "position", "frame", "short_term_l2", "long_term_l2", "short_term_ratio"]
 
 
-def _check_sizes(arrays: dict[str, Any], masks: tuple[int, ...]) -> None:
+def _check_sizes(arrays: dict[str, Any], masks: tuple[int, ...], info: dict[str, Any]) -> None:
     objects_frames = (len(arrays["object_ids"]), masks[0])
     if any(array.shape[:2] != objects_frames for name, array in arrays.items() if name != "object_ids"):
         raise ValueError("arrays of other sizes")
+    names, known = info.get("video", {}).get("frame_names"), info.get("known")
+    if names is not None and len(names) != masks[0]:
+        raise ValueError("another number of names than frames")
+    if known is not None and len(KnownFrames.from_json(known).object_present) != masks[0]:
+        raise ValueError("another number of known frames than frames")
 
 
-def _info(path: Path) -> dict[str, Any]:
-    try:
-        info: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: the file is damaged; make the run again.") from error
-    if isinstance(info, dict) and not all(isinstance(info.get(part, {}), dict) for part in ("video", "model")):
-        raise InputError(f"{path}: the file is damaged; make the run again.")
-    if not isinstance(info, dict) or info.get("format") != FORMAT:
-        raise InputError(f"{path}: this run has another format than {FORMAT!r}; open it with the version that made it.")
+def _info(folder: Path) -> dict[str, Any]:
+    stated = load_info(folder).get("format")
+    if stated != FORMAT:
+        raise InputError(
+            f"{folder / INFO}: this run has another format than {FORMAT!r}; open it with the version that made it."
+        )
+    info = read_info(folder)
+    if "finished" not in info:
+        raise InputError(f"{folder / INFO}: the file is damaged (finished is missing); make the run again.")
     return info

@@ -103,7 +103,9 @@ def _step(entry: Any, path: Path, where: str) -> Step:
 
 
 def _read_prompt(entry: dict[str, Any], path: Path, where: str) -> Step:
-    return PromptStep(prompt_from_json({key: value for key, value in entry.items() if key != "step"}, path, where))
+    return PromptStep(
+        prompt_from_json({key: value for key, value in entry.items() if key != "step"}, path, where, enclosed=True)
+    )
 
 
 def _read_track(entry: dict[str, Any], *_: object) -> Step:

@@ -13,6 +13,7 @@ import numpy as np
 
 from napari_sam2_probe.common.files import atomic_path, atomic_write_text
 from napari_sam2_probe.probe.positions import BY_KEY, OBJECT_POINTER, OBJECT_POINTER_RAW
+from napari_sam2_probe.runs.info import INFO
 from napari_sam2_probe.runs.place import check_free, writing
 from napari_sam2_probe.runs.run import STATISTICS
 from napari_sam2_probe.runs.tables import TRACKED, FrameTables
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 FORMAT = "napari-sam2-probe run 1"
 STORE = "probe.zarr"
 FEATURES = "features.csv"
-INFO = "run.json"
 BANK = "bank.parquet"
 
 STALE = 255

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_sam2_probe.runs import is_run, open_run
+from napari_sam2_probe.runs.info import INFO
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -42,4 +43,4 @@ def read_runs(path: Paths) -> list[LayerData]:
 
 def _folders(path: Paths) -> list[Path]:
     chosen = [Path(one) for one in ([path] if isinstance(path, str) else path)]
-    return [one.parent if one.name == "run.json" else one for one in chosen]
+    return [one.parent if one.name == INFO else one for one in chosen]

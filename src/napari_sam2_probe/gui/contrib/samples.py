@@ -13,6 +13,7 @@ from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.common.files import atomic_write_text
 from napari_sam2_probe.common.sample_data import sample_data_folder
 from napari_sam2_probe.gui.contrib.readers import read_runs
+from napari_sam2_probe.runs.info import INFO
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -103,9 +104,9 @@ def unpack_sample_run(cache: Path) -> Path:
                 file = folder / entry.filename
                 if not (file.is_file() and file.stat().st_size == entry.file_size):
                     packed.extract(entry, folder)
-            info = json.loads(packed.read("run.json"))
+            info = json.loads(packed.read(INFO))
         info["video"]["path"] = str(sample_data_folder() / "JPEGImages" / "480p" / info["video"]["path"])
-        atomic_write_text(folder / "run.json", json.dumps(info, indent=2) + "\n")
+        atomic_write_text(folder / INFO, json.dumps(info, indent=2) + "\n")
     except OSError as error:
         raise InputError(
             f"The sample run can't be unpacked into {cache} ({error.strerror}): make room there, or let it be written."

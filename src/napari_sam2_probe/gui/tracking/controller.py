@@ -128,7 +128,7 @@ class TrackController:
         """Go on with a run that was left unfinished: its prompts are said again and its masks shown."""
         if self._workspace is None:
             return
-        states, names = run.restore()
+        states, names = run.restore(self._workspace.video.source)
         self.runner.drop()
         self._workspace.earlier, self._workspace.earlier_choice = run.path, None
         self.objects.reset({obj_id: names.get(obj_id, f"Object {obj_id}") for _, obj_id in states} | names)
