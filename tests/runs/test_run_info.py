@@ -298,7 +298,7 @@ def test_a_prompt_that_does_not_fit_the_video_is_refused(change, folder):
     prompt = INFO["prompts"][0] | change
     (folder / "third" / "run.json").write_text(json.dumps(INFO | {"prompts": [prompt]}))
     run = next(run for run in unfinished_runs(folder) if run.path.name == "third")
-    with pytest.raises(InputError, match="object|Object|Frame"):
+    with pytest.raises(InputError, match=r"object|Object|Frame"):
         run.restore(ArraySource(np.zeros((NUM_FRAMES, 8, 8), np.uint8)))
 
 

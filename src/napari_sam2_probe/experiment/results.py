@@ -14,6 +14,7 @@ from napari_sam2_probe.experiment.folder import CONFIG, ExperimentFolder, is_exp
 from napari_sam2_probe.experiment.plan import Batch, read_plan
 from napari_sam2_probe.experiment.tables import FEATURE_COLUMNS, FRAME_COLUMNS, read_tables
 from napari_sam2_probe.probe.positions import BY_KEY, OBJECT_POINTER, OBJECT_POINTER_RAW
+from napari_sam2_probe.runs.zarr_store import open_store
 from napari_sam2_probe.video.davis import DavisDataset
 
 if TYPE_CHECKING:
@@ -184,9 +185,7 @@ class ExperimentResults:
 
     @cached_property
     def _store(self) -> Any:
-        import zarr
-
-        return zarr.open_group(self._folder.store, mode="r")
+        return open_store(self._folder.store)
 
     def _table(self, columns: dict[str, str], whole: Path, part: Callable[[str], Path]) -> pd.DataFrame:
         parts = [whole] if self.complete else [part(name) for name in self.finished_batches]
@@ -194,6 +193,7 @@ class ExperimentResults:
 
     def _array(self, kind: str, clip: str, name: str) -> Any:
         try:
+            # The store is opened here when it is first asked for, and may be damaged itself.
             return self._store[f"{kind}/{clip}/{name}"][:]
         except (OSError, LookupError, ValueError, TypeError, RuntimeError) as error:
             what = name.replace("_", " ")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_sam2_probe.runs.place import writing
+from napari_sam2_probe.runs.zarr_store import make_store, open_store
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,11 +24,9 @@ _FRAMES_IN_A_CHUNK = 64
 
 def begin_store(folder: ExperimentFolder, kinds: tuple[str, ...]) -> None:
     """Make the groups of all kinds that are not there yet, and remove what a killed process left half written."""
-    import zarr
-
     with writing(folder.path, "experiment"):
         shutil.rmtree(folder.unfinished, ignore_errors=True)
-        root: Any = zarr.open_group(folder.store, mode="a")
+        root: Any = open_store(folder.store, "a")
         for kind in kinds:
             root.require_group(kind)
 
@@ -49,13 +48,11 @@ def write_clip_arrays(folder: ExperimentFolder, kind: str, clip: str, arrays: Ma
     ResourceError
         If they can't be written.
     """
-    import zarr
-
     # Elsewhere first: another process, thought dead, may be writing the same clip.
     working = folder.unfinished / f"{clip}-{uuid.uuid4().hex}"
     with writing(folder.path, "experiment"):
         try:
-            group: Any = zarr.create_group(working)
+            group: Any = make_store(working)
             for name, values in arrays.items():
                 chunks = (min(len(values), _FRAMES_IN_A_CHUNK), *values.shape[1:])
                 fill = np.nan if values.dtype.kind == "f" else values.dtype.type(0)

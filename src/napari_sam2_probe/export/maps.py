@@ -12,6 +12,7 @@ from napari_sam2_probe.common.progress import Progress
 from napari_sam2_probe.export.tiff import tiff_stack
 from napari_sam2_probe.probe.positions import BY_KEY, Position
 from napari_sam2_probe.runs.run import STATISTICS, ProbeRun, Statistic
+from napari_sam2_probe.runs.zarr_store import make_store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,11 +27,9 @@ def maps_as_zarr(run: ProbeRun, out: Path) -> Iterator[Progress]:
     ``object_ids`` and ``video_shape`` are attributes of the store, ``position`` (its number) and ``title`` of each
     position's group.
     """
-    import zarr
-
     recorded = _recorded(run)
     with atomic_folder(out) as folder:
-        store = zarr.open_group(folder, mode="w")
+        store = make_store(folder)
         store.attrs.update({"object_ids": run.object_ids.tolist(), "video_shape": list(run.masks.shape)})
         done, total = 0, len(recorded) * len(STATISTICS) * run.num_frames
         for position in recorded:

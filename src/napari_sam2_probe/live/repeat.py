@@ -15,13 +15,13 @@ from napari_sam2_probe.models.config import ModelFlags
 from napari_sam2_probe.models.device import memory_in_words
 from napari_sam2_probe.models.loaded import LoadedModel, ModelChoice, load_model
 from napari_sam2_probe.probe.distance import FeatureOptions
+from napari_sam2_probe.runs.info import INFO
 from napari_sam2_probe.runs.place import check_free
 from napari_sam2_probe.runs.prompts_file import prompts_from_json
 from napari_sam2_probe.runs.reader import open_run
 from napari_sam2_probe.runs.record import RunOptions, describe_stop, plan_passes
 from napari_sam2_probe.runs.run import ProbeRun
 from napari_sam2_probe.runs.steps_file import steps_from_json
-from napari_sam2_probe.runs.info import INFO
 from napari_sam2_probe.tracking.sharing import processor_threads
 from napari_sam2_probe.tracking.steps import PromptStep, SweepStep, TrackStep
 from napari_sam2_probe.video.array import ArraySource

@@ -11,6 +11,7 @@ from napari_sam2_probe.runs.info import INFO, load_info, read_info
 from napari_sam2_probe.runs.known import KnownFrames
 from napari_sam2_probe.runs.run import ProbeRun
 from napari_sam2_probe.runs.writer import FEATURES, FORMAT, STORE
+from napari_sam2_probe.runs.zarr_store import open_store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -62,14 +63,13 @@ def open_run(path: Path | str) -> ProbeRun:
         If the folder is not a run, was made by a later version, or is damaged.
     """
     import pandas as pd
-    import zarr
 
     folder = Path(path)
     if not is_run(folder):
         raise InputError(f"{folder} is not a probe run: give a folder that holds {INFO} and {STORE}.")
     info = _info(folder)
     try:
-        store: Any = zarr.open_group(folder / STORE, mode="r")
+        store: Any = open_store(folder / STORE)
         arrays: dict[str, Any] = {name: store[name][:] for name in _ARRAYS}
         features = folder / FEATURES
         # A run that was killed early has none yet.

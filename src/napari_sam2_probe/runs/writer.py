@@ -17,6 +17,7 @@ from napari_sam2_probe.runs.info import INFO
 from napari_sam2_probe.runs.place import check_free, writing
 from napari_sam2_probe.runs.run import STATISTICS
 from napari_sam2_probe.runs.tables import TRACKED, FrameTables
+from napari_sam2_probe.runs.zarr_store import make_store
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -220,9 +221,7 @@ class RunWriter:
         shutil.rmtree(self.path, ignore_errors=True)
 
     def _make_store(self, obj_ids: tuple[int, ...], shape: tuple[int, int, int], pointer_size: int) -> None:
-        import zarr
-
-        self._store: Any = zarr.create_group(self.path / STORE)
+        self._store: Any = make_store(self.path / STORE)
         num_objects, frame_shape = len(obj_ids), shape[1:]
         self._store.create_array("object_ids", data=np.array(obj_ids, np.int64))
         self._masks: Any = self._store.create_array("masks", shape=shape, dtype=np.uint16, chunks=(1, *frame_shape))

@@ -16,12 +16,16 @@ from napari_sam2_probe.common.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+    from typing import BinaryIO
 
     from numpy.typing import NDArray
     from PIL.ImageFile import ImageFile
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp"})
 """The endings of image files, in lower case."""
+
+# Their formats, as Pillow calls them.
+_FORMATS = ("BMP", "JPEG", "PNG", "TIFF", "WEBP")
 
 _BITS_PER_SAMPLE = 258  # TIFF tag
 
@@ -56,6 +60,20 @@ class ImageHeader:
     is_deep: bool
 
 
+def open_image(file: Path | BinaryIO) -> ImageFile:
+    """Open an image with Pillow; the only place that does.
+
+    Pillow goes by a file's contents and knows sixty formats. For some of them, whatever the file is called, it starts
+    other programs (PostScript) or opens other files. So only formats are tried that an image of ours may have.
+
+    Raises
+    ------
+    OSError, SyntaxError, ValueError, ...
+        What Pillow raises on a file that is none of these.
+    """
+    return Image.open(file, formats=_FORMATS)
+
+
 def is_image_file(name: str) -> bool:
     """Return whether a file of this `name` is taken for an image; hidden files are not."""
     return not name.startswith(".") and name[name.rfind(".") :].lower() in IMAGE_SUFFIXES
@@ -70,7 +88,7 @@ def read_header(path: Path) -> ImageHeader:
         If the file is not a readable image.
     """
     try:
-        with Image.open(path) as image:
+        with open_image(path) as image:
             return ImageHeader(image.width, image.height, _is_deep(image))
     except _READ_ERRORS as error:
         # Pillow knows no floating-point colour; tifffile does.
@@ -112,7 +130,7 @@ def read_image(path: Path) -> Image.Image:
 def _decoded(path: Path) -> Iterator[Image.Image]:
     """Open and decode an image, and say in words what is wrong with it."""
     try:
-        with Image.open(path) as image:
+        with open_image(path) as image:
             image.load()
             yield image
     except _READ_ERRORS as error:
@@ -142,7 +160,7 @@ def read_intensities(path: Path) -> NDArray[Any]:
     if pixels is not None:
         return pixels
     try:
-        with Image.open(path) as image:
+        with open_image(path) as image:
             if _has_deep_mode(image):
                 return np.array(image)
     except _READ_ERRORS as error:

@@ -17,6 +17,7 @@ from PIL import Image
 
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.common.files import atomic_path
+from napari_sam2_probe.video.images import open_image
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -72,7 +73,7 @@ def read_mask(path: Path | str, *, several_objects: bool = False) -> Labels:
     if not path.is_file():
         raise InputError(f"There is no mask file {path}: give the path of a PNG with object ids.")
     try:
-        with Image.open(path) as image:
+        with open_image(path) as image:
             if image.format == "JPEG":
                 raise InputError(f"The mask {path} is a JPEG, which changes object ids: save masks as PNG.")
             labels = _labels_of(image, path)
