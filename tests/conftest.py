@@ -7,6 +7,13 @@ import signal
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# The same examples every time and on every machine, whatever a database remembers; what they find takes as long as it
+# takes. `pytest --hypothesis-profile search` looks for new ones; what it finds goes into the test with `@example`.
+settings.register_profile("same", derandomize=True, database=None, deadline=None, print_blob=True)
+settings.register_profile("search", derandomize=False, database=None, deadline=None, print_blob=True, max_examples=1000)
+settings.load_profile("same")
 
 from napari_sam2_probe.models.checkpoints import SAMPLE_SIZE_VARIABLE
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
+from helpers.paths import NO_NAMES
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.models import checkpoints
 from napari_sam2_probe.models.checkpoints import (
@@ -124,12 +126,32 @@ def test_files_of_the_user(tmp_path):
     assert resolve(plain).config == tmp_path / "model.yaml"
 
 
-@given(st.text(min_size=1).filter(lambda name: name not in {".", "..", "sample", "/", *DEFAULT_ORDER}))
+# Half characters too, which are in no text that was read from a file.
+@given(st.text(st.characters(exclude_categories=()), min_size=1))
+@example("n" * 256)
+@example("ß" * 128)
+@example("n/" * 2500)
+@example("n\0n")
+@example("n\ud800n")
+@example("/dev/null")
+@example("~nobody-is-called-so")
+@example("..")
 def test_any_other_name_is_one_sentence(name):
-    if Path(name.replace("\0", "0")).exists():
-        return
-    with pytest.raises(InputError, match="the names are sample, sam2"):
+    # os.path knows that there is no such thing; pathlib raises.
+    is_file, is_folder = os.path.isfile(Path(name)), os.path.isdir(Path(name))  # noqa: PTH112, PTH113
+    assume(name != "sample" and name not in DEFAULT_ORDER and not is_file)
+    with pytest.raises(InputError, match="this is a folder" if is_folder else "the names are sample, sam2"):
         resolve(name)
+
+
+@pytest.mark.parametrize("name", NO_NAMES)
+def test_a_folder_of_checkpoints_that_cannot_be_holds_none(monkeypatch, name):
+    # No variable holds a NUL.
+    monkeypatch.setattr(os, "environ", {"SAM2_PROBE_CHECKPOINTS": name})
+    assert installed() == []
+    assert resolve() == sample_checkpoint()
+    with pytest.raises(InputError, match="not downloaded"):
+        resolve("sam2.1_hiera_tiny")
 
 
 def test_a_folder_is_no_checkpoint(tmp_path):
@@ -222,6 +244,6 @@ def test_identify_goes_by_content_not_by_name(tmp_path, monkeypatch):
 
 
 def test_unreadable_files_are_one_sentence(tmp_path):
-    for path in (tmp_path / "none.pt", tmp_path):
+    for path in (tmp_path / "none.pt", tmp_path, "n" * 256, "n\0n", "n\ud800n"):
         with pytest.raises(InputError, match="can't be read"):
             identify(path)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import io
 import os
 import shlex
 import sys
@@ -79,6 +80,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         The arguments after the program's name; those of the process if None.
     """
     before, warnings.formatwarning = warnings.formatwarning, _format_warning
+    if argv is None and isinstance(sys.stdout, io.TextIOWrapper):
+        # A path whose bytes are no text goes out as it came in.
+        sys.stdout.reconfigure(errors="surrogateescape")
     try:
         arguments = build_parser().parse_args(argv)
         arguments.command_line = shlex.join(["sam2-probe", *(sys.argv[1:] if argv is None else argv)])
@@ -113,5 +117,7 @@ def _format_warning(message: Warning | str, category: type[Warning], *where: Any
 
 
 def _refuse(message: str) -> int:
+    # A path may hold what can't be printed; whoever has replaced stderr may not know that.
+    message = message.encode("utf-8", "backslashreplace").decode()
     print(f"sam2-probe: {' '.join(message.split())}", file=sys.stderr)  # noqa: T201
     return 2

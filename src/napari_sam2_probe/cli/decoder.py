@@ -94,6 +94,7 @@ def _fit(arguments: argparse.Namespace) -> None:
     from napari_sam2_probe.cli.model_options import model_choice
     from napari_sam2_probe.cli.progress import progress_bars
     from napari_sam2_probe.common.errors import InputError
+    from napari_sam2_probe.common.paths import check_name
     from napari_sam2_probe.decoder.file import save_decoder
     from napari_sam2_probe.decoder.library import fit_to_dataset, install_decoder
     from napari_sam2_probe.models.loaded import load_model
@@ -101,6 +102,8 @@ def _fit(arguments: argparse.Namespace) -> None:
 
     options = _options(arguments)
     out: Path | None = arguments.out
+    if out is not None:
+        check_name(out)
     if out is not None and out.is_dir():
         raise InputError(f"--out {out} is a folder: give the name of a file.")
     if out is not None and out.exists() and not arguments.overwrite:
@@ -129,6 +132,7 @@ def _lead(arguments: argparse.Namespace) -> None:
     from napari_sam2_probe.cli.progress import progress_bars
     from napari_sam2_probe.common.errors import InputError
     from napari_sam2_probe.common.files import atomic_path
+    from napari_sam2_probe.common.paths import check_name
     from napari_sam2_probe.decoder.file import load_decoder
     from napari_sam2_probe.decoder.lead_file import save_lead
     from napari_sam2_probe.decoder.library import find_decoder, lead_path
@@ -137,6 +141,8 @@ def _lead(arguments: argparse.Namespace) -> None:
     from napari_sam2_probe.video.davis import DavisDataset
 
     out: Path | None = arguments.out
+    if out is not None:
+        check_name(out)
     if out is not None and (out.is_dir() or out.suffix.lower() not in (".json", ".csv")):
         raise InputError(f"--out {out}: give the name of a .json or .csv file.")
     given = None if arguments.decoder is None else load_decoder(arguments.decoder)

@@ -30,9 +30,12 @@ def run(arguments: argparse.Namespace) -> None:
     """Score, print a table, and write the scores where asked."""
     from napari_sam2_probe.cli.progress import progress_bars
     from napari_sam2_probe.common.errors import InputError
+    from napari_sam2_probe.common.paths import check_name
     from napari_sam2_probe.evaluation.metrics import evaluate_folders
 
     out: Path | None = arguments.out
+    if out is not None:
+        check_name(out)
     if out is not None and out.is_dir():
         raise InputError(f"--out {out} is a folder: give the name of a CSV file.")
     with progress_bars() as progress:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from napari_sam2_probe.common.errors import InputError, ProbeError, ResourceError
 from napari_sam2_probe.common.files import TEMPORARY, disk_error
+from napari_sam2_probe.common.paths import check_name
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -32,8 +33,9 @@ def check_target(out: Path, *, overwrite: bool, suffixes: Collection[str] | None
     Raises
     ------
     InputError
-        If something is there that may not be replaced.
+        If something is there that may not be replaced, or nothing can be called so.
     """
+    check_name(out)
     if not os.path.lexists(out):
         return
     if not overwrite:

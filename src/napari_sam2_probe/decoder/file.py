@@ -12,6 +12,7 @@ import numpy as np
 from napari_sam2_probe.analysis.bootstrap import Estimate
 from napari_sam2_probe.common.errors import InputError, ProbeError, ResourceError
 from napari_sam2_probe.common.files import atomic_path, disk_error
+from napari_sam2_probe.common.paths import is_file
 from napari_sam2_probe.decoder.fit import BoxDecoder, DecoderOptions, DecoderReport
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def load_decoder(path: Path | str) -> BoxDecoder:
         If there is no such file, or it is no decoder, of a later version, or damaged.
     """
     path = Path(path)
-    if not path.is_file():
+    if not is_file(path):
         raise InputError(f"There is no decoder at {path}: make one with 'sam2-probe decoder fit'.")
     arrays, about = _read(path)
     try:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import platformdirs
 
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.common.names import inside, is_plain_name
+from napari_sam2_probe.common.paths import expanded, is_file
 from napari_sam2_probe.common.progress import ProgressCallback, ignore_progress
 from napari_sam2_probe.common.sample_data import sample_data_folder
 from napari_sam2_probe.decoder.file import load_decoder, save_decoder
@@ -19,6 +19,7 @@ from napari_sam2_probe.decoder.record import collect_pointers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from napari_sam2_probe.decoder.lead import LeadResult
     from napari_sam2_probe.models.loaded import LoadedModel
@@ -37,7 +38,7 @@ SHIPPED_LEAD = "lead.json"
 def decoder_folder() -> Path:
     """Return the folder of the user's decoders; it need not exist yet."""
     named = os.environ.get(FOLDER_VARIABLE)
-    return Path(named).expanduser() if named else platformdirs.user_data_path("napari-sam2-probe") / "decoders"
+    return expanded(named) if named else platformdirs.user_data_path("napari-sam2-probe") / "decoders"
 
 
 def installed_path(sha256: str) -> Path:
@@ -158,6 +159,6 @@ def _find(
     if checkpoint_sha256 is None or not is_plain_name(checkpoint_sha256):
         return None
     for path in (own(checkpoint_sha256), sample_data_folder() / "sample_model" / shipped):
-        if path.is_file() and (found := load(path)).sha256 == checkpoint_sha256:
+        if is_file(path) and (found := load(path)).sha256 == checkpoint_sha256:
             return found
     return None

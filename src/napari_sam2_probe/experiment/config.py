@@ -214,7 +214,7 @@ def read_settings(path: Path | str) -> dict[str, Any]:
         return tomllib.loads(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
         raise InputError(f"There is no file of settings {path}: give the path of a TOML file.") from error
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except ValueError as error:
         raise InputError(f"{path}: this is no TOML ({error}); mend the file.") from error
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from napari_sam2_probe.common.lock import hold
+from napari_sam2_probe.common.paths import is_file
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -86,7 +87,7 @@ class ExperimentFolder:
 
 def is_experiment(path: Path) -> bool:
     """Say whether a folder looks like an experiment, without reading it."""
-    return (path / CONFIG).is_file()
+    return is_file(path / CONFIG)
 
 
 def held(folder: ExperimentFolder) -> AbstractContextManager[None]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.common.files import is_empty, remove_leftovers
+from napari_sam2_probe.common.paths import is_file
 from napari_sam2_probe.experiment.config import ExperimentConfig, differences, read_config
 from napari_sam2_probe.experiment.folder import is_experiment
 from napari_sam2_probe.experiment.plan import read_plan
@@ -34,11 +35,11 @@ def settled(config: ExperimentConfig) -> ExperimentConfig:
     else:
         model = config.model
         checkpoint = resolve(model.checkpoint)
-        is_file = model.checkpoint is not None and model.checkpoint != checkpoint.name
+        named = model.checkpoint is not None and model.checkpoint != checkpoint.name
         changes["model"] = model.model_copy(
             update={
-                "checkpoint": _absolute(str(model.checkpoint)) if is_file else checkpoint.name,
-                "config": _absolute(model.config) if model.config and Path(model.config).is_file() else model.config,
+                "checkpoint": _absolute(str(model.checkpoint)) if named else checkpoint.name,
+                "config": _absolute(model.config) if model.config and is_file(model.config) else model.config,
             }
         )
     return config.model_copy(update=changes)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_sam2_probe.common.errors import InputError
+from napari_sam2_probe.common.paths import is_dir
 from napari_sam2_probe.experiment.track_batch import ClipOutput
 from napari_sam2_probe.video.mask_folder import MaskFolder
 from napari_sam2_probe.video.masks import check_mask_size
@@ -31,7 +32,7 @@ def check_predictions(folder: Path | str, batches: Iterable[Batch], num_frames: 
         If one is missing.
     """
     folder = Path(folder)
-    if not folder.is_dir():
+    if not is_dir(folder):
         raise InputError(f"There is no folder {folder}: give the folder of predicted masks.")
     for batch in batches:
         for clip in batch.clips:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_sam2_probe.common.errors import InputError
+from napari_sam2_probe.common.paths import is_dir
 from napari_sam2_probe.experiment.config import ExperimentConfig, read_config
 from napari_sam2_probe.experiment.folder import CONFIG, ExperimentFolder, is_experiment
 from napari_sam2_probe.experiment.plan import Batch, read_plan
@@ -238,6 +239,8 @@ def find_experiments(folder: Path | str) -> list[Path]:
     folder = Path(folder)
     if is_experiment(folder):
         return [folder]
+    if not is_dir(folder):
+        return []
     return sorted(path.parent for path in folder.glob(f"*/{CONFIG}"))
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.common.files import atomic_path
+from napari_sam2_probe.common.paths import exists
 from napari_sam2_probe.gui.blank_frames import hide_blank_frames
 from napari_sam2_probe.gui.display import require_display
 from napari_sam2_probe.gui.layers import MASKS, METADATA_KEY
@@ -32,7 +33,7 @@ def runs_in(path: Path | str) -> list[Path]:
     InputError
         If there is no such folder or no run in it.
     """
-    if not Path(path).exists():
+    if not exists(path):
         raise InputError(f"{path} does not exist: give the folder of a run, or a folder that holds runs.")
     runs = find_runs(path)
     if not runs:

@@ -13,6 +13,7 @@ import platformdirs
 
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.common.files import atomic_write_text
+from napari_sam2_probe.common.paths import exists
 from napari_sam2_probe.live.prompt_state import Key, PromptState
 from napari_sam2_probe.runs import is_run
 from napari_sam2_probe.runs.info import INFO, load_info, read_info
@@ -140,9 +141,9 @@ def _unfinished(path: Path) -> UnfinishedRun | None:
 
 def _is_there(path: str) -> bool:
     try:
-        return Path(path).exists()
-    except (OSError, ValueError):
-        # A name too long, or one that can't be a name.
+        return exists(path)
+    except InputError:
+        # A folder that can't be looked into.
         return False
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 import platformdirs
 
 from napari_sam2_probe.common.errors import InputError
+from napari_sam2_probe.common.paths import expanded, is_dir, is_file
 from napari_sam2_probe.common.progress import Progress, ProgressCallback, ignore_progress
 from napari_sam2_probe.common.sample_data import sample_data_folder
 from napari_sam2_probe.models.config import SMALL_CONFIG
@@ -162,7 +163,7 @@ class CheckpointFile:
 def checkpoint_folder() -> Path:
     """Return the folder of downloaded checkpoints; it need not exist yet."""
     named = os.environ.get(FOLDER_VARIABLE)
-    return Path(named).expanduser() if named else platformdirs.user_cache_path("napari-sam2-probe") / "checkpoints"
+    return expanded(named) if named else platformdirs.user_cache_path("napari-sam2-probe") / "checkpoints"
 
 
 def official(name: str) -> OfficialCheckpoint:
@@ -191,7 +192,7 @@ def installed() -> list[OfficialCheckpoint]:
 
 def _is_whole(checkpoint: OfficialCheckpoint) -> bool:
     path = checkpoint_folder() / checkpoint.filename
-    return path.is_file() and checkpoint.num_bytes in (None, path.stat().st_size)
+    return is_file(path) and checkpoint.num_bytes in (None, path.stat().st_size)
 
 
 def sample_checkpoint() -> CheckpointFile:
@@ -249,12 +250,12 @@ def resolve(name_or_path: str | Path | None = None) -> CheckpointFile:
     if name_or_path in by_name:
         return _resolve_official(by_name[str(name_or_path)])
     path = Path(name_or_path)
-    if path.is_file():
+    if is_file(path):
         known = by_name.get(path.stem)
         beside = path.with_name("model.yaml")
         config = known.config if known else (beside if beside.is_file() else None)
         return CheckpointFile(path.stem, path, config)
-    if path.is_dir():
+    if is_dir(path):
         raise InputError(f"{path}: this is a folder; name the checkpoint file in it.")
     names = ", ".join([SAMPLE, *by_name])
     raise InputError(f"{name_or_path}: neither a file nor a checkpoint's name; the names are {names}.")
@@ -263,7 +264,7 @@ def resolve(name_or_path: str | Path | None = None) -> CheckpointFile:
 def _resolve_official(checkpoint: OfficialCheckpoint) -> CheckpointFile:
     path = checkpoint_folder() / checkpoint.filename
     command = f"sam2-probe checkpoints download {checkpoint.name}"
-    if not path.is_file():
+    if not is_file(path):
         raise InputError(f"The checkpoint {checkpoint.name} is not downloaded: run '{command}'.")
     if not _is_whole(checkpoint):
         raise InputError(
@@ -302,6 +303,7 @@ def file_sha256(path: Path | str, progress: ProgressCallback = ignore_progress) 
                 digest.update(block)
                 done += len(block)
                 progress(Progress(done, total, f"checking {path.name}", "byte"))
-    except OSError as error:
-        raise InputError(f"{path}: the file can't be read ({error.strerror or error}).") from error
+    except (OSError, ValueError) as error:
+        # A ValueError where no file can be called so.
+        raise InputError(f"{path}: the file can't be read ({getattr(error, 'strerror', None) or error}).") from error
     return digest.hexdigest()

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from napari_sam2_probe.common.errors import InputError, ResourceError
+from napari_sam2_probe.common.paths import is_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -186,7 +187,7 @@ def config_path(config: str | Path) -> Path:
     if isinstance(config, str) and config in official:
         return _sam2_folder() / official[config]
     path = Path(config)
-    if not path.is_file():
+    if not is_file(path):
         names = ", ".join(Path(name).stem for name in OFFICIAL_CONFIGS)
         raise InputError(f"{path}: no such configuration file; give the path of a YAML file or one of {names}.")
     return path

@@ -15,6 +15,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from napari_sam2_probe.common.errors import InputError, ProbeError
+from napari_sam2_probe.common.paths import is_file
 from napari_sam2_probe.models.config import (
     MODEL_CLASSES,
     OFFICIAL_CONFIGS,
@@ -154,7 +155,7 @@ def read_weights(path: Path) -> StateDict:
     """
     import torch
 
-    if not path.is_file():
+    if not is_file(path):
         raise InputError(f"{path}: there is no such checkpoint file.")
     weights = _read_safetensors(path) if path.suffix == ".safetensors" else _read_torch(path)
     if not weights or not all(isinstance(value, torch.Tensor) for value in weights.values()):

@@ -11,6 +11,7 @@ import numpy as np
 
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.common.files import atomic_path, atomic_write_text
+from napari_sam2_probe.common.paths import check_name
 from napari_sam2_probe.common.progress import Progress, ProgressCallback, ignore_progress
 from napari_sam2_probe.common.sample_data import sample_data_folder
 from napari_sam2_probe.experiment.clips import probe_clip
@@ -107,6 +108,7 @@ def make_demo(
 
 
 def _make_room(out: Path) -> None:
+    check_name(out)
     if out.exists() and not (out / _MARKER).is_file():
         if not out.is_dir() or any(out.iterdir()):
             raise InputError(f"{out} holds something that is not a demo: name another folder with --out.")

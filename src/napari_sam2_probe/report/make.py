@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.common.files import atomic_write_text, is_empty
 from napari_sam2_probe.common.output import atomic_folder
+from napari_sam2_probe.common.paths import check_name, is_file
 from napari_sam2_probe.common.progress import ProgressCallback, ignore_progress
 from napari_sam2_probe.common.words import count, listing
 from napari_sam2_probe.experiment.folder import CONFIG
@@ -138,17 +139,18 @@ def _find(folders: Sequence[Path]) -> tuple[list[Path], list[Path]]:
         found = find_experiments(folder)
         experiments += [path for path in found if path.resolve() not in {e.resolve() for e in experiments}]
         if not found:
-            if not (folder / protocols.PROTOCOLS).is_file():
+            if not is_file(folder / protocols.PROTOCOLS):
                 raise InputError(
                     f"{folder} is no experiment: give a folder that 'sam2-probe experiment' made ({CONFIG} in it)."
                 )
             others.append(folder)
-        elif found != [folder] and (folder / protocols.PROTOCOLS).is_file():
+        elif found != [folder] and is_file(folder / protocols.PROTOCOLS):
             others.append(folder)
     return experiments, others
 
 
 def _check_place(out: Path) -> None:
+    check_name(out)
     if out.exists() and not (out / _MARKER).is_file() and (not out.is_dir() or not is_empty(out)):
         raise InputError(f"{out} holds something that is not a report: name another folder with --out.")
 

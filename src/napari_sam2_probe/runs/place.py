@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from napari_sam2_probe.common.errors import InputError, ProbeError, ResourceError
 from napari_sam2_probe.common.files import disk_error
+from napari_sam2_probe.common.paths import check_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,15 +24,11 @@ def check_free(path: Path | str, what: str = "run") -> None:
         If something is there already, or nothing can be made there.
     """
     path = Path(path)
-    try:
-        # A broken link is something too.
-        if os.path.lexists(path):
-            raise InputError(f"{path} exists already: name another folder for the {what}, or remove this one.")
-        above = next(parent for parent in path.absolute().parents if os.path.lexists(parent))
-    except ValueError as error:
-        raise InputError(f"The {what} can't be named {str(path)!r}: give the path of a new folder.") from error
-    if not above.is_dir():
-        raise InputError(f"{path} can't be made because {above} is a file: name a folder elsewhere for the {what}.")
+    # A broken link is something too.
+    if os.path.lexists(path):
+        raise InputError(f"{path} exists already: name another folder for the {what}, or remove this one.")
+    check_name(path)
+    above = next(parent for parent in path.absolute().parents if os.path.lexists(parent))
     if not os.access(above, os.W_OK | os.X_OK):
         raise InputError(f"{path} can't be made because {above} can't be written to: name a folder elsewhere.")
 

@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_sam2_probe.common.errors import InputError
+from napari_sam2_probe.common.paths import is_dir, is_file
 from napari_sam2_probe.runs.info import INFO, load_info, read_info
-from napari_sam2_probe.runs.known import KnownFrames
 from napari_sam2_probe.runs.run import ProbeRun
 from napari_sam2_probe.runs.writer import FEATURES, FORMAT, STORE
 from napari_sam2_probe.runs.zarr_store import open_store
+from napari_sam2_probe.video.truth import ClipTruth
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,11 +21,7 @@ if TYPE_CHECKING:
 def is_run(path: Path | str) -> bool:
     """Say whether a folder looks like a run, without reading it."""
     folder = Path(path)
-    try:
-        return (folder / INFO).is_file() and (folder / STORE).is_dir()
-    except (OSError, ValueError):
-        # A folder that can't be looked into, or a name that can't be one.
-        return False
+    return is_file(folder / INFO) and is_dir(folder / STORE)
 
 
 def find_runs(folder: Path | str) -> list[Path]:
@@ -41,13 +38,13 @@ def walk_runs(folder: Path) -> Iterator[Path]:
     waiting = [folder]
     while waiting:
         path = waiting.pop()
-        if is_run(path):
-            yield path
-            continue
         try:
+            if is_run(path):
+                yield path
+                continue
             with os.scandir(path) as entries:
                 inside = [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
-        except (OSError, ValueError):
+        except (OSError, ValueError, InputError):
             continue
         waiting += [path / name for name in inside if not name.startswith(".")]
 
@@ -104,7 +101,7 @@ def _check_sizes(arrays: dict[str, Any], masks: tuple[int, ...], info: dict[str,
     names, known = info.get("video", {}).get("frame_names"), info.get("known")
     if names is not None and len(names) != masks[0]:
         raise ValueError("another number of names than frames")
-    if known is not None and len(KnownFrames.from_json(known).object_present) != masks[0]:
+    if known is not None and len(ClipTruth.from_json(known).object_present) != masks[0]:
         raise ValueError("another number of known frames than frames")
 
 

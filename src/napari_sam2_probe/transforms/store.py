@@ -23,6 +23,7 @@ from napari_sam2_probe.common.files import atomic_write_text, disk_error, is_emp
 from napari_sam2_probe.common.json_file import load_json, parse_json
 from napari_sam2_probe.common.lock import hold
 from napari_sam2_probe.common.names import check_inside, inside
+from napari_sam2_probe.common.paths import check_name
 from napari_sam2_probe.transforms.recipe import clip_name, make_twin_recipe
 from napari_sam2_probe.video.images import is_image_file
 from napari_sam2_probe.video.truth import FRAME_COLUMNS
@@ -76,6 +77,7 @@ class ClipStore:
         InputError
             If the folder holds something else, or clips of another configuration.
         """
+        check_name(self.folder)
         if self.folder.exists() and not self.folder.is_dir():
             raise InputError(f"{self.folder} is a file: choose a folder for the clips.")
         if not self._configuration_file.is_file():

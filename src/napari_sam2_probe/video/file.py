@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_sam2_probe.common.errors import InputError
+from napari_sam2_probe.common.paths import is_file
 from napari_sam2_probe.video.fingerprint import fingerprint_file
 from napari_sam2_probe.video.frame_index import TruncatedVideoError, build_frame_index
 from napari_sam2_probe.video.source import check_frame_idx
@@ -48,7 +49,7 @@ class VideoFileSource:
 
     def __init__(self, path: Path | str, *, name: str | None = None) -> None:
         self._file = Path(path)
-        if not self._file.is_file():
+        if not is_file(self._file):
             raise InputError(f"There is no video file {path}: give the path of an mp4, mov, avi, mkv or webm file.")
         import av
 

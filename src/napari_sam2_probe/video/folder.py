@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image
 
 from napari_sam2_probe.common.errors import InputError
+from napari_sam2_probe.common.paths import is_dir
 from napari_sam2_probe.video.fingerprint import fingerprint_files
 from napari_sam2_probe.video.images import is_image_file, read_header, read_image, read_intensities, read_rgb
 from napari_sam2_probe.video.intensity import apply_scaling, as_rgb, sampled_scaling
@@ -126,7 +127,7 @@ def list_frames(folder: Path) -> list[Path]:
     InputError
         If there is no such folder, it holds no images, or two images have the same stem.
     """
-    if not folder.is_dir():
+    if not is_dir(folder):
         raise InputError(f"There is no folder {folder}: give the path of a folder of images.")
     files = [entry for entry in folder.iterdir() if is_image_file(entry.name) and entry.is_file()]
     if not files:

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from napari_sam2_probe.common.errors import InputError
+from napari_sam2_probe.common.paths import is_dir, is_file
 from napari_sam2_probe.video.images import is_image_file
 
 RESOLUTIONS = ("480p", "Full-Resolution", "1080p")
@@ -72,7 +73,7 @@ def find_layout(root: Path, split: str | None, resolution: str) -> Layout:
     InputError
         If no frames are found, or a split or another resolution has to be chosen.
     """
-    if not root.is_dir():
+    if not is_dir(root):
         raise InputError(f"There is no folder {root}: give the root of a data set, the folder above JPEGImages.")
     top = _frames_folder(root)
     if top is None:
@@ -93,7 +94,7 @@ def list_splits(root: Path) -> tuple[list[str], bool]:
     It must where splits are folders (MOSE, YouTube-VOS, LVOS) and there are several; where they are lists of names,
     all sequences can be taken too. What is no data set has no splits.
     """
-    if not root.is_dir():
+    if not is_dir(root):
         return [], False
     if _frames_folder(root) is None:
         folders = _split_folders(root)
@@ -112,7 +113,7 @@ def read_split(root: Path, split: str, resolution: str) -> list[str] | None:
     sets = root / "ImageSets"
     for folder in (sets / "2017", sets / "2016", sets / resolution, sets, root):
         file = folder / f"{split}.txt"
-        if file.is_file():
+        if is_file(file):
             lines = file.read_text(encoding="utf-8-sig").splitlines()
             names = [_name_in(line.split()[0]) for line in lines if line.strip()]
             return list(dict.fromkeys(names))

@@ -17,6 +17,7 @@ from PIL import Image
 
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.common.files import atomic_path
+from napari_sam2_probe.common.paths import is_file
 from napari_sam2_probe.video.images import open_image
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def read_mask(path: Path | str, *, several_objects: bool = False) -> Labels:
         If the file isn't there, isn't an image, is a JPEG, or holds fractions or colours that are no ids.
     """
     path = Path(path)
-    if not path.is_file():
+    if not is_file(path):
         raise InputError(f"There is no mask file {path}: give the path of a PNG with object ids.")
     try:
         with open_image(path) as image:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_sam2_probe.common.errors import InputError
+from napari_sam2_probe.common.paths import is_dir, is_file
 from napari_sam2_probe.video.array import ArraySource
 from napari_sam2_probe.video.davis import with_annotations
 from napari_sam2_probe.video.file import VIDEO_SUFFIXES, VideoFileSource
@@ -58,12 +59,12 @@ def _open(video: Any, name: str | None) -> Video:
 
 
 def _open_path(path: Path, name: str | None) -> Video:
-    if path.is_file():
+    if is_file(path):
         if path.suffix.lower() in VIDEO_SUFFIXES:
             return Video(VideoFileSource(path, name=name))
         endings = ", ".join(sorted(suffix[1:] for suffix in VIDEO_SUFFIXES))
         raise InputError(f"{path} is not a video file: give one of {endings}, or a folder of images.")
-    return with_annotations(FolderSource(path if path.is_dir() else _sequence_folder(path), name=name))
+    return with_annotations(FolderSource(path if is_dir(path) else _sequence_folder(path), name=name))
 
 
 def _sequence_folder(path: Path) -> Path:
@@ -71,6 +72,6 @@ def _sequence_folder(path: Path) -> Path:
         folder = find_layout(path.parent, None, "480p").frames / path.name
     except InputError:
         folder = path
-    if folder.is_dir():
+    if is_dir(folder):
         return folder
     raise InputError(f"There is no video {path}: give a folder of images, a video file, or DAVIS_ROOT/SEQUENCE.")

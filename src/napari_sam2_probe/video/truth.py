@@ -198,7 +198,7 @@ def _rows(path: Path) -> list[dict[str, str]]:
             if missing:
                 raise InputError(f"{path}: this is not a frames.csv (no {', '.join(missing)}); give the data set's.")
             return list(reader)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+    except (OSError, ValueError, csv.Error) as error:
         raise InputError(f"{path}: the file can't be read as a frames.csv; give the one of the data set.") from error
 
 

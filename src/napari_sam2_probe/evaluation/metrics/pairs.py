@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from napari_sam2_probe.common.errors import InputError
+from napari_sam2_probe.common.paths import is_dir
 from napari_sam2_probe.video.mask_folder import MaskFolder
 from napari_sam2_probe.video.masks import object_ids, read_mask
 
@@ -71,7 +72,7 @@ def pair_sequences(ground_truth: Path, predictions: Path) -> list[SequencePair]:
         If something is missing.
     """
     for folder, what in ((ground_truth, "ground truth"), (predictions, "predictions")):
-        if not folder.is_dir():
+        if not is_dir(folder):
             raise InputError(f"There is no folder {folder}: give the folder of the {what}.")
     annotations = _annotations_folder(ground_truth)
     names = _sequence_names(annotations)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_sam2_probe.common.errors import InputError
+from napari_sam2_probe.common.paths import is_dir
 from napari_sam2_probe.evaluation.metrics.evaluation import object_scores, score_masks
 from napari_sam2_probe.evaluation.metrics.table import score_cells
 from napari_sam2_probe.evaluation.protocols.jobs import PROMPTS, JobResult, JobRow
@@ -57,7 +58,7 @@ def parse_prediction(text: str) -> Prediction:
         raise InputError(f"--predictions {text}: give NAME=DIR, with a name of letters, digits, '.', '+' and '-'.")
     if (prompt or "mask") not in PROMPTS:
         raise InputError(f"--predictions {text}: the prompt {prompt} is not one of {', '.join(PROMPTS)}.")
-    if not Path(folder).is_dir():
+    if not is_dir(folder):
         raise InputError(f"--predictions {text}: there is no folder {folder}; give the one that holds the sequences.")
     return Prediction(name, Path(folder), prompt or "mask")
 

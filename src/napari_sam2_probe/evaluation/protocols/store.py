@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.common.files import atomic_write_text, is_empty, remove_leftovers
+from napari_sam2_probe.common.paths import check_name
 from napari_sam2_probe.evaluation.protocols.jobs import JobResult, JobRow
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ class ResultStore:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        check_name(folder)
         if folder.exists() and not folder.is_dir():
             raise InputError(f"--out {folder} is a file: give the name of a folder.")
         if folder.is_dir() and not is_empty(folder) and not (folder / _RESULTS).is_dir():

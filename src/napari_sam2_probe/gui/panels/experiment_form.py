@@ -21,6 +21,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_sam2_probe.common.paths import expanded
 from napari_sam2_probe.common.sample_data import sample_data_folder
 from napari_sam2_probe.gui.panels.extras_field import ExtrasField
 from napari_sam2_probe.gui.panels.lengths_row import LengthsRow
@@ -106,7 +107,7 @@ class ExperimentForm(QWidget):
     def path(self) -> Path | None:
         """The experiment's folder; None while none is named."""
         text = self.folder.text().strip()
-        return Path(text).expanduser() if text else None
+        return expanded(text) if text else None
 
     @property
     def chosen_kinds(self) -> tuple[str, ...]:

@@ -20,6 +20,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_sam2_probe.common.errors import InputError
+from napari_sam2_probe.common.paths import expanded
 from napari_sam2_probe.gui.closing import when_closed
 from napari_sam2_probe.gui.jobs import JobState
 from napari_sam2_probe.gui.panels.job_row import JobRow
@@ -65,7 +66,7 @@ class ExportPanel(Panel):
     @property
     def target(self) -> Path:
         """What is going to be written."""
-        return Path(self.folder.text().strip()).expanduser().absolute() / self.name.text().strip()
+        return expanded(self.folder.text().strip()).absolute() / self.name.text().strip()
 
     def _build(self) -> None:
         self.run = make_combo("run", "The run to export; open one in the Runs panel, or track an object", letters=8)

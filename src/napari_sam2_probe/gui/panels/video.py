@@ -17,6 +17,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_sam2_probe.common.errors import InputError
+from napari_sam2_probe.common.paths import is_dir
 from napari_sam2_probe.common.sample_data import sample_data_folder
 from napari_sam2_probe.gui.background import Background
 from napari_sam2_probe.gui.layers import METADATA_KEY, VIDEO
@@ -219,7 +220,7 @@ class VideoPanel(Panel):
 
 
 def _open(path: Path, split: str | None) -> DavisDataset | tuple[Video, Video | None]:
-    if path.is_dir():
+    if is_dir(path):
         splits, must_choose = list_splits(path)
         if split is not None or must_choose:
             return DavisDataset(path, split or splits[0])

@@ -9,19 +9,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-<<<<<<< HEAD
 from napari_sam2_probe.transforms.kind import Corruption
 from napari_sam2_probe.transforms.options import number
-=======
-from napari_sam2_probe.transforms.options import Number
 from napari_sam2_probe.video.images import open_image
->>>>>>> ee1e234 (Open images and stores in one place each, which starts no other program and no pickle)
 
 if TYPE_CHECKING:
     from napari_sam2_probe.transforms.clip import Clip
 
 
-<<<<<<< HEAD
 @dataclass(frozen=True, slots=True)
 class JpegCompressionOptions:
     """Its options."""
@@ -44,17 +39,6 @@ class JpegCompression(Corruption[JpegCompressionOptions]):
         for t, frame in enumerate(clip.frames):
             buffer = io.BytesIO()
             Image.fromarray(frame).save(buffer, "JPEG", quality=options.quality)
-            with Image.open(buffer) as image:
+            with open_image(buffer) as image:
                 frames[t] = np.asarray(image)
         return clip.with_frames(frames)
-=======
-def apply(clip: Clip, options: Mapping[str, OptionValue], rng: np.random.Generator) -> Clip:
-    """Return the clip after compression; masks stay, nothing is random."""
-    frames = np.empty_like(clip.frames)
-    for t, frame in enumerate(clip.frames):
-        buffer = io.BytesIO()
-        Image.fromarray(frame).save(buffer, "JPEG", quality=int(options["quality"]))
-        with open_image(buffer) as image:
-            frames[t] = np.asarray(image)
-    return clip.with_frames(frames)
->>>>>>> ee1e234 (Open images and stores in one place each, which starts no other program and no pickle)

@@ -1,0 +1,94 @@
+"""Questions about paths that a person named: whatever the name, an answer or one sentence.
+
+`pathlib` raises where a name is too long for the file system, and up to Python 3.13 in several more cases. For whoever
+looks for a file such a name is simply that of no file.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from pathlib import Path
+
+from napari_sam2_probe.common.errors import InputError
+
+_NOTHING_THERE = (errno.ENOENT, errno.ENOTDIR, errno.EBADF, errno.ELOOP, errno.ENAMETOOLONG, errno.EINVAL)
+
+
+def is_file(path: Path | str) -> bool:
+    """Tell whether there is a file, or a link to one; also of names that no file can have.
+
+    Raises
+    ------
+    InputError
+        If that may not be known, or the system fails.
+    """
+    return stat.S_ISREG(_mode(path))
+
+
+def is_dir(path: Path | str) -> bool:
+    """Tell whether there is a folder, or a link to one; also of names that no folder can have.
+
+    Raises
+    ------
+    InputError
+        If that may not be known, or the system fails.
+    """
+    return stat.S_ISDIR(_mode(path))
+
+
+def exists(path: Path | str) -> bool:
+    """Tell whether anything is there, or a link to something; also of names that nothing can have.
+
+    Raises
+    ------
+    InputError
+        If that may not be known, or the system fails.
+    """
+    return _mode(path) != 0
+
+
+def expanded(text: str) -> Path:
+    """Return the path that a text names, in which ``~`` is a home folder; that of nobody stays as it is."""
+    return Path(os.path.expanduser(text))  # noqa: PTH111 - pathlib raises where nobody is called so
+
+
+def check_name(path: Path | str) -> None:
+    """Make sure that a file or folder at `path` could be called so, without making anything.
+
+    Raises
+    ------
+    InputError
+        If a name is too long, holds a character that no name may have, or leads through something that is no folder.
+    """
+    whole = Path(path).absolute()
+    above = next(parent for parent in (whole, *whole.parents) if os.path.lexists(parent))
+    if above != whole and not is_dir(above):
+        what = "a link to nothing" if above.is_symlink() else "a file"
+        raise InputError(f"{path} can't be made because {above} is {what}: name a place elsewhere.")
+    try:
+        # The system says of the path as a whole, and of each part that is new, whether they are too long.
+        for new in (whole, *(above / part for part in whole.relative_to(above).parts)):
+            try:
+                new.lstat()
+            except FileNotFoundError:
+                continue
+    except ValueError as error:
+        # A NUL, or half a character of UTF-16.
+        raise InputError(f"{str(path)!r} holds a character that no name may have: choose another name.") from error
+    except OSError as error:
+        raise InputError(f"{path} can't be made ({error.strerror or error}): choose another name.") from error
+
+
+def _mode(path: Path | str) -> int:
+    """Return what kind of thing is there, as ``st_mode`` says it; 0 if nothing is."""
+    try:
+        return Path(path).stat().st_mode
+    except ValueError:
+        return 0
+    except OSError as error:
+        if error.errno in _NOTHING_THERE:
+            return 0
+        said = error.strerror or error
+        raise InputError(f"{path} can't be looked at ({said}): name something that you may read.") from error
