@@ -1,6 +1,6 @@
 # The two that matter: `make test` and `make demo`. Both set everything up first, in .venv; the second time that is quick.
 .DEFAULT_GOAL := help
-.PHONY: help setup test lint demo docs wheel clean
+.PHONY: help setup test test-fast lint demo docs wheel clean
 
 BIN := .venv/bin
 DEMO := demo-output
@@ -8,6 +8,7 @@ export PYTHON
 
 help:
 	@echo "make test    set up, then check style, types and imports, and run all tests"
+	@echo "make test-fast   set up, then run the tests that are not slow, in three minutes"
 	@echo "make demo    set up, then make, track and probe clips; open $(DEMO)/index.html afterwards"
 	@echo "make lint    only style, types and imports"
 	@echo "make docs    build the documentation in site/"
@@ -19,6 +20,9 @@ setup:
 
 test: lint
 	@tools/run_tests.sh -n 2 --dist loadfile $(PYTEST_ARGS)
+
+test-fast: setup
+	@tools/run_tests.sh -n 2 --dist loadfile -m "not slow" $(PYTEST_ARGS)
 
 lint: setup
 	$(BIN)/ruff check .

@@ -9,6 +9,10 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from helpers.flaky import pytest_runtest_protocol, pytest_terminal_summary
+
+__all__ = ["pytest_runtest_protocol", "pytest_terminal_summary"]
+
 # The same examples every time and on every machine, whatever a database remembers; what they find takes as long as it
 # takes. `pytest --hypothesis-profile search` looks for new ones; what it finds goes into the test with `@example`.
 settings.register_profile("same", derandomize=True, database=None, deadline=None, print_blob=True)

@@ -13,12 +13,15 @@ for argument in "$@"; do
     fi
 done
 
-status=0
+# pytest's code for "nothing was collected": right for one part where tests are chosen by name or mark, not for all.
+nothing=5
+status=$nothing
 part() {
+    printf 'tests: part %s\n' "$1"
+    shift
     "$@"
     local code=$?
-    # 5: nothing was collected, as where only tests that failed before are asked for.
-    if [ "$code" -ne 0 ] && [ "$code" -ne 5 ]; then
+    if [ "$status" -eq "$nothing" ] || { [ "$code" -ne 0 ] && [ "$code" -ne "$nothing" ]; }; then
         status=$code
     fi
 }
@@ -26,11 +29,11 @@ part() {
 # The window's tests have a process of their own: software OpenGL brings an LLVM that crashes beside the one in triton,
 # which torch loads now and then.
 if said=$("$python" -c 'import PyQt6.QtWidgets, PyQt6.QtTest' 2>&1); then
-    part tools/with_display.sh "$python" -m pytest --ignore tests/gui "$@"
-    part tools/with_display.sh "$python" -m pytest "$@" tests/gui
+    part library tools/with_display.sh "$python" -m pytest --ignore tests/gui "$@"
+    part window tools/with_display.sh "$python" -m pytest "$@" tests/gui
 else
     printf 'tests: Qt cannot be loaded here (%s), so the tests of the window (tests/gui) are left out.\n' \
         "${said##*$'\n'}" >&2
-    part "$python" -m pytest -p no:pytest-qt -W ignore::pytest.PytestConfigWarning --ignore tests/gui "$@"
+    part library "$python" -m pytest -p no:pytest-qt -W ignore::pytest.PytestConfigWarning --ignore tests/gui "$@"
 fi
 exit "$status"
