@@ -88,7 +88,7 @@ def test_a_sample_is_a_video_with_masks(name, plugins, samples):
 def test_samples_open_in_the_viewer(make_napari_viewer):
     viewer = make_napari_viewer()
     viewer.open_sample(PLUGIN, SEQUENCES[0])
-    assert [layer.name for layer in viewer.layers] == [SEQUENCES[0], f"{SEQUENCES[0]} true masks"]
+    assert [layer.name for layer in viewer.layers] == [SEQUENCES[0], f"ground truth · {SEQUENCES[0]}"]
 
 
 def test_the_sample_run_is_of_the_sample_model_and_lies_over_its_video(plugins, samples, tmp_path, monkeypatch):

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import gc
 import threading
+import time
 import weakref
 
 import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
-from qtpy.QtCore import QPoint, Qt
+from qtpy.QtCore import QPoint, Qt, QTimer
 from qtpy.QtWidgets import QLabel, QPushButton
 
 from helpers.clip_runs import ABSENT, NUM_FRAMES, features_table, write_frame
 from helpers.hands import picture_of
 from napari_sam2_probe.gui.panels.features import FeaturesPanel
-from napari_sam2_probe.gui.panels.run_panel import WITHOUT_RUN
+from napari_sam2_probe.gui.panels.run_panel import LIVE_PAUSE, WITHOUT_RUN
 from napari_sam2_probe.gui.plots import PlotView
 from napari_sam2_probe.gui.run_views import open_views
 from napari_sam2_probe.gui.state import RunEntry, state_of
@@ -206,6 +207,75 @@ def test_a_run_that_grows_is_drawn_when_it_has_features(viewer, dock, clips, qtb
     shown = dock._shown.runs[0].values("2", "short_term_l2")
     expected = open_run(live.path).features.query("position == '2'")["short_term_l2"]
     np.testing.assert_array_equal(shown, expected)
+
+
+def test_a_slow_drawing_is_seen_while_tracking_goes_on(viewer, dock, clips, qtbot, monkeypatch):
+    state, writer, drawn = state_of(viewer), clips.begin("obscuration"), []
+    live, draw, seconds = RunEntry(writer.path, "live", live=True), state.drawing.draw, LIVE_PAUSE / 1000 + 2
+
+    def draw_slowly(*about):
+        time.sleep(seconds)
+        return draw(*about)
+
+    monkeypatch.setattr(state.drawing, "draw", draw_slowly)
+    plot(dock).drawn.connect(lambda: drawn.append(time.monotonic()))
+    state.add_run(live)
+    # A frame every quarter of a second, and a look at them every two seconds, for as long as it takes.
+    frames, told = iter(range(NUM_FRAMES)), QTimer(interval=250)
+
+    def track():
+        t = next(frames, None)
+        if t is not None:
+            write_frame(writer, "obscuration", (1,), t)
+        state.run_progressed.emit(live, NUM_FRAMES - 1 if t is None else t)
+
+    told.timeout.connect(track)
+    told.start()
+    qtbot.waitUntil(lambda: len(drawn) >= 2, timeout=60_000)
+    told.stop()
+    assert plot(dock).plot is not None
+    settle(dock, qtbot)
+
+
+def test_a_drawing_of_another_run_is_not_shown_for_this_one(viewer, dock, clips, qtbot, monkeypatch):
+    state, begun, go_on, made = state_of(viewer), threading.Event(), threading.Event(), []
+    draw = state.drawing.draw
+
+    def draw_when_told(make, *about):
+        begun.set()
+        go_on.wait(20)
+        made.append([run.label for run in make.keywords["shown"].runs])
+        return draw(make, *about)
+
+    first, second = clips.run("clean"), clips.run("interjection")
+    monkeypatch.setattr(state.drawing, "draw", draw_when_told)
+    seen = []
+    plot(dock).drawn.connect(lambda: seen.append(made[-1]))
+    state.add_run(first)
+    qtbot.waitUntil(begun.is_set, timeout=20_000)
+    state.add_run(second)
+    qtbot.wait(50)
+    go_on.set()
+    settle(dock, qtbot)
+    assert seen
+    assert all(labels == ["interjection"] for labels in seen)
+
+
+def test_the_dock_takes_its_height_from_the_canvas_alone(viewer, dock, qtbot):
+    window = viewer.window._qt_window
+    side = viewer.window.add_dock_widget(QLabel("at the side"), area="right")
+    qtbot.waitUntil(lambda: window.dockWidgetArea(dock.parent()) == Qt.DockWidgetArea.BottomDockWidgetArea)
+    canvas = viewer.window._qt_viewer.canvas.native
+
+    def bottom(widget):
+        return widget.mapTo(window, QPoint(0, widget.height())).y()
+
+    qtbot.waitUntil(lambda: bottom(canvas) < bottom(side) - 100)
+    assert bottom(side) == bottom(dock.parent())
+    for height in (200, 400):
+        window.resizeDocks([dock.parent()], [height], Qt.Orientation.Vertical)
+        qtbot.waitUntil(lambda height=height: abs(dock.parent().height() - height) < 10)
+    assert (window.width(), window.height()) == (1280, 800)
 
 
 def test_nothing_of_the_dock_is_left_behind(viewer, clips, qtbot):

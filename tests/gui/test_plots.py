@@ -102,6 +102,55 @@ def test_only_the_latest_request_of_a_key_is_delivered(qtbot):
     background.close()
 
 
+def test_what_is_begun_is_shown_before_what_is_newer(qtbot):
+    background, begun, go_on, delivered = Background(), threading.Event(), threading.Event(), []
+
+    def first():
+        begun.set()
+        go_on.wait(10)
+        return "first"
+
+    def ask(work):
+        background.submit("a", work, delivered.append, show_older=True)
+
+    ask(first)
+    assert begun.wait(10)
+    # However many come meanwhile: only the last of those that wait is done.
+    for _ in range(5):
+        ask(lambda: pytest.fail("was replaced before it began"))
+    ask(lambda: "last")
+    go_on.set()
+    qtbot.waitUntil(lambda: not background.busy)
+    assert delivered == ["first", "last"]
+    background.close()
+
+
+def test_what_is_begun_can_be_forgotten_and_fails_without_a_word(qtbot, monkeypatch):
+    shown = []
+    monkeypatch.setattr("napari.utils.notifications.show_error", shown.append)
+    background, begun, go_on, delivered = Background(), threading.Event(), threading.Event(), []
+
+    def fail():
+        begun.set()
+        go_on.wait(10)
+        raise InputError("There is no such run: choose another.")
+
+    for forget in (False, True):
+        begun.clear()
+        go_on.clear()
+        background.submit("a", fail, delivered.append, show_older=True)
+        assert begun.wait(10)
+        if forget:
+            background.forget("a")
+        background.submit("a", lambda: "last", delivered.append, show_older=True)
+        go_on.set()
+        qtbot.waitUntil(lambda: not background.busy)
+    assert delivered == ["last", "last"]
+    assert shown == []
+    assert background._begun == {}
+    background.close()
+
+
 def test_nothing_is_delivered_after_the_end(qtbot):
     background, go_on, began, delivered = Background(), threading.Event(), threading.Event(), []
 

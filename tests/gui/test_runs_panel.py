@@ -152,7 +152,7 @@ def test_deleting_asks_and_takes_layers_and_entry_along(panel, viewer, runs, qtb
 
 def test_a_growing_run_can_be_opened_but_neither_renamed_nor_deleted(panel, viewer, runs, qtbot):
     state_of(viewer).add_run(RunEntry(runs["b"], "b", live=True))
-    qtbot.waitUntil(lambda: "worked on" in texts(panel)[0])
+    qtbot.waitUntil(lambda: "recording" in texts(panel)[0])
     select(panel, 0)
     enabled = {button.objectName() for button in panel.findChildren(QPushButton) if button.isEnabled()}
     assert enabled == {"open", "reveal", "add_folder"}

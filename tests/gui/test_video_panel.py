@@ -120,7 +120,7 @@ def test_a_sequence_is_added_by_keyboard(panel, viewer, qtbot):
     panel.sequences.setCurrentRow(visible[0])
     qtbot.keyClick(panel.sequences, Qt.Key.Key_Return)
     qtbot.waitUntil(lambda: len(viewer.layers) == 2)
-    assert [layer.name for layer in viewer.layers] == ["coins", "coins true masks"]
+    assert [layer.name for layer in viewer.layers] == ["coins", "ground truth · coins"]
     assert state_of(viewer).video.layer is viewer.layers[0]
     assert panel.layer.currentText() == "coins"
     assert panel.findChild(QLabel, "about").text().startswith("40 frames of ")

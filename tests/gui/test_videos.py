@@ -38,7 +38,7 @@ def test_a_davis_sequence_is_a_video_and_its_true_masks(make_napari_viewer, qtbo
     assert entry.layer is video
     assert heard == [entry]
     assert state_of(viewer).video is entry
-    assert (video.name, masks.name) == ("coins", "coins true masks")
+    assert (video.name, masks.name) == ("coins", "ground truth · coins")
     np.testing.assert_array_equal(np.asarray(video.data[7]), source.read(7))
     np.testing.assert_array_equal(np.asarray(masks.data[7]), sequence.mask(7))
     assert video.extent.world.tolist() == masks.extent.world.tolist()

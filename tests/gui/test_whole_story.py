@@ -84,7 +84,7 @@ def test_from_a_sample_to_an_export_and_back(make_napari_viewer, qtbot, tmp_path
     # Sample.
     viewer.open_sample(PLUGIN, "horse")
     video_panel = me.panel("Video")
-    assert [layer.name for layer in viewer.layers] == ["horse", "horse true masks"]
+    assert [layer.name for layer in viewer.layers] == ["horse", "ground truth · horse"]
     assert video_panel.layer.currentText() == "horse"
 
     # Transform.

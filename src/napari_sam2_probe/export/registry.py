@@ -88,7 +88,7 @@ EXPORTS: dict[str, dict[str, ExportFormat]] = {
         "png": ExportFormat("PNG, a folder", "-png", partial(export_figures, file_format="png"), frozenset({".png"})),
     },
     "video": {"mp4": ExportFormat("mp4, masks over the video", ".mp4", partial(export_overlay, colour_of=_colour))},
-    "run": {"run": ExportFormat("probe run, as it is", "", copy_run, _NEVER_REPLACED)},
+    "run": {"run": ExportFormat("Copy of the run", "", copy_run, _NEVER_REPLACED)},
 }
 """What can be exported, and its formats; the first is the default."""
 

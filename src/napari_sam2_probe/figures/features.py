@@ -220,7 +220,7 @@ def make_features(
         seen = any(run.seen_through_prompt(feature).any() for run in runs for feature in FEATURES)
         marks = mark_handles(
             absent=any(not np.all(run.object_present) for run in runs),
-            prompted="a reference is a prompted frame" if seen else None,
+            prompted="compared with a prompted frame" if seen else None,
             interjected=interjection is not None and bool(np.any(interjection)),
         )
         lines = [line for line in grid[0, 0].get_lines() if not line.get_label().startswith("_")]

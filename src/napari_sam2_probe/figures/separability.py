@@ -71,7 +71,7 @@ class Distribution:
         odd = np.zeros(len(present), dtype=bool) if self.prompted is None else np.asarray(self.prompted, dtype=bool)
         return [
             ("object present", PRESENT_COLOUR, present & ~odd),
-            ("present, a reference is a prompted frame", SEEN_THROUGH_PROMPT_COLOUR, present & odd),
+            ("present, compared with a prompted frame", SEEN_THROUGH_PROMPT_COLOUR, present & odd),
             ("object absent", ABSENT_COLOUR, ~present),
         ]
 

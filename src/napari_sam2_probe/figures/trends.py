@@ -178,7 +178,7 @@ def make_trends(
         every = [trend for row in rows for trends in row.trends.values() for trend in trends]
         marks: list[Any] = mark_handles(
             absent=any(t.absent.any() for t in every),
-            prompted="a reference is a prompted frame" if any(_prompted(t).any() for t in every) else None,
+            prompted="compared with a prompted frame" if any(_prompted(t).any() for t in every) else None,
             interjected=interjection is not None and bool(np.any(interjection)),
         )
         drawn_beyond = [line for axes in grid.flat for line in axes.get_lines() if line.get_label() == _BEYOND]

@@ -44,7 +44,7 @@ def features_figure(
     through_prompt = any(run.seen_through_prompt(feature).any() for run in shown.runs for feature in FEATURES)
     marks = mark_handles(
         absent=any(not run.object_present.all() for run in shown.runs),
-        prompted="a reference is a prompted frame" if through_prompt else None,
+        prompted="compared with a prompted frame" if through_prompt else None,
         interjected=shown.interjection is not None,
     )
     lines = [line for line in grid[0, 0].get_lines() if not str(line.get_label()).startswith("_")]

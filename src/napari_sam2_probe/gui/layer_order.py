@@ -79,6 +79,15 @@ def layers_of(viewer: napari.Viewer, video: Layer) -> list[Layer]:
     return [layer for layer in viewer.layers if layer is video or video_of(viewer, layer) is video]
 
 
+def belongs_to(layer: Layer, video: Layer) -> bool:
+    """Whether a layer was made for a video, which need not be in the viewer any more; not whether it is of one run."""
+    about = _about(layer)
+    if layer is video or rank_of(layer) is Rank.VIDEO:
+        return False
+    frames = about.get("frames")
+    return ("of" in about and about["of"]() is video) or (frames is not None and frames is _about(video).get("source"))
+
+
 def insert_in_order(viewer: napari.Viewer, layer: Layer, video: Layer | None = None) -> None:
     """Add a layer where it belongs; what is active stays active.
 

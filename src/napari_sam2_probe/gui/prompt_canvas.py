@@ -180,7 +180,7 @@ class PromptCanvas:
             )
         seen = np.array([self._boxes.data_to_world(corner) for corner in rectangle.corners])  # type: ignore[union-attr]
         if np.ptp(seen[:, -2:], axis=0).max() * self._viewer.camera.zoom < _CLICK_SIZE:
-            raise InputError("A click is no box: press the mouse on one corner and drag it to the other.")
+            raise InputError("Drag to draw a box; a single click is too small.")
 
     def read_masks(self, frame_idx: int) -> dict[Key, PackedMask]:
         """Return the painted masks of a frame."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import weakref
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_sam2_probe.common.errors import InputError
-from napari_sam2_probe.gui.adding import add_in_turns
+from napari_sam2_probe.gui.adding import add_in_turns, turns_of
 from napari_sam2_probe.gui.first_layers import prepare_layers
 from napari_sam2_probe.gui.layers import (
     AXIS_LABELS,
@@ -19,6 +21,7 @@ from napari_sam2_probe.gui.layers import (
 from napari_sam2_probe.gui.lazy import TrueMaskStack, VideoStack
 from napari_sam2_probe.gui.outlines import truth_colormap
 from napari_sam2_probe.gui.state import VideoEntry, state_of
+from napari_sam2_probe.gui.time_axis import show_frame
 from napari_sam2_probe.gui.time_series import take_time_series
 from napari_sam2_probe.video import Video, open_video
 from napari_sam2_probe.video.layer import layer_video
@@ -101,15 +104,17 @@ def use_video(viewer: napari.Viewer, entry: VideoEntry) -> VideoEntry:
 
 
 def watch_videos(viewer: napari.Viewer) -> None:
-    """Work on the first video that was opened with its source (a sample, a sequence), as long as on no other.
+    """Work on the first video that is there with its source (a sample, a sequence), and on each that napari opens.
 
     Every panel that needs a video may ask for it.
     """
     if viewer in _WATCHED:
         return
     _WATCHED[viewer] = callback = _adopter(viewer)
+    for layer in viewer.layers:
+        if state_of(viewer).video is None and _has_source(layer):
+            use_video(viewer, video_from_layer(layer))
     viewer.layers.events.inserted.connect(callback)
-    callback()
 
 
 _WATCHED: weakref.WeakKeyDictionary[napari.Viewer, Callable[..., None]] = weakref.WeakKeyDictionary()
@@ -118,17 +123,28 @@ _WATCHED: weakref.WeakKeyDictionary[napari.Viewer, Callable[..., None]] = weakre
 def _adopter(viewer: napari.Viewer) -> Callable[..., None]:
     weak = weakref.ref(viewer)
 
-    def adopt(_: Any = None) -> None:
-        viewer = weak()
-        if viewer is None or state_of(viewer).video is not None:
+    def adopt(event: Any) -> None:
+        viewer, layer = weak(), event.value
+        if viewer is None or not _has_source(layer):
             return
-        for layer in viewer.layers:
-            about = layer.metadata.get(METADATA_KEY, {})
-            if about.get("content") == VIDEO and about.get("source") is not None and "run" not in about:
-                use_video(viewer, video_from_layer(layer))
-                return
+        # What panels open they work on themselves.
+        if state_of(viewer).video is None or layer.source.sample is not None or layer.source.reader_plugin is not None:
+            use_video(viewer, video_from_layer(layer))
+            # napari goes to the middle of its first layer, and from there one would only track half of it.
+            turns_of(viewer).add(partial(_show_first_frame, weak, weakref.ref(layer)))
 
     return adopt
+
+
+def _show_first_frame(to_viewer: weakref.ref[napari.Viewer], to_layer: weakref.ref[Layer]) -> None:
+    viewer, layer = to_viewer(), to_layer()
+    if viewer is not None and layer is not None and layer in viewer.layers:
+        show_frame(viewer, 0, layer)
+
+
+def _has_source(layer: Layer) -> bool:
+    about = layer.metadata.get(METADATA_KEY, {})
+    return about.get("content") == VIDEO and about.get("source") is not None and "run" not in about
 
 
 def is_video_layer(layer: Layer) -> bool:

@@ -46,7 +46,7 @@ class BoxRow(QWidget):
         self._fitted_for: RunEntry | None = None
         when_closed(panel.viewer, panel.state.jobs.close)
         self._true = make_button(
-            "true_boxes", "True boxes", "Add the boxes of the video's true masks as a shapes layer"
+            "true_boxes", "Ground-truth boxes", "Add the boxes of the video's true masks as a shapes layer"
         )
         self._true.clicked.connect(self._add_true_boxes)
         self._decoded = make_button("decoded_boxes", "Decoded boxes", "Add the boxes that a decoder reads off pointers")

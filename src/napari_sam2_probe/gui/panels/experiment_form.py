@@ -88,7 +88,7 @@ class ExperimentForm(QWidget):
         row.addWidget(self.samples, 1)
         row.addWidget(self.keep_maps)
         form.addRow("Clips", row)
-        form.addRow("Lengths", self.lengths)
+        form.addRow("Frames before / change / after", self.lengths)
         form.addRow("Seed", self.seed)
         for options in self.options.values():
             form.addRow(options)

@@ -103,7 +103,7 @@ class ExtrasField(QWidget):
     def _show(self, refusal: str = "") -> None:
         names = [name for name, _ in self._chosen]
         self.button.setText((", ".join(names) if len(names) < 3 else f"{names[0]} and {len(names) - 1} more") or "none")
-        self.button.setToolTip("What all clips go through once they are made, in the order in which it is chosen")
+        self.button.setToolTip("Effects applied to every clip, in this order")
         in_turn = f"First {', then '.join(names)}." if len(names) > 1 else ""
         self._said.setText(refusal or in_turn)
         self._said.setVisible(bool(refusal or in_turn))

@@ -13,6 +13,7 @@ from napari_sam2_probe.gui.blank_frames import hide_blank_frames
 from napari_sam2_probe.gui.closing import close_all, delete_when_undocked
 from napari_sam2_probe.gui.collector import CollectorAtEase
 from napari_sam2_probe.gui.connections import Connections
+from napari_sam2_probe.gui.one_video import show_one_video
 from napari_sam2_probe.gui.outlines import outline_truth
 from napari_sam2_probe.gui.state import state_of
 from napari_sam2_probe.gui.tabs import tab_with
@@ -54,6 +55,7 @@ class Panel(QWidget):
         delete_when_undocked(self)
         hide_blank_frames(self.viewer)
         outline_truth(self.viewer)
+        show_one_video(self.viewer)
         self._size_before = self.viewer.window._qt_window.size()
 
     def end_with_panel(self, thing: Closable) -> None:

@@ -112,7 +112,7 @@ class RunsPanel(Panel):
                 (
                     "rename",
                     "Rename…",
-                    "Retitle the run (F2), not its folder; not while Track works on it",
+                    "Rename the run (F2); the folder keeps its name",
                     self._rename,
                     Qt.Key.Key_F2,
                 ),
@@ -308,7 +308,7 @@ class RunsPanel(Panel):
 
 
 def _describe(run: RunSummary, *, live: bool) -> str:
-    note = "worked on" if live else "" if run.finished else "unfinished"
+    note = "recording" if live else "" if run.finished else "unfinished"
     # A clip that was made here is named by its kind already.
     transform = "" if run.video.endswith(run.transform) else run.transform
     about = " · ".join(part for part in (run.video, transform, run.model) if part)

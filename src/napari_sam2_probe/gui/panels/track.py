@@ -92,10 +92,14 @@ class TrackPanel(Panel):
         when_closed(self.viewer, partial(_end_now, self.controller, self._ends))
 
     def _build(self) -> None:
-        self._backward = make_button("backward", "◀ Back", "Track from the latest prompt to the beginning of the video")
-        self._both = make_button("both", "◀ Both ▶", "Track forward, then backward from the earliest prompt")
-        self._forward = make_button("forward", "Forward ▶", "Track from the earliest prompt to the end of the video")
-        self._pause = make_button("pause", "Pause", "Wait after this frame; prompts can be given meanwhile")
+        self._backward = make_button(
+            "backward", "Track backward", "Track from the latest prompt to the beginning of the video"
+        )
+        self._both = make_button("both", "Both ways", "Track forward, then backward from the earliest prompt")
+        self._forward = make_button(
+            "forward", "Track forward", "Track from the earliest prompt to the end of the video"
+        )
+        self._pause = make_button("pause", "Pause", "Pause after this frame; you can still add prompts")
         self._cancel = make_button("cancel", "Cancel", "Stop; the frames that are done are kept")
         self._follow = QCheckBox("Follow", objectName="follow")
         self._follow.setToolTip("Let the time slider follow the frame that is being tracked")

@@ -26,9 +26,9 @@ class PromptTools(QWidget):
         self._key: Key | None = None
         self._ious: dict[Key, tuple[float, ...]] = {}
         tools = {
-            "points": ("Points", "Click on the object, or with ✕ next to it, in the points layer"),
-            "boxes": ("Box", "Draw a rectangle around the object in the shapes layer"),
-            "masks": ("Paint", "Paint the object in the labels layer; a painted mask is taken as it is"),
+            "points": ("Points", "Click on the object to include it, or next to it to exclude what is there"),
+            "boxes": ("Box", "Drag a box around the object"),
+            "masks": ("Paint", "Paint the object; a painted mask is taken as it is"),
             "undo": ("Undo", "Undo the last prompt (Ctrl+Z)"),
             "redo": ("Redo", "Redo the last prompt (Ctrl+Shift+Z)"),
         }
@@ -38,8 +38,8 @@ class PromptTools(QWidget):
             self._buttons[name].setCheckable(True)
             self._tools.addButton(self._buttons[name])
         self._buttons["points"].setChecked(True)
-        self._positive = make_button("positive", "● on object", f"New points are on the object (key {TOGGLE_KEY})")
-        self._negative = make_button("negative", "✕ not on it", f"New points are not on the object (key {TOGGLE_KEY})")
+        self._positive = make_button("positive", "+ Include", f"New points are on the object (key {TOGGLE_KEY})")
+        self._negative = make_button("negative", "− Exclude", f"New points are not on the object (key {TOGGLE_KEY})")
         self._signs = QButtonGroup(self)
         for button in (self._positive, self._negative):
             button.setCheckable(True)

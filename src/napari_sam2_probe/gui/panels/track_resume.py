@@ -38,8 +38,8 @@ class ResumeRow(QWidget):
         self._background = background
         self._fingerprint: str | None = None
         self._label = QLabel(objectName="unfinished")
-        self._button = QPushButton("Go on…", objectName="go_on")
-        self._button.setToolTip("Bring back the prompts and masks of a run that was left unfinished")
+        self._button = QPushButton("Resume…", objectName="go_on")
+        self._button.setToolTip("Restore an unfinished run")
         self._menu = QMenu(self._button)
         self._button.setMenu(self._menu)
         row = QHBoxLayout(self)
@@ -61,7 +61,7 @@ class ResumeRow(QWidget):
         self._menu.clear()
         for run in usable[:_MOST]:
             menu = self._menu.addMenu(f"{run.video_name} · {run.started.replace('T', ' ')[:16]}")
-            menu.addAction("Go on").triggered.connect(partial(self._go_on, run))
+            menu.addAction("Resume").triggered.connect(partial(self._go_on, run))
             menu.addAction("Don't offer it again").triggered.connect(partial(self._set_aside, run))
         count = len(usable)
         self._label.setText(f"{count} unfinished run{'' if count == 1 else 's'}")

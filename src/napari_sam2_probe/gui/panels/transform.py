@@ -97,7 +97,7 @@ class TransformPanel(Panel):
         self.object = make_combo("object", "The object of interest")
         self.distractor = make_combo("distractor", "The sequence that foreign footage comes from")
         self.lengths = LengthsRow()
-        self.seed = make_number("seed", 0, 2**31 - 1, 0, "Decides the window and everything that is drawn")
+        self.seed = make_number("seed", 0, 2**31 - 1, 0, "Random seed")
         self.options = OptionForm()
         self.extras = ExtrasField()
         form = QFormLayout()
@@ -105,7 +105,7 @@ class TransformPanel(Panel):
             ("Kind", self.kind),
             ("Object", self.object),
             ("Distractor", self.distractor),
-            ("Lengths", self.lengths),
+            ("Frames before / change / after", self.lengths),
             ("Seed", self.seed),
         ):
             form.addRow(label, field)
@@ -114,12 +114,8 @@ class TransformPanel(Panel):
         form.addRow(self.extras)
         self.preview = ClipPreview()
         self.add = make_button("add", "Add as layers", "Add the clip and its clean twin, and work on the clip")
-        self.samples = make_number(
-            "samples", 1, 100_000, 500, "How many clips; bases are drawn from the whole data set"
-        )
-        self.generate = make_button(
-            "generate", "Generate data set…", "Make many such clips in a folder, as DAVIS has them"
-        )
+        self.samples = make_number("samples", 1, 100_000, 500, "Number of clips (source sequences drawn at random)")
+        self.generate = make_button("generate", "Generate data set…", "Write a whole data set in DAVIS layout")
         self.job = JobRow(self.state.jobs)
         self._said = QLabel(objectName="said", wordWrap=True)
         many = QHBoxLayout()
