@@ -93,12 +93,10 @@ class TrackPanel(Panel):
 
     def _build(self) -> None:
         self._backward = make_button(
-            "backward", "Track backward", "Track from the latest prompt to the beginning of the video"
+            "backward", "Track backward", "From the latest prompt to the beginning of the video"
         )
-        self._both = make_button("both", "Both ways", "Track forward, then backward from the earliest prompt")
-        self._forward = make_button(
-            "forward", "Track forward", "Track from the earliest prompt to the end of the video"
-        )
+        self._both = make_button("both", "Both ways", "Forward, then backward from the earliest prompt")
+        self._forward = make_button("forward", "Track forward", "From the earliest prompt to the end of the video")
         self._pause = make_button("pause", "Pause", "Pause after this frame; you can still add prompts")
         self._cancel = make_button("cancel", "Cancel", "Stop; the frames that are done are kept")
         self._follow = QCheckBox("Follow", objectName="follow")
