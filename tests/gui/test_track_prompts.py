@@ -190,7 +190,9 @@ def test_features_colour_and_symbol_say_sign_and_object():
     assert layer.features["positive"].tolist() == [True, False]
     assert [str(symbol) for symbol in layer.symbol] == ["disc", "x"]
     assert len({tuple(colour) for colour in layer.face_color}) == 2
-    assert len({tuple(colour) for colour in layer.border_color}) == 2
+    # The rim is for being seen; the chosen object's points are the larger ones.
+    assert len({tuple(colour) for colour in layer.border_color}) == 1
+    assert layer.size[1] > layer.size[0]
     assert prompts.states == {(0, 1): PromptState(((1.5, 1.5, 1),)), (0, 2): PromptState(((5.5, 5.5, 0),))}
     layer.mode = "select"
     layer.selected_data = {1}

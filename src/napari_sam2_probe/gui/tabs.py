@@ -8,13 +8,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtWidgets import QDockWidget, QMainWindow
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QDockWidget, QMainWindow, QTabBar
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from qtpy.QtCore import QSize
+    from qtpy.QtGui import QAction
     from qtpy.QtWidgets import QWidget
+
+
+_PLUGIN, _DISPLAY_NAME = "napari-sam2-probe", " (SAM 2 Probe)"
 
 
 def dock_of(panel: QWidget) -> QDockWidget | None:
@@ -23,6 +28,35 @@ def dock_of(panel: QWidget) -> QDockWidget | None:
     while parent is not None and not isinstance(parent, QDockWidget):
         parent = parent.parentWidget()
     return parent
+
+
+def menu_entries(panel: QWidget) -> list[QAction]:
+    """Return the entries of the window's menus that open a panel, which has the name of its command."""
+    window = panel.window()
+    if not isinstance(window, QMainWindow):
+        return []
+    menus = [action.menu() for action in window.menuBar().actions() if action.menu() is not None]
+    actions = [action for menu in menus for action in menu.actions()]
+    actions += [action for entry in actions if entry.menu() is not None for action in entry.menu().actions()]
+    return [action for action in actions if action.objectName() == f"{_PLUGIN}.{panel.objectName()}"]
+
+
+def raise_panel(panel: QWidget) -> None:
+    """Bring a panel in front of those that lie in its part of the window."""
+    dock = dock_of(panel)
+    if dock is not None:
+        dock.show()
+        dock.raise_()
+
+
+def name_shortly(panel: QWidget) -> None:
+    """Leave the plugin's name out of a panel's tab, where there is no room for it, and let no tab be cut."""
+    dock, window = dock_of(panel), panel.window()
+    if dock is not None:
+        dock.setWindowTitle(dock.windowTitle().removesuffix(_DISPLAY_NAME))
+    for bar in window.findChildren(QTabBar, options=Qt.FindChildOption.FindDirectChildrenOnly):
+        bar.setElideMode(Qt.TextElideMode.ElideNone)
+        bar.setUsesScrollButtons(True)
 
 
 def tab_with(panel: QWidget, others: Iterable[QWidget], size: QSize) -> None:

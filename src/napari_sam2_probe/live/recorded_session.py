@@ -46,6 +46,8 @@ if TYPE_CHECKING:
 
 _SAVE_SECONDS = 0.5
 """How long frames that are done may wait before those who read the run can see them."""
+_FEATURES_SECONDS, _FEATURES_SHARE = 2.0, 20
+"""The least time between two tables of features while frames come: in seconds, and in times that writing one takes."""
 
 
 class RecordedSession:
@@ -108,7 +110,7 @@ class RecordedSession:
         self._frames: Iterator[FrameResult] | None = None
         self._swept = True
         self._unsaved: list[int] = []
-        self._saved = 0.0
+        self._saved = self._features_due = 0.0
         self._closed = False
         self._files: Any = None
 
@@ -395,12 +397,15 @@ class RecordedSession:
         self.save_info()
         self._saved = time.monotonic()
         frames, self._unsaved = tuple(self._unsaved), []
+        if frames and self._saved >= self._features_due:
+            self.write_features()
         return frames
 
     def write_features(self) -> None:
         """Write the features of all frames, as far as they are known."""
         if self.writer is None:
             return
+        began = time.monotonic()
         there = self.session.obj_ids
         nothing = np.zeros(self.source.num_frames, bool)
         rows = [self.recorder.features(of).stale if of in there else nothing for of in self.writer.obj_ids]
@@ -409,6 +414,8 @@ class RecordedSession:
         order = {obj_id: number for number, obj_id in enumerate(self.writer.obj_ids)}
         places = np.argsort(table["object_id"].map(order).to_numpy(float), kind="stable")
         self.writer.write_features(table.iloc[places], np.stack(rows))
+        ended = time.monotonic()
+        self._features_due = ended + max(_FEATURES_SECONDS, _FEATURES_SHARE * (ended - began))
 
     def set_finished(self, finished: bool) -> None:
         """Note whether all that was asked for is done."""

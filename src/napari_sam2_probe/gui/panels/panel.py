@@ -16,7 +16,7 @@ from napari_sam2_probe.gui.connections import Connections
 from napari_sam2_probe.gui.one_video import show_one_video
 from napari_sam2_probe.gui.outlines import outline_truth
 from napari_sam2_probe.gui.state import state_of
-from napari_sam2_probe.gui.tabs import tab_with
+from napari_sam2_probe.gui.tabs import menu_entries, name_shortly, raise_panel, tab_with
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -68,6 +68,13 @@ class Panel(QWidget):
         if self not in _OPENED:
             _OPENED.add(self)
             tab_with(self, [panel for panel in _OPENED if panel.state is self.state], self._size_before)
+            name_shortly(self)
+            for entry in menu_entries(self):
+                self.connections.add(entry.triggered, self._on_menu)
+
+    def _on_menu(self, *_: Any) -> None:
+        # napari hides a panel that is chosen while it is open, also one behind others.
+        raise_panel(self)
 
     def closeEvent(self, event: Any) -> None:
         """End all connections and the thread; Qt calls it."""

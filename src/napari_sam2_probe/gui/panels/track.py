@@ -10,6 +10,7 @@ from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import (
     QCheckBox,
     QComboBox,
+    QDockWidget,
     QFileDialog,
     QFormLayout,
     QFrame,
@@ -32,6 +33,7 @@ from napari_sam2_probe.gui.panels.track_prompts import PromptTools
 from napari_sam2_probe.gui.panels.track_resume import ResumeRow
 from napari_sam2_probe.gui.panels.track_scores import ScoreStrip
 from napari_sam2_probe.gui.prompt_clicks import PromptClicks
+from napari_sam2_probe.gui.tabs import dock_of
 from napari_sam2_probe.gui.time_axis import show_frame, shown_frame
 from napari_sam2_probe.gui.tracking.controller import TrackController
 from napari_sam2_probe.gui.tracking.runner import Phase
@@ -77,6 +79,7 @@ class TrackPanel(Panel):
         self.tools = PromptTools()
         self.scores = ScoreStrip()
         self.resume = ResumeRow(self.controller, self.background)
+        self._dock: QDockWidget | None = None
         self._build()
 
         watch_videos(self.viewer)
@@ -92,11 +95,9 @@ class TrackPanel(Panel):
         when_closed(self.viewer, partial(_end_now, self.controller, self._ends))
 
     def _build(self) -> None:
-        self._backward = make_button(
-            "backward", "Track backward", "From the latest prompt to the beginning of the video"
-        )
+        self._backward = make_button("backward", "Track backward", "From the latest prompt to the beginning")
         self._both = make_button("both", "Both ways", "Forward, then backward from the earliest prompt")
-        self._forward = make_button("forward", "Track forward", "From the earliest prompt to the end of the video")
+        self._forward = make_button("forward", "Track forward", "From the earliest prompt to the end")
         self._pause = make_button("pause", "Pause", "Pause after this frame; you can still add prompts")
         self._cancel = make_button("cancel", "Cancel", "Stop; the frames that are done are kept")
         self._follow = QCheckBox("Follow", objectName="follow")
@@ -142,7 +143,7 @@ class TrackPanel(Panel):
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.addWidget(scroll)
-        self.setMinimumWidth(300)
+        self.setMinimumWidth(330)
         self._bar.setVisible(False)
 
     def _listen(self) -> None:
@@ -179,13 +180,16 @@ class TrackPanel(Panel):
         super().showEvent(event)
         self._fill_layers()
         self.resume.look()
-        self.clicks.in_front = True
-        self.clicks.arm()
+        if self._dock is None:
+            self._dock = dock_of(self)
+            if self._dock is not None:
+                self.connections.add(self._dock.visibilityChanged, self._on_front)
+        self._on_front(True)
 
-    def hideEvent(self, event: Any) -> None:
-        """Take no clicks for prompts while another panel is in front; Qt calls it."""
-        self.clicks.in_front = False
-        super().hideEvent(event)
+    def _on_front(self, is_in_front: bool) -> None:
+        # Behind another tab a panel is not hidden, as Qt sees it; its dock tells.
+        self.clicks.in_front = is_in_front
+        self.clicks.arm()
 
     # The video.
 
