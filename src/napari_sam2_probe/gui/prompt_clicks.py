@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
-from weakref import ref
+from weakref import WeakSet, ref
 
 import numpy as np
 from qtpy.QtCore import QTimer
@@ -25,10 +25,10 @@ _STILL = 5.0
 
 
 class PromptClicks:
-    """Makes the layer for clicks the active one whenever the plugin adds layers, and takes clicks that miss it.
+    """Makes the layer for clicks active where another of the plugin would be, and takes clicks that miss it.
 
-    What the user edits stays active, and so does what the user has chosen. A click while a layer is active that does
-    nothing with it but pan is a prompt too.
+    What the user edits stays active, and what the user has chosen does when layers come: it may be about to be deleted.
+    A click while a layer is active that does nothing with it but pan is a prompt too.
 
     Parameters
     ----------
@@ -49,12 +49,15 @@ class PromptClicks:
         self.in_front = False
         self._soon = QTimer(singleShot=True, interval=0)
         self._soon.timeout.connect(self._arm)
+        self._due = False
+        self._inserted: WeakSet[Layer] = WeakSet()
         self._connections = Connections()
         self._connections.add(viewer.layers.events.inserted, self._on_inserted)
         viewer.mouse_drag_callbacks.append(self._on_mouse)
 
     def arm(self) -> None:
         """Make the layer for clicks active, as soon as napari has done what it is doing."""
+        self._due = True
         self._soon.start()
 
     def close(self) -> None:
@@ -66,13 +69,19 @@ class PromptClicks:
             viewer.mouse_drag_callbacks.remove(self._on_mouse)
 
     def _on_inserted(self, event: Any) -> None:
-        # napari makes what it adds active, after it has told of it.
+        # What napari adds it makes active, after it has told of it.
         if rank_of(event.value) is not None:
-            self.arm()
+            self._inserted.add(event.value)
+            self._soon.start()
 
     def _arm(self) -> None:
-        viewer, wanted = self._viewer(), self._wanted()
-        if viewer is not None and wanted is not None and self.in_front and _only_pans(viewer.layers.selection.active):
+        viewer, wanted, due, inserted = self._viewer(), self._wanted(), self._due, set(self._inserted)
+        self._due = False
+        self._inserted.clear()
+        if viewer is None or wanted is None or not self.in_front:
+            return
+        active = viewer.layers.selection.active
+        if _only_pans(active) and (due or active in inserted):
             wanted[1].show_points()
 
     def _on_mouse(self, viewer: napari.Viewer, event: Any) -> Iterator[None]:

@@ -120,7 +120,7 @@ class TrackController:
         if self._workspace is None or self.runner.phase is Phase.TRACKING:
             return
         if not self._workspace.prompts.states:
-            self.refused.emit("Add a prompt first: click, box or paint the object.")
+            self.told.emit("Add a prompt first: click, box or paint the object.")
         elif self._has_run():
             self.runner.propagate(direction)
 
