@@ -22,6 +22,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_sam2_probe.gui.state import state_of
+from napari_sam2_probe.gui.tabs import menu_entries
 
 PLUGIN = "napari-sam2-probe"
 CONTROLS = (QAbstractButton, QComboBox, QAbstractSlider, QAbstractSpinBox, QLineEdit, QListWidget)
@@ -74,6 +75,38 @@ def test_panels_that_are_opened_one_after_the_other_are_tabs_and_fit_the_window(
     docks["Video"].show()
     qtbot.wait(20)
     assert docks["Video"].isFloating()
+
+
+def test_a_panel_that_is_open_is_raised_from_the_menu_and_not_closed(viewer, qtbot):
+    docks, found = {}, {}
+    for name in ("Video", "Track", "Runs"):
+        docks[name], panel = viewer.window.add_plugin_dock_widget(PLUGIN, name)
+        qtbot.waitUntil(panel.isVisible)
+        qtbot.wait(20)
+        (found[name],) = menu_entries(panel)
+    for name in ("Video", "Track", "Track", "Runs", "Video"):
+        found[name].trigger()
+        qtbot.wait(20)
+        assert [other for other, dock in docks.items() if not dock.visibleRegion().isEmpty()] == [name]
+    # One that was put away comes back.
+    docks["Track"].hide()
+    found["Track"].trigger()
+    qtbot.wait(20)
+    assert not docks["Track"].visibleRegion().isEmpty()
+
+
+def test_titles_of_all_tabs_can_be_read(viewer, qtbot):
+    window = viewer.window._qt_window
+    window.resize(1280, 800)
+    for name in panels():
+        _, panel = viewer.window.add_plugin_dock_widget(PLUGIN, name)
+        qtbot.waitUntil(panel.isVisible)
+        qtbot.wait(20)
+    (bar,) = [bar for bar in window.findChildren(QTabBar) if bar.parent() is window and bar.count() > 1]
+    titles = [bar.tabText(k) for k in range(bar.count())]
+    assert sorted(titles) == sorted(set(panels()) - {"Features over time"})
+    for k, title in enumerate(titles):
+        assert bar.tabRect(k).width() >= bar.fontMetrics().horizontalAdvance(title)
 
 
 def test_all_panels_at_once_go_without_a_trace(make_napari_viewer, qtbot):

@@ -267,6 +267,14 @@ def test_deleted_points_come_back_with_the_next_click(window):
     window.check_click()
 
 
+def test_hidden_points_are_seen_again_with_the_next_click(window):
+    window.open("coins")
+    points = window.active
+    points.visible = False
+    window.check_click()
+    assert points.visible
+
+
 def test_nothing_is_done_while_another_panel_is_in_front(window):
     window.open("coins")
     window.dock.hide()
@@ -315,7 +323,7 @@ actions = st.lists(
 )
 
 
-@settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
 @given(actions)
 @example([("open", "coins"), ("map",), ("prediction",), ("boxes",), ("tool", "show_boxes"), ("choose", 0), ("map",)])
 @example([("open with napari", "cat"), ("open", "coins"), ("work on", 0), ("map",), ("delete", 3), ("prediction",)])
@@ -325,7 +333,6 @@ def test_whatever_is_done_order_and_clicks_are_right(window, chosen):
     window.settle()
     window.open("coins")
     for what, *how in chosen:
-        print(what, *how, flush=True)
         before = window.active
         window.do(what, *how)
         window.settle()

@@ -299,6 +299,8 @@ class PromptCanvas:
 
     def _activate(self, layer: Any, mode: str) -> Any:
         self._viewer.layers.selection.active = layer
+        # Hidden, it would have no mode but to pan, and what is said in it would not be seen.
+        layer.visible = True
         layer.mode = mode
         return layer
 

@@ -10,7 +10,6 @@ from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import (
     QCheckBox,
     QComboBox,
-    QDockWidget,
     QFileDialog,
     QFormLayout,
     QFrame,
@@ -79,7 +78,7 @@ class TrackPanel(Panel):
         self.tools = PromptTools()
         self.scores = ScoreStrip()
         self.resume = ResumeRow(self.controller, self.background)
-        self._dock: QDockWidget | None = None
+        self._has_dock = False
         self._build()
 
         watch_videos(self.viewer)
@@ -180,10 +179,10 @@ class TrackPanel(Panel):
         super().showEvent(event)
         self._fill_layers()
         self.resume.look()
-        if self._dock is None:
-            self._dock = dock_of(self)
-            if self._dock is not None:
-                self.connections.add(self._dock.visibilityChanged, self._on_front)
+        dock = dock_of(self)
+        if dock is not None and not self._has_dock:
+            self._has_dock = True
+            self.connections.add(dock.visibilityChanged, self._on_front)
         self._on_front(True)
 
     def _on_front(self, is_in_front: bool) -> None:
