@@ -241,9 +241,10 @@ def test_the_decoders_baseline_is_the_mean_box_on_the_same_frames(experiment, re
     np.testing.assert_allclose(drawn["mean_box_iou"], overlaps(MEAN_BOX, truth))
 
 
-def test_a_decoder_worse_than_the_mean_box_is_said_to_be_so(experiment, tmp_path):
-    options = replace(QUICK, composites="never", decoder=small_decoder(tmp_path, off=0.5))
-    page = assert_whole(make_report([experiment], tmp_path / "report", options))
+def test_a_decoder_worse_than_the_mean_box_is_said_to_be_so(tmp_path):
+    experiment = write_synthetic_experiment(tmp_path / "e", kinds=("clean",), samples=4, with_clips=True)
+    options = replace(QUICK, decoder=small_decoder(tmp_path, off=0.5))
+    page = assert_whole(make_report([keep_positions(experiment, "1")], tmp_path / "report", options))
     assert "decoded boxes are worse than always guessing the mean box." in page.text
     assert "so here the decoder is worse than guessing." in page.text
 
@@ -342,7 +343,9 @@ def warning_of(index):
 @pytest.mark.parametrize("sha256", SAMPLE_SHA256)
 def test_the_sample_model_is_named_in_large_letters_whatever_it_is_called(tmp_path, sha256):
     out = keep_positions(write_synthetic_experiment(tmp_path / "e", kinds=("clean",), samples=1), "1")
-    index = make_report([with_model(out, checkpoint="sam2.1_hiera_large", sha256=sha256)], tmp_path / "r", QUICK)
+    # A decoder of another model, lest the one that is shipped is taken for pointers that are made up.
+    options = replace(QUICK, decoder=small_decoder(tmp_path))
+    index = make_report([with_model(out, checkpoint="sam2.1_hiera_large", sha256=sha256)], tmp_path / "r", options)
     warning = warning_of(index)
     assert warning.startswith("THE MODEL IS THE SAMPLE MODEL, A TOY. THESE ARE NOT SAM 2'S WEIGHTS")
     assert index.read_text().index(html.escape(warning)) < index.read_text().index("<section")
@@ -364,7 +367,7 @@ def test_of_several_models_the_toys_are_named(tmp_path):
     places = [write_synthetic_experiment(tmp_path / name, kinds=("clean",), samples=1) for name in ("one", "two")]
     keep_positions(with_model(places[0], checkpoint="mine", sha256=SAMPLE_SHA256[0]), "1")
     keep_positions(places[1], "1")
-    warning = warning_of(make_report(places, tmp_path / "r", QUICK))
+    warning = warning_of(make_report(places, tmp_path / "r", replace(QUICK, decoder=small_decoder(tmp_path))))
     assert warning.startswith("THE MODEL OF mine IS THE SAMPLE MODEL, A TOY.")
 
 
