@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
 
@@ -52,7 +53,8 @@ def test_arrays_have_the_names_shapes_and_types_of_the_specification(two_objects
     for key, side in MAP_SIDES.items():
         expected |= {f"maps/{key}/{statistic}": ((2, T, side, side), "float32") for statistic in ("mean", "variance")}
     assert found == expected
-    assert sorted(p.name for p in two_objects.path.iterdir()) == ["features.csv", "probe.zarr", "prompts", "run.json"]
+    names = ["bank.parquet", "features.csv", "probe.zarr", "prompts", "run.json"]
+    assert sorted(p.name for p in two_objects.path.iterdir()) == names
 
 
 def test_the_run_is_what_a_session_gives(two_objects, loaded, folder, two_prompts):
@@ -85,6 +87,28 @@ def test_the_run_is_what_a_session_gives(two_objects, loaded, folder, two_prompt
         np.testing.assert_array_equal(run.object_pointers[o, t], record.pointers["object_pointer"])
         np.testing.assert_array_equal(run.object_pointers_raw[o, t], record.pointers["object_pointer_raw"])
     pd.testing.assert_frame_equal(run.features, recorder.features_table(), check_exact=True)
+
+
+def test_what_each_frame_read_is_recorded(two_objects, loaded, folder, two_prompts):
+    with VideoSession(loaded.model, FolderSource(folder), SessionOptions.for_model(loaded)) as session:
+        for prompt in two_prompts:
+            session.add_prompt(prompt)
+        list(session.propagate("forward", 0, 4))
+        for obj_id in (300, 7):
+            for t in range(T):
+                bank = session.bank(t, obj_id)
+                expected = [] if bank is None else [dataclasses.astuple(entry) for entry in bank.entries]
+                found = two_objects.bank(t, obj_id)
+                assert list(found.columns) == ["kind", "frame", "role", "temporal_position", "age"]
+                assert list(found.itertuples(index=False, name=None)) == expected
+    assert len(two_objects.bank(4, 300)) == 8
+    assert two_objects.bank(0, 300).empty
+    with pytest.raises(InputError, match="holds 300, 7"):
+        two_objects.bank(4)
+    with pytest.raises(InputError, match="no object 1"):
+        two_objects.bank(4, 1)
+    with pytest.raises(InputError, match="frames are 0 to 5"):
+        two_objects.bank(6, 300)
 
 
 def test_nothing_is_invented_where_nothing_ran(two_objects):

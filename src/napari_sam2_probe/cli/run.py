@@ -55,6 +55,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--direction", choices=("forward", "backward", "both"), default="forward")
     parser.add_argument("--start", type=int, metavar="N", help="the first frame to track (default: the prompted one)")
     parser.add_argument("--end", type=int, metavar="N", help="the last frame to track (default: the video's)")
+    parser.add_argument(
+        "--policy",
+        default="stock",
+        metavar="NAME[:K=V,...]",
+        help="which memories a frame reads: stock, stride:r=5, confident:score=0,iou=0.5, random:seed=0, or another "
+        "package's (default: %(default)s)",
+    )
     features = parser.add_argument_group("features over time")
     features.add_argument(
         "--no-prompted-references", action="store_true", help="leave prompted frames out of the references"
@@ -98,6 +105,7 @@ def run(arguments: argparse.Namespace) -> None:
             prompted_references=not arguments.no_prompted_references,
         ),
         unblanked=arguments.unblanked,
+        policy=arguments.policy,
     )
     with closing(open_video(arguments.video)) as source:
         prompts = _prompts(arguments, source)

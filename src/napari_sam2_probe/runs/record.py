@@ -22,6 +22,7 @@ from napari_sam2_probe.runs.prompts_file import PromptFiles
 from napari_sam2_probe.runs.reader import open_run
 from napari_sam2_probe.runs.steps_file import describe_steps
 from napari_sam2_probe.runs.writer import BANK, RunWriter
+from napari_sam2_probe.tracking.policies import STOCK, make_policy
 from napari_sam2_probe.tracking.results import SessionOptions
 from napari_sam2_probe.tracking.session import VideoSession
 from napari_sam2_probe.video.truth import OBJECT_OF_INTEREST, ClipTruth
@@ -56,6 +57,8 @@ class RunOptions:
         How features over time are computed.
     unblanked
         Whether position 5u is recorded too.
+    policy
+        Which memories and pointers a frame reads: the name of a memory policy, with settings (``stride:r=5``).
     """
 
     direction: RunDirection = "forward"
@@ -63,6 +66,7 @@ class RunOptions:
     end: int | None = None
     features: FeatureOptions = field(default_factory=FeatureOptions)
     unblanked: bool = False
+    policy: str = STOCK
 
 
 def check_job(source: FrameSource, prompts: Sequence[Prompt], out: Path | str, options: RunOptions) -> None:
@@ -80,6 +84,7 @@ def check_job(source: FrameSource, prompts: Sequence[Prompt], out: Path | str, o
     for prompt in prompts:
         check_prompt(prompt, source)
     plan_passes(prompts, source, options)
+    make_policy(options.policy)
     check_features(options.features)
 
 
@@ -214,7 +219,8 @@ def iterate_run(
         )
     present = {} if known is None else {OBJECT_OF_INTEREST: known.object_present}
     recorder = ProbeRecorder(source.num_frames, options.features, present, unblanked=options.unblanked)
-    session_options = SessionOptions.for_model(loaded, observe_unblanked=options.unblanked)
+    policy = None if options.policy == STOCK else make_policy(options.policy)
+    session_options = SessionOptions.for_model(loaded, observe_unblanked=options.unblanked, policy=policy)
     obj_ids = tuple(dict.fromkeys(p.obj_id for p in prompts))
     shape = (source.num_frames, source.height, source.width)
     with closing(recorder), VideoSession(loaded.model, source, session_options, recorder) as session:

@@ -40,6 +40,7 @@ _FLUSH_SECONDS = 2.0
 # Held back while the run grows, so that on a full disk there is room for what can't be computed again.
 _RESERVED = ".reserved"
 _BYTES_OF_FEATURES = 512  # a frame and object in features.csv
+_BYTES_OF_BANK = 512  # the same in bank.parquet
 _BYTES_OF_INFO = 1 << 17
 
 
@@ -237,7 +238,8 @@ class RunWriter:
         for position in (OBJECT_POINTER, OBJECT_POINTER_RAW):
             self._tables.add(position.array, np.float32, pointer_size)
         self._tables.add("status/features", np.uint8)
-        size = _BYTES_OF_INFO + num_objects * shape[0] * _BYTES_OF_FEATURES + self._tables.bytes_at_once
+        rows = num_objects * shape[0]
+        size = _BYTES_OF_INFO + rows * (_BYTES_OF_FEATURES + _BYTES_OF_BANK) + self._tables.bytes_at_once
         self._reserve(size)
 
     def _reserve(self, size: int) -> None:

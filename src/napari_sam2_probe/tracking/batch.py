@@ -100,7 +100,8 @@ class BatchTracker:
     Raises
     ------
     InputError
-        If there is no clip, lengths differ, or a mask doesn't fit its clip.
+        If there is no clip, lengths differ, a mask doesn't fit its clip, or a memory policy or an
+        intervention is asked for.
     """
 
     def __init__(
@@ -113,6 +114,11 @@ class BatchTracker:
     ) -> None:
         _check(sources, masks)
         self.options = options or SessionOptions()
+        if self.options.policy is not None:
+            raise InputError("A batch of clips reads memory as SAM 2 does: track clip by clip to use a memory policy.")
+        intervention = self.options.intervention or model.intervention
+        if intervention is not None and intervention.edits:
+            raise InputError("A batch of clips can't be intervened on: track clip by clip to use an intervention.")
         self.num_frames = sources[0].num_frames
         self._model = model
         self._observer = observer

@@ -85,6 +85,7 @@ class FrameEngine:
         self._features = FeatureCache(feature_budget)
         self._vision_pos_enc: list[Tensor] | None = None
         self.maskmem_pos_enc: list[Tensor] = []
+        self._plain_masks: dict[tuple[int, int], Tensor] = {}
 
     def running(self) -> AbstractContextManager[None]:
         """Inference mode and mixed precision, for one step; both belong to a thread and must not outlive it."""
@@ -134,18 +135,27 @@ class FrameEngine:
             run_mem_encoder=True,
         )
 
-    def encode_prompted_memory(self, frame_idx: int, pred_masks: Tensor, object_score_logits: Tensor) -> Tensor:
+    def encode_prompted_memory(
+        self, frame_idx: int, memories: MemoryView, pred_masks: Tensor, object_score_logits: Tensor
+    ) -> Tensor:
         """Encode the memory of a prompted frame from its low-resolution logits, as the stock preflight does."""
-        vision_feats, _, feat_sizes = self._encode_image(frame_idx, step=0)
+        maps = self.image_maps(frame_idx)
+        edits = memories.position_edits(frame_idx)
+        if edits is not None:
+            # Where the prompt was given, the mask without the edits was kept.
+            edits = edits.with_mask(self._plain_masks.get((frame_idx, memories.obj_id), pred_masks > 0))
+            maps = edits.image_features(maps)
+        vision_feats, _, feat_sizes = self._prepared(maps)
         size = self.model.image_size
         high_res = scaled(pred_masks.to(self.device), (size, size))
-        features, pos_enc = self.model._encode_new_memory(
-            current_vision_feats=vision_feats,
-            feat_sizes=feat_sizes,
-            pred_masks_high_res=high_res,
-            object_score_logits=object_score_logits,
-            is_mask_from_pts=True,
-        )
+        with self.model.changed(None if edits is None else edits.tensor):
+            features, pos_enc = self.model._encode_new_memory(
+                current_vision_feats=vision_feats,
+                feat_sizes=feat_sizes,
+                pred_masks_high_res=high_res,
+                object_score_logits=object_score_logits,
+                is_mask_from_pts=True,
+            )
         self._keep_pos_enc(pos_enc)
         stored: Tensor = features.to(torch.bfloat16)
         return stored
@@ -191,7 +201,28 @@ class FrameEngine:
         step = 0
         if inputs["run_mem_encoder"]:
             step = -1 if inputs["track_in_reverse"] else 1
-        vision_feats, vision_pos_embeds, feat_sizes = self._encode_image(frame_idx, step)
+        maps = self.image_maps(frame_idx, step)
+        edits = memories.position_edits(frame_idx)
+        if edits is not None:
+            if edits.need_mask:
+                with self.model.unobserved():
+                    plain = self._track_step(frame_idx, memories, maps, {**inputs, "run_mem_encoder": False})
+                mask = plain["pred_masks"] > 0
+                self._plain_masks[frame_idx, memories.obj_id] = mask
+                edits = edits.with_mask(mask)
+            maps = edits.image_features(maps)
+        with self.model.changed(None if edits is None else edits.tensor):
+            out = self._track_step(frame_idx, memories, maps, inputs)
+        if out["maskmem_features"] is not None:
+            out["maskmem_features"] = out["maskmem_features"].to(torch.bfloat16)
+            self._keep_pos_enc(out["maskmem_pos_enc"])
+        out["pred_masks"] = self.filled(out["pred_masks"])
+        return out
+
+    def _track_step(
+        self, frame_idx: int, memories: MemoryView, maps: tuple[Tensor, ...], inputs: dict[str, Any]
+    ) -> dict[str, Any]:
+        vision_feats, vision_pos_embeds, feat_sizes = self._prepared(maps)
         out: dict[str, Any] = self.model.track_step(
             frame_idx=frame_idx,
             current_vision_feats=vision_feats,
@@ -201,13 +232,10 @@ class FrameEngine:
             num_frames=self.source.num_frames,
             **inputs,
         )
-        if out["maskmem_features"] is not None:
-            out["maskmem_features"] = out["maskmem_features"].to(torch.bfloat16)
-            self._keep_pos_enc(out["maskmem_pos_enc"])
-        out["pred_masks"] = self.filled(out["pred_masks"])
         return out
 
-    def _encode_image(self, frame_idx: int, step: int) -> tuple[list[Tensor], list[Tensor], list[tuple[int, int]]]:
+    def image_maps(self, frame_idx: int, step: int = 0) -> tuple[Tensor, ...]:
+        """Return the image features of a frame, finest first, each (1, C, h, w); see `FrameReader.read` for `step`."""
         features = self._features.get(frame_idx)
         if features is None:
             image = self._reader.read(frame_idx, step).to(self.device).unsqueeze(0)
@@ -217,8 +245,11 @@ class FrameEngine:
             if self._vision_pos_enc is None:
                 self._vision_pos_enc = slim_pos_enc(backbone_out["vision_pos_enc"][-levels:])
             self._features.put(frame_idx, features)
+        return features.maps
+
+    def _prepared(self, maps: tuple[Tensor, ...]) -> tuple[list[Tensor], list[Tensor], list[tuple[int, int]]]:
         _, vision_feats, vision_pos_embeds, feat_sizes = self.model._prepare_backbone_features(
-            {"backbone_fpn": list(features.maps), "vision_pos_enc": self._vision_pos_enc}
+            {"backbone_fpn": list(maps), "vision_pos_enc": self._vision_pos_enc}
         )
         return vision_feats, vision_pos_embeds, feat_sizes
 

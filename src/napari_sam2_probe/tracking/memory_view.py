@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from napari_sam2_probe.tracking.outputs import FrameOutput, OutputStore
+    from napari_sam2_probe.tracking.bank import EntryKind
+    from napari_sam2_probe.tracking.intervening import Intervention, PositionEdits
+    from napari_sam2_probe.tracking.objects import TrackedObject
     from napari_sam2_probe.tracking.policies import MemoryPolicy
 
 
@@ -57,11 +59,14 @@ class MemoryProvenance:
         What it would have read but for edits of the bank.
     serials
         Of each frame that was looked at, the serial number of its output at that time.
+    intervention
+        What edited the pass, if anything did.
     """
 
     bank: Bank
     chosen: Bank
     serials: dict[int, int]
+    intervention: Intervention | None = None
 
 
 class MemoryView:
@@ -69,29 +74,30 @@ class MemoryView:
 
     Parameters
     ----------
-    conditioning
-        Outputs of conditioning frames, in the order in which they were added (attention joins them in it).
-    tracked
-        Outputs of tracked frames.
+    obj
+        The object.
     pos_enc
         The spatial encodings of a memory, as the memory encoder gave them.
     policy
         Chooses what is read; None for SAM 2's own choice.
+    intervention
+        What is changed of the pass.
     repeat
         Read what this bank says, whoever would choose.
     """
 
     def __init__(
         self,
-        conditioning: Mapping[int, FrameOutput],
-        tracked: OutputStore,
+        obj: TrackedObject,
         pos_enc: list[Tensor],
         *,
         policy: MemoryPolicy | None = None,
+        intervention: Intervention | None = None,
         repeat: Bank | None = None,
     ) -> None:
-        self._conditioning = conditioning
-        self._tracked = tracked
+        self.obj_id = obj.obj_id
+        self.intervention = intervention
+        self._obj = obj
         self._pos_enc = pos_enc
         self._policy = policy
         self._repeat = repeat
@@ -106,38 +112,51 @@ class MemoryView:
     def read(self, rule: BankRule, reading: Reading) -> list[ReadEntry]:
         """Return what a frame reads; see `MemorySource.read`."""
         chosen = self._repeat or self._choose(rule, reading)
-        read = [self._entry(entry) for entry in chosen.entries]
+        read = [item for entry in chosen.entries if (item := self._entry(entry)) is not None]
+        if self.intervention is not None:
+            read = self.intervention.read(read, reading.frame_idx, self.obj_id, self.stored)
         bank = Bank(reading.frame_idx, tuple(item.entry for item in read))
-        self._provenance = MemoryProvenance(bank, chosen, self._serials)
+        self._provenance = MemoryProvenance(bank, chosen, self._serials, self.intervention)
         return read
 
-    def _choose(self, rule: BankRule, reading: Reading) -> Bank:
-        if self._policy is None:
-            return stock_bank(rule, reading, self._conditioning, self._tracked.__contains__)
-        stored = StoredBank(rule, reading, tuple(self._conditioning), tuple(self._tracked), self._scores)
-        return checked_choice(self._policy, stored)
-
-    def _scores(self, frame_idx: int) -> tuple[float, float]:
-        found = self._conditioning.get(frame_idx) or self._tracked[frame_idx]
-        return float(found.object_score_logits), found.predicted_iou
-
-    def output(self, frame_idx: int) -> FrameOutput | None:
-        """Return the output of a frame, which counts as looked at from now on."""
-        found = self._conditioning.get(frame_idx) or self._tracked.get(frame_idx)
-        if found is not None:
-            self._serials[frame_idx] = found.serial
-        return found
-
-    def _entry(self, entry: BankEntry) -> ReadEntry:
-        output = self.output(entry.frame)
-        assert output is not None
-        if entry.kind == "pointer":
-            return ReadEntry(entry, output.obj_ptr)
+    def stored(self, kind: EntryKind, frame_idx: int) -> Tensor | None:
+        """Return the memory or pointer that is stored of a frame, as it is read; None if there is none."""
+        output = self._obj.settled_output(frame_idx)
+        if output is None:
+            return None
+        self._serials[frame_idx] = output.serial
+        if kind in output.not_stored:
+            return None
+        if kind == "pointer":
+            return output.obj_ptr
         assert output.maskmem_features is not None
         # Memories are stored as bfloat16 and joined with pointers, which lifts them to the pointers' type. Where
         # there is no pointer (frames before an object's first prompt) nothing would lift them, and SAM 2 in
         # float32 fails; lifting them here changes no number.
-        return ReadEntry(entry, output.maskmem_features.to(output.obj_ptr.dtype), self._pos_enc[-1])
+        return output.maskmem_features.to(output.obj_ptr.dtype)
+
+    def position_edits(self, frame_idx: int) -> PositionEdits | None:
+        """Return the edits of positions on a frame."""
+        return None if self.intervention is None else self.intervention.at(frame_idx, self.obj_id)
+
+    def _choose(self, rule: BankRule, reading: Reading) -> Bank:
+        conditioning, tracked = self._obj.conditioning, self._obj.tracked
+        if self._policy is None:
+            return stock_bank(rule, reading, conditioning, tracked.__contains__)
+        return checked_choice(
+            self._policy, StoredBank(rule, reading, tuple(conditioning), tuple(tracked), self._scores)
+        )
+
+    def _scores(self, frame_idx: int) -> tuple[float, float]:
+        found = self._obj.settled_output(frame_idx)
+        assert found is not None
+        return float(found.object_score_logits), found.predicted_iou
+
+    def _entry(self, entry: BankEntry) -> ReadEntry | None:
+        tensor = self.stored(entry.kind, entry.frame)
+        if tensor is None:
+            return None
+        return ReadEntry(entry, tensor, self._pos_enc[-1] if entry.kind == "memory" else None)
 
 
 class StoredOutputs:

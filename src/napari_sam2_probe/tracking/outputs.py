@@ -18,6 +18,7 @@ from napari_sam2_probe.tracking.spill import SpillFile
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from napari_sam2_probe.tracking.bank import EntryKind
     from napari_sam2_probe.tracking.memory_view import MemoryProvenance
     from napari_sam2_probe.tracking.observer import PassKind
     from napari_sam2_probe.tracking.spill import SpillFolder
@@ -45,6 +46,8 @@ class FrameOutput:
         (1, 1).
     predicted_iou
         SAM 2's own estimate of the mask's IoU; NaN on mask prompts.
+    not_stored
+        What edits have kept from being stored: nobody reads it, whatever the tensors are.
     provenance
         What the pass read, so that it can be repeated exactly; None for prompts that read no memory.
     """
@@ -57,6 +60,7 @@ class FrameOutput:
     obj_ptr: Tensor
     object_score_logits: Tensor
     predicted_iou: float
+    not_stored: frozenset[EntryKind] = frozenset()
     provenance: MemoryProvenance | None = None
 
     @property

@@ -1,7 +1,7 @@
 """Memory policies: which memories and pointers a frame reads (SPEC 14).
 
-A policy is an object with ``choose(bank, frame)``. One from outside the package is made known with `register_policy`, or
-by an entry point of the group ``napari_sam2_probe.policies``:
+A policy is an object with ``choose(bank, frame)``. One from outside the package is made known with `register_policy`,
+or by an entry point of the group ``napari_sam2_probe.policies``:
 
     class EverySecond:
         def choose(self, bank, frame):
@@ -127,7 +127,7 @@ class Stock:
 
 @dataclass(frozen=True)
 class Stride:
-    """Every r-th frame, and the one before: SAM 2 with ``memory_temporal_stride_for_eval=r`` (XMem, arXiv 2207.07115)."""
+    """Every r-th frame, and the one before: ``memory_temporal_stride_for_eval=r``, as XMem does (arXiv 2207.07115)."""
 
     r: int = 5
 
@@ -257,8 +257,8 @@ def checked_choice(policy: MemoryPolicy, bank: StoredBank) -> Bank:
     for entry in chosen:
         if entry.frame not in stored:
             raise InputError(
-                f"The memory policy {type(policy).__name__} lets frame {frame} read frame {entry.frame}, of which nothing "
-                "is stored: let it choose among bank.conditioning and bank.tracked."
+                f"The memory policy {type(policy).__name__} lets frame {frame} read frame {entry.frame}, of which "
+                "nothing is stored: let it choose among bank.conditioning and bank.tracked."
             )
         if entry.kind == "memory" and not 0 <= entry.temporal_position < bank.rule.num_maskmem:
             raise InputError(

@@ -81,7 +81,7 @@ class Replay:
         assert read is not None
         intact = all(obj.settled_serial(t) == serial for t, serial in read.serials.items())
         if intact:
-            memories = MemoryView(obj.conditioning, obj.tracked, self._engine.maskmem_pos_enc, repeat=read.chosen)
+            memories = MemoryView(obj, self._engine.maskmem_pos_enc, intervention=read.intervention, repeat=read.chosen)
             at = obj.pass_of(frame_idx, output)
             with self._engine.watched(at, self._observer, unblanked=self._unblanked):
                 self._engine.tracked(frame_idx, memories, reverse=output.reverse)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from napari_sam2_probe.models.loaded import LoadedModel
+    from napari_sam2_probe.tracking.intervening import Intervention
     from napari_sam2_probe.tracking.observer import PassKind
     from napari_sam2_probe.tracking.policies import MemoryPolicy
 
@@ -42,6 +43,8 @@ class SessionOptions:
         Whether position 5u is shown too.
     policy
         Chooses which memories and pointers a frame reads; None for SAM 2's own choice.
+    intervention
+        What is changed of what SAM 2 reads, stores and computes; None for what the model's `intervene` says.
     """
 
     flags: PredictorFlags = field(default_factory=lambda: predictor_flags(ModelFlags()))
@@ -50,8 +53,8 @@ class SessionOptions:
     output_budget: int = 32 * 2**20
     spill_parent: Path | None = None
     observe_unblanked: bool = False
-
     policy: MemoryPolicy | None = None
+    intervention: Intervention | None = None
 
     @classmethod
     def for_model(cls, loaded: LoadedModel, **changes: Any) -> SessionOptions:

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from napari_sam2_probe.models.families.sam2 import ObservedSAM2
-    from napari_sam2_probe.tracking.bank import Bank
+    from napari_sam2_probe.tracking.bank import Bank, EntryKind
     from napari_sam2_probe.tracking.observer import Observer
     from napari_sam2_probe.tracking.prompts import Prompt
     from napari_sam2_probe.video.source import FrameSource
@@ -218,13 +218,17 @@ class VideoSession:
         if self.observer is not None:
             self.observer.copied(obj.pass_of(frame_idx, old), target)
         token = candidates.sam_tokens[min(index, len(candidates.sam_tokens) - 1)]
+        memories = self._memories(obj)
         with self._engine.running(), self._watched(target):
             obj_ptr = self._model.pointer_of_token(token[None], old.object_score_logits)
+            edits = memories.position_edits(frame_idx)
+            if edits is not None:
+                obj_ptr = edits.tensor("object_pointer", obj_ptr)
             masks = self._engine.filled(candidates.low_res_masks[None, index : index + 1])
             if self.observer is not None:
                 self.observer.observe(target, "object_pointer", obj_ptr)
         iou = float(candidates.predicted_iou[index])
-        pending[frame_idx] = replace(
+        chosen = replace(
             old,
             serial=target.serial,
             pred_masks=masks,
@@ -232,6 +236,7 @@ class VideoSession:
             predicted_iou=iou,
             maskmem_features=None,
         )
+        pending[frame_idx] = self._stored(chosen, ("pointer",), frame_idx, memories)
         obj.chosen[frame_idx] = index
         self.history.add(Edit(obj_id, frame_idx, before, obj.state(frame_idx)))
         self.log.add(ChooseStep(frame_idx, obj_id, index))
@@ -417,7 +422,8 @@ class VideoSession:
         obj.chosen.pop(t, None)
         _replace_or_drop(obj.candidates, t, _candidates(out) if prompt.mask is None else None)
         pending = obj.pending_conditioning if becomes_conditioning else obj.pending_correction
-        pending[t] = self._frame_output(at, out, reverse, memories)
+        with self._engine.running():
+            pending[t] = self._frame_output(at, out, reverse, memories)
 
     def _commit_prompts(self) -> None:
         """Encode the memory of prompted frames and let them condition the others.
@@ -444,9 +450,12 @@ class VideoSession:
     def _with_memory(self, obj: TrackedObject, frame_idx: int, output: FrameOutput) -> FrameOutput:
         if output.maskmem_features is not None:
             return output
+        memories = self._memories(obj)
         with self._watched(obj.pass_of(frame_idx, output)):
-            features = self._engine.encode_prompted_memory(frame_idx, output.pred_masks, output.object_score_logits)
-        return replace(output, maskmem_features=features)
+            features = self._engine.encode_prompted_memory(
+                frame_idx, memories, output.pred_masks, output.object_score_logits
+            )
+        return self._stored(replace(output, maskmem_features=features), ("memory",), frame_idx, memories)
 
     def _clear_memory_around(self, obj: TrackedObject, frame_idx: int) -> None:
         if not self.options.flags.clear_non_cond_mem_around_input:
@@ -492,13 +501,21 @@ class VideoSession:
         return range(start, end - 1, -1) if reverse else range(start, end + 1)
 
     def _memories(self, obj: TrackedObject) -> MemoryView:
-        return MemoryView(obj.conditioning, obj.tracked, self._engine.maskmem_pos_enc, policy=self.options.policy)
+        intervention = self.options.intervention or self._model.intervention
+        return MemoryView(obj, self._engine.maskmem_pos_enc, policy=self.options.policy, intervention=intervention)
+
+    def _stored(
+        self, output: FrameOutput, kinds: tuple[EntryKind, ...], frame_idx: int, memories: MemoryView
+    ) -> FrameOutput:
+        if memories.intervention is None:
+            return output
+        return memories.intervention.stored(output, kinds, frame_idx, memories.obj_id, memories.stored)
 
     def _watched(self, at: Pass) -> AbstractContextManager[None]:
         return self._engine.watched(at, self.observer, unblanked=self.options.observe_unblanked)
 
     def _frame_output(self, at: Pass, out: dict[str, Any], reverse: bool, memories: MemoryView) -> FrameOutput:
-        return FrameOutput(
+        output = FrameOutput(
             serial=at.serial,
             kind=at.kind,
             reverse=reverse,
@@ -509,6 +526,8 @@ class VideoSession:
             predicted_iou=math.nan if at.kind is PassKind.MASK_PROMPT else float(out["ious"].max()),
             provenance=memories.provenance,
         )
+        kinds: tuple[EntryKind, ...] = ("pointer",) if output.maskmem_features is None else ("memory", "pointer")
+        return self._stored(output, kinds, at.frame_idx, memories)
 
     def _frame_result(self, frame_idx: int, outputs: list[FrameOutput | None], masks: Tensor) -> FrameResult:
         return FrameResult(

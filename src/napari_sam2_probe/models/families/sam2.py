@@ -11,17 +11,22 @@ from sam2.modeling.sam2_base import SAM2Base
 
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.tracking.bank import BankRule, Reading
+from napari_sam2_probe.tracking.intervening import Intervention, donors_by_name
+from napari_sam2_probe.tracking.interventions import parse_edits
 from napari_sam2_probe.tracking.memory_tokens import join_memory
 from napari_sam2_probe.tracking.memory_view import MemorySource, StoredOutputs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from torch import Tensor, nn
 
+    from napari_sam2_probe.tracking.intervening import Donor, Donors
+    from napari_sam2_probe.tracking.interventions import Edit
     from napari_sam2_probe.tracking.observer import Tap
 
     Receiver = Callable[[str, Tensor], None]
+    Change = Callable[[str, Tensor], Tensor]
 
 
 class ObservedSAM2(SAM2Base):  # type: ignore[misc]
@@ -38,7 +43,10 @@ class ObservedSAM2(SAM2Base):  # type: ignore[misc]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.intervention: Intervention | None = None
         self._tap: Receiver | None = None
+        self._change: Change | None = None
+        self._heads_input: Tensor | None = None
         self._unblanked = False
         self._decoder_output: tuple[Tensor, Tensor, Tensor, Tensor] | None = None
         self._raw_memory: Tensor | None = None
@@ -85,6 +93,62 @@ class ObservedSAM2(SAM2Base):  # type: ignore[misc]
             self._decoder_output = self._raw_memory = None
             for handle in handles:
                 handle.remove()
+
+    @contextmanager
+    def unobserved(self) -> Iterator[None]:
+        """Show nobody what arises while the block runs."""
+        tap, self._tap = self._tap, None
+        try:
+            yield
+        finally:
+            self._tap = tap
+
+    @contextmanager
+    def changed(self, change: Change | None) -> Iterator[None]:
+        """Replace the tensor of every position but the first by ``change(key, tensor)`` while the block runs.
+
+        What is shown to a tap is what the model goes on with.
+        """
+        if change is None:
+            yield
+            return
+        # Before the hook that shows it.
+        handle = self.sam_mask_decoder.transformer.register_forward_hook(self._change_prompt_attention, prepend=True)
+        self._change = change
+        try:
+            yield
+        finally:
+            self._change = None
+            handle.remove()
+
+    @contextmanager
+    def intervene(
+        self, edits: Sequence[Edit | Mapping[str, Any]], donors: Donors | Mapping[str, Donor] | None = None
+    ) -> Iterator[None]:
+        """Change what SAM 2 reads, stores or computes while the block runs; see `interventions`.
+
+        Blocks inside one another add up.
+
+        Parameters
+        ----------
+        edits
+            In the order in which they act.
+        donors
+            The runs that edits take from, by the names they call them. Where a run is recorded these names may also
+            be the paths of runs.
+
+        Raises
+        ------
+        InputError
+            If an edit makes no sense.
+        """
+        before = self.intervention
+        given = donors if donors is None or callable(donors) else donors_by_name(donors)
+        self.intervention = (before or Intervention()).then(parse_edits(edits), given)
+        try:
+            yield
+        finally:
+            self.intervention = before
 
     @contextmanager
     def one_object_each(self) -> Iterator[None]:
@@ -139,6 +203,7 @@ class ObservedSAM2(SAM2Base):  # type: ignore[misc]
         def keep(_module: nn.Module, _inputs: Any, output: Any) -> None:
             self._decoder_output = output
 
+        kwargs["backbone_features"] = self._heads_input = self._goes_on("memory_attention", kwargs["backbone_features"])
         handle = self.sam_mask_decoder.register_forward_hook(keep)
         try:
             return super()._forward_sam_heads(*args, **kwargs)
@@ -146,9 +211,14 @@ class ObservedSAM2(SAM2Base):  # type: ignore[misc]
             handle.remove()
 
     def _track_step(self, *args: Any, **kwargs: Any) -> Any:
-        self._decoder_output = None
+        self._forget_step()
         current_out, sam_outputs, high_res_features, pix_feat = super()._track_step(*args, **kwargs)
-        low_res_multimasks, _, ious, _, _, obj_ptr, _ = sam_outputs
+        low_res_multimasks, _, ious, low_res_masks, high_res_masks, obj_ptr, score = sam_outputs
+        if self._change is not None:
+            obj_ptr = self._change("object_pointer", obj_ptr)
+            sam_outputs = (low_res_multimasks, sam_outputs[1], ious, low_res_masks, high_res_masks, obj_ptr, score)
+        if self._heads_input is not None:
+            pix_feat = self._heads_input
         current_out["ious"] = ious
         current_out["low_res_multimasks"] = low_res_multimasks
         current_out["sam_tokens"] = None if self._decoder_output is None else self._decoder_output[2]
@@ -170,6 +240,7 @@ class ObservedSAM2(SAM2Base):  # type: ignore[misc]
         features, pos_enc = super()._encode_new_memory(
             current_vision_feats, feat_sizes, pred_masks_high_res, object_score_logits, is_mask_from_pts
         )
+        features = self._goes_on("memory_features", features)
         if self._tap is not None:
             self._tap("memory_features", features)
             if self._unblanked:
@@ -222,12 +293,9 @@ class ObservedSAM2(SAM2Base):  # type: ignore[misc]
         high_res = torch.nn.functional.interpolate(
             chosen, size=(self.image_size, self.image_size), mode="bilinear", align_corners=False
         )
-        tap, self._tap = self._tap, None
-        try:
+        with self.unobserved():
             present = torch.ones_like(object_score_logits)
             features, _ = super()._encode_new_memory(current_vision_feats, feat_sizes, high_res, present, False)
-        finally:
-            self._tap = tap
         self._show("memory_features_unblanked", features)
 
     def _module(self, key: str, place: Tap) -> nn.Module:
@@ -244,6 +312,21 @@ class ObservedSAM2(SAM2Base):  # type: ignore[misc]
         tensor = place.pick(output) if self._tap is not None else None
         # SAM 2 edits some of its outputs in place, and what is shown may be kept.
         self._show(key, None if tensor is None else tensor.clone())
+
+    def _change_prompt_attention(
+        self, _module: nn.Module, _inputs: Any, output: tuple[Tensor, Tensor]
+    ) -> tuple[Tensor, Tensor]:
+        queries, tokens = output  # tokens: (B, h*w, C)
+        size = self.sam_image_embedding_size
+        maps = tokens.transpose(1, 2).reshape(len(tokens), -1, size, size)
+        return queries, self._goes_on("prompt_attention", maps).flatten(2).transpose(1, 2)
+
+    def _forget_step(self) -> None:
+        self._decoder_output = self._heads_input = None
+
+    def _goes_on(self, key: str, tensor: Tensor) -> Tensor:
+        """Return what the model goes on with at a position."""
+        return tensor if self._change is None else self._change(key, tensor)
 
     def _show(self, key: str, tensor: Tensor | None) -> None:
         if self._tap is not None and tensor is not None:
