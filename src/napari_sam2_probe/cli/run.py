@@ -62,6 +62,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="which memories a frame reads: stock, stride:r=5, confident:score=0,iou=0.5, random:seed=0, or another "
         "package's (default: %(default)s)",
     )
+    parser.add_argument(
+        "--intervene",
+        type=Path,
+        metavar="JSON",
+        help="a list of edits of what SAM 2 reads, stores and computes, such as "
+        '[{"edit": "drop", "target": "pointer", "at": [16, 27]}]',
+    )
+    parser.add_argument(
+        "--attention",
+        choices=("none", "sampled", "exact"),
+        default="sampled",
+        help="record where memory attention looks, from 256 queries or from all (default: %(default)s)",
+    )
     features = parser.add_argument_group("features over time")
     features.add_argument(
         "--no-prompted-references", action="store_true", help="leave prompted frames out of the references"
@@ -92,6 +105,7 @@ def run(arguments: argparse.Namespace) -> None:
     from napari_sam2_probe.cli.progress import progress_bars
     from napari_sam2_probe.models.loaded import load_model
     from napari_sam2_probe.probe.distance import FeatureOptions
+    from napari_sam2_probe.runs.donors import read_intervention
     from napari_sam2_probe.runs.record import RunOptions, check_job, record_run
     from napari_sam2_probe.video.open import open_video
 
@@ -106,6 +120,8 @@ def run(arguments: argparse.Namespace) -> None:
         ),
         unblanked=arguments.unblanked,
         policy=arguments.policy,
+        intervene=() if arguments.intervene is None else read_intervention(arguments.intervene),
+        attention=arguments.attention,
     )
     with closing(open_video(arguments.video)) as source:
         prompts = _prompts(arguments, source)

@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from napari_sam2_probe.probe.attention_table import AttentionTable
 from napari_sam2_probe.probe.bank_table import BankTable
 from napari_sam2_probe.probe.distance import FeatureOptions
 from napari_sam2_probe.probe.features import FEATURES, FeatureSeries
 from napari_sam2_probe.probe.positions import recorded_positions, taps_of
 from napari_sam2_probe.probe.statistics import channel_statistics, check_shape
+from napari_sam2_probe.tracking.engine import ATTENTION_SHARES
 from napari_sam2_probe.tracking.observer import PROMPTED_KINDS, Pass, PassKind
 from napari_sam2_probe.tracking.spill import SpillFolder
 
@@ -78,6 +80,8 @@ class ProbeRecorder:
     ----------
     banks
         What each frame read.
+    attention
+        Where memory attention looked, if the session was asked to show it.
     positions
         What is recorded, in the order of tables.
     taps
@@ -107,11 +111,14 @@ class ProbeRecorder:
         self.on_passed: Callable[[Pass, Mapping[str, Tensor]], None] | None = None
         self._done: list[tuple[Pass, dict[str, Tensor], dict[str, Tensor]]] = []
         self.banks = BankTable()
+        self.attention = AttentionTable()
 
     # What a session calls.
 
     def observe(self, at: Pass, key: str, tensor: Tensor) -> None:
         """Take a tensor; see `Observer.observe`."""
+        if key == ATTENTION_SHARES:
+            self.attention.observe(at, tensor)
         position = self._by_key.get(key)
         if position is None:
             return
@@ -138,6 +145,7 @@ class ProbeRecorder:
         is_new = self._serials.get((at.obj_id, at.frame_idx)) != at.serial
         if is_new:
             self.banks.put(at)
+            self.attention.put(at)
             self._serials[at.obj_id, at.frame_idx] = at.serial
             vectors = {key: embeddings[key] for key in embeddings if not self._by_key[key].is_map}
             self._done.append((at, maps, vectors))
@@ -166,6 +174,7 @@ class ProbeRecorder:
         """Forget an object; see `Observer.removed`."""
         self._series.pop(obj_id, None)
         self.banks.remove(obj_id)
+        self.attention.remove(obj_id)
         for key, shown in self._shown.items():
             if key[0] == obj_id:
                 for path in shown.parked.values():

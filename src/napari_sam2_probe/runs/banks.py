@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari_sam2_probe.common.errors import InputError
-from napari_sam2_probe.runs.writer import BANK
+from napari_sam2_probe.runs.writer import ATTENTION, BANK
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,6 +21,17 @@ def read_bank(run: ProbeRun, frame: int, object_id: int | None) -> pd.DataFrame:
     rows = table[(table["object_id"] == object_id) & (table["frame"] == frame)].sort_values("order")
     columns = ["kind", "entry_frame", "role", "temporal_position", "age"]
     return rows[columns].rename(columns={"entry_frame": "frame"}).reset_index(drop=True)
+
+
+def read_attention(run: ProbeRun, frame: int | None, object_id: int | None) -> pd.DataFrame:
+    """Return where memory attention looked; see `ProbeRun.attention`."""
+    table = read_table(run, ATTENTION)
+    if object_id is not None:
+        table = table[table["object_id"] == the_object(run, object_id)]
+    if frame is not None:
+        check_frame(run, frame)
+        table = table[table["frame"] == frame]
+    return table.reset_index(drop=True)
 
 
 def read_table(run: ProbeRun, name: str) -> pd.DataFrame:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 import time
 from contextlib import closing
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -17,11 +17,13 @@ from napari_sam2_probe.probe.distance import FeatureOptions
 from napari_sam2_probe.probe.recorder import ProbeRecorder
 from napari_sam2_probe.probe.status import PROMPTED_KINDS
 from napari_sam2_probe.runs.describe import describe_run, now
+from napari_sam2_probe.runs.donors import RunDonors, check_sources
 from napari_sam2_probe.runs.place import check_free, writing
 from napari_sam2_probe.runs.prompts_file import PromptFiles
 from napari_sam2_probe.runs.reader import open_run
 from napari_sam2_probe.runs.steps_file import describe_steps
-from napari_sam2_probe.runs.writer import BANK, RunWriter
+from napari_sam2_probe.runs.writer import ATTENTION, BANK, RunWriter
+from napari_sam2_probe.tracking.interventions import edits_as_json, parse_edits
 from napari_sam2_probe.tracking.policies import STOCK, make_policy
 from napari_sam2_probe.tracking.results import SessionOptions
 from napari_sam2_probe.tracking.session import VideoSession
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
 
     from napari_sam2_probe.models.loaded import LoadedModel
     from napari_sam2_probe.runs.run import ProbeRun
+    from napari_sam2_probe.tracking.attention import AttentionDetail
     from napari_sam2_probe.tracking.prompts import Prompt
     from napari_sam2_probe.tracking.results import Direction, FrameResult
     from napari_sam2_probe.video.source import FrameSource
@@ -59,6 +62,12 @@ class RunOptions:
         Whether position 5u is recorded too.
     policy
         Which memories and pointers a frame reads: the name of a memory policy, with settings (``stride:r=5``).
+    intervene
+        What is changed of what SAM 2 reads, stores and computes: a list of edits as JSON has it (SPEC 12). Edits of
+        the model's own `intervene` come before these, and are recorded with them.
+    attention
+        Whether it is recorded where memory attention looks, and from how many queries: ``none``, ``sampled`` (256 at
+        most) or ``exact`` (all).
     """
 
     direction: RunDirection = "forward"
@@ -67,6 +76,8 @@ class RunOptions:
     features: FeatureOptions = field(default_factory=FeatureOptions)
     unblanked: bool = False
     policy: str = STOCK
+    intervene: tuple[dict[str, Any], ...] = ()
+    attention: AttentionDetail = "sampled"
 
 
 def check_job(source: FrameSource, prompts: Sequence[Prompt], out: Path | str, options: RunOptions) -> None:
@@ -85,6 +96,7 @@ def check_job(source: FrameSource, prompts: Sequence[Prompt], out: Path | str, o
         check_prompt(prompt, source)
     plan_passes(prompts, source, options)
     make_policy(options.policy)
+    check_sources(parse_edits(options.intervene))
     check_features(options.features)
 
 
@@ -219,11 +231,19 @@ def iterate_run(
         )
     present = {} if known is None else {OBJECT_OF_INTEREST: known.object_present}
     recorder = ProbeRecorder(source.num_frames, options.features, present, unblanked=options.unblanked)
-    policy = None if options.policy == STOCK else make_policy(options.policy)
-    session_options = SessionOptions.for_model(loaded, observe_unblanked=options.unblanked, policy=policy)
+    donors = RunDonors(source, prompts, loaded, options, recorder.is_present, loaded.model.intervention)
+    options = replace(options, intervene=tuple(edits_as_json(donors.intervention.edits)))
+    session_options = SessionOptions.for_model(
+        loaded,
+        observe_unblanked=options.unblanked,
+        policy=None if options.policy == STOCK else make_policy(options.policy),
+        intervention=donors.intervention,
+        attention=options.attention,
+    )
     obj_ids = tuple(dict.fromkeys(p.obj_id for p in prompts))
     shape = (source.num_frames, source.height, source.width)
-    with closing(recorder), VideoSession(loaded.model, source, session_options, recorder) as session:
+    donors.prepare()
+    with closing(donors), closing(recorder), VideoSession(loaded.model, source, session_options, recorder) as session:
         info = describe_run(source, loaded, options, known) | {"objects": list(obj_ids)}
         writer = RunWriter(out, obj_ids, shape, loaded.model.hidden_dim, info)
         files = PromptFiles(writer.path)
@@ -291,6 +311,7 @@ def _write_features(writer: RunWriter, recorder: ProbeRecorder, obj_ids: Sequenc
     stale = np.stack([recorder.features(obj_id).stale for obj_id in obj_ids])
     writer.write_features(recorder.features_table(), stale)
     writer.write_table(BANK, recorder.banks.table())
+    writer.write_table(ATTENTION, recorder.attention.table())
 
 
 def write_result(writer: RunWriter, recorder: ProbeRecorder, result: FrameResult) -> None:

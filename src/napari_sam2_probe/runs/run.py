@@ -85,6 +85,29 @@ class ProbeRun:
 
         return read_bank(self, frame, object_id)
 
+    def attention(self, frame: int | None = None, object_id: int | None = None) -> pd.DataFrame:
+        """Return the share of memory attention that each entry of the bank received.
+
+        Parameters
+        ----------
+        frame, object_id
+            The frame and object; all if None.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Columns ``object_id, frame, layer, queries`` (all, inside the predicted mask, a ring around it, the rest),
+            ``kind, entry_frame, share``. Shares of a layer and group of queries sum to 1.
+
+        Raises
+        ------
+        InputError
+            If there is no such frame or object, or the run recorded no attention.
+        """
+        from napari_sam2_probe.runs.banks import read_attention
+
+        return read_attention(self, frame, object_id)
+
     @property
     def finished(self) -> bool:
         """Whether the run came to its end; a run that was stopped keeps its finished frames."""

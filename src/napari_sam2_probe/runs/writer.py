@@ -31,6 +31,7 @@ FORMAT = "napari-sam2-probe run 1"
 STORE = "probe.zarr"
 FEATURES = "features.csv"
 BANK = "bank.parquet"
+ATTENTION = "attention.parquet"
 
 STALE = 255
 """Status of features (``status/features``) that must be computed again."""
@@ -41,6 +42,7 @@ _FLUSH_SECONDS = 2.0
 _RESERVED = ".reserved"
 _BYTES_OF_FEATURES = 512  # a frame and object in features.csv
 _BYTES_OF_BANK = 512  # the same in bank.parquet
+_BYTES_OF_ATTENTION = 4096  # the same in attention.parquet
 _BYTES_OF_INFO = 1 << 17
 
 
@@ -239,7 +241,11 @@ class RunWriter:
             self._tables.add(position.array, np.float32, pointer_size)
         self._tables.add("status/features", np.uint8)
         rows = num_objects * shape[0]
-        size = _BYTES_OF_INFO + rows * (_BYTES_OF_FEATURES + _BYTES_OF_BANK) + self._tables.bytes_at_once
+        size = (
+            _BYTES_OF_INFO
+            + rows * (_BYTES_OF_FEATURES + _BYTES_OF_BANK + _BYTES_OF_ATTENTION)
+            + self._tables.bytes_at_once
+        )
         self._reserve(size)
 
     def _reserve(self, size: int) -> None:

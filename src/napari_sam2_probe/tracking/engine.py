@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from napari_sam2_probe.models.config import PredictorFlags
     from napari_sam2_probe.models.families.sam2 import ObservedSAM2
+    from napari_sam2_probe.tracking.attention import AttentionDetail
     from napari_sam2_probe.tracking.memory_view import MemoryView
     from napari_sam2_probe.tracking.observer import Observer, Pass
     from napari_sam2_probe.tracking.prompts import Prompt
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
 
 NO_OBJ_SCORE = -1024.0
 """The logit that SAM 2 puts where there is no object."""
+
+ATTENTION_SHARES = "attention_shares"
+"""The key under which observers are shown the shares of memory attention: (1, layers, groups, entries)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +69,8 @@ class FrameEngine:
         What is done to mask logits afterwards.
     feature_budget
         Bytes of image features kept for frames that are visited again.
+    attention
+        Whether those who watch are shown where memory attention looks.
     """
 
     def __init__(
@@ -75,12 +81,14 @@ class FrameEngine:
         dtype: torch.dtype,
         flags: PredictorFlags,
         feature_budget: int,
+        attention: AttentionDetail = "none",
     ) -> None:
         self.model = model
         self.source = source
         self.device = model.device
         self.dtype = dtype
         self._flags = flags
+        self._attention: AttentionDetail = attention
         self._reader = FrameReader(source, model.image_size)
         self._features = FeatureCache(feature_budget)
         self._vision_pos_enc: list[Tensor] | None = None
@@ -211,8 +219,12 @@ class FrameEngine:
                 self._plain_masks[frame_idx, memories.obj_id] = mask
                 edits = edits.with_mask(mask)
             maps = edits.image_features(maps)
-        with self.model.changed(None if edits is None else edits.tensor):
+        change = None if edits is None else edits.tensor
+        with self.model.changed(change), self.model.attention_seen(self._attention) as attention:
             out = self._track_step(frame_idx, memories, maps, inputs)
+            if attention is not None:
+                shares = attention.shares(memories.tokens_read, out["pred_masks"], self._attention)
+                self.model.show(ATTENTION_SHARES, None if shares is None else shares[None])
         if out["maskmem_features"] is not None:
             out["maskmem_features"] = out["maskmem_features"].to(torch.bfloat16)
             self._keep_pos_enc(out["maskmem_pos_enc"])

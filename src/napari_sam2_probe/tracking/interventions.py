@@ -12,7 +12,7 @@ import json
 import math
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError, model_validator
 
 from napari_sam2_probe.common.errors import InputError
 
@@ -92,6 +92,15 @@ class EntrySelector(_Strict):
         return self.age[0] <= entry.age <= self.age[1]
 
 
+def _form(entries: Any) -> str:
+    return "selector" if isinstance(entries, dict | EntrySelector) else "word"
+
+
+_Entries = Annotated[
+    Annotated[Literal["all"], Tag("word")] | Annotated[EntrySelector, Tag("selector")], Discriminator(_form)
+]
+
+
 class Edit(_Strict):
     """One change, of the bank that frames read or of the tensor at a position.
 
@@ -125,7 +134,7 @@ class Edit(_Strict):
 
     edit: Literal["drop", "freeze", "swap", "noise", "mean", "patch"]
     target: str
-    entries: Literal["all"] | EntrySelector = "all"
+    entries: _Entries = "all"
     at: tuple[_Whole, _Whole] | None = None
     object: _Whole | None = None
     frame: _Whole | None = None
@@ -244,8 +253,8 @@ def _in_words(error: ValidationError) -> str:
     details = error.errors()
     unknown = [item for item in details if item["type"] == "extra_forbidden"]
     item = (unknown or details)[0]
-    # Names of the alternatives of a union are no keys of the file.
-    place = ".".join(str(part) for part in item["loc"] if part not in ("EntrySelector", "literal['all']"))
+    # The tags of alternatives are no keys of the file.
+    place = ".".join(str(part) for part in item["loc"] if part not in ("word", "selector"))
     if item["type"] == "extra_forbidden":
         return f"{place!r} is no key that is known"
     if item["type"] == "missing":

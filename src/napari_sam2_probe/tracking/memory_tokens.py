@@ -66,16 +66,6 @@ def join_memory(model: SAM2Base, entries: Sequence[ReadEntry], num_frames: int) 
     return JoinedMemory(torch.cat(tokens), torch.cat(positions), num_pointer_tokens)
 
 
-def tokens_per_entry(entries: Sequence[ReadEntry], memory_channels: int) -> list[int]:
-    """Return how many tokens each entry became."""
-    return [
-        item.tensor.shape[-2] * item.tensor.shape[-1]
-        if item.entry.kind == "memory"
-        else max(1, item.tensor.shape[-1] // memory_channels)
-        for item in entries
-    ]
-
-
 def _as_tokens(maps: Tensor) -> Tensor:
     """Turn (B, C, h, w) into (h*w, B, C)."""
     return maps.flatten(2).permute(2, 0, 1)

@@ -84,6 +84,13 @@ class MemoryView:
         What is changed of the pass.
     repeat
         Read what this bank says, whoever would choose.
+
+    Attributes
+    ----------
+    obj_id, intervention
+        As given.
+    tokens_read
+        How many tokens of attention each entry of the bank became, in order.
     """
 
     def __init__(
@@ -97,6 +104,7 @@ class MemoryView:
     ) -> None:
         self.obj_id = obj.obj_id
         self.intervention = intervention
+        self.tokens_read: list[int] = []
         self._obj = obj
         self._pos_enc = pos_enc
         self._policy = policy
@@ -116,6 +124,7 @@ class MemoryView:
         if self.intervention is not None:
             read = self.intervention.read(read, reading.frame_idx, self.obj_id, self.stored)
         bank = Bank(reading.frame_idx, tuple(item.entry for item in read))
+        self.tokens_read = [_num_tokens(item, self._pos_enc[-1].shape[1]) for item in read]
         self._provenance = MemoryProvenance(bank, chosen, self._serials, self.intervention)
         return read
 
@@ -157,6 +166,13 @@ class MemoryView:
         if tensor is None:
             return None
         return ReadEntry(entry, tensor, self._pos_enc[-1] if entry.kind == "memory" else None)
+
+
+def _num_tokens(item: ReadEntry, memory_channels: int) -> int:
+    if item.entry.kind == "memory":
+        return item.tensor.shape[-2] * item.tensor.shape[-1]
+    # A pointer is cut into pieces where memories are narrower.
+    return max(1, item.tensor.shape[-1] // memory_channels)
 
 
 class StoredOutputs:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from napari_sam2_probe.models.loaded import LoadedModel
+    from napari_sam2_probe.tracking.attention import AttentionDetail
     from napari_sam2_probe.tracking.intervening import Intervention
     from napari_sam2_probe.tracking.observer import PassKind
     from napari_sam2_probe.tracking.policies import MemoryPolicy
@@ -45,6 +46,9 @@ class SessionOptions:
         Chooses which memories and pointers a frame reads; None for SAM 2's own choice.
     intervention
         What is changed of what SAM 2 reads, stores and computes; None for what the model's `intervene` says.
+    attention
+        Whether an observer is shown where memory attention looks, and from how many queries: ``none``, ``sampled``
+        (256 at most) or ``exact`` (all).
     """
 
     flags: PredictorFlags = field(default_factory=lambda: predictor_flags(ModelFlags()))
@@ -55,6 +59,7 @@ class SessionOptions:
     observe_unblanked: bool = False
     policy: MemoryPolicy | None = None
     intervention: Intervention | None = None
+    attention: AttentionDetail = "none"
 
     @classmethod
     def for_model(cls, loaded: LoadedModel, **changes: Any) -> SessionOptions:

@@ -93,6 +93,7 @@ class VideoSession:
             dtype=self.options.dtype,
             flags=self.options.flags,
             feature_budget=self.options.feature_budget,
+            attention=self.options.attention,
         )
         self._replay = Replay(self._engine, observer, unblanked=self.options.observe_unblanked)
         self._folder = SpillFolder(self.options.spill_parent)
@@ -152,6 +153,21 @@ class VideoSession:
         if output is None and frame_idx in obj.tracked:
             output = obj.tracked.without_tensors(frame_idx)
         return None if output is None or output.provenance is None else output.provenance.bank
+
+    def stored_output(self, frame_idx: int, obj_id: int) -> FrameOutput | None:
+        """Return what is stored of an object's frame and read by others; None if nothing is.
+
+        Raises
+        ------
+        InputError
+            If there is no such object.
+        """
+        return self._object(obj_id).settled_output(frame_idx)
+
+    def image_features(self, frame_idx: int) -> tuple[Tensor, ...]:
+        """Return the image features of a frame, finest first, each (1, C, h, w)."""
+        with self._engine.running():
+            return self._engine.image_maps(frame_idx)
 
     # Prompts
 

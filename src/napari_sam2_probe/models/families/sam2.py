@@ -10,6 +10,7 @@ import torch
 from sam2.modeling.sam2_base import SAM2Base
 
 from napari_sam2_probe.common.errors import InputError
+from napari_sam2_probe.tracking.attention import AttentionDetail, AttentionRecord
 from napari_sam2_probe.tracking.bank import BankRule, Reading
 from napari_sam2_probe.tracking.intervening import Intervention, donors_by_name
 from napari_sam2_probe.tracking.interventions import parse_edits
@@ -47,6 +48,7 @@ class ObservedSAM2(SAM2Base):  # type: ignore[misc]
         self._tap: Receiver | None = None
         self._change: Change | None = None
         self._heads_input: Tensor | None = None
+        self._attention: AttentionRecord | None = None
         self._unblanked = False
         self._decoder_output: tuple[Tensor, Tensor, Tensor, Tensor] | None = None
         self._raw_memory: Tensor | None = None
@@ -102,6 +104,39 @@ class ObservedSAM2(SAM2Base):  # type: ignore[misc]
             yield
         finally:
             self._tap = tap
+
+    @contextmanager
+    def by_another(self) -> Iterator[None]:
+        """Let another session use the model in the middle of a step, as if nobody did."""
+        names = ("_tap", "_change", "_unblanked", "_decoder_output", "_heads_input", "_raw_memory")
+        before = {name: getattr(self, name) for name in names}
+        self._tap, self._change, self._unblanked = None, None, False
+        if self._attention is not None:
+            self._attention.paused = True
+        try:
+            yield
+        finally:
+            for name, value in before.items():
+                setattr(self, name, value)
+            if self._attention is not None:
+                self._attention.paused = False
+
+    @contextmanager
+    def attention_seen(self, detail: AttentionDetail) -> Iterator[AttentionRecord | None]:
+        """Look at memory attention while the block runs, which holds one step, if somebody is shown anything."""
+        if detail == "none" or self._tap is None:
+            yield None
+            return
+        self._attention = AttentionRecord(self.memory_attention)
+        try:
+            with self._attention.looking():
+                yield self._attention
+        finally:
+            self._attention = None
+
+    def show(self, key: str, tensor: Tensor | None) -> None:
+        """Show a tensor that was made outside, if somebody looks and there is one."""
+        self._show(key, tensor)
 
     @contextmanager
     def changed(self, change: Change | None) -> Iterator[None]:
