@@ -10,6 +10,7 @@ import pytest
 from hypothesis import settings
 
 from helpers.flaky import pytest_runtest_protocol, pytest_terminal_summary
+from napari_sam2_probe.models.checkpoints import SAMPLE_SIZE_VARIABLE
 
 __all__ = ["pytest_runtest_protocol", "pytest_terminal_summary"]
 
@@ -18,8 +19,6 @@ __all__ = ["pytest_runtest_protocol", "pytest_terminal_summary"]
 settings.register_profile("same", derandomize=True, database=None, deadline=None, print_blob=True)
 settings.register_profile("search", derandomize=False, database=None, deadline=None, print_blob=True, max_examples=1000)
 settings.load_profile("same")
-
-from napari_sam2_probe.models.checkpoints import SAMPLE_SIZE_VARIABLE
 
 # Tests that track with the sample model, and the processes that they start, need its speed and not its looks. What is
 # about the model as it ships asks for `sample_as_shipped`.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -38,19 +38,25 @@ class AttentionTable:
         if shares is not None and at.bank is not None:
             self._frames[at.obj_id, at.frame_idx] = (at.bank, shares)
 
+    def forget(self, at: Pass) -> None:
+        """Leave out what a pass showed that was only repeated."""
+        self._shown.pop((at.obj_id, at.frame_idx, at.serial), None)
+
     def remove(self, obj_id: int) -> None:
         """Forget an object."""
         self._shown = {key: value for key, value in self._shown.items() if key[0] != obj_id}
         self._frames = {key: value for key, value in self._frames.items() if key[0] != obj_id}
 
     def table(self) -> pd.DataFrame:
-        """Return all shares, one row for each layer, group of queries and entry; groups without a token are left out."""
+        """Return all shares, one row for each layer, group and entry; groups without a token are left out."""
         import pandas as pd
 
         parts = [_rows(*key, bank, shares) for key, (bank, shares) in sorted(self._frames.items(), key=lambda i: i[0])]
-        columns = {name: np.concatenate([part[name] for part in parts]) if parts else [] for name in COLUMNS}
+        columns: dict[str, Any] = {
+            name: np.concatenate([part[name] for part in parts]) if parts else [] for name in COLUMNS
+        }
         whole = dict.fromkeys(("object_id", "frame", "layer", "entry_frame"), "int64")
-        words = {"queries": pd.CategoricalDtype(GROUPS), "kind": pd.CategoricalDtype(["memory", "pointer"])}
+        words = {"queries": pd.CategoricalDtype(list(GROUPS)), "kind": pd.CategoricalDtype(["memory", "pointer"])}
         return pd.DataFrame(columns).astype({**whole, **words, "share": "float32"})
 
 

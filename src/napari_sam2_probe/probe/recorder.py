@@ -150,6 +150,8 @@ class ProbeRecorder:
             vectors = {key: embeddings[key] for key in embeddings if not self._by_key[key].is_map}
             self._done.append((at, maps, vectors))
             series.changed(at.frame_idx)
+        else:
+            self.attention.forget(at)
         is_reference = self.is_present(at.obj_id, at.frame_idx, object_score) and (
             self.options.prompted_references or at.kind not in PROMPTED_KINDS
         )
@@ -164,6 +166,7 @@ class ProbeRecorder:
 
     def reference(self, at: Pass) -> None:
         """Take a frame shown again as a reference; see `Observer.reference`."""
+        self.attention.forget(at)
         embeddings, _ = self._take_shown(at)
         if self._serials.get((at.obj_id, at.frame_idx)) != at.serial:
             # An output put back by an undo: the recorded values are those of the one it replaced.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict, fields
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_sam2_probe.common.errors import InputError
@@ -11,9 +10,9 @@ from napari_sam2_probe.models.config import ModelFlags
 from napari_sam2_probe.models.loaded import LoadedModel, ModelChoice, load_model
 from napari_sam2_probe.probe.distance import FeatureOptions
 from napari_sam2_probe.runs.donors import RunDonors
+from napari_sam2_probe.runs.info import INFO
 from napari_sam2_probe.runs.prompts_file import prompts_from_json
 from napari_sam2_probe.runs.record import RunOptions, plan_passes
-from napari_sam2_probe.runs.info import INFO
 from napari_sam2_probe.tracking.donors import SessionDonor
 from napari_sam2_probe.tracking.intervening import Intervention
 from napari_sam2_probe.tracking.policies import STOCK, make_policy
@@ -23,12 +22,13 @@ from napari_sam2_probe.video.truth import OBJECT_OF_INTEREST, ClipTruth
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from pathlib import Path
 
     from napari_sam2_probe.runs.run import ProbeRun
     from napari_sam2_probe.tracking.attention import AttentionDetail
     from napari_sam2_probe.tracking.observer import Observer
     from napari_sam2_probe.tracking.prompts import Prompt
-    from napari_sam2_probe.tracking.results import Direction, SessionOptions
+    from napari_sam2_probe.tracking.results import Direction
     from napari_sam2_probe.video.source import FrameSource
 
 

@@ -1,7 +1,7 @@
 """Where memory attention looks: the share of each entry of the bank, from the queries and keys that the model makes.
 
-Shares are computed after a step, when its mask is known, from queries drawn evenly from inside the mask, a ring around it
-and the rest. Nothing of the model's own computation changes: its projections are looked at, not made again (SPEC 13).
+Shares are computed after a step, when its mask is known, from queries drawn evenly from inside the mask, a ring around
+it and the rest (SPEC 13). Nothing of the model's own computation changes: projections are looked at, not made again.
 """
 
 from __future__ import annotations
@@ -196,8 +196,9 @@ def token_shares(layer: LayerAttention, tokens: Tensor, entry_tokens: Sequence[i
     keys = layer.keys[0].float()
     scale = keys.shape[-1] ** -0.5
     parts = []
-    for chunk in tokens.split(_CHUNK):
+    for chunk in torch.split(tokens, _CHUNK):
         logits = (layer.queries[0][:, chunk].float() * scale) @ keys.transpose(-1, -2)
         weights = logits.softmax(dim=-1).mean(dim=0)
-        parts.append(torch.stack([part.sum(dim=-1) for part in weights.split(list(entry_tokens), dim=-1)], dim=-1))
+        by_entry = torch.split(weights, list(entry_tokens), dim=-1)
+        parts.append(torch.stack([part.sum(dim=-1) for part in by_entry], dim=-1))
     return torch.cat(parts)

@@ -143,6 +143,18 @@ class FrameEngine:
             run_mem_encoder=True,
         )
 
+    def repeated(self, frame_idx: int, memories: MemoryView, *, reverse: bool) -> dict[str, Any]:
+        """Track a frame from memory without encoding its own."""
+        return self._step(
+            frame_idx,
+            memories,
+            is_init_cond_frame=False,
+            point_inputs=None,
+            mask_inputs=None,
+            track_in_reverse=reverse,
+            run_mem_encoder=False,
+        )
+
     def encode_prompted_memory(
         self, frame_idx: int, memories: MemoryView, pred_masks: Tensor, object_score_logits: Tensor
     ) -> Tensor:

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from napari_sam2_probe.common.errors import InputError
+from napari_sam2_probe.tracking.intervening import Intervention
 from napari_sam2_probe.tracking.memory_view import MemoryView
 from napari_sam2_probe.tracking.observer import PassKind
+from napari_sam2_probe.tracking.results import RepeatedFrame
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from torch import Tensor
+
     from napari_sam2_probe.tracking.engine import FrameEngine
+    from napari_sam2_probe.tracking.interventions import Edit
     from napari_sam2_probe.tracking.objects import TrackedObject
     from napari_sam2_probe.tracking.observer import Observer
     from napari_sam2_probe.tracking.outputs import FrameOutput
@@ -70,6 +76,47 @@ class Replay:
                     self._observer.passed(obj.pass_of(frame_idx, output), score, reverse=False)
             yield frame_idx
 
+    def again(self, obj: TrackedObject, frame_idx: int, edits: tuple[Edit, ...]) -> RepeatedFrame:
+        """Repeat a tracked frame with what it read, under further edits; nobody is shown it and nothing is stored.
+
+        Raises
+        ------
+        InputError
+            If the frame was not tracked from memory, or what it read was replaced since.
+        """
+        output = obj.settled_output(frame_idx)
+        if output is None or output.kind is not PassKind.TRACKED:
+            what = "was not tracked" if output is None else "was prompted"
+            raise InputError(
+                f"Frame {frame_idx} {what} for object {obj.obj_id}: choose a frame that was tracked from memory."
+            )
+        memories = self._memories(obj, output, edits)
+        if memories is None:
+            raise InputError(
+                f"What frame {frame_idx} read for object {obj.obj_id} was replaced since: track the frame again first."
+            )
+        shown: dict[str, Tensor] = {}
+        with self._engine.running(), self._engine.model.tapped(shown.__setitem__):
+            out = self._engine.repeated(frame_idx, memories, reverse=output.reverse)
+            mask = self._engine.at_video_size(out["pred_masks"])[0, 0] > 0
+            return RepeatedFrame(
+                mask=mask.cpu().numpy(),
+                object_score=float(out["object_score_logits"]),
+                predicted_iou=float(out["ious"].max()),
+                pointer=shown["object_pointer_raw"][0].float().cpu().numpy(),
+            )
+
+    def _memories(self, obj: TrackedObject, output: FrameOutput, edits: tuple[Edit, ...] = ()) -> MemoryView | None:
+        """Return what a pass read; None if it isn't there any more."""
+        read = output.provenance
+        assert read is not None
+        if any(obj.settled_serial(t) != serial for t, serial in read.serials.items()):
+            return None
+        intervention = read.intervention
+        if edits:
+            intervention = (intervention or Intervention()).then(edits)
+        return MemoryView(obj, self._engine.maskmem_pos_enc, intervention=intervention, repeat=read.chosen)
+
     def _show(self, obj: TrackedObject, frame_idx: int, output: FrameOutput) -> bool:
         """Repeat a tracked frame's pass; say whether what it could see was still there.
 
@@ -77,12 +124,9 @@ class Replay:
         """
         if output.kind is not PassKind.TRACKED:
             return True
-        read = output.provenance
-        assert read is not None
-        intact = all(obj.settled_serial(t) == serial for t, serial in read.serials.items())
-        if intact:
-            memories = MemoryView(obj, self._engine.maskmem_pos_enc, intervention=read.intervention, repeat=read.chosen)
+        memories = self._memories(obj, output)
+        if memories is not None:
             at = obj.pass_of(frame_idx, output)
             with self._engine.watched(at, self._observer, unblanked=self._unblanked):
                 self._engine.tracked(frame_idx, memories, reverse=output.reverse)
-        return intact
+        return memories is not None

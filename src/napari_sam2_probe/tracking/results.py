@@ -110,6 +110,28 @@ class FrameResult:
         return result
 
 
+@dataclass(frozen=True, slots=True)
+class RepeatedFrame:
+    """What one object's frame came to when it was tracked once more.
+
+    Attributes
+    ----------
+    mask
+        (H, W) bool.
+    object_score
+        In logits; above 0 SAM 2 believes the object present.
+    predicted_iou
+        SAM 2's own estimate of the mask's IoU.
+    pointer
+        (C,) float32: the object pointer before the no-object gate.
+    """
+
+    mask: NDArray[np.bool_]
+    object_score: float
+    predicted_iou: float
+    pointer: NDArray[np.float32]
+
+
 def merge_results(results: Sequence[FrameResult]) -> FrameResult:
     """Put the objects of several sessions side by side, on one frame; their ids must differ."""
     return FrameResult(

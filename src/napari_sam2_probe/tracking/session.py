@@ -18,11 +18,12 @@ from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.common.history import History
 from napari_sam2_probe.tracking.engine import NO_OBJ_SCORE, Candidates, FrameEngine
 from napari_sam2_probe.tracking.memory_view import MemoryView
-from napari_sam2_probe.tracking.objects import Edit, TrackedObject
+from napari_sam2_probe.tracking.objects import Edit as StateEdit
+from napari_sam2_probe.tracking.objects import TrackedObject
 from napari_sam2_probe.tracking.observer import Pass, PassKind
 from napari_sam2_probe.tracking.outputs import FrameOutput, OutputStore
 from napari_sam2_probe.tracking.replay import Replay
-from napari_sam2_probe.tracking.results import Direction, FrameResult, SessionOptions
+from napari_sam2_probe.tracking.results import Direction, FrameResult, RepeatedFrame, SessionOptions
 from napari_sam2_probe.tracking.spill import SpillFolder
 from napari_sam2_probe.tracking.steps import (
     ChooseStep,
@@ -38,7 +39,7 @@ from napari_sam2_probe.tracking.steps import (
 from napari_sam2_probe.video.source import check_frame_idx
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from contextlib import AbstractContextManager
 
     from numpy.typing import NDArray
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
 
     from napari_sam2_probe.models.families.sam2 import ObservedSAM2
     from napari_sam2_probe.tracking.bank import Bank, EntryKind
+    from napari_sam2_probe.tracking.interventions import Edit
     from napari_sam2_probe.tracking.observer import Observer
     from napari_sam2_probe.tracking.prompts import Prompt
     from napari_sam2_probe.video.source import FrameSource
@@ -98,7 +100,7 @@ class VideoSession:
         self._replay = Replay(self._engine, observer, unblanked=self.options.observe_unblanked)
         self._folder = SpillFolder(self.options.spill_parent)
         self._objects: dict[int, TrackedObject] = {}
-        self.history: History[Edit] = History()
+        self.history: History[StateEdit] = History()
         self.log = StepLog()
         self._set_aside: dict[int, TrackedObject] = {}
         self._serial = 0
@@ -189,7 +191,7 @@ class VideoSession:
         before = None if known is None else obj.state(prompt.frame_idx)
         self._run_prompt(obj, prompt)
         self._objects[prompt.obj_id] = obj
-        self.history.add(Edit(prompt.obj_id, prompt.frame_idx, before, obj.state(prompt.frame_idx)))
+        self.history.add(StateEdit(prompt.obj_id, prompt.frame_idx, before, obj.state(prompt.frame_idx)))
         self.log.add(PromptStep(prompt))
         return self.result(prompt.frame_idx)
 
@@ -254,7 +256,7 @@ class VideoSession:
         )
         pending[frame_idx] = self._stored(chosen, ("pointer",), frame_idx, memories)
         obj.chosen[frame_idx] = index
-        self.history.add(Edit(obj_id, frame_idx, before, obj.state(frame_idx)))
+        self.history.add(StateEdit(obj_id, frame_idx, before, obj.state(frame_idx)))
         self.log.add(ChooseStep(frame_idx, obj_id, index))
         return self.result(frame_idx)
 
@@ -276,7 +278,7 @@ class VideoSession:
         if downgraded is not None:
             obj.tracked[frame_idx] = downgraded
             obj.visited.pop(frame_idx, None)
-        self.history.add(Edit(obj_id, frame_idx, before, obj.state(frame_idx)))
+        self.history.add(StateEdit(obj_id, frame_idx, before, obj.state(frame_idx)))
         self.log.add(ClearStep(frame_idx, obj_id))
         return self.result(frame_idx)
 
@@ -386,6 +388,18 @@ class VideoSession:
                 step.num_frames += 1
                 yield step.num_frames
         step.complete = True
+
+    def repeat(self, frame_idx: int, obj_id: int, edits: Sequence[Edit] = ()) -> RepeatedFrame:
+        """Track a frame again with just what it read, under further edits; nothing is stored and nobody is shown it.
+
+        Image features that are still there are not computed again.
+
+        Raises
+        ------
+        InputError
+            If the frame was not tracked from memory, or what it read was replaced since.
+        """
+        return self._replay.again(self._object(obj_id), frame_idx, tuple(edits))
 
     def result(self, frame_idx: int) -> FrameResult:
         """Return what is known of a frame now, pending prompts included.

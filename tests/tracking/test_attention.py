@@ -1,0 +1,212 @@
+"""Shares of attention equal a float64 softmax of queries and keys that separate code takes from the stock model."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from helpers.scenarios import SCENARIOS, assert_equal, moving_video, run_session, run_stock, write_video
+from helpers.twins import stock_class
+from napari_sam2_probe.models.checkpoints import resolve
+from napari_sam2_probe.models.config import ModelFlags, predictor_flags
+from napari_sam2_probe.models.loading import build_model
+from napari_sam2_probe.tracking.attention import GROUPS, MOST_QUERIES, draw_queries, query_groups
+from napari_sam2_probe.tracking.engine import ATTENTION_SHARES
+from napari_sam2_probe.tracking.results import SessionOptions
+from napari_sam2_probe.tracking.session import VideoSession
+from napari_sam2_probe.video.folder import FolderSource
+
+pytestmark = [pytest.mark.filterwarnings("ignore:cannot import name '_C'"), pytest.mark.usefixtures("one_thread")]
+
+T = 5
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return write_video(tmp_path_factory.mktemp("video") / "moving", moving_video(T))
+
+
+class Shares:
+    """Keeps the shares that are shown, the latest of each object and frame."""
+
+    def __init__(self):
+        self.shown = {}
+
+    def observe(self, at, key, tensor):
+        if key == ATTENTION_SHARES:
+            self.shown[at.obj_id, at.frame_idx] = tensor[0].numpy()
+
+    def passed(self, *_, **__): ...
+    def copied(self, *_): ...
+    def references_wanted(self, *_):
+        return ()
+
+
+class StockAttention:
+    """Inputs of every cross-attention of the stock predictor, by (object, frame); softmax in float64 with NumPy."""
+
+    def __init__(self, stock, monkeypatch):
+        self.inputs: dict[tuple[int, int], list] = {}
+        self._at = (0, 0)
+        single = stock._run_single_frame_inference
+
+        def run_single(inference_state, output_dict, frame_idx, **kwargs):
+            [idx] = [i for i, d in inference_state["output_dict_per_obj"].items() if d is output_dict]
+            self._at = (inference_state["obj_idx_to_id"][idx], frame_idx)
+            self.inputs[self._at] = []
+            return single(inference_state=inference_state, output_dict=output_dict, frame_idx=frame_idx, **kwargs)
+
+        monkeypatch.setattr(stock, "_run_single_frame_inference", run_single)
+        for layer in stock.memory_attention.layers:
+            monkeypatch.setattr(layer.cross_attn_image, "forward", self._taking(layer.cross_attn_image))
+
+    def _taking(self, module):
+        forward = module.forward
+
+        def run(q, k, v, num_k_exclude_rope=0):
+            self.inputs[self._at].append((module, q.clone(), k.clone(), num_k_exclude_rope))
+            return forward(q=q, k=k, v=v, num_k_exclude_rope=num_k_exclude_rope)
+
+        return run
+
+    def shares(self, at, entry_tokens) -> np.ndarray:
+        """(layers, tokens, entries) of a frame."""
+        result = []
+        for module, q, k, num_k_exclude_rope in self.inputs[at]:
+            queries = _projected(module.q_proj, q)
+            keys = _projected(module.k_proj, k)
+            queries = _rotated(queries)
+            end = len(keys) - num_k_exclude_rope
+            keys = np.concatenate([*(_rotated(part) for part in np.split(keys[:end], end // len(queries))), keys[end:]])
+            logits = queries @ keys.T / math.sqrt(queries.shape[1])
+            weights = np.exp(logits - logits.max(axis=1, keepdims=True))
+            weights /= weights.sum(axis=1, keepdims=True)
+            ends = np.cumsum(entry_tokens)
+            result.append(np.stack([part.sum(axis=1) for part in np.split(weights, ends[:-1], axis=1)], axis=1))
+        return np.stack(result)
+
+
+def _projected(linear, x) -> np.ndarray:
+    weight, bias = (p.detach().numpy().astype(np.float64) for p in (linear.weight, linear.bias))
+    return x[0].numpy().astype(np.float64) @ weight.T + bias
+
+
+def _rotated(x: np.ndarray) -> np.ndarray:
+    """Axial rotary encoding: the first half of the pairs turn with x, the second with y."""
+    count, channels = x.shape
+    side = math.isqrt(count)
+    frequencies = 1.0 / 10000.0 ** (np.arange(0, channels, 4)[: channels // 4] / channels)
+    column, row = np.arange(count) % side, np.arange(count) // side
+    angles = np.concatenate([np.outer(column, frequencies), np.outer(row, frequencies)], axis=1)
+    turned = (x[:, 0::2] + 1j * x[:, 1::2]) * np.exp(1j * angles)
+    return np.stack([turned.real, turned.imag], axis=-1).reshape(count, channels)
+
+
+@pytest.mark.parametrize("detail", ["sampled", "exact"])
+@pytest.mark.parametrize("scenario", ["mask", "two objects", "correction by clicks"])
+def test_shares_are_those_of_the_stock_model(scenario, detail, folder, twins, monkeypatch):
+    groups_seen = compare(*twins(gate="open"), SCENARIOS[scenario], detail, folder, monkeypatch)
+    assert groups_seen >= {1, 2}
+
+
+@pytest.fixture(scope="module")
+def trained():
+    """The stock predictor and our model with the sample model's weights: masks that lie on things."""
+    checkpoint, device, flags = resolve("sample"), torch.device("cpu"), ModelFlags()
+    stock = build_model(None, checkpoint, device, flags, model_class=stock_class())
+    return stock, build_model(None, checkpoint, device, flags), predictor_flags(flags)
+
+
+def test_shares_of_a_trained_model(trained, folder, monkeypatch):
+    assert compare(*trained, SCENARIOS["mask"], "sampled", folder, monkeypatch) == {1, 2, 3}
+
+
+def compare(stock, ours, flags, steps, detail, folder, monkeypatch) -> set[int]:
+    """Compare shares by group of queries; return the groups that any frame has."""
+    seen, observer = StockAttention(stock, monkeypatch), Shares()
+    expected_outcome = run_stock(stock, folder, steps)
+    options = SessionOptions(flags=flags, attention=detail)
+    with VideoSession(ours, FolderSource(folder), options, observer) as session:
+        outcome = run_session(session, steps)
+        banks = {at: session.bank(at[1], at[0]) for at in observer.shown}
+        masks = {at: session.stored_output(at[1], at[0]).pred_masks for at in observer.shown}
+    assert_equal(outcome, expected_outcome)
+    assert observer.shown.keys() == {at for at, inputs in seen.inputs.items() if inputs}
+    assert len(observer.shown) >= 4
+    groups_seen = set()
+    for at, shares in observer.shown.items():
+        entry_tokens = [256 if entry.kind == "memory" else 4 for entry in banks[at].entries]
+        by_token = seen.shares(at, entry_tokens)
+        groups = query_groups(masks[at], 16)
+        np.testing.assert_allclose(by_token.sum(axis=2), 1, atol=1e-12)
+        assert shares.shape == (2, len(GROUPS), len(entry_tokens))
+        # The model has as many tokens as are drawn at most, so that both details must be exact.
+        assert MOST_QUERIES == groups.shape[1] == 256
+        np.testing.assert_allclose(shares[:, 0], by_token.mean(axis=1), atol=1e-5, rtol=1e-5)
+        for group, mask in enumerate(groups.numpy(), 1):
+            if not mask.any():
+                assert np.isnan(shares[:, group]).all()
+                continue
+            groups_seen.add(group)
+            np.testing.assert_allclose(shares[:, group], by_token[:, mask].mean(axis=1), atol=1e-5, rtol=1e-5)
+            np.testing.assert_allclose(shares[:, group].sum(axis=-1), 1, atol=1e-5)
+    return groups_seen
+
+
+def test_looking_changes_nothing_and_nobody_looks_unasked(folder, twins):
+    _, ours, flags = twins(gate="open")
+    steps = SCENARIOS["both directions"]
+
+    def outcome(detail):
+        observer = Shares()
+        options = SessionOptions(flags=flags, attention=detail)
+        with VideoSession(ours, FolderSource(folder), options, observer) as session:
+            return run_session(session, steps), observer.shown
+
+    (plain, nothing), (looked_at, shown) = outcome("none"), outcome("sampled")
+    assert_equal(looked_at, plain)
+    assert not nothing
+    assert len(shown) == T - 1
+    assert not any(module._forward_hooks for module in ours.modules())
+
+
+def test_groups_cover_the_frame():
+    logits = torch.full((1, 1, 256, 256), -1.0)
+    logits[:, :, 64:96, 64:128] = 1
+    groups = query_groups(logits, 64)
+    assert (groups.sum(dim=0) == 1).all()
+    assert groups.sum(dim=1).tolist() == [8 * 16, 12 * 20 - 8 * 16, 4096 - 12 * 20]
+    nowhere = query_groups(torch.full((1, 1, 256, 256), -1.0), 64)
+    assert nowhere.sum(dim=1).tolist() == [0, 0, 4096]
+
+
+def test_queries_are_spread_evenly_and_drawn_alike():
+    groups = torch.zeros(3, 4096, dtype=torch.bool)
+    groups[0, 100:110] = groups[1, 110:610] = True
+    groups[2] = ~groups[:2].any(dim=0)
+    drawn = draw_queries(groups, 256)
+    assert [len(tokens) for tokens in drawn] == [10, 123, 123]
+    for tokens, group in zip(drawn, groups, strict=True):
+        assert group[tokens].all()
+        assert len(set(tokens.tolist())) == len(tokens)
+    assert set(drawn[1].diff().tolist()) <= {4, 5}
+    assert all(torch.equal(a, b) for a, b in zip(drawn, draw_queries(groups, 256), strict=True))
+    assert [len(tokens) for tokens in draw_queries(groups, 4096)] == [10, 500, 3586]
+
+
+def test_all_is_the_mean_over_all_tokens_not_over_those_drawn():
+    from napari_sam2_probe.tracking.attention import LayerAttention, _layer_shares
+
+    # Each query looks at one of two entries: those of the first quarter at the first.
+    queries = torch.zeros(1, 1, 4096, 2)
+    queries[:, :, :1024, 0] = queries[:, :, 1024:, 1] = 100.0
+    layer = LayerAttention(queries, torch.eye(2)[None, None])
+    groups = torch.zeros(3, 4096, dtype=torch.bool)
+    groups[0, :1024] = groups[2, 1024:] = True
+    shares = _layer_shares(layer, groups, draw_queries(groups, 256), [1, 1])
+    np.testing.assert_allclose(shares[0], [0.25, 0.75], atol=1e-6)
+    np.testing.assert_allclose(shares[1], [1, 0], atol=1e-6)
+    assert torch.isnan(shares[2]).all()
