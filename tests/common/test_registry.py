@@ -179,3 +179,12 @@ def test_help_lists_what_is_registered(still, capsys):
     with pytest.raises(SystemExit):
         main(["transform", "--help"])
     assert "  still             nothing moves\n" in capsys.readouterr().out
+
+
+def test_what_packages_build_on_is_found_by_its_name():
+    import napari_sam2_probe.transforms as face
+
+    for name in face.__all__:
+        assert getattr(face, name).__name__ == name
+    with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
+        face.nothing  # noqa: B018

@@ -1,0 +1,1 @@
+"""What a package from outside adds to napari-sam2-probe."""

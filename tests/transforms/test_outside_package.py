@@ -1,0 +1,95 @@
+"""The example of a package from outside: built, unpacked where Python looks, and used as anybody would."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from test_dataset import hashes
+
+from napari_sam2_probe.video import DavisDataset
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "outside-package"
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory):
+    """Build the wheel and unpack it, as pip does; nothing is downloaded."""
+    built, site = tmp_path_factory.mktemp("built"), tmp_path_factory.mktemp("site")
+    code = "import sys; from hatchling.build import build_wheel; print(build_wheel(sys.argv[1]))"
+    child = subprocess.run([sys.executable, "-c", code, built], cwd=EXAMPLE, capture_output=True, text=True, check=True)
+    with zipfile.ZipFile(built / child.stdout.strip().splitlines()[-1]) as wheel:
+        wheel.extractall(site)
+    return site
+
+
+@pytest.fixture
+def python(installed):
+    def run(*words):
+        paths = [str(installed), *filter(None, [os.environ.get("PYTHONPATH")])]
+        environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths)}
+        return subprocess.run(
+            [sys.executable, *map(str, words)], capture_output=True, text=True, check=False, env=environment
+        )
+
+    return run
+
+
+def test_the_command_makes_a_data_set_with_it(python, tiny_root, tmp_path):
+    words = ("-m", "napari_sam2_probe.cli", "transform")
+    helped = python(*words, "--help")
+    assert helped.stderr == ""
+    assert "  flip              the frame mirrored in the middle\n" in helped.stdout
+    assert "axis=sideways|upside-down (default sideways)" in helped.stdout
+    assert "  fog               everything fades to grey\n" in helped.stdout
+    kind = ("flip", "--davis", tiny_root, "--samples", 3, "--lengths", "3,2,3", "--option", "axis=upside-down")
+    for out, workers in (("one", 1), ("two", 2)):
+        made = python(*words, *kind, "--then", "fog:density=0.25", "--out", tmp_path / out, "--workers", workers)
+        assert (made.returncode, made.stdout) == (0, f"3 flip clips are in {tmp_path / out}\n"), made.stderr
+    assert hashes(tmp_path / "one") == hashes(tmp_path / "two")
+    (line, *_) = (json.loads(text) for text in (tmp_path / "one" / "clips.jsonl").read_text().splitlines())
+    assert (line["clip"], line["twin"]) == ("flip-00000", "clean-00000")
+    assert line["options"] == {"axis": "upside-down"}
+    assert line["then"] == [{"name": "fog", "options": {"density": 0.25}}]
+    clip = DavisDataset(tmp_path / "one")["flip-00000"]
+    base = DavisDataset(tiny_root)[line["base"]["sequence"]]
+    for t in range(8):
+        own = base.object_mask(line["base"]["start"] + t, line["base"]["object_id"])
+        np.testing.assert_array_equal(clip.mask(t), own[::-1] if t in (3, 4) else own)
+    assert clip.truth.object_present.all()
+    refused = python(*words, *kind[:-1], "axis=round", "--out", tmp_path / "none")
+    assert refused.returncode == 2
+    assert "flip: option axis is 'round' but must be one of sideways, upside-down" in refused.stderr
+
+
+CODE = """
+import sys
+import numpy as np
+from napari_sam2_probe.transforms import make_clip
+from napari_sam2_probe.transforms.registry import KINDS, paper_kinds
+from napari_sam2_probe.experiment.config import make_config
+from napari_sam2_probe.figures.style import kind_label
+
+assert "flip" in KINDS and "probe_examples.flip" not in sys.modules
+clip, twin = make_clip(sys.argv[1], "flip", seed=1, lengths=(3, 2, 3))
+for t in range(8):
+    np.testing.assert_array_equal(clip.read(t), twin.read(t)[:, ::-1] if t in (3, 4) else twin.read(t))
+    np.testing.assert_array_equal(clip.mask(t), twin.mask(t)[:, ::-1] if t in (3, 4) else twin.mask(t))
+assert clip.truth.recipe["kind"] == "flip"
+assert tuple(KINDS) == (*paper_kinds(), "flip")
+config = make_config(davis=sys.argv[1], kinds=("clean", "flip"), then=("fog",))
+assert config.options == {"clean": {}, "flip": {"axis": "sideways"}}
+assert make_config(davis=sys.argv[1]).kinds == paper_kinds()
+assert kind_label("flip") == "Flip"
+"""
+
+
+def test_python_makes_clips_with_it(python, tiny_root):
+    child = python("-c", CODE, tiny_root / "cat-run")
+    assert (child.returncode, child.stderr) == (0, "")
