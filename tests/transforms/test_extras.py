@@ -89,11 +89,11 @@ def test_mosaic_means_the_object_of_one_tile(made):
 
 def test_camera_shake_moves_masks_with_pixels(made):
     """A clip whose pixels are its mask shows whether both take the same way."""
-    from napari_sam2_probe.transforms.extras import camera_shake
+    from napari_sam2_probe.transforms.extras.camera_shake import CameraShake, CameraShakeOptions
 
     plain = made(kind="clean")
     drawn = plain.with_frames(np.repeat(plain.masks[..., None] * np.uint8(255), 3, axis=-1))
-    shaken = camera_shake.apply(drawn, {"amplitude": 0.1}, np.random.default_rng(0))
+    shaken = CameraShake().apply(drawn, CameraShakeOptions(0.1), np.random.default_rng(0))
     assert (shaken.masks != plain.masks).any()
     agree = (shaken.frames[..., 0] >= 128) == (shaken.masks == 1)
     assert agree.mean() > 0.99
