@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from test_dataset import hashes
 
 from napari_sam2_probe.common.errors import InputError
+from napari_sam2_probe.transforms.dataset import make_dataset
 from napari_sam2_probe.transforms.footage import Footage
+from napari_sam2_probe.transforms.kinds.object_removal import ObjectRemoval
 from napari_sam2_probe.transforms.make import render_clip
 from napari_sam2_probe.transforms.pair import make_clip
+from napari_sam2_probe.transforms.plan import Order
 from napari_sam2_probe.transforms.recipe import Recipe, make_twin_recipe
-from napari_sam2_probe.transforms.registry import KINDS, paper_kinds
+from napari_sam2_probe.transforms.registry import KINDS, paper_kinds, register_transform
 from napari_sam2_probe.video import DavisDataset, FrameSource, Video, open_video
 
 SHORT = (3, 2, 3)
@@ -171,3 +176,53 @@ def test_an_object_that_is_not_there_long_enough_is_told():
     masks[4] = 0
     with pytest.raises(InputError, match="Object 1 of film is not seen, and large enough, in 8 frames in a row"):
         make_clip(open_video(footage_of((40, 60), 1), name="film", masks=masks), "clean", lengths=SHORT)
+
+
+class Kept(ObjectRemoval):
+    """The same pasted object, never removed."""
+
+    name = "kept"
+    title = "Kept"
+    description = "a pasted object that stays"
+    object_present = "always"
+    section = ""
+
+    def render(self, recipe, footage, options):
+        return super().render(replace(recipe, lengths=(recipe.num_frames, 0, 0)), footage, options)
+
+
+@pytest.fixture
+def kept():
+    KINDS.register(Kept)
+    yield
+    KINDS.unregister("kept")
+
+
+def test_kinds_with_one_stream_draw_the_same_footage(kept, tiny_root):
+    removed, _ = make_clip(tiny_root / "cat-run", "object-removal", lengths=SHORT)
+    stays, _ = make_clip(tiny_root / "cat-run", "kept", lengths=SHORT)
+    assert stays.truth.recipe["distractors"] == removed.truth.recipe["distractors"]
+    for t in range(8):
+        assert stays.mask(t).any()
+        assert removed.mask(t).any() == (t not in (3, 4))
+        if t not in (3, 4):
+            np.testing.assert_array_equal(stays.read(t), removed.read(t))
+
+
+def test_what_a_program_registers_is_made_by_other_processes_too(kept, tiny, catalogue, tmp_path):
+    order = Order("kept", lengths=SHORT)
+    for workers in (1, 2):
+        make_dataset(tiny, tmp_path / str(workers), order, 4, workers=workers, catalogue=catalogue)
+    assert hashes(tmp_path / "1") == hashes(tmp_path / "2")
+
+
+def test_what_other_processes_cant_import_is_made_in_this_one(tiny, catalogue, tmp_path):
+    @register_transform
+    class Here(Kept):
+        name = "here"
+
+    try:
+        make_dataset(tiny, tmp_path / "clips", Order("here", lengths=SHORT), 2, workers=2, catalogue=catalogue)
+    finally:
+        KINDS.unregister("here")
+    assert DavisDataset(tmp_path / "clips").names == ["here-00000", "here-00001"]
