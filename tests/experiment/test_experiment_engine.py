@@ -8,11 +8,10 @@ from contextlib import closing
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from helpers.small_experiments import SETTINGS, small_davis, table_bytes
 from napari_sam2_probe.common.errors import InputError, ResourceError
+from napari_sam2_probe.common.feature_names import FEATURE_COLUMNS as FEATURES
 from napari_sam2_probe.decoder.boxes import box_edges_over_time
 from napari_sam2_probe.evaluation.metrics import score_clip
 from napari_sam2_probe.experiment import batch_worker
@@ -24,11 +23,9 @@ from napari_sam2_probe.experiment.execute import iterate_experiment, run_experim
 from napari_sam2_probe.experiment.folder import ExperimentFolder, held
 from napari_sam2_probe.experiment.plan import Batch, make_plan
 from napari_sam2_probe.experiment.results import open_experiment
-from napari_sam2_probe.experiment.rows import reference_windows
 from napari_sam2_probe.experiment.tables import FEATURE_COLUMNS, FRAME_COLUMNS
 from napari_sam2_probe.models.loaded import ModelChoice, load_model
 from napari_sam2_probe.probe.distance import FeatureOptions
-from napari_sam2_probe.probe.features import FEATURES
 from napari_sam2_probe.runs.record import RunOptions
 from napari_sam2_probe.video.masks import write_mask
 
@@ -172,17 +169,6 @@ def test_windows_say_what_distances_were_computed_from(results):
     first = features[(features["clip"] == "interjection-00000") & (features.position == "4")]
     assert first.window.tolist() == [0, 1, 2, 3, 3, 3, 4, 5]
     assert first.prompted_reference.tolist() == [False] + [True] * 7
-
-
-@given(present=st.lists(st.booleans(), min_size=1, max_size=30), prompted_references=st.booleans())
-def test_windows_by_counting(present, prompted_references):
-    present[0] = True
-    window, holds_prompted = reference_windows(np.array(present), prompted_references=prompted_references)
-    references = [t for t, there in enumerate(present) if there and (t > 0 or prompted_references)]
-    for t in range(len(present)):
-        last = [r for r in references if r < t][-5:]
-        assert window[t] == len(last)
-        assert holds_prompted[t] == (0 in last)
 
 
 def test_provenance_tells_what_was_used(results):

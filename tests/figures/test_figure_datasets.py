@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from helpers.figure_checks import assert_well_laid_out, sentences
+from napari_sam2_probe.common.feature_names import FEATURE_COLUMNS as FEATURES
 from napari_sam2_probe.figures.decoded_boxes import BoxFrame, make_decoded_boxes
 from napari_sam2_probe.figures.dots import SERIES_LOOKS, DotPanel, Dots, draw_dots, make_dots
-from napari_sam2_probe.figures.features import FEATURES
 from napari_sam2_probe.figures.gate import Cloud, GatePanel, make_gate
 from napari_sam2_probe.figures.reidentification import BeforeAfter, make_reidentification
 from napari_sam2_probe.figures.separability import ABSENT_COLOUR, Distribution, draw_distribution, make_separability

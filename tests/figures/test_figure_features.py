@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from helpers.figure_checks import assert_well_laid_out, sentences
+from napari_sam2_probe.common.feature_names import FEATURE_COLUMNS as FEATURES
 from napari_sam2_probe.figures.features import (
-    FEATURES,
     FeatureRun,
     make_features,
     prompted_in_references,
@@ -80,6 +80,15 @@ def test_no_hollow_marks_where_prompted_frames_are_no_references(make_table, pro
     figure = make_features([run], ["4"])
     assert all(not len(lines_by_label(axes, "_prompted")[0].get_xdata()) for axes in figure.axes)
     assert "prompted" not in sentences(figure)
+
+
+def test_frames_that_were_not_tracked_are_no_references(make_table, prompted):
+    """A frame tracked long after the prompt, with nothing between, still looks at the prompted one."""
+    tracked = np.ones(28, dtype=bool)
+    tracked[1:10] = False
+    run = FeatureRun("run", "clean", make_table(28), np.ones(28, dtype=bool), prompted, tracked=tracked)
+    assert np.flatnonzero(run.seen_through_prompt("short_term_l2")).tolist() == list(range(1, 11))
+    assert np.flatnonzero(run.seen_through_prompt("long_term_l2")).tolist() == list(range(1, 15))
 
 
 @given(st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=30))

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
+from napari_sam2_probe.common.feature_names import FEATURE_COLUMNS as FEATURES
 from napari_sam2_probe.gui.state import RunEntry
 from napari_sam2_probe.probe.positions import POSITIONS
 from napari_sam2_probe.probe.recorder import FrameRecord
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 NUM_FRAMES, HEIGHT, WIDTH, CHANNELS = 12, 32, 64, 8
 MAP_SHAPE = (16, 16)
 ABSENT = slice(5, 7)
-FEATURES = ("short_term_l2", "long_term_l2", "short_term_ratio")
 
 
 def obscured_fraction(kind: str) -> np.ndarray:

@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_sam2_probe.common.errors import InputError
+from napari_sam2_probe.common.feature_names import FEATURES
 from napari_sam2_probe.probe.batch import BatchRecorder
-from napari_sam2_probe.probe.batch_references import ReferencePlan
 from napari_sam2_probe.probe.distance import FeatureOptions
-from napari_sam2_probe.probe.features import FEATURES, FeatureSeries
+from napari_sam2_probe.probe.features import FeatureSeries
 from napari_sam2_probe.probe.positions import POSITIONS
 
 KEYS = tuple(p.key for p in POSITIONS)
@@ -81,25 +81,6 @@ def test_equal_to_a_series_for_each_clip(seed, clips, num_frames, alike, some_mi
         expected = series_of(frames, present, options, k)
         np.testing.assert_allclose(values[k], expected.values, rtol=1e-5)
         np.testing.assert_array_equal(np.isnan(values[k]), np.isnan(expected.values))
-
-
-@given(seed=st.integers(0, 10_000), num_frames=st.integers(1, 20), prompted=st.booleans())
-def test_the_plan_counts_what_a_list_of_references_holds(seed, num_frames, prompted):
-    rng = np.random.default_rng(seed)
-    present = rng.random((3, num_frames)) < 0.6
-    plan = ReferencePlan.of(present, FeatureOptions(prompted_references=prompted))
-    for k in range(3):
-        for t in range(num_frames):
-            before = [j for j in range(t) if present[k, j] and (prompted or j > 0)]
-            assert plan.window[k, t] == len(before[-5:])
-            assert plan.last[k, t] == (before[-1] if before else -1)
-            assert plan.prompted_reference[k, t] == (0 in before[-5:])
-
-
-def test_presence_handed_in_is_left_as_it_was():
-    present = np.ones((1, 3), bool)
-    ReferencePlan.of(present, FeatureOptions(prompted_references=False))
-    assert present.all()
 
 
 def test_before_anything_is_shown_everything_is_unknown():

@@ -15,15 +15,13 @@ import numpy as np
 from napari_sam2_probe.analysis.absence_model import Transform, cross_validated_scores
 from napari_sam2_probe.analysis.auroc import auroc_difference, auroc_estimate, equal_error_threshold
 from napari_sam2_probe.analysis.bootstrap import Estimate, mean_estimate
+from napari_sam2_probe.common.feature_names import FEATURE_COLUMNS, LONG_WINDOW
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     import pandas as pd
     from numpy.typing import NDArray
-
-FEATURE_COLUMNS = ("short_term_l2", "long_term_l2", "short_term_ratio")
-"""The features of the paper, as columns of a features table."""
 
 COMBINED = "combined"
 """Name of the linear combination of all three."""
@@ -61,9 +59,6 @@ DIFFERENCE_COLUMNS = (
     "reason",
 )
 """Columns of `Separability.differences`."""
-
-FULL_WINDOW = 5
-"""References of a full long-term window."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +175,7 @@ def usable_frames(features: pd.DataFrame, options: SeparabilityOptions) -> pd.Da
     if not options.prompted_references:
         keep &= ~features["prompted_reference"].to_numpy(dtype=np.bool_)
     if options.full_window:
-        keep &= features["window"].to_numpy() >= FULL_WINDOW
+        keep &= features["window"].to_numpy() >= LONG_WINDOW
     used: pd.DataFrame = features[keep]
     return used
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_sam2_probe.analysis.bootstrap import group_codes, group_sums, group_weights, interval
-from napari_sam2_probe.analysis.separability import FEATURE_COLUMNS, FULL_WINDOW
+from napari_sam2_probe.common.feature_names import FEATURE_COLUMNS, LONG_TERM, LONG_WINDOW
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -60,7 +60,7 @@ def feature_timelines(features: pd.DataFrame, options: TimelineOptions | None = 
     ----------
     features
         A features table: columns kind, clip, base_sequence, frame, position, object_present, prompted_reference,
-        window, short_term_l2, long_term_l2, short_term_ratio.
+        window and `FEATURE_COLUMNS`.
     options
         How.
 
@@ -79,8 +79,8 @@ def feature_timelines(features: pd.DataFrame, options: TimelineOptions | None = 
     for (kind, position), rows in features.groupby(["kind", "position"], sort=True):
         for feature in FEATURE_COLUMNS:
             values = rows[feature].to_numpy(dtype=np.float64).copy()
-            if feature == "long_term_l2" and options.full_window:
-                values[rows["window"].to_numpy() < FULL_WINDOW] = np.nan
+            if feature == LONG_TERM.column and options.full_window:
+                values[rows["window"].to_numpy() < LONG_WINDOW] = np.nan
             if not options.prompted_references:
                 values[rows["prompted_reference"].to_numpy(dtype=np.bool_)] = np.nan
             part = _timeline(rows.assign(value=np.where(np.isfinite(values), values, np.nan)), options)

@@ -6,17 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_sam2_probe.common.feature_names import FEATURE_COLUMNS as COLUMNS
 from napari_sam2_probe.decoder.boxes import box_edges
 from napari_sam2_probe.evaluation.metrics import score_clip
 from napari_sam2_probe.experiment.tables import FEATURE_COLUMNS, FRAME_COLUMNS, STAGES
-from napari_sam2_probe.probe.distance import LONG_WINDOW
-from napari_sam2_probe.probe.features import FEATURES
+from napari_sam2_probe.probe.references import References
 from napari_sam2_probe.transforms.recipe import clip_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-
-    from numpy.typing import NDArray
 
     from napari_sam2_probe.experiment.batch_clips import BatchClip
     from napari_sam2_probe.experiment.track_batch import ClipOutput
@@ -59,7 +57,8 @@ def frame_rows(clip: BatchClip, output: ClipOutput, lengths: tuple[int, int, int
 def feature_rows(clip: BatchClip, output: ClipOutput, *, prompted_references: bool) -> Columns:
     """Return the columns of a clip's rows in the table of features (P * T,), position by position."""
     num_frames, count = len(clip.known.object_present), len(output.positions)
-    window, holds_prompted = reference_windows(clip.known.object_present, prompted_references=prompted_references)
+    prompted = np.arange(num_frames) == 0
+    references = References.of(clip.known.object_present, prompted, prompted_references=prompted_references)
     size = num_frames * count
     columns: Columns = {
         "kind": [clip.kind] * size,
@@ -68,34 +67,10 @@ def feature_rows(clip: BatchClip, output: ClipOutput, *, prompted_references: bo
         "frame": np.tile(np.arange(num_frames), count),
         "position": [position for position in output.positions for _ in range(num_frames)],
         "object_present": np.tile(clip.known.object_present, count),
-        "prompted_reference": np.tile(holds_prompted, count),
-        "window": np.tile(window, count),
+        "prompted_reference": np.tile(references.holds(prompted), count),
+        "window": np.tile(references.window(), count),
     }
-    return columns | {name: output.features[..., index].ravel() for index, name in enumerate(FEATURES)}
-
-
-def reference_windows(
-    object_present: NDArray[np.bool_], *, prompted_references: bool
-) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """Return how many references the long-term distance of each frame has, and whether a prompted one is among them.
-
-    Parameters
-    ----------
-    object_present
-        (T,) bool; frame 0 is the prompted one.
-    prompted_references
-        Whether prompted frames count as references.
-
-    Returns
-    -------
-    window, holds_prompted
-        (T,) int64 from 0 to 5 and (T,) bool.
-    """
-    is_reference = object_present.copy()
-    is_reference[0] &= prompted_references
-    earlier = np.concatenate([[0], np.cumsum(is_reference)[:-1]]).astype(np.int64)
-    holds_prompted = is_reference[0] & (earlier > 0) & (earlier <= LONG_WINDOW)
-    return np.minimum(earlier, LONG_WINDOW), holds_prompted
+    return columns | {name: output.features[..., index].ravel() for index, name in enumerate(COLUMNS)}
 
 
 def joined(parts: Sequence[Columns], columns: Mapping[str, str]) -> Columns:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from napari_sam2_probe.common.errors import InputError
+from napari_sam2_probe.common.feature_names import FEATURE_COLUMNS as COLUMNS
 from napari_sam2_probe.common.files import atomic_path
 
 if TYPE_CHECKING:
@@ -49,9 +50,7 @@ FEATURE_COLUMNS: dict[str, str] = {
     "object_present": "bool",
     "prompted_reference": "bool",
     "window": "int64",
-    "short_term_l2": "double",
-    "long_term_l2": "double",
-    "short_term_ratio": "double",
+    **dict.fromkeys(COLUMNS, "double"),
 }
 """Columns of ``features.parquet`` with their types; a row a clip, position and frame."""
 

@@ -38,7 +38,7 @@ class ClipOutput:
     positions
         The numbers of the P positions of the features; none for another system's masks.
     features
-        (P, T, 3) float64, in the order of `napari_sam2_probe.probe.features.FEATURES`.
+        (P, T, 3) float64, in the order of `napari_sam2_probe.common.feature_names.FEATURES`.
     arrays
         What else goes into the store, by name, time first.
     """

@@ -145,6 +145,7 @@ class ClipView:
             object_present=self.object_present,
             prompted=self.run.prompted[self.obj_index],
             prompted_references=features.get("prompted_references", True),
+            tracked=self.run.tracked[self.obj_index],
         )
 
     def object_scores(self) -> ScoreRun:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_sam2_probe.common.feature_names import LONG_TERM, SHORT_TERM, SHORT_TERM_RATIO
 from napari_sam2_probe.figures.style import (
     DOUBLE_COLUMN,
     NEUTRAL,
@@ -26,9 +27,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 FEATURE_LOOKS: dict[str, tuple[str, str]] = {
-    "short_term_l2": ("#0077BB", "o"),
-    "long_term_l2": ("#EE7733", "s"),
-    "short_term_ratio": ("#009988", "^"),
+    SHORT_TERM.column: ("#0077BB", "o"),
+    LONG_TERM.column: ("#EE7733", "s"),
+    SHORT_TERM_RATIO.column: ("#009988", "^"),
     "combined": ("#AA3377", "D"),
 }
 """Colour and marker of each feature and of their linear combination; shapes for those who print in grey."""

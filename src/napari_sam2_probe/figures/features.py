@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_sam2_probe.common.feature_names import FEATURE_COLUMNS, FEATURE_LABELS, FEATURES, HEAVY_TAILED
 from napari_sam2_probe.figures.log_axis import number_log_axis
 from napari_sam2_probe.figures.series import Series, with_looks
 from napari_sam2_probe.figures.style import (
@@ -27,6 +28,7 @@ from napari_sam2_probe.figures.timeline import (
     shade_frames,
 )
 from napari_sam2_probe.probe.positions import in_order, title_of
+from napari_sam2_probe.probe.references import References
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -36,16 +38,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
     from numpy.typing import NDArray
-
-FEATURES: dict[str, str] = {
-    "short_term_l2": "Short-term L2",
-    "long_term_l2": "Long-term L2",
-    "short_term_ratio": "Short-term ratio",
-}
-"""Columns of ``features.csv`` and what a reader sees."""
-
-LONG_WINDOW = 5
-"""References in the long-term window (SPEC 6)."""
 
 _MOST_NUMBERS = 4
 """On an axis, which is low."""
@@ -60,20 +52,23 @@ class FeatureRun(Series):
     label, kind
         As in `Series`.
     table
-        The rows of one object of ``features.csv``: columns position (string), frame, short_term_l2,
-        long_term_l2, short_term_ratio; NaN where a feature is not defined.
+        The rows of one object of ``features.csv``: columns position (string), frame and
+        `FEATURE_COLUMNS`; NaN where a feature is not defined.
     object_present
         (T,) bool; absent frames are marked with points.
     prompted
         (T,) bool, the frames prompted by the user.
     prompted_references
         Whether prompted frames served as references in this run.
+    tracked
+        (T,) bool; None for all frames. Others were never references.
     """
 
     table: pd.DataFrame
     object_present: NDArray[np.bool_]
     prompted: NDArray[np.bool_]
     prompted_references: bool = True
+    tracked: NDArray[np.bool_] | None = None
 
     def values(self, position: str, feature: str) -> NDArray[np.float64]:
         """Give the (T,) values of one feature at one position, NaN for frames without a row."""
@@ -87,7 +82,8 @@ class FeatureRun(Series):
         """Tell on which frames a feature's references hold a prompted frame (`prompted_in_references`)."""
         if not self.prompted_references:
             return np.zeros(len(self.object_present), dtype=bool)
-        return prompted_in_references(self.object_present, self.prompted)[feature]
+        there = self.object_present if self.tracked is None else self.object_present & self.tracked
+        return prompted_in_references(there, self.prompted)[feature]
 
 
 def prompted_in_references(
@@ -110,16 +106,9 @@ def prompted_in_references(
     dict of numpy.ndarray
         (T,) bool by feature column.
     """
-    present, prompted = np.asarray(object_present, dtype=bool), np.asarray(prompted, dtype=bool)
-    found = {feature: np.zeros(len(present), dtype=bool) for feature in FEATURES}
-    widths = {"short_term_l2": 1, "long_term_l2": LONG_WINDOW, "short_term_ratio": 2}
-    references: list[int] = []
-    for frame in range(len(present)):
-        for feature, width in widths.items():
-            found[feature][frame] = prompted[references[-width:]].any()
-        if present[frame]:
-            references.append(frame)
-    return found
+    # Whether prompted frames may be references was decided before.
+    references = References(np.asarray(object_present, dtype=np.bool_))
+    return {feature.column: references.holds(prompted, feature.references) for feature in FEATURES}
 
 
 def draw_feature(
@@ -136,7 +125,7 @@ def draw_feature(
     position
         The position's number (``"4r"``).
     feature
-        A column of ``features.csv`` (a key of `FEATURES`).
+        A column of ``features.csv`` (one of `FEATURE_COLUMNS`).
     colour
         A matplotlib colour.
     linewidth
@@ -164,7 +153,7 @@ def draw_features(
     positions: Sequence[str],
     *,
     interjection: NDArray[np.bool_] | None = None,
-    log: Collection[str] = ("long_term_l2",),
+    log: Collection[str] = HEAVY_TAILED,
 ) -> None:
     """Draw all features of several runs on a grid of axes: a row a position, a column a feature.
 
@@ -184,7 +173,7 @@ def draw_features(
     num_frames = max((len(run.object_present) for run in runs), default=1)
     looks = with_looks(runs)
     for row, position in zip(grid, positions, strict=True):
-        for axes, feature in zip(row, FEATURES, strict=True):
+        for axes, feature in zip(row, FEATURE_COLUMNS, strict=True):
             if interjection is not None:
                 shade_frames(axes, interjection)
             for run, colour, linewidth in looks:
@@ -192,7 +181,7 @@ def draw_features(
             _scale(axes, logarithmic=feature in log)
             frame_axis(axes, num_frames, label=axes in grid[-1])
         row[0].set_ylabel(f"Position {position}")
-    for axes, title in zip(grid[0], FEATURES.values(), strict=True):
+    for axes, title in zip(grid[0], FEATURE_LABELS.values(), strict=True):
         axes.set_title(title)
 
 
@@ -201,7 +190,7 @@ def make_features(
     positions: Sequence[str] | None = None,
     *,
     interjection: NDArray[np.bool_] | None = None,
-    log: Collection[str] = ("long_term_l2",),
+    log: Collection[str] = HEAVY_TAILED,
     width: float = DOUBLE_COLUMN,
 ) -> Figure:
     """Make the figure of `draw_features` with names of positions and a legend, `width` inches wide.
@@ -212,12 +201,12 @@ def make_features(
         positions = in_order({number for run in runs for number in run.table["position"]})
     with publication_style():
         figure = new_figure(width, 0.6 + 0.95 * len(positions))
-        grid = new_axes(figure, len(positions), len(FEATURES), sharex=True)
+        grid = new_axes(figure, len(positions), len(FEATURE_COLUMNS), sharex=True)
         draw_features(grid, runs, positions, interjection=interjection, log=log)
         for axes, position in zip(grid[:, 0], positions, strict=True):
             axes.set_ylabel(textwrap.fill(f"{position}: {title_of(position)}", 14))
         figure.align_ylabels(grid[:, 0])
-        seen = any(run.seen_through_prompt(feature).any() for run in runs for feature in FEATURES)
+        seen = any(run.seen_through_prompt(feature).any() for run in runs for feature in FEATURE_COLUMNS)
         marks = mark_handles(
             absent=any(not np.all(run.object_present) for run in runs),
             prompted="compared with a prompted frame" if seen else None,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_sam2_probe.figures.features import FEATURES, LONG_WINDOW
+from napari_sam2_probe.common.feature_names import FEATURE_COLUMNS, FEATURE_LABELS, HEAVY_TAILED, LONG_TERM, LONG_WINDOW
 from napari_sam2_probe.figures.log_axis import number_log_axis
 from napari_sam2_probe.figures.pictures import inch_grid
 from napari_sam2_probe.figures.series import Series, with_looks
@@ -71,7 +71,7 @@ class TrendRow:
     statistic
         ``"Mean"`` or ``"Median"``.
     trends
-        By feature column (`FEATURES`), one a data set.
+        By feature column (`FEATURE_COLUMNS`), one a data set.
     """
 
     position: str
@@ -127,7 +127,7 @@ def draw_trend_row(
 ) -> list[Line2D]:
     """Draw the features of one position side by side on three axes and give the lines of the first."""
     lines: list[Line2D] = []
-    for axes, feature in zip(row, FEATURES, strict=True):
+    for axes, feature in zip(row, FEATURE_COLUMNS, strict=True):
         if interjection is not None:
             shade_frames(axes, interjection)
         drawn = draw_trends(axes, trends[feature], logarithmic=feature in log)
@@ -140,7 +140,7 @@ def make_trends(
     rows: Sequence[TrendRow],
     *,
     interjection: NDArray[np.bool_] | None = None,
-    log: Collection[str] = ("long_term_l2",),
+    log: Collection[str] = HEAVY_TAILED,
     width: float = DOUBLE_COLUMN,
 ) -> Figure:
     """Make the figure of features over time: a row a position and statistic, a column a feature.
@@ -161,7 +161,7 @@ def make_trends(
     with publication_style():
         figure = new_figure(width, 0.85 + 1.22 * len(rows))
         grid = inch_grid(
-            figure, len(rows), len(FEATURES), margins=(0.84, 0.08, 0.24, 0.72), between=(0.54, 0.2), sharex=True
+            figure, len(rows), len(FEATURE_COLUMNS), margins=(0.84, 0.08, 0.24, 0.72), between=(0.54, 0.2), sharex=True
         )
         lines: list[Line2D] = []
         for axes, row in zip(grid, rows, strict=True):
@@ -169,8 +169,8 @@ def make_trends(
             lines = lines or drawn
             title = textwrap.fill(f"{row.position}: {title_of(row.position)}", 18)
             axes[0].set_ylabel(f"{title}\n({row.statistic.lower()})")
-        for axes, (feature, name) in zip(grid[0], FEATURES.items(), strict=True):
-            full = f", from {LONG_WINDOW} references on" if feature == "long_term_l2" else ""
+        for axes, (feature, name) in zip(grid[0], FEATURE_LABELS.items(), strict=True):
+            full = f", from {LONG_WINDOW} references on" if feature == LONG_TERM.column else ""
             axes.set_title(name + full)
         for axes in grid[-1]:
             axes.set_xlabel("Frame")

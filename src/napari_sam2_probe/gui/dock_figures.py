@@ -5,7 +5,8 @@ from __future__ import annotations
 import textwrap
 from typing import TYPE_CHECKING
 
-from napari_sam2_probe.figures.features import FEATURES, draw_features
+from napari_sam2_probe.common.feature_names import FEATURE_COLUMNS
+from napari_sam2_probe.figures.features import draw_features
 from napari_sam2_probe.figures.obscuration import draw_obscuration
 from napari_sam2_probe.figures.pointers import draw_pointer_paths
 from napari_sam2_probe.figures.style import add_legend, legend_height, new_axes, new_figure
@@ -36,12 +37,12 @@ def features_figure(
 
     # Without a layout engine, which takes longer than the drawing itself: a dock is drawn often.
     figure = Figure(figsize=(width, height))
-    grid = new_axes(figure, len(positions), len(FEATURES), sharex=True)
+    grid = new_axes(figure, len(positions), len(FEATURE_COLUMNS), sharex=True)
     draw_features(grid, shown.runs, positions, interjection=shown.interjection, log=log)
     for axes, position in zip(grid[:, 0], positions, strict=True):
         axes.set_ylabel(textwrap.fill(f"{position}: {title_of(position)}", 12))
         axes.yaxis.set_label_coords(0.45, 0.5, transform=_beside(axes))
-    through_prompt = any(run.seen_through_prompt(feature).any() for run in shown.runs for feature in FEATURES)
+    through_prompt = any(run.seen_through_prompt(feature).any() for run in shown.runs for feature in FEATURE_COLUMNS)
     marks = mark_handles(
         absent=any(not run.object_present.all() for run in shown.runs),
         prompted="compared with a prompted frame" if through_prompt else None,
@@ -62,7 +63,7 @@ def _beside(axes: Axes) -> Transform:
 
 def _lay_out(figure: Figure, rows: int, legend_height: float) -> None:
     width, height = figure.get_size_inches()
-    column = (width - LEFT - RIGHT - 2 * BETWEEN) / len(FEATURES)
+    column = (width - LEFT - RIGHT - 2 * BETWEEN) / len(FEATURE_COLUMNS)
     row = (height - BOTTOM - TITLE - legend_height - (rows - 1) * ROW_GAP) / rows
     figure.subplots_adjust(
         left=LEFT / width,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_sam2_probe.common.feature_names import FEATURE_LABELS
 from napari_sam2_probe.gui.layers import AXIS_LABELS, MASK_OPACITY, METADATA_KEY, PREDICTED_MASKS, object_colormap
 from napari_sam2_probe.gui.videos import video_layers
 
@@ -22,11 +23,6 @@ if TYPE_CHECKING:
     from napari_sam2_probe.experiment.config import ExperimentConfig
     from napari_sam2_probe.gui.layers import LayerData
 
-FEATURE_TITLES = {
-    "short_term_l2": "Short-term L2",
-    "long_term_l2": "Long-term L2",
-    "short_term_ratio": "Short-term ratio",
-}
 """Value of ``content`` in the metadata of a clip's predicted masks."""
 
 ABSENT_COLOUR = "#CC3311"
@@ -146,7 +142,7 @@ def frame_points(shown: ExperimentShown, kind: str, position: str, names: tuple[
         ~rows["object_present"].to_numpy(dtype=np.bool_),
         rows["clip"].to_numpy(dtype=np.str_),
         rows["frame"].to_numpy(dtype=np.int64),
-        (FEATURE_TITLES[names[0]], FEATURE_TITLES[names[1]]),
+        (FEATURE_LABELS[names[0]], FEATURE_LABELS[names[1]]),
     )
 
 

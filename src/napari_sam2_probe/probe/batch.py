@@ -19,9 +19,10 @@ import numpy as np
 import torch
 
 from napari_sam2_probe.common.errors import InputError
-from napari_sam2_probe.probe.batch_references import BatchRing, ReferencePlan
+from napari_sam2_probe.probe.batch_references import BatchRing
 from napari_sam2_probe.probe.distance import FeatureOptions
 from napari_sam2_probe.probe.positions import OBJECT_POINTER, OBJECT_POINTER_RAW, recorded_positions, taps_of
+from napari_sam2_probe.probe.references import References
 from napari_sam2_probe.probe.statistics import batch_statistics, check_shape
 from napari_sam2_probe.tracking.host_copy import HostCopy
 
@@ -80,10 +81,13 @@ class BatchRecorder:
         self.positions = recorded_positions(unblanked=unblanked)
         self.taps = taps_of(self.positions)
         self._by_key = {p.key: p for p in self.positions}
-        self._plan = ReferencePlan.of(object_present, self.options)
-        self._num_frames = num_frames
+        # All clips are prompted on their first frame.
+        self._references = References.of(
+            object_present, np.arange(num_frames) == 0, prompted_references=self.options.prompted_references
+        )
+        self._num_clips, self._num_frames = object_present.shape
         self._keep_maps = keep_maps
-        self._rings = [BatchRing(self._plan, self.options) for _ in self.positions]
+        self._rings = [BatchRing(self._references, self.options) for _ in self.positions]
         self._shown: dict[str, Tensor] = {}
         self._distances: Tensor | None = None
         self._vectors: dict[str, list[Tensor | None]] = {p.key: [] for p in self.positions if not p.is_map}
@@ -119,13 +123,12 @@ class BatchRecorder:
 
     def values(self) -> NDArray[np.float64]:
         """Return the features (B, P, T, 3) of all frames so far, NaN elsewhere; it waits for the device."""
-        clips = len(self._plan.references)
-        values = np.full((clips, len(self.positions), self._num_frames, 3), np.nan)
+        values = np.full((self._num_clips, len(self.positions), self._num_frames, 3), np.nan)
         if self._distances is None:
             return values
         # (T, P, 2, B) on the device.
         values[..., :2] = self._distances.double().cpu().numpy().transpose(3, 1, 0, 2)
-        last = self._plan.last[:, None, :]
+        last = self._references.last[:, None, :]
         before = np.take_along_axis(values[..., 0], np.maximum(last, 0), axis=2)
         known = (last >= 0) & (before > 0)
         np.divide(values[..., 0], before, out=values[..., 2], where=known)
@@ -139,7 +142,7 @@ class BatchRecorder:
         """Return the vectors (B, T, C) of a position of all frames so far, NaN elsewhere."""
         known = {t: vectors for t, vectors in enumerate(self._vectors[key]) if vectors is not None}
         channels = next(iter(known.values())).shape[1] if known else 0
-        values = np.full((len(self._plan.references), self._num_frames, channels), np.nan, np.float32)
+        values = np.full((self._num_clips, self._num_frames, channels), np.nan, np.float32)
         if known:
             values[:, list(known)] = torch.stack(list(known.values()), dim=1).cpu().numpy()
         return values
@@ -165,6 +168,6 @@ class BatchRecorder:
 
     def _distances_at(self, frame_idx: int, device: torch.device) -> Tensor:
         if self._distances is None:
-            size = (self._num_frames, len(self.positions), 2, len(self._plan.references))
+            size = (self._num_frames, len(self.positions), 2, self._num_clips)
             self._distances = torch.full(size, float("nan"), device=device)
         return self._distances[frame_idx]

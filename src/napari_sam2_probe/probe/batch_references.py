@@ -1,4 +1,4 @@
-"""References of many clips at once: which frames count, and their embeddings at one position.
+"""Embeddings of the references of many clips at once, at one position.
 
 Which frames are references is known beforehand, from the clips' recipes. So all that differs from clip to clip is
 worked out on the CPU, and the device is given the whole batch, or a few groups of clips alike, at a time.
@@ -6,13 +6,13 @@ worked out on the CPU, and the device is given the whole batch, or a few groups 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
-from napari_sam2_probe.probe.distance import LONG_WINDOW, FeatureOptions, normalised_distance, plain_distance
+from napari_sam2_probe.common.feature_names import LONG_WINDOW
+from napari_sam2_probe.probe.distance import FeatureOptions, normalised_distance, plain_distance
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,46 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-
-@dataclass(frozen=True, eq=False)
-class ReferencePlan:
-    """Which frames are references, and what follows from it.
-
-    Attributes
-    ----------
-    references
-        (B, T) bool: the frame is a reference for later ones.
-    before
-        (B, T) how many references come before the frame.
-    """
-
-    references: NDArray[np.bool_]
-    before: NDArray[np.int64]
-
-    @classmethod
-    def of(cls, object_present: NDArray[np.bool_], options: FeatureOptions) -> ReferencePlan:
-        """Plan for clips prompted on their first frame, from where their objects are (B, T)."""
-        references = np.array(object_present, bool)
-        references[:, 0] &= options.prompted_references
-        return cls(references, np.cumsum(references, axis=1) - references)
-
-    @property
-    def window(self) -> NDArray[np.int64]:
-        """(B, T) how many references the long-term distance has, 0 to 5."""
-        return np.minimum(self.before, LONG_WINDOW)
-
-    @property
-    def last(self) -> NDArray[np.int64]:
-        """(B, T) the last reference before a frame; -1 for none."""
-        frames = np.where(self.references, np.arange(self.references.shape[1]), -1)
-        latest: NDArray[np.int64] = np.maximum.accumulate(frames, axis=1)
-        return np.concatenate([np.full_like(latest[:, :1], -1), latest[:, :-1]], axis=1)
-
-    @property
-    def prompted_reference(self) -> NDArray[np.bool_]:
-        """(B, T) whether the prompted first frame is among the references of the long-term distance."""
-        prompted: NDArray[np.bool_] = self.references[:, :1] & (self.before >= 1) & (self.before <= LONG_WINDOW)
-        return prompted
+    from napari_sam2_probe.probe.references import References
 
 
 class BatchRing:
@@ -68,8 +29,11 @@ class BatchRing:
     Distances are those of `ReferenceRing`, clip by clip.
     """
 
-    def __init__(self, plan: ReferencePlan, options: FeatureOptions) -> None:
-        self._plan = plan
+    def __init__(self, references: References, options: FeatureOptions) -> None:
+        # Read on every frame, so worked out once.
+        self._is_reference = references.is_reference
+        self._before = references.before
+        self._window = references.window()
         self._options = options
         self._slots: list[Tensor] = []
 
@@ -80,8 +44,8 @@ class BatchRing:
             self._slots = [unknown, *(unknown.clone() for _ in range(LONG_WINDOW - 1))]
         if not self._slots:
             return
-        is_reference = self._plan.references[:, frame_idx]
-        slots = np.where(is_reference, self._plan.before[:, frame_idx] % LONG_WINDOW, -1)
+        is_reference = self._is_reference[:, frame_idx]
+        slots = np.where(is_reference, self._before[:, frame_idx] % LONG_WINDOW, -1)
         for slot, clips in _groups(slots):
             if embedding is None:
                 _put(self._slots[slot], clips, torch.full_like(_some(self._slots[slot], clips), float("nan")))
@@ -90,7 +54,7 @@ class BatchRing:
 
     def short_term(self, frame_idx: int, embedding: Tensor) -> Tensor:
         """Return ``d_1`` of every clip (B,), NaN where there is no reference."""
-        before = self._plan.before[:, frame_idx]
+        before = self._before[:, frame_idx]
         distances = torch.full(embedding.shape[:1], float("nan"), device=embedding.device)
         if self._slots:
             for slot, clips in _groups(np.where(before > 0, (before - 1) % LONG_WINDOW, -1)):
@@ -99,7 +63,7 @@ class BatchRing:
 
     def long_term(self, frame_idx: int, embedding: Tensor) -> Tensor:
         """Return ``d_5`` of every clip (B,), NaN with fewer than two references."""
-        window = self._plan.window[:, frame_idx]
+        window = self._window[:, frame_idx]
         distances = torch.full(embedding.shape[:1], float("nan"), device=embedding.device)
         if self._slots:
             for count, clips in _groups(np.where(window >= 2, window, -1)):

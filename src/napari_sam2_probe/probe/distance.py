@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, Literal
 
 import torch
 
+from napari_sam2_probe.common.feature_names import LONG_WINDOW
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from torch import Tensor
-
-LONG_WINDOW = 5
-"""References in the long-term distance."""
 
 _PIECE = 2**16
 """Elements that are computed on together."""

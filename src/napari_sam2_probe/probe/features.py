@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from napari_sam2_probe.probe.distance import LONG_WINDOW, FeatureOptions, ReferenceRing
+from napari_sam2_probe.common.feature_names import FEATURES, LONG_TERM, LONG_WINDOW, SHORT_TERM, SHORT_TERM_RATIO
+from napari_sam2_probe.probe.distance import FeatureOptions, ReferenceRing
+from napari_sam2_probe.probe.references import References
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,10 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-FEATURES = ("short_term_l2", "long_term_l2", "short_term_ratio")
-"""The columns, in the order of the last axis of `FeatureSeries.values`."""
-
-_SHORT, _LONG, _RATIO = range(3)
+_SHORT, _LONG, _RATIO = map(FEATURES.index, (SHORT_TERM, LONG_TERM, SHORT_TERM_RATIO))
 
 # Moving distances off the device waits for it, so they go together; not all at the end, so that few are held.
 _SETTLE_AFTER = 64
@@ -51,7 +50,7 @@ class FeatureSeries:
 
     def __init__(self, num_frames: int, keys: tuple[str, ...], options: FeatureOptions) -> None:
         self.keys = keys
-        self.values: NDArray[np.float64] = np.full((len(keys), num_frames, 3), np.nan)
+        self.values: NDArray[np.float64] = np.full((len(keys), num_frames, len(FEATURES)), np.nan)
         self.stale: NDArray[np.bool_] = np.zeros(num_frames, bool)
         self.references: NDArray[np.bool_] = np.zeros(num_frames, bool)
         self._seen: NDArray[np.bool_] = np.zeros(num_frames, bool)
@@ -74,7 +73,7 @@ class FeatureSeries:
         """
         for ring in self._rings.values():
             ring.clear()
-        wanted = [int(t) for t in np.flatnonzero(self.references[:start])[-LONG_WINDOW:]]
+        wanted = References(self.references).frames(start)
         self._position = start - 1
         self._last_reference = None
         self._wanted = len(wanted)
@@ -90,9 +89,7 @@ class FeatureSeries:
         """Learn that a frame has new values: the features of later frames that look at it are not known any more."""
         if self._waiting and self._waiting[-1][0] > frame_idx:
             self.settle()
-        later = np.flatnonzero(self.references[frame_idx + 1 :])
-        end = len(self._seen) if len(later) < LONG_WINDOW else frame_idx + 1 + int(later[LONG_WINDOW - 1]) + 1
-        window = slice(frame_idx + 1, end)
+        window = References(self.references).reach(frame_idx)
         self.values[:, window] = np.nan
         self.stale[window] = self._seen[window]
         self._short_known[window] = False

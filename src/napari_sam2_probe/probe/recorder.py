@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from napari_sam2_probe.common.feature_names import FEATURE_COLUMNS, RUN_COLUMNS
 from napari_sam2_probe.probe.attention_table import AttentionTable
 from napari_sam2_probe.probe.bank_table import BankTable
 from napari_sam2_probe.probe.distance import FeatureOptions
-from napari_sam2_probe.probe.features import FEATURES, FeatureSeries
+from napari_sam2_probe.probe.features import FeatureSeries
 from napari_sam2_probe.probe.positions import recorded_positions, taps_of
+from napari_sam2_probe.probe.references import counts_as_reference
 from napari_sam2_probe.probe.statistics import channel_statistics, check_shape
 from napari_sam2_probe.tracking.engine import ATTENTION_SHARES
 from napari_sam2_probe.tracking.observer import PROMPTED_KINDS, Pass, PassKind
@@ -152,8 +154,12 @@ class ProbeRecorder:
             series.changed(at.frame_idx)
         else:
             self.attention.forget(at)
-        is_reference = self.is_present(at.obj_id, at.frame_idx, object_score) and (
-            self.options.prompted_references or at.kind not in PROMPTED_KINDS
+        is_reference = bool(
+            counts_as_reference(
+                self.is_present(at.obj_id, at.frame_idx, object_score),
+                at.kind in PROMPTED_KINDS,
+                prompted_references=self.options.prompted_references,
+            )
         )
         if reverse:
             series.pass_out_of_order(at.frame_idx, is_reference=is_reference)
@@ -225,8 +231,7 @@ class ProbeRecorder:
         Returns
         -------
         pandas.DataFrame
-            Columns ``object_id, position, frame, short_term_l2, long_term_l2, short_term_ratio``; `position` as in
-            the table of positions (``"1"`` to ``"5"``, ``"4r"``, ``"5r"``).
+            Columns `napari_sam2_probe.common.feature_names.RUN_COLUMNS`; `position` as in the table of positions.
         """
         import pandas as pd
 
@@ -235,10 +240,9 @@ class ProbeRecorder:
             series = self.features(obj_id)
             for index, position in enumerate(self.positions):
                 columns = {"object_id": obj_id, "position": position.number, "frame": np.arange(self._num_frames)}
-                columns |= {name: series.values[index, :, column] for column, name in enumerate(FEATURES)}
+                columns |= {name: series.values[index, :, column] for column, name in enumerate(FEATURE_COLUMNS)}
                 parts.append(pd.DataFrame(columns))
-        names = ["object_id", "position", "frame", *FEATURES]
-        return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=names)
+        return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=list(RUN_COLUMNS))
 
     def close(self) -> None:
         """Remove temporary files."""

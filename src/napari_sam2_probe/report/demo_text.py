@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_sam2_probe.common.feature_names import SHORT_TERM
 from napari_sam2_probe.models.caveat import remark
 from napari_sam2_probe.probe.positions import IMAGE_EMBEDDING, OBJECT_POINTER, OBJECT_POINTER_RAW
 
@@ -100,7 +101,7 @@ def _pixels(image_size: int | None) -> str:
 
 def _rise(view: ClipView, position: str, absent: NDArray[np.bool_]) -> float:
     """Return the median short-term distance on absent frames over that on the others with ordinary references."""
-    short = view.features().values(position, "short_term_l2")
+    short = view.features().values(position, SHORT_TERM.column)
     # The frame after a prompted one is compared with a tensor that arose otherwise (SPEC 4), so it is no yardstick.
     ordinary = ~absent
     ordinary[:2] = False

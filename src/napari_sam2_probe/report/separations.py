@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 from napari_sam2_probe.analysis.bootstrap import Estimate
 from napari_sam2_probe.analysis.separability import COMBINED
+from napari_sam2_probe.common.feature_names import FEATURE_LABELS
 from napari_sam2_probe.common.words import interval
-from napari_sam2_probe.figures.features import FEATURES
 
 if TYPE_CHECKING:
     from napari_sam2_probe.analysis.separability import Separability
 
-ALL_FEATURES = {**FEATURES, COMBINED: "Linear combination"}
+ALL_FEATURES = {**FEATURE_LABELS, COMBINED: "Linear combination"}
 """The features and what combines them, with what a reader sees."""
 
 

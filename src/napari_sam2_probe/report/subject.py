@@ -11,7 +11,8 @@ import numpy as np
 from napari_sam2_probe.analysis.clip_tables import ClipTableOptions, clip_table, per_clip
 from napari_sam2_probe.analysis.separability import SeparabilityOptions, separability
 from napari_sam2_probe.analysis.timelines import TimelineOptions, feature_timelines
-from napari_sam2_probe.figures.features import FEATURES, prompted_in_references
+from napari_sam2_probe.common.feature_names import FEATURE_COLUMNS
+from napari_sam2_probe.figures.features import prompted_in_references
 from napari_sam2_probe.probe.positions import in_order as positions_in_order
 from napari_sam2_probe.probe.positions import position_pairs
 from napari_sam2_probe.transforms.registry import KINDS
@@ -110,7 +111,7 @@ class Subject:
     def seen_through_prompt(self, kind: str) -> dict[str, NDArray[np.bool_]]:
         """Return for each feature (T,) bool, the frames whose references hold a prompted one."""
         if not self.results.config.features.prompted_references:
-            return {feature: np.zeros(self.num_frames, bool) for feature in FEATURES}
+            return {feature: np.zeros(self.num_frames, bool) for feature in FEATURE_COLUMNS}
         prompted = np.zeros(self.num_frames, bool)
         prompted[0] = True
         return prompted_in_references(~self.absent(kind), prompted)

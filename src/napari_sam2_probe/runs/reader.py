@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_sam2_probe.common.errors import InputError
+from napari_sam2_probe.common.feature_names import RUN_COLUMNS
 from napari_sam2_probe.common.paths import is_dir, is_file
 from napari_sam2_probe.runs.info import INFO, load_info, read_info
 from napari_sam2_probe.runs.run import ProbeRun
@@ -70,9 +71,9 @@ def open_run(path: Path | str) -> ProbeRun:
         arrays: dict[str, Any] = {name: store[name][:] for name in _ARRAYS}
         features = folder / FEATURES
         # A run that was killed early has none yet.
-        empty = pd.DataFrame(columns=_COLUMNS)
+        empty = pd.DataFrame(columns=list(RUN_COLUMNS))
         table = pd.read_csv(features, dtype={"position": str}) if features.is_file() else empty
-        if not set(_COLUMNS) <= set(table.columns):
+        if not set(RUN_COLUMNS) <= set(table.columns):
             raise LookupError("columns are missing")
         _check_sizes(arrays, store["masks"].shape, info)
     except (OSError, LookupError, ValueError, TypeError, RuntimeError) as error:
@@ -91,7 +92,6 @@ _ARRAYS = (
     "tracked",
     "object_present",
 )
-_COLUMNS = ["object_id", "position", "frame", "short_term_l2", "long_term_l2", "short_term_ratio"]
 
 
 def _check_sizes(arrays: dict[str, Any], masks: tuple[int, ...], info: dict[str, Any]) -> None:

@@ -44,8 +44,8 @@ class ProbeRun:
     prompted, tracked, object_present
         (O, T) bool.
     features
-        The table of ``features.csv``: object_id, position, frame, short_term_l2, long_term_l2, short_term_ratio.
-        ``position`` is a string column.
+        The table of ``features.csv``, columns `napari_sam2_probe.common.feature_names.RUN_COLUMNS`; ``position`` is
+        a string column.
     """
 
     path: Path

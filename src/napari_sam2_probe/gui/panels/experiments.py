@@ -20,10 +20,10 @@ from qtpy.QtWidgets import (
 )
 
 from napari_sam2_probe.common.errors import ProbeError
+from napari_sam2_probe.common.feature_names import FEATURE_LABELS, LONG_TERM, SHORT_TERM
 from napari_sam2_probe.gui.adding import add_in_turns
 from napari_sam2_probe.gui.closing import when_closed
 from napari_sam2_probe.gui.experiments import (
-    FEATURE_TITLES,
     clip_of_experiment,
     experiment_job,
     frame_points,
@@ -161,8 +161,8 @@ class ExperimentsPanel(Panel):
         self.kind = make_combo("kind", "Clips of this kind", letters=6)
         self.position = make_combo("position", "The place inside SAM 2", letters=6)
         self.axes = [make_combo(f"{axis}_feature", f"Feature on the {axis} axis", letters=6) for axis in "xy"]
-        for combo, name in zip(self.axes, ("short_term_l2", "long_term_l2"), strict=True):
-            for key, title in FEATURE_TITLES.items():
+        for combo, name in zip(self.axes, (SHORT_TERM.column, LONG_TERM.column), strict=True):
+            for key, title in FEATURE_LABELS.items():
                 combo.addItem(title, key)
             combo.setCurrentIndex(combo.findData(name))
         for combo in (self.kind, self.position, *self.axes):

@@ -21,7 +21,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_sam2_probe.figures.features import FEATURES
+from napari_sam2_probe.common.feature_names import FEATURE_LABELS, HEAVY_TAILED
 from napari_sam2_probe.gui.dock_figures import features_figure
 from napari_sam2_probe.gui.figure_files import save_features
 from napari_sam2_probe.gui.panels.run_panel import ObjectBox, RunPanel, say_nothing_to_save, say_saved
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 
     from napari_sam2_probe.gui.run_views import FeaturesShown
 
-LOGARITHMIC_AT_FIRST = ("long_term_l2",)
 ROW_HEIGHT = 84
 LEGEND_HEIGHT = 52
 DOCK_HEIGHT = 300
@@ -61,7 +60,7 @@ class FeaturesPanel(RunPanel):
         titles = {p.number: f"{p.number}: {p.title}" for p in POSITIONS}
         shown_at_first = tuple(p.number for p in POSITIONS if p.is_main)
         self._positions = _menu_of(self, titles, shown_at_first, self._draw)
-        self._log = _menu_of(self, FEATURES, LOGARITHMIC_AT_FIRST, self._draw)
+        self._log = _menu_of(self, FEATURE_LABELS, HEAVY_TAILED, self._draw)
         positions = _menu_button("Positions", "positions", "Which positions have a row", self._positions)
         log = _menu_button("Log axis", "log", "Which features are on a logarithmic axis", self._log)
         save = QPushButton("Save…", objectName="save")

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_sam2_probe.analysis.separability import COMBINED, usable_frames
+from napari_sam2_probe.common.feature_names import FEATURE_COLUMNS, FEATURE_LABELS, SHORT_TERM
 from napari_sam2_probe.common.words import count, listing
-from napari_sam2_probe.figures.features import FEATURES
 from napari_sam2_probe.figures.separability import Distribution, make_separability
 from napari_sam2_probe.probe.positions import title_of
 from napari_sam2_probe.report.separations import ALL_FEATURES, is_there, pick, said
@@ -91,14 +91,14 @@ def _caption(found: dict[str, Estimate], rows: pd.DataFrame) -> str:
         f"{count(int(present.sum()), 'frame')} with it, {count(rows['clip'].nunique(), 'clip')} of "
         f"{count(rows['base_sequence'].nunique(), 'source sequence')}."
     )
-    alone = {feature: found[feature] for feature in FEATURES if is_there(found[feature])}
+    alone = {feature: found[feature] for feature in FEATURE_COLUMNS if is_there(found[feature])}
     if not alone:
-        return f"No AUROC: {found['short_term_l2'].reason}. {basis}"
+        return f"No AUROC: {found[SHORT_TERM.column].reason}. {basis}"
     best = max(alone, key=lambda feature: alone[feature].value)
-    others = [f"{FEATURES[feature].lower()} {said(one)}" for feature, one in alone.items() if feature != best]
-    sentences = [f"{FEATURES[best]} alone separates best, AUROC {said(alone[best])}; {listing(others)}."]
+    others = [f"{FEATURE_LABELS[feature].lower()} {said(one)}" for feature, one in alone.items() if feature != best]
+    sentences = [f"{FEATURE_LABELS[best]} alone separates best, AUROC {said(alone[best])}; {listing(others)}."]
     sentences.append(_combined(found[COMBINED], alone[best]))
-    backwards = [FEATURES[feature].lower() for feature, one in alone.items() if one.high < 0.5]
+    backwards = [FEATURE_LABELS[feature].lower() for feature, one in alone.items() if one.high < 0.5]
     if backwards:
         sentences.append(f"For {listing(backwards)} the effect goes the other way: lower on frames without the object.")
     return " ".join([*sentences, basis])

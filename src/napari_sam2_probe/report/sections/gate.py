@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_sam2_probe.analysis.separability import usable_frames
+from napari_sam2_probe.common.feature_names import SHORT_TERM
 from napari_sam2_probe.figures.dots import DotPanel
 from napari_sam2_probe.figures.gate import Cloud, GatePanel, make_gate
 from napari_sam2_probe.probe.positions import gate_pairs, title_of
@@ -67,10 +68,10 @@ def _relative(subject: Subject, kind: str, position: str) -> pd.DataFrame:
     """Return the short-term distance of the frames that separability uses, also relative to the usual one."""
     used = usable_frames(subject.results.features, subject.separability.options)
     rows = used[(used["kind"] == kind) & (used["position"] == position)]
-    with_object = rows["short_term_l2"][rows["object_present"].astype(bool)]
+    with_object = rows[SHORT_TERM.column][rows["object_present"].astype(bool)]
     usual = float(with_object.median()) if len(with_object) else float("nan")
-    relative = rows["short_term_l2"] / usual if usual > 0 else np.nan
-    columns = ["kind", "clip", "frame", "position", "object_present", "short_term_l2"]
+    relative = rows[SHORT_TERM.column] / usual if usual > 0 else np.nan
+    columns = ["kind", "clip", "frame", "position", "object_present", SHORT_TERM.column]
     return rows[columns].assign(relative=relative)
 
 
@@ -88,7 +89,7 @@ def sentences(subject: Subject) -> list[str]:
     for gated, raw in gate_pairs():
         found = []
         for kind in absent_kinds():
-            both = [pick(subject.separability, position, "short_term_l2", kind) for position in (gated, raw)]
+            both = [pick(subject.separability, position, SHORT_TERM.column, kind) for position in (gated, raw)]
             if all(map(is_there, both)):
                 found.append(f"{said(both[0])} with the gate and {said(both[1])} without ({kind_label(kind).lower()})")
         if found:

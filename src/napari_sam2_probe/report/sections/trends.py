@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_sam2_probe.common.feature_names import FEATURE_COLUMNS, SHORT_TERM
 from napari_sam2_probe.common.words import factor, listing
-from napari_sam2_probe.figures.features import FEATURES
 from napari_sam2_probe.figures.trends import Trend, TrendRow, make_trends
 from napari_sam2_probe.probe.positions import gate_pairs, in_order, title_of
 from napari_sam2_probe.report.page import Section
@@ -82,7 +82,7 @@ def _figure(subject: Subject, position: str, folder: ReportFolder) -> PageFigure
 def _row(subject: Subject, position: str, statistic: str) -> TrendRow:
     table = subject.timelines[subject.timelines["position"] == position]
     trends: dict[str, list[Trend]] = {}
-    for feature in FEATURES:
+    for feature in FEATURE_COLUMNS:
         trends[feature] = []
         for kind in TREND_KINDS:
             rows = table[(table["kind"] == kind) & (table["feature"] == feature)].set_index("frame")
@@ -111,7 +111,7 @@ def _caption(subject: Subject, positions: Sequence[str]) -> str:
     for position in positions:
         said = []
         for kind in kinds:
-            found = rise(subject, kind, position, "short_term_l2", changed)
+            found = rise(subject, kind, position, SHORT_TERM.column, changed)
             if np.isfinite(found.value):
                 said.append(f"{factor(found.value, found.low, found.high)} times {CONDITIONS[kind]}")
         if not said:
@@ -125,7 +125,7 @@ def _caption(subject: Subject, positions: Sequence[str]) -> str:
             sentences.append(f"Before the gate ({position}) it is {listing(said)}.")
     if "context-removal" in kinds and middle and suffix:
         peaks = [
-            (frame, rise(subject, "context-removal", positions[0], "short_term_l2", range(frame, frame + 1)))
+            (frame, rise(subject, "context-removal", positions[0], SHORT_TERM.column, range(frame, frame + 1)))
             for frame in (prefix, prefix + middle)
         ]
         if all(np.isfinite(peak.value) for _, peak in peaks):
