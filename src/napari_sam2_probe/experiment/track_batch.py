@@ -11,6 +11,7 @@ import numpy as np
 from napari_sam2_probe.common.errors import ResourceError
 from napari_sam2_probe.models.device import is_out_of_memory
 from napari_sam2_probe.probe.batch import BatchRecorder
+from napari_sam2_probe.probe.batch_size import clips_at_once
 from napari_sam2_probe.runs.run import STATISTICS
 from napari_sam2_probe.tracking.batch import BatchTracker
 from napari_sam2_probe.tracking.results import SessionOptions
@@ -52,9 +53,17 @@ class ClipOutput:
 
 
 def track_batch(
-    loaded: LoadedModel, clips: Sequence[BatchClip], options: FeatureOptions, *, keep_maps: bool = False
+    loaded: LoadedModel,
+    clips: Sequence[BatchClip],
+    options: FeatureOptions,
+    *,
+    keep_maps: bool = False,
+    at_once: int | None = None,
 ) -> Generator[int, None, list[ClipOutput]]:
     """Track and probe the clips of a batch, prompted with the true mask on the first frame.
+
+    On a CPU they go through the model one by one, which takes as long as all together and gives the numbers of single
+    runs to the last bit.
 
     Parameters
     ----------
@@ -66,6 +75,8 @@ def track_batch(
         How features are computed.
     keep_maps
         Whether mean and variance maps are wanted.
+    at_once
+        How many clips go through the model together; by default one on a CPU, and all elsewhere.
 
     Yields
     ------
@@ -83,6 +94,14 @@ def track_batch(
     InputError, ResourceError
         If a frame can't be read, or memory doesn't suffice.
     """
+    if at_once is None:
+        at_once = clips_at_once(loaded.device, len(clips))
+    if len(clips) > at_once:
+        parts: list[ClipOutput] = []
+        for start in range(0, len(clips), at_once):
+            some = clips[start : start + at_once]
+            parts += yield from track_batch(loaded, some, options, keep_maps=keep_maps, at_once=at_once)
+        return parts
     tracked = 0
     try:
         with closing(_track(loaded, clips, options, keep_maps)) as steps:
@@ -99,9 +118,8 @@ def track_batch(
             raise
     # Somebody else took of the device's memory since the size of batches was chosen.
     yield -tracked
-    half = len(clips) // 2
-    outputs = yield from track_batch(loaded, clips[:half], options, keep_maps=keep_maps)
-    return outputs + (yield from track_batch(loaded, clips[half:], options, keep_maps=keep_maps))
+    half = -(-len(clips) // 2)
+    return (yield from track_batch(loaded, clips, options, keep_maps=keep_maps, at_once=half))
 
 
 def _track(

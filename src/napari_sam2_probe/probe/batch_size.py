@@ -14,17 +14,28 @@ from napari_sam2_probe.video.array import ArraySource
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    import torch
+
     from napari_sam2_probe.models.families.sam2 import ObservedSAM2
     from napari_sam2_probe.tracking.results import SessionOptions
 
 CPU_CLIPS = 4
-"""Clips in a batch on a CPU: a few percent faster than one by one, and memory for more is better left to others."""
+"""Clips in a batch on a CPU, where they are read and written together but tracked one by one."""
 
 MOST_CLIPS = 64
 """Clips in a batch at most: a GPU is full long before, and what a stopped experiment has begun is lost."""
 
 _SHARE = 0.8
 """Of the free memory, how much is used: some is lost between allocations, and other programs come and go."""
+
+
+def clips_at_once(device: torch.device, clips: int) -> int:
+    """Return how many clips of a batch go through the model together.
+
+    A GPU needs many clips to be busy. A CPU is busy with one, and which of its kernels compute a product depends on
+    how many clips there are: alone, a clip gets the numbers of a single run to the last bit.
+    """
+    return 1 if device.type == "cpu" else clips
 
 
 def choose_batch_size(
@@ -36,7 +47,7 @@ def choose_batch_size(
     takes; this lasts about as long as 50 frames do. Elsewhere the number is fixed, since a device without CUDA doesn't
     say what was allocated at most.
 
-    The number moves the last bits of results: whoever wants them again chooses it once and keeps it.
+    But for a CPU the number moves the last bits of results: whoever wants them again chooses it once and keeps it.
 
     Parameters
     ----------

@@ -72,7 +72,11 @@ def open_run(path: Path | str) -> ProbeRun:
         features = folder / FEATURES
         # A run that was killed early has none yet.
         empty = pd.DataFrame(columns=list(RUN_COLUMNS))
-        table = pd.read_csv(features, dtype={"position": str}) if features.is_file() else empty
+        table = (
+            pd.read_csv(features, dtype={"position": str}, float_precision="round_trip")
+            if features.is_file()
+            else empty
+        )
         if not set(RUN_COLUMNS) <= set(table.columns):
             raise LookupError("columns are missing")
         _check_sizes(arrays, store["masks"].shape, info)
