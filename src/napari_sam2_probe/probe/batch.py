@@ -19,11 +19,10 @@ import numpy as np
 import torch
 
 from napari_sam2_probe.common.errors import InputError
-from napari_sam2_probe.probe.batch_references import BatchRing
-from napari_sam2_probe.probe.distance import FeatureOptions
+from napari_sam2_probe.probe.distance import FeatureOptions, ReferenceRing
 from napari_sam2_probe.probe.positions import OBJECT_POINTER, OBJECT_POINTER_RAW, recorded_positions, taps_of
 from napari_sam2_probe.probe.references import References
-from napari_sam2_probe.probe.statistics import batch_statistics, check_shape
+from napari_sam2_probe.probe.statistics import channel_statistics, check_shape
 from napari_sam2_probe.tracking.host_copy import HostCopy
 
 if TYPE_CHECKING:
@@ -87,7 +86,7 @@ class BatchRecorder:
         )
         self._num_clips, self._num_frames = object_present.shape
         self._keep_maps = keep_maps
-        self._rings = [BatchRing(self._references, self.options) for _ in self.positions]
+        self._rings = [ReferenceRing(self.options, self._num_clips) for _ in self.positions]
         self._shown: dict[str, Tensor] = {}
         self._distances: Tensor | None = None
         self._vectors: dict[str, list[Tensor | None]] = {p.key: [] for p in self.positions if not p.is_map}
@@ -107,7 +106,7 @@ class BatchRecorder:
         for key, vectors in self._vectors.items():
             vectors.append(shown[key].float() if key in shown else None)
         if self._keep_maps:
-            maps = {p.key: batch_statistics(shown[p.key]) for p in self.positions if p.is_map and p.key in shown}
+            maps = {p.key: channel_statistics(shown[p.key]) for p in self.positions if p.is_map and p.key in shown}
             self._maps.append((frame_idx, list(maps), HostCopy(list(maps.values()))))
         for index, (position, ring) in enumerate(zip(self.positions, self._rings, strict=True)):
             tensor = shown.pop(position.key, None)
@@ -115,9 +114,9 @@ class BatchRecorder:
             embedding = None if tensor is None else tensor.flatten(1)
             if embedding is not None:
                 distances = self._distances_at(frame_idx, embedding.device)
-                distances[index, 0] = ring.short_term(frame_idx, embedding)
-                distances[index, 1] = ring.long_term(frame_idx, embedding)
-            ring.push(frame_idx, embedding)
+                distances[index, 0] = ring.short_term(embedding)
+                distances[index, 1] = ring.long_term(embedding)
+            ring.push(embedding, self._references.is_reference[:, frame_idx])
 
     # What everybody else calls.
 

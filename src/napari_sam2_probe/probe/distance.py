@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+import numpy as np
 import torch
 
 from napari_sam2_probe.common.feature_names import LONG_WINDOW
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
+    from numpy.typing import NDArray
     from torch import Tensor
 
 _PIECE = 2**16
@@ -39,51 +41,69 @@ class FeatureOptions:
 
 
 class ReferenceRing:
-    """The last few reference embeddings at one position, kept where they arose.
+    """The last few reference embeddings of each of B clips at one position, kept where they arose.
 
     Distances are those of equation 1, ``|| (f - mean) / sigma ||``, with the mean and the population variance over
-    the references, in float32.
+    the references, in float32. Which clips a frame is a reference of is known on the CPU, so the device is given the
+    whole batch, or a few groups of clips alike, at a time, and nobody waits for it.
+
+    Parameters
+    ----------
+    options
+        How distances are computed.
+    clips
+        B; an object of a single run is a batch of one.
     """
 
-    def __init__(self, options: FeatureOptions) -> None:
+    def __init__(self, options: FeatureOptions, clips: int = 1) -> None:
         self._options = options
-        self._buffer: Tensor | None = None
-        self._pushed = 0
-
-    def __len__(self) -> int:
-        return min(self._pushed, LONG_WINDOW)
+        self._pushed = np.zeros(clips, np.int64)
+        self._slots: list[Tensor] = []
 
     def clear(self) -> None:
         """Forget the references."""
-        self._pushed = 0
+        self._pushed[:] = 0
 
-    def push(self, embedding: Tensor | None) -> None:
-        """Add a reference; the oldest of more than five goes.
+    def push(self, embedding: Tensor | None, is_reference: NDArray[np.bool_] | None = None) -> None:
+        """Add a frame to the references; the oldest of more than five goes.
 
-        None stands for a reference frame without an embedding here: distances to it don't exist and are NaN.
+        Parameters
+        ----------
+        embedding
+            (B, N). None stands for a frame without an embedding here: distances to it don't exist and are NaN.
+        is_reference
+            (B,) which clips it is a reference of; all by default.
         """
-        if self._buffer is None and embedding is not None:
-            size = (LONG_WINDOW, embedding.numel())
-            self._buffer = torch.full(size, float("nan"), dtype=torch.float32, device=embedding.device)
-        if self._buffer is not None:
-            row = self._buffer[self._pushed % LONG_WINDOW]
-            if embedding is None:
-                row.fill_(float("nan"))
-            else:
-                row.copy_(embedding.reshape(-1))
-        self._pushed += 1
+        if embedding is not None and not self._slots:
+            unknown = torch.full_like(embedding, float("nan"), dtype=torch.float32)
+            self._slots = [unknown, *(unknown.clone() for _ in range(LONG_WINDOW - 1))]
+        counts = np.ones(len(self._pushed), np.bool_) if is_reference is None else is_reference
+        if self._slots:
+            for slot, clips in _groups(np.where(counts, self._pushed % LONG_WINDOW, -1)):
+                if embedding is None:
+                    _put(self._slots[slot], clips, torch.full_like(_some(self._slots[slot], clips), float("nan")))
+                else:
+                    _put(self._slots[slot], clips, _some(embedding, clips).float())
+        self._pushed += counts
 
-    def short_term(self, embedding: Tensor) -> Tensor | None:
-        """Return ``d_1``, the plain distance to the last reference, as a scalar tensor; None without reference."""
-        if self._buffer is None or self._pushed == 0:
-            return None
-        return plain_distance(embedding.reshape(-1), self._buffer[(self._pushed - 1) % LONG_WINDOW])
+    def short_term(self, embedding: Tensor) -> Tensor:
+        """Return ``d_1`` (B,), the plain distance to the last reference; NaN where there is none."""
+        distances = torch.full(embedding.shape[:1], float("nan"), device=embedding.device)
+        if self._slots:
+            for slot, clips in _groups(np.where(self._pushed > 0, (self._pushed - 1) % LONG_WINDOW, -1)):
+                _put(distances, clips, plain_distance(_some(embedding, clips), _some(self._slots[slot], clips)))
+        return distances
 
-    def long_term(self, embedding: Tensor) -> Tensor | None:
-        """Return ``d_5``, the distance to up to five references; None with fewer than two."""
-        if self._buffer is None or len(self) < 2:
-            return None
-        return normalised_distance(embedding.reshape(-1), self._buffer[: len(self)].unbind(), self._options)
+    def long_term(self, embedding: Tensor) -> Tensor:
+        """Return ``d_5`` (B,), the distance to up to five references; NaN with fewer than two."""
+        distances = torch.full(embedding.shape[:1], float("nan"), device=embedding.device)
+        window = np.minimum(self._pushed, LONG_WINDOW)
+        if self._slots:
+            for count, clips in _groups(np.where(window >= 2, window, -1)):
+                references = [_some(slot, clips) for slot in self._slots[:count]]
+                distance = normalised_distance(_some(embedding, clips), references, self._options)
+                _put(distances, clips, distance)
+        return distances
 
 
 def plain_distance(embedding: Tensor, reference: Tensor) -> Tensor:
@@ -160,3 +180,27 @@ def _pieces(values: Tensor) -> tuple[Tensor, ...]:
 def _norm(parts: list[Tensor]) -> Tensor:
     norm: Tensor = torch.linalg.vector_norm(torch.stack(parts), dim=0)
     return norm
+
+
+def _groups(values: NDArray[np.int64]) -> Iterator[tuple[int, NDArray[np.int64] | None]]:
+    """Give each value that isn't negative with the clips that have it; None for all clips."""
+    for value in np.unique(values[values >= 0]):
+        clips = np.flatnonzero(values == value)
+        yield int(value), None if len(clips) == len(values) else clips
+
+
+def _some(tensor: Tensor, clips: NDArray[np.int64] | None) -> Tensor:
+    return tensor if clips is None else tensor[_on_device(clips, tensor.device)]
+
+
+def _put(target: Tensor, clips: NDArray[np.int64] | None, values: Tensor) -> None:
+    if clips is None:
+        target.copy_(values)
+    else:
+        target[_on_device(clips, target.device)] = values
+
+
+def _on_device(clips: NDArray[np.int64], device: torch.device) -> Tensor:
+    index = torch.from_numpy(clips)
+    # Only a copy from page-locked memory doesn't wait for all that a GPU has to do.
+    return index.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else index.to(device)

@@ -138,13 +138,13 @@ class FeatureSeries:
 
     def _distances(self, embeddings: Mapping[str, Tensor]) -> Tensor:
         """Return (P, 2) short-term and long-term distances, NaN where there is none."""
-        unknown = torch.full((), float("nan"), device=next(iter(embeddings.values())).device)
+        unknown = torch.full((2,), float("nan"), device=next(iter(embeddings.values())).device)
         rows: list[Tensor] = []
         for key in self.keys:
             ring, embedding = self._rings[key], embeddings.get(key)
-            short = None if embedding is None else ring.short_term(embedding)
-            long = None if embedding is None else ring.long_term(embedding)
-            rows.append(torch.stack([unknown if d is None else d for d in (short, long)]))
+            rows.append(
+                unknown if embedding is None else torch.cat([ring.short_term(embedding), ring.long_term(embedding)])
+            )
         return torch.stack(rows)
 
     def _take(self, frame_idx: int, is_reference: bool) -> None:
@@ -161,4 +161,4 @@ class FeatureSeries:
 
 def _flattened(embeddings: Mapping[str, Tensor]) -> dict[str, Tensor]:
     # Once for all uses: some embeddings arise with channels last, and to flatten these moves every element.
-    return {key: embedding.reshape(-1) for key, embedding in embeddings.items()}
+    return {key: embedding.reshape(1, -1) for key, embedding in embeddings.items()}

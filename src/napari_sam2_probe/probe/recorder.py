@@ -129,7 +129,7 @@ class ProbeRecorder:
         # An untouched float32 tensor is kept as it is: SAM 2 doesn't edit what it shows.
         shown.embeddings[key] = tensor[0].float()
         if position.is_map:
-            shown.maps[key] = channel_statistics(tensor)
+            shown.maps[key] = channel_statistics(tensor)[0]
         if at.kind in PROMPTED_KINDS:
             shown.parked[key] = self._park(at, key, shown.embeddings.pop(key))
 

@@ -36,18 +36,13 @@ def channel_statistics(tensor: Tensor) -> Tensor:
     Parameters
     ----------
     tensor
-        (1, C, h, w), of any floating type.
+        (B, C, h, w), of any floating type.
 
     Returns
     -------
     Tensor
-        (2, h, w) float32 on the same device: mean, then variance.
+        (B, 2, h, w) float32 on the same device: mean, then variance.
     """
-    return batch_statistics(tensor)[0]
-
-
-def batch_statistics(tensor: Tensor) -> Tensor:
-    """Return the same of each clip of a batch (B, C, h, w), as (B, 2, h, w)."""
     # In two passes: on a CPU torch.var_mean over the channels takes ten times as long.
     values = tensor.float()
     mean = values.mean(dim=1)
