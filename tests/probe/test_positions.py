@@ -66,8 +66,9 @@ def test_what_can_not_be_registered_says_why(position, message):
 def test_axes_and_names_that_nothing_is_made_of_are_refused():
     with pytest.raises(InputError, match="for a map or"):
         Position("9", "mine", "Mine", ("token", "channel"), tap=TAP)
-    with pytest.raises(InputError, match="a Python name"):
-        Position("9", "../mine", "Mine", MAP, tap=TAP)
+    for number, key in (("9", "../mine"), ("../9", "mine")):
+        with pytest.raises(InputError, match="a Python name"):
+            Position(number, key, "Mine", MAP, tap=TAP)
 
 
 def test_one_registered_twice_is_one():

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from napari_sam2_probe.runs.run import Statistic
+    from napari_sam2_probe.probe.positions import Statistic
     from napari_sam2_probe.video.video import Video
 
 

@@ -12,7 +12,7 @@ from napari_sam2_probe.common.errors import ResourceError
 from napari_sam2_probe.models.device import is_out_of_memory
 from napari_sam2_probe.probe.batch import BatchRecorder
 from napari_sam2_probe.probe.batch_size import clips_at_once
-from napari_sam2_probe.runs.run import STATISTICS
+from napari_sam2_probe.probe.positions import STATISTICS
 from napari_sam2_probe.tracking.batch import BatchTracker
 from napari_sam2_probe.tracking.results import SessionOptions
 
@@ -62,8 +62,8 @@ def track_batch(
 ) -> Generator[int, None, list[ClipOutput]]:
     """Track and probe the clips of a batch, prompted with the true mask on the first frame.
 
-    On a CPU they go through the model one by one, which takes as long as all together and gives the numbers of single
-    runs to the last bit.
+    On a CPU they go through the model one by one, which takes little longer than all together and gives the numbers of
+    single runs to the last bit.
 
     Parameters
     ----------

@@ -10,13 +10,14 @@ from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.common.output import atomic_folder
 from napari_sam2_probe.common.progress import Progress
 from napari_sam2_probe.export.tiff import tiff_stack
-from napari_sam2_probe.probe.positions import BY_KEY, Position
-from napari_sam2_probe.runs.run import STATISTICS, ProbeRun, Statistic
+from napari_sam2_probe.probe.positions import BY_KEY, STATISTICS, Position, Statistic
 from napari_sam2_probe.runs.zarr_store import make_store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from napari_sam2_probe.runs.run import ProbeRun
 
 _WHAT = "exporting maps"
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from napari_sam2_probe.figures.maps import Statistic, display_limits, draw_map
+from napari_sam2_probe.figures.maps import display_limits, draw_map
 from napari_sam2_probe.figures.overlays import DrawnPrompts, draw_prompts, outline_mask, show_frame
 from napari_sam2_probe.figures.style import (
     DOUBLE_COLUMN,
@@ -18,7 +18,7 @@ from napari_sam2_probe.figures.style import (
     plain_text,
     publication_style,
 )
-from napari_sam2_probe.probe.positions import base_number, title_of
+from napari_sam2_probe.probe.positions import STATISTICS, Statistic, base_number, title_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
 Outline = Literal["frame", "all"]
 Limits = dict[tuple[str, Statistic], tuple[float, float]]
 """Display limits (low, high) by position number (``"0"`` is the frame) and statistic."""
-
-STATISTICS: tuple[Statistic, Statistic] = ("mean", "variance")
 
 
 @dataclass(frozen=True)

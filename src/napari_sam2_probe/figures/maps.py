@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import textwrap
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from matplotlib.image import AxesImage
     from numpy.typing import ArrayLike, NDArray
 
-Statistic = Literal["mean", "variance"]
+    from napari_sam2_probe.probe.positions import Statistic
+
 COLOUR_MAPS: dict[Statistic, str] = {"mean": "viridis", "variance": "magma"}
 
 SHOWN_PERCENTILES = (0.5, 99.5)

@@ -16,8 +16,7 @@ from napari_sam2_probe.common.errors import ProbeError
 from napari_sam2_probe.figures.maps import COLOUR_MAPS
 from napari_sam2_probe.figures.style import object_colour
 from napari_sam2_probe.gui.lazy import RunStack, VideoStack
-from napari_sam2_probe.probe.positions import BY_KEY, MEMORY_ATTENTION, Position
-from napari_sam2_probe.runs.run import STATISTICS, ProbeRun, Statistic
+from napari_sam2_probe.probe.positions import BY_KEY, MEMORY_ATTENTION, STATISTICS, Position, Statistic
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from napari.utils.colormaps import DirectLabelColormap
     from numpy.typing import NDArray
 
+    from napari_sam2_probe.runs.run import ProbeRun
     from napari_sam2_probe.video.frame_stack import FrameStack
 
 LayerData = tuple[Any, dict[str, Any], Literal["image", "labels"]]

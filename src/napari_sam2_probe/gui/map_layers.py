@@ -11,8 +11,7 @@ from napari_sam2_probe.gui.layer_order import insert_in_order
 from napari_sam2_probe.gui.layers import MAP, MASKS, VIDEO, map_contrast, map_layer, recorded_maps
 from napari_sam2_probe.gui.run_layers import layers_of_run, run_content
 from napari_sam2_probe.gui.time_series import axes_to_world
-from napari_sam2_probe.probe.positions import BY_KEY, base_number
-from napari_sam2_probe.runs.run import STATISTICS, Statistic
+from napari_sam2_probe.probe.positions import BY_KEY, STATISTICS, Statistic, base_number
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -16,8 +16,11 @@ entry-point group ``napari_sam2_probe.positions``. Register before recording beg
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib.metadata import entry_points
+from threading import RLock
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from napari_sam2_probe.common.errors import InputError
@@ -35,6 +38,10 @@ MAP = ("channel", "y", "x")
 
 VECTOR = ("channel",)
 """Dimensions of a vector, which is kept as it is."""
+
+Statistic = Literal["mean", "variance"]
+STATISTICS: tuple[Statistic, Statistic] = ("mean", "variance")
+"""What is kept of a map, over its channels; the variance is the population's."""
 
 Stage = Literal["image", "memory attention", "mask decoder", "memory encoder"]
 
@@ -81,9 +88,11 @@ class Position:
                 f"Position {self.key!r} has the dimensions {self.dimensions}: give {MAP} for a map or {VECTOR} for a "
                 "vector."
             )
-        if not (self.key.isidentifier() and self.number and self.title):
+        # Both become parts of file names.
+        if not (self.key.isidentifier() and self.number.isalnum() and self.title):
             raise InputError(
-                f"Position {self.key!r} can't be registered: give a key that is a Python name, a number and a title."
+                f"Position {self.key!r} can't be registered: give a key that is a Python name, a number of letters and "
+                "digits, and a title."
             )
         if not self.array:
             object.__setattr__(self, "array", f"vectors/{self.key}")
@@ -142,6 +151,7 @@ class PositionTable:
         for position in own:
             self._add(position)
         self._group: str | None = group
+        self._reading = RLock()
 
     def all(self) -> tuple[Position, ...]:
         """Return all positions there are."""
@@ -193,27 +203,21 @@ class PositionTable:
         self._positions[position.key] = position
 
     def _read_entry_points(self) -> None:
-        if self._group is None:
-            return
-        from importlib.metadata import entry_points
-
-        # Before they are loaded: what is loaded may look at the table.
-        group, self._group = self._group, None
-        for entry in entry_points(group=group):
-            try:
-                found = entry.load()
-                found = found() if not isinstance(found, Position) and callable(found) else found
-                for position in (found,) if isinstance(found, Position) else found:
-                    self._register(position)
-            except Exception as error:
-                # Another package's fault must not keep anybody from work that has nothing to do with it.
-                _warn(f"The position {entry.name} of {entry.value} can't be used and is left out: {error}")
-
-
-def _warn(message: str) -> None:
-    import warnings
-
-    warnings.warn(message, stacklevel=2)
+        with self._reading:
+            if self._group is None:
+                return
+            # Before they are loaded: what is loaded may look at the table.
+            group, self._group = self._group, None
+            for entry in entry_points(group=group):
+                try:
+                    found = entry.load()
+                    found = found() if not isinstance(found, Position) and callable(found) else found
+                    for position in (found,) if isinstance(found, Position) else found:
+                        self._register(position)
+                except Exception as error:
+                    # Another package's fault must not keep anybody from work that has nothing to do with it.
+                    message = f"The position {entry.name} of {entry.value} can't be used and is left out: {error}"
+                    warnings.warn(message, stacklevel=3)
 
 
 TABLE = PositionTable(

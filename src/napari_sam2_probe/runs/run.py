@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-from napari_sam2_probe.probe.positions import BY_KEY
+from napari_sam2_probe.probe.positions import BY_KEY, Statistic
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -15,9 +15,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_sam2_probe.models.loaded import LoadedModel
-
-Statistic = Literal["mean", "variance"]
-STATISTICS: tuple[Statistic, Statistic] = ("mean", "variance")
 
 
 @dataclass(frozen=True)

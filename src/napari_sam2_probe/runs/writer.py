@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_sam2_probe.common.files import atomic_path, atomic_write_text
-from napari_sam2_probe.probe.positions import BY_KEY, OBJECT_POINTER, OBJECT_POINTER_RAW
+from napari_sam2_probe.probe.positions import BY_KEY, OBJECT_POINTER, OBJECT_POINTER_RAW, STATISTICS
 from napari_sam2_probe.runs.info import INFO
 from napari_sam2_probe.runs.place import check_free, writing
-from napari_sam2_probe.runs.run import STATISTICS
 from napari_sam2_probe.runs.tables import TRACKED, FrameTables
 from napari_sam2_probe.runs.zarr_store import make_store
 

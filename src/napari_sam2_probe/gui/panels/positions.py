@@ -33,8 +33,7 @@ from napari_sam2_probe.gui.map_layers import (
 )
 from napari_sam2_probe.gui.panels.run_panel import ObjectBox, RunPanel
 from napari_sam2_probe.gui.run_views import composites_figure, open_videos
-from napari_sam2_probe.probe.positions import BY_KEY
-from napari_sam2_probe.runs.run import STATISTICS, Statistic
+from napari_sam2_probe.probe.positions import BY_KEY, STATISTICS, Statistic
 
 if TYPE_CHECKING:
     import napari.viewer

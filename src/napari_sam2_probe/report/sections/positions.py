@@ -8,7 +8,8 @@ import numpy as np
 
 from napari_sam2_probe.common.errors import ProbeError
 from napari_sam2_probe.common.words import MISSING, listing, number
-from napari_sam2_probe.figures.composite import STATISTICS, make_composite
+from napari_sam2_probe.figures.composite import make_composite
+from napari_sam2_probe.probe.positions import STATISTICS
 from napari_sam2_probe.report.examples import RULE, find_example
 from napari_sam2_probe.report.maps import MapMaker
 from napari_sam2_probe.report.page import Section
