@@ -84,8 +84,8 @@ def test_the_run_is_what_a_session_gives(two_objects, loaded, folder, two_prompt
             np.testing.assert_array_equal(run.maps(key, "mean")[o, t], mean)
             np.testing.assert_array_equal(run.maps(key, "variance")[o, t], variance)
             assert run.status(key)[o, t] == record.kind
-        np.testing.assert_array_equal(run.object_pointers[o, t], record.pointers["object_pointer"])
-        np.testing.assert_array_equal(run.object_pointers_raw[o, t], record.pointers["object_pointer_raw"])
+        np.testing.assert_array_equal(run.object_pointers[o, t], record.vectors["object_pointer"])
+        np.testing.assert_array_equal(run.object_pointers_raw[o, t], record.vectors["object_pointer_raw"])
     pd.testing.assert_frame_equal(run.features, recorder.features_table(), check_exact=True)
 
 

@@ -118,9 +118,9 @@ def test_the_choice_is_what_a_recorder_records(session_of, short_source):
     pointer = output(session).obj_ptr[0].numpy()
     list(session.propagate(end=0))
     [record] = recorder.take()
-    np.testing.assert_array_equal(record.pointers["object_pointer"], pointer)
+    np.testing.assert_array_equal(record.vectors["object_pointer"], pointer)
     # The gate is open, so the pointer is what was projected; the image side doesn't depend on the choice.
-    np.testing.assert_array_equal(record.pointers["object_pointer_raw"], pointer)
+    np.testing.assert_array_equal(record.vectors["object_pointer_raw"], pointer)
     assert {"image_embedding", "memory_attention", "prompt_attention", "memory_features"} <= record.maps.keys()
     assert session._objects[1].conditioning[0].maskmem_features is not None
     recorder.close()

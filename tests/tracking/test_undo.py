@@ -258,7 +258,7 @@ def test_a_recorder_has_the_values_of_the_prompt_put_back(track_between, session
     assert records.keys() == expected.keys() == set(range(T))
     for t, record in records.items():
         assert record.kind is expected[t].kind
-        for mine, theirs in ((record.maps, expected[t].maps), (record.pointers, expected[t].pointers)):
+        for mine, theirs in ((record.maps, expected[t].maps), (record.vectors, expected[t].vectors)):
             assert mine.keys() == theirs.keys()
             for key in mine:
                 np.testing.assert_array_equal(mine[key], theirs[key], err_msg=f"{key} {t}")
