@@ -19,7 +19,6 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib.metadata import entry_points
 from threading import RLock
 from typing import TYPE_CHECKING, Any, Literal, overload
 
@@ -206,6 +205,8 @@ class PositionTable:
         with self._reading:
             if self._group is None:
                 return
+            from importlib.metadata import entry_points
+
             # Before they are loaded: what is loaded may look at the table.
             group, self._group = self._group, None
             for entry in entry_points(group=group):
