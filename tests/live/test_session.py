@@ -116,6 +116,8 @@ def test_it_stops_at_any_frame_and_goes_on(session, tmp_path):
     assert frames(session.propagate("forward", 2, 3)) == [2, 3]
     with pytest.raises(InputError, match="Another propagation was begun since"):
         next(waiting)
+    # From the last prompt on: not all frames have seen it.
+    assert frames(session.propagate()) == [1, 2, 3, 4, 5]
     assert frames(session.propagate("backward", start=1)) == [1, 0]
     session.close()
     assert open_run(tmp_path / "run").tracked.all()

@@ -283,3 +283,18 @@ def test_features_never_compare_with_an_output_that_undo_put_back(session_of, sh
     tracked(session)
     assert not recorder.features(1).stale.any()
     recorder.close()
+
+
+def test_an_object_that_was_undone_can_be_removed_and_is_not_redone(session_of, short_source):
+    session = session_of(short_source)
+    session.add_prompt(said("mask", 0, 1, 0))
+    session.add_prompt(said("mask", 0, 2, 0))
+    tracked(session)
+    session.undo()
+    assert session.knows(2)
+    assert session.history.can_redo
+    session.remove_object(2)
+    assert not session.knows(2)
+    assert not session.history.can_redo
+    assert session.redo() is None
+    assert session.obj_ids == (1,)

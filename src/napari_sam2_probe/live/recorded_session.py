@@ -175,7 +175,7 @@ class RecordedSession:
     def remove_object(self, obj_id: int) -> list[int]:
         """Forget an object and all that was tracked of it, and return the frames that it was on. It can't be undone."""
         frames = {frame_idx for frame_idx, of in self.session.prompt_keys() if of == obj_id}
-        if obj_id in self.session.obj_ids:
+        if self.session.knows(obj_id):
             frames |= set(self.session.visited_frames(obj_id))
             self.session.remove_object(obj_id)
         # An object that was added, but never prompted, is in no run.

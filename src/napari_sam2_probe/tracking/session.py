@@ -140,7 +140,8 @@ class VideoSession:
 
     def visited_frames(self, obj_id: int) -> list[int]:
         """Return the frames of an object that a propagation has passed, in time order."""
-        return sorted(self._object(obj_id).visited)
+        undone = self._set_aside.get(obj_id)
+        return sorted((undone or self._object(obj_id)).visited)
 
     def bank(self, frame_idx: int, obj_id: int) -> Bank | None:
         """Return what an object's frame read when it was tracked or corrected; None if it read no memory.
@@ -315,10 +316,17 @@ class VideoSession:
         self.undo()
         self._forget_undone()
 
+    def knows(self, obj_id: int) -> bool:
+        """Return whether there is an object, or one that a redo would bring back."""
+        return obj_id in self._objects or obj_id in self._set_aside
+
     def remove_object(self, obj_id: int) -> None:
         """Forget an object and all that was tracked of it. This can't be undone."""
-        self._object(obj_id).tracked.close()
-        del self._objects[obj_id]
+        obj = self._set_aside.pop(obj_id, None)
+        if obj is None:
+            obj = self._object(obj_id)
+            del self._objects[obj_id]
+        obj.tracked.close()
         self.history.change(lambda edit: None if edit.obj_id == obj_id else edit)
         self.log.add(RemoveStep(obj_id))
         if self.observer is not None:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from napari_sam2_probe.tracking.prompts import Prompt
     from napari_sam2_probe.tracking.results import Direction
 
@@ -140,20 +142,29 @@ class StepLog:
         What was undone after a pass had run with it stays, and so does its undoing: the frames that the pass tracked
         are still what they were then.
         """
-        steps: list[Step] = []
-        for step in self._steps:
-            if isinstance(step, RedoStep) and steps and isinstance(steps[-1], UndoStep):
-                steps.pop()
-            else:
-                steps.append(step)
-        droppable = _droppable_undos(steps)
-        kept: list[Step] = []
-        for step in steps:
-            if isinstance(step, UndoStep) and kept and droppable.get(step) is kept[-1]:
-                kept.pop()
-            else:
-                kept.append(step)
-        return kept
+        steps = list(self._steps)
+        # What is left out may have been all that kept something else in.
+        while len(shorter := _without_undone(steps)) < len(steps):
+            steps = shorter
+        return steps
+
+
+def _without_undone(steps: Sequence[Step]) -> list[Step]:
+    """Leave out each undo that was redone at once, and each edit that was undone at once for good."""
+    redone: list[Step] = []
+    for step in steps:
+        if isinstance(step, RedoStep) and redone and isinstance(redone[-1], UndoStep):
+            redone.pop()
+        else:
+            redone.append(step)
+    droppable = _droppable_undos(redone)
+    kept: list[Step] = []
+    for step in redone:
+        if isinstance(step, UndoStep) and kept and droppable.get(step) is kept[-1]:
+            kept.pop()
+        else:
+            kept.append(step)
+    return kept
 
 
 def _droppable_undos(steps: list[Step]) -> dict[UndoStep, Edit]:
@@ -179,6 +190,10 @@ def _droppable_undos(steps: list[Step]) -> dict[UndoStep, Edit]:
             taken.pop(undo, None)
         elif isinstance(step, RemoveStep):
             done = [edit for edit in done if _obj_id(edit) != step.obj_id]
+            for edit, undo in undone:
+                if _obj_id(edit) == step.obj_id:
+                    # What is removed must have been there.
+                    taken.pop(undo, None)
             undone = [pair for pair in undone if _obj_id(pair[0]) != step.obj_id]
     return taken
 
