@@ -11,7 +11,18 @@ import pytest
 from napari.utils.notifications import notification_manager
 from qtpy.QtCore import QPoint, Qt, QTimer
 from qtpy.QtGui import QGuiApplication
-from qtpy.QtWidgets import QApplication, QCheckBox, QComboBox, QLabel, QListWidget, QProgressBar, QPushButton, QWidget
+from qtpy.QtWidgets import (
+    QApplication,
+    QCheckBox,
+    QComboBox,
+    QLabel,
+    QListWidget,
+    QProgressBar,
+    QPushButton,
+    QSpinBox,
+    QToolButton,
+    QWidget,
+)
 
 from helpers.hands import click_canvas, drag_canvas
 from napari_sam2_probe.common.progress import Progress
@@ -52,8 +63,8 @@ class Desk:
     def child(self, kind, name):
         return self.panel.findChild(kind, name)
 
-    def press(self, name):
-        button = self.child(QPushButton, name)
+    def press(self, name, kind=QPushButton):
+        button = self.child(kind, name)
         assert button.isEnabled(), name
         self.qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
 
@@ -408,6 +419,58 @@ def test_a_device_that_is_not_there_leaves_the_panel_usable(desk):
     desk.panel.model._device.setCurrentText("cpu")
     desk.press("forward")
     desk.until(lambda: desk.controller.runner.phase is Phase.IDLE and bool(find_runs(desk.folder)))
+
+
+def test_options_arrive_in_the_run(desk):
+    desk.add_video()
+    desk.controller.prompts.show_points().add((0, 12, 20))
+    desk.settle()
+    desk.press("options", QToolButton)
+    for name in ("postprocessing", "prompted_references", "unblanked", "non_overlap_masks"):
+        desk.child(QCheckBox, name).toggle()
+    desk.child(QComboBox, "denominator").setCurrentText("standard deviation")
+    desk.child(QSpinBox, "epsilon").setValue(-3)
+    # The prompt stays; the run with other options is another one.
+    desk.press("forward")
+    desk.until(lambda: desk.controller.runner.phase is Phase.IDLE)
+    run = state_of(desk.viewer).current_run.open()
+    assert run.tracked.all()
+    assert run.info["model"]["flags"] == {
+        "postprocessing": False,
+        "add_all_frames_to_correct_as_cond": True,
+        "clear_non_cond_mem_around_input": False,
+        "non_overlap_masks": True,
+    }
+    parameters = run.info["parameters"]
+    assert parameters["features"] == {
+        "denominator": "standard deviation",
+        "epsilon": 1e-3,
+        "prompted_references": False,
+    }
+    assert parameters["unblanked"] is True
+    assert parameters["direction"] == "forward"
+    assert "5u" in set(run.features["position"])
+
+
+def test_a_prompt_that_the_session_refuses_leaves_nothing_to_undo(desk):
+    desk.add_video()
+    undo, redo = desk.child(QPushButton, "undo"), desk.child(QPushButton, "redo")
+    assert not undo.isEnabled()
+    desk.controller.prompts.show_points().add((0, 12, 20))
+    desk.settle()
+    assert (undo.isEnabled(), redo.isEnabled()) == (True, False)
+    desk.press("forward")
+    desk.until(lambda: desk.controller.runner.phase is Phase.IDLE)
+    desk.controller.prompts.choose((0, 1), 2)
+    desk.until(lambda: bool(notification_manager.records))
+    (said,) = errors()
+    assert "was tracked since its prompt" in said
+    desk.settle()
+    assert desk.controller.prompts.states[0, 1].candidate is None
+    desk.press("undo")
+    assert desk.controller.prompts.states == {}
+    assert (undo.isEnabled(), redo.isEnabled()) == (False, True)
+    desk.settle()
 
 
 def test_what_has_to_wait_for_another_job_says_so(desk):

@@ -29,6 +29,7 @@ from napari_sam2_probe.live.events import (
     RunStarted,
 )
 from napari_sam2_probe.live.mask_stack import MaskStack
+from napari_sam2_probe.live.options import LiveOptions
 from napari_sam2_probe.live.prompt_queue import Removal
 from napari_sam2_probe.live.prompt_state import NOTHING
 from napari_sam2_probe.models.device import memory_in_words
@@ -42,7 +43,6 @@ if TYPE_CHECKING:
     from napari_sam2_probe.live.prompt_queue import PromptQueue
     from napari_sam2_probe.live.prompt_state import Key, PromptState
     from napari_sam2_probe.models.loaded import ModelChoice
-    from napari_sam2_probe.runs.record import RunOptions
     from napari_sam2_probe.tracking.results import FrameResult
     from napari_sam2_probe.video.source import FrameSource
     from napari_sam2_probe.video.truth import ClipTruth
@@ -85,11 +85,11 @@ class LiveRun:
         earlier: Path | None = None,
         known: ClipTruth | None = None,
         *,
-        options: RunOptions | None = None,
+        options: LiveOptions | None = None,
         on_loaded: Callable[[], None] | None = None,
     ) -> None:
         self.source = source
-        self._options = options
+        self._options = options or LiveOptions()
         self._on_loaded = on_loaded
         self._known = known
         self._choice = choice
@@ -177,7 +177,9 @@ class LiveRun:
         info: dict[str, Any] = {"live": mark_of_this_process()}
         if self._earlier is not None:
             info["continues"] = str(self._earlier)
-        self._recording = RecordedSession(source, self._loaded, self._new_folder, self._options, self._known, info=info)
+        self._recording = RecordedSession(
+            source, self._loaded, self._new_folder, self._options.run_options(), self._known, info=info
+        )
         yield Ready(self._masks, self._note())
 
     def _new_folder(self) -> Path:

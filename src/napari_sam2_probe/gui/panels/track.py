@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,7 @@ from napari_sam2_probe.gui.panels.panel import Panel
 from napari_sam2_probe.gui.panels.parts import make_button
 from napari_sam2_probe.gui.panels.track_model import ModelChooser
 from napari_sam2_probe.gui.panels.track_objects import ObjectListWidget
+from napari_sam2_probe.gui.panels.track_options import TrackOptions
 from napari_sam2_probe.gui.panels.track_prompts import PromptTools
 from napari_sam2_probe.gui.panels.track_resume import ResumeRow
 from napari_sam2_probe.gui.panels.track_scores import ScoreStrip
@@ -46,6 +48,7 @@ if TYPE_CHECKING:
     from napari_sam2_probe.gui.prompt_layers import PromptLayers
     from napari_sam2_probe.gui.state import VideoEntry
     from napari_sam2_probe.live.prompt_state import Key
+    from napari_sam2_probe.models.loaded import ModelChoice
 
 
 class _LayerBox(QComboBox):
@@ -74,6 +77,7 @@ class TrackPanel(Panel):
         self._layers.setToolTip("The video that is tracked: any image layer over time")
         self._layers.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.model = ModelChooser()
+        self.options = TrackOptions()
         self.objects = ObjectListWidget(self.controller)
         self.tools = PromptTools()
         self.scores = ScoreStrip()
@@ -87,8 +91,9 @@ class TrackPanel(Panel):
         self._adopt()
         self._fill_layers()
         self._on_video(self.controller.video)
-        self.controller.choose_model(self.model.choice)
+        self._on_options()
         self.end_with_panel(self.clicks)
+        self.end_with_panel(self.tools.connections)
         self.end_with_panel(self.controller)
         self.end_with_panel(self.model.downloads)
         when_closed(self.viewer, partial(_end_now, self.controller, self._ends))
@@ -124,6 +129,7 @@ class TrackPanel(Panel):
         column.addWidget(self.resume)
         column.addLayout(form)
         column.addWidget(self.model)
+        column.addWidget(self.options)
         column.addWidget(_line())
         column.addWidget(self.objects)
         column.addWidget(self.tools)
@@ -164,7 +170,8 @@ class TrackPanel(Panel):
         add(viewer.dims.events.current_step, self._on_slider)
         self._layers.activated.connect(self._on_layer)
         self._layers.opening.connect(self._fill_layers)
-        self.model.chosen.connect(controller.choose_model)
+        self.model.chosen.connect(self._on_model)
+        self.options.changed.connect(self._on_options)
         self._backward.clicked.connect(partial(controller.propagate, "backward"))
         self._both.clicked.connect(partial(controller.propagate, "both"))
         self._forward.clicked.connect(partial(controller.propagate, "forward"))
@@ -287,6 +294,13 @@ class TrackPanel(Panel):
         if folder:
             self.controller.use_runs_folder(folder)
             self.resume.look()
+
+    def _on_model(self, choice: ModelChoice | None) -> None:
+        self.controller.choose_model(None if choice is None else replace(choice, flags=self.options.flags))
+
+    def _on_options(self) -> None:
+        self._on_model(self.model.choice)
+        self.controller.choose_options(self.options.options)
 
     # Time.
 

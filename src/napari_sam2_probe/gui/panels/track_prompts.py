@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from qtpy.QtWidgets import QButtonGroup, QGridLayout, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
+from napari_sam2_probe.gui.connections import Connections
 from napari_sam2_probe.gui.panels.parts import make_button
 from napari_sam2_probe.gui.prompt_layers import TOGGLE_KEY
 
@@ -18,10 +19,17 @@ if TYPE_CHECKING:
 
 
 class PromptTools(QWidget):
-    """Buttons that bring up the prompt layers, turn the sign of points, and take steps back."""
+    """Buttons that bring up the prompt layers, turn the sign of points, and take steps back.
+
+    Attributes
+    ----------
+    connections
+        To the prompts, which outlive the panel.
+    """
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self.connections = Connections()
         self._prompts: PromptLayers | None = None
         self._key: Key | None = None
         self._ious: dict[Key, tuple[float, ...]] = {}
@@ -89,15 +97,12 @@ class PromptTools(QWidget):
 
     def set_prompts(self, prompts: PromptLayers | None) -> None:
         """Work on the prompts of another video."""
-        if self._prompts is not None:
-            self._prompts.sign_changed.disconnect(self._show_sign)
-            self._prompts.tool_changed.disconnect(self._show_tool)
-            self._prompts.history_changed.disconnect(self._show_history)
+        self.connections.close()
         self._prompts = prompts
         if prompts is not None:
-            prompts.sign_changed.connect(self._show_sign)
-            prompts.tool_changed.connect(self._show_tool)
-            prompts.history_changed.connect(self._show_history)
+            self.connections.add(prompts.sign_changed, self._show_sign)
+            self.connections.add(prompts.tool_changed, self._show_tool)
+            self.connections.add(prompts.history_changed, self._show_history)
             self._show_sign(prompts.positive)
             self._show_tool(prompts.tool)
         self.setEnabled(prompts is not None)

@@ -21,6 +21,7 @@ from napari_sam2_probe.gui.tracking.runner import LiveRunner, Phase
 from napari_sam2_probe.gui.tracking.workspace import TrackingWorkspace, workspaces_of
 from napari_sam2_probe.live import events
 from napari_sam2_probe.live.autosave import default_runs_folder, set_aside
+from napari_sam2_probe.live.options import LiveOptions
 from napari_sam2_probe.live.scores import ScoreTable
 from napari_sam2_probe.models.loaded import ModelChoice
 
@@ -62,6 +63,7 @@ class TrackController:
         self.state = state_of(viewer)
         self.objects = ObjectList()
         self.choice: ModelChoice | None = ModelChoice()
+        self.options = LiveOptions()
         self.runs_folder: Path = default_runs_folder()
         self.follow = True
         self._workspace: TrackingWorkspace | None = None
@@ -106,6 +108,12 @@ class TrackController:
             # First, because what it has tracked is kept as that model's.
             self.runner.drop()
             self.choice = choice
+
+    def choose_options(self, options: LiveOptions) -> None:
+        """Compute and record with other options from now on; the next prompt begins a run of its own."""
+        if options != self.options:
+            self.runner.drop()
+            self.options = options
 
     def use_runs_folder(self, folder: Path | str) -> None:
         """Keep the next runs in another folder."""
@@ -197,7 +205,9 @@ class TrackController:
             return False
         if not self.runner.is_open:
             workspace, before = self._workspace, self._workspace.run_before(self.choice)
-            self.runner.open(workspace.video, self.choice, self.runs_folder, workspace.prompts.states, before)
+            self.runner.open(
+                workspace.video, self.choice, self.runs_folder, workspace.prompts.states, before, self.options
+            )
         self.runner.name_objects(self.objects.names)
         # Deleted, it stays away until something is asked for whose masks the user will want to see.
         self._workspace.result.show_again(self.objects.colormap())

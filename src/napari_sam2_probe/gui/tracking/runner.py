@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from napari_sam2_probe.common.progress import Progress
     from napari_sam2_probe.gui.state import ProbeState, VideoEntry
+    from napari_sam2_probe.live.options import LiveOptions
     from napari_sam2_probe.live.plan import RunDirection
     from napari_sam2_probe.live.prompt_state import Key, PromptState
     from napari_sam2_probe.models.loaded import ModelChoice
@@ -115,6 +116,7 @@ class LiveRunner:
         runs_folder: Path,
         wishes: Mapping[Key, PromptState],
         earlier: Path | None,
+        options: LiveOptions | None = None,
     ) -> None:
         """Begin a live run with what is said of the video so far; `LiveRun` says what the parameters are."""
         self._queue = PromptQueue()
@@ -127,6 +129,7 @@ class LiveRunner:
             self._queue,
             earlier,
             video.known,
+            options=options,
             on_loaded=_prepare_window,
         )
 
