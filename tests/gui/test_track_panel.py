@@ -426,7 +426,7 @@ def test_options_arrive_in_the_run(desk):
     desk.controller.prompts.show_points().add((0, 12, 20))
     desk.settle()
     desk.press("options", QToolButton)
-    for name in ("postprocessing", "prompted_references", "unblanked", "non_overlap_masks"):
+    for name in ("apply_postprocessing", "prompted_references", "unblanked", "non_overlap_masks"):
         desk.child(QCheckBox, name).toggle()
     desk.child(QComboBox, "denominator").setCurrentText("standard deviation")
     desk.child(QSpinBox, "epsilon").setValue(-3)
@@ -436,7 +436,7 @@ def test_options_arrive_in_the_run(desk):
     run = state_of(desk.viewer).current_run.open()
     assert run.tracked.all()
     assert run.info["model"]["flags"] == {
-        "postprocessing": False,
+        "apply_postprocessing": False,
         "add_all_frames_to_correct_as_cond": True,
         "clear_non_cond_mem_around_input": False,
         "non_overlap_masks": True,

@@ -94,6 +94,7 @@ def _fit(arguments: argparse.Namespace) -> None:
     from napari_sam2_probe.cli.model_options import model_choice
     from napari_sam2_probe.cli.progress import progress_bars
     from napari_sam2_probe.common.errors import InputError
+    from napari_sam2_probe.common.files import check_file
     from napari_sam2_probe.common.paths import check_name
     from napari_sam2_probe.decoder.file import save_decoder
     from napari_sam2_probe.decoder.library import fit_to_dataset, install_decoder
@@ -106,6 +107,8 @@ def _fit(arguments: argparse.Namespace) -> None:
         check_name(out)
     if out is not None and out.is_dir():
         raise InputError(f"--out {out} is a folder: give the name of a file.")
+    if out is not None:
+        check_file(out)
     if out is not None and out.exists() and not arguments.overwrite:
         raise InputError(f"{out} exists already: choose another name, or allow it to be replaced with --overwrite.")
     dataset = DavisDataset(arguments.davis, arguments.split)
@@ -131,7 +134,7 @@ def _lead(arguments: argparse.Namespace) -> None:
     from napari_sam2_probe.cli.model_options import model_choice
     from napari_sam2_probe.cli.progress import progress_bars
     from napari_sam2_probe.common.errors import InputError
-    from napari_sam2_probe.common.files import atomic_path
+    from napari_sam2_probe.common.files import atomic_path, check_file
     from napari_sam2_probe.common.paths import check_name
     from napari_sam2_probe.decoder.file import load_decoder
     from napari_sam2_probe.decoder.lead_file import save_lead
@@ -145,6 +148,8 @@ def _lead(arguments: argparse.Namespace) -> None:
         check_name(out)
     if out is not None and (out.is_dir() or out.suffix.lower() not in (".json", ".csv")):
         raise InputError(f"--out {out}: give the name of a .json or .csv file.")
+    if out is not None:
+        check_file(out)
     given = None if arguments.decoder is None else load_decoder(arguments.decoder)
     dataset = DavisDataset(arguments.davis, arguments.split)
     loaded = load_model(model_choice(arguments))

@@ -30,6 +30,7 @@ def run(arguments: argparse.Namespace) -> None:
     """Score, print a table, and write the scores where asked."""
     from napari_sam2_probe.cli.progress import progress_bars
     from napari_sam2_probe.common.errors import InputError
+    from napari_sam2_probe.common.files import check_file
     from napari_sam2_probe.common.paths import check_name
     from napari_sam2_probe.evaluation.metrics import evaluate_folders
 
@@ -38,6 +39,8 @@ def run(arguments: argparse.Namespace) -> None:
         check_name(out)
     if out is not None and out.is_dir():
         raise InputError(f"--out {out} is a folder: give the name of a CSV file.")
+    if out is not None:
+        check_file(out)
     with progress_bars() as progress:
         scores = evaluate_folders(arguments.gt, arguments.pred, progress=progress)
     print(_table(scores))  # noqa: T201

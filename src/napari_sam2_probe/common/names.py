@@ -10,7 +10,7 @@ from napari_sam2_probe.common.errors import InputError
 if TYPE_CHECKING:
     from pathlib import Path
 
-_MOST_BYTES = 200
+_MOST_BYTES = 240
 """Of a name, so that an ending fits into the 255 of file systems."""
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_sam2_probe.common.errors import InputError, ProbeError, ResourceError
-from napari_sam2_probe.common.files import TEMPORARY, disk_error
+from napari_sam2_probe.common.files import TEMPORARY, check_file, disk_error
 from napari_sam2_probe.common.paths import check_name
 
 if TYPE_CHECKING:
@@ -41,8 +41,7 @@ def check_target(out: Path, *, overwrite: bool, suffixes: Collection[str] | None
     if not overwrite:
         raise InputError(f"{out} exists already: choose another name, or allow it to be replaced.")
     if suffixes is None:
-        if out.is_dir():
-            raise InputError(f"{out} is a folder where a file should go: choose another name.")
+        check_file(out)
     elif not suffixes:
         raise InputError(f"{out} exists already and such an export replaces nothing: choose another name.")
     elif not out.is_dir() or not _holds_only(out, suffixes):

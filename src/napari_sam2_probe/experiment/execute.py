@@ -217,14 +217,18 @@ def _executor(
 
 def _begin(folder: ExperimentFolder, config: ExperimentConfig, executor: Executor) -> Plan:
     """Write what is fixed from the start, unless it is there."""
+    folder.check_links(config.kinds)
     if check_place(folder, config) is None:
         write_config(folder.config, config)
     if not folder.plan.is_file():
         size = config.batch_size or executor.suggest_batch_size()
         write_plan(folder.plan, make_plan(config.kinds, config.samples, size, executor.threads()))
+    plan = read_plan(folder.plan)
+    if plan != make_plan(config.kinds, config.samples, plan.batch_size, plan.threads):
+        raise InputError(f"{folder.plan}: the plan is that of another experiment; begin the experiment anew.")
     clean_up(folder)
     begin_store(folder, config.kinds)
-    return read_plan(folder.plan)
+    return plan
 
 
 def _do_batches(

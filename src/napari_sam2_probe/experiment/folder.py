@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from napari_sam2_probe.common.lock import hold
+from napari_sam2_probe.common.names import check_inside
 from napari_sam2_probe.common.paths import is_file
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from contextlib import AbstractContextManager
     from pathlib import Path
 
@@ -79,6 +81,18 @@ class ExperimentFolder:
     def features_part(self, batch: str) -> Path:
         """Return a batch's rows of the table of features."""
         return self.path / "parts" / f"{batch}.features.parquet"
+
+    def check_links(self, kinds: Sequence[str]) -> None:
+        """Make sure that nothing is written outside of the folder: one that comes from elsewhere may hold any link.
+
+        Raises
+        ------
+        InputError
+            If a link leads out of it.
+        """
+        parts = [self.unfinished, self.frames_part("").parent, self.store]
+        of_kinds = [place for kind in kinds for place in (self.clips(kind), self.store / kind)]
+        check_inside(self.path, *parts, *of_kinds)
 
     def is_whole(self, batch: str) -> bool:
         """Tell whether a batch is done."""

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.common.files import atomic_write_text
+from napari_sam2_probe.common.json_file import load_json
 from napari_sam2_probe.transforms.recipe import clip_name
+from napari_sam2_probe.transforms.registry import KINDS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -84,11 +86,22 @@ def read_plan(path: Path) -> Plan:
     Raises
     ------
     InputError
-        If the file is damaged.
+        If the file is damaged, or holds other batches than `make_plan` makes: names of batches and clips become
+        paths.
     """
+    damaged = InputError(f"{path}: the plan of the experiment is damaged; begin the experiment anew.")
     try:
-        fields = json.loads(path.read_text(encoding="utf-8"))
+        fields = load_json(path)
         batches = tuple(Batch(b["name"], b["kind"], tuple(b["clips"])) for b in fields["batches"])
-        return Plan(int(fields["batch_size"]), int(fields["threads"]), batches)
+        plan = Plan(fields["batch_size"], fields["threads"], batches)
+        kinds = tuple(dict.fromkeys(batch.kind for batch in batches))
+        samples = sum(len(batch.clips) for batch in batches) // max(1, len(kinds))
     except (OSError, ValueError, LookupError, TypeError) as error:
-        raise InputError(f"{path}: the plan of the experiment is damaged; begin the experiment anew.") from error
+        raise damaged from error
+    numbers = (plan.batch_size, plan.threads)
+    if any(type(number) is not int or number < 1 for number in numbers) or not set(kinds) <= KINDS.keys():
+        raise damaged
+    # An experiment has one clip at least.
+    if not batches or plan != make_plan(kinds, samples, *numbers):
+        raise damaged
+    return plan

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_sam2_probe.common.errors import InputError
+from napari_sam2_probe.common.json_file import load_json
 from napari_sam2_probe.common.paths import is_dir
 from napari_sam2_probe.experiment.config import ExperimentConfig, read_config
 from napari_sam2_probe.experiment.folder import CONFIG, ExperimentFolder, is_experiment
@@ -255,7 +255,7 @@ def read_provenance(folder: ExperimentFolder) -> dict[str, Any]:
     if not folder.provenance.is_file():
         return {}
     try:
-        content = json.loads(folder.provenance.read_text(encoding="utf-8"))
+        content = load_json(folder.provenance)
     except (OSError, ValueError) as error:
         raise InputError(f"{folder.provenance}: the file is damaged; begin the experiment anew.") from error
     if not isinstance(content, dict):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_sam2_probe.common.files import atomic_path
+from napari_sam2_probe.common.names import inside
 from napari_sam2_probe.common.output import atomic_folder, writing
 from napari_sam2_probe.common.progress import Progress
 from napari_sam2_probe.export.rle import compressed, run_lengths
@@ -33,7 +34,7 @@ def masks_as_davis(run: ProbeRun, out: Path) -> Iterator[Progress]:
     with atomic_folder(out) as folder:
         for done, frame_idx in enumerate(_frames(run)):
             yield _progress(done, run)
-            write_mask(folder / f"{_name(run, frame_idx)}.png", run.masks[frame_idx])
+            write_mask(inside(folder, f"{_name(run, frame_idx)}.png"), run.masks[frame_idx])
 
 
 def masks_as_tiff(run: ProbeRun, out: Path) -> Iterator[Progress]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from typing import TYPE_CHECKING
 
+from napari_sam2_probe.common.names import check_inside
 from napari_sam2_probe.common.output import atomic_folder
 from napari_sam2_probe.common.progress import Progress
 
@@ -18,8 +19,16 @@ _FILES_AT_ONCE = 64
 
 
 def copy_run(run: ProbeRun, out: Path) -> Iterator[Progress]:
-    """Copy the run's folder."""
-    files = [file for file in sorted(run.path.rglob("*")) if file.is_file()]
+    """Copy the run's folder.
+
+    Raises
+    ------
+    InputError
+        If a link in it leads out of it: what lies there is no part of the run.
+    """
+    entries = sorted(run.path.rglob("*"))
+    check_inside(run.path, *entries)
+    files = [entry for entry in entries if entry.is_file()]
     with atomic_folder(out) as folder:
         for done, file in enumerate(files):
             if done % _FILES_AT_ONCE == 0:

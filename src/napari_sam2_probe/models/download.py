@@ -13,7 +13,7 @@ from urllib.request import Request, urlopen
 
 from napari_sam2_probe import __version__
 from napari_sam2_probe.common.errors import ResourceError
-from napari_sam2_probe.common.files import disk_error
+from napari_sam2_probe.common.files import check_file, disk_error
 from napari_sam2_probe.common.progress import Progress, ProgressCallback, ignore_progress
 from napari_sam2_probe.models.checkpoints import checkpoint_folder, file_sha256
 
@@ -76,6 +76,8 @@ def download(
     if target.is_file() and file_sha256(target, progress) == checkpoint.sha256:
         return target
     part = target.with_name(f"{target.name}.part")
+    for file in (target, part):
+        check_file(file)
     url = checkpoint.url if base_url is None else f"{base_url.rstrip('/')}/{checkpoint.filename}"
     try:
         target.parent.mkdir(parents=True, exist_ok=True)

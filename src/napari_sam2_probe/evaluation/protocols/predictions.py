@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_sam2_probe.common.errors import InputError
+from napari_sam2_probe.common.names import is_plain_name
 from napari_sam2_probe.common.paths import is_dir
 from napari_sam2_probe.evaluation.metrics.evaluation import object_scores, score_masks
 from napari_sam2_probe.evaluation.metrics.table import score_cells
@@ -54,7 +55,7 @@ def parse_prediction(text: str) -> Prediction:
     """
     label, equals, folder = text.partition("=")
     name, _, prompt = label.partition("@")
-    if not equals or not re.fullmatch(r"[\w.+-]+( [\w.+-]+)*", name):
+    if not equals or not re.fullmatch(r"[\w.+-]+( [\w.+-]+)*", name) or not is_plain_name(name):
         raise InputError(f"--predictions {text}: give NAME=DIR, with a name of letters, digits, '.', '+' and '-'.")
     if (prompt or "mask") not in PROMPTS:
         raise InputError(f"--predictions {text}: the prompt {prompt} is not one of {', '.join(PROMPTS)}.")

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.common.files import atomic_write_text, is_empty, remove_leftovers
+from napari_sam2_probe.common.json_file import load_json
+from napari_sam2_probe.common.names import check_inside, inside
 from napari_sam2_probe.common.paths import check_name
 from napari_sam2_probe.evaluation.protocols.jobs import JobResult, JobRow
 
@@ -42,12 +44,13 @@ class ResultStore:
         check_name(folder)
         if folder.exists() and not folder.is_dir():
             raise InputError(f"--out {folder} is a file: give the name of a folder.")
+        check_inside(folder, *(folder / part for part in (_RESULTS, _MASKS, FIGURES)))
         if folder.is_dir() and not is_empty(folder) and not (folder / _RESULTS).is_dir():
             raise InputError(f"--out {folder} holds something else already: give a new folder.")
 
     def masks_folder(self, job: Job) -> Path:
         """Return where the masks of a job are kept, if they are."""
-        return self.folder / _MASKS / job.model / job.prompt / job.sequence
+        return inside(self.folder, _MASKS, job.model, job.prompt, job.sequence)
 
     def read(self, job: Job, made_with: dict[str, Any], fingerprint: str) -> JobResult | None:
         """Return the result of a job, or None if it has to be computed: there is none, or files have changed since.
@@ -59,22 +62,25 @@ class ResultStore:
         """
         path = self._path(job)
         try:
-            stored = json.loads(path.read_text(encoding="utf-8"))
+            stored = dict(load_json(path))
         except FileNotFoundError:
             return None
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, TypeError) as error:
             raise InputError(f"{path} can't be read: remove it, then run the command again.") from error
         if stored.get("made_with") != made_with:
             raise InputError(
                 f"{path} was made with another model or other settings: choose another --out, or remove that folder."
             )
-        if stored["fingerprint"] != fingerprint:
+        if stored.get("fingerprint") != fingerprint:
             return None
-        return JobResult(
-            rows=tuple(JobRow(**row) for row in stored["rows"]),
-            prompts=tuple(stored["prompts"]),
-            left_out=tuple(stored["left_out"]),
-        )
+        try:
+            return JobResult(
+                rows=tuple(JobRow(**row) for row in stored["rows"]),
+                prompts=tuple(stored["prompts"]),
+                left_out=tuple(stored["left_out"]),
+            )
+        except (LookupError, TypeError) as error:
+            raise InputError(f"{path} can't be read: remove it, then run the command again.") from error
 
     def write(self, job: Job, made_with: dict[str, Any], fingerprint: str, result: JobResult) -> None:
         """Store a result. Numbers are read back exactly as they are."""
@@ -89,4 +95,4 @@ class ResultStore:
             remove_leftovers(top, *(entry for entry in top.glob("**/*") if entry.is_dir()))
 
     def _path(self, job: Job) -> Path:
-        return self.folder / _RESULTS / job.model / job.protocol / job.prompt / f"{job.sequence}.json"
+        return inside(self.folder, _RESULTS, job.model, job.protocol, job.prompt, f"{job.sequence}.json")

@@ -9,7 +9,7 @@ from napari_sam2_probe.live.options import LiveOptions
 from napari_sam2_probe.models.config import ModelFlags
 
 _FLAGS = {
-    "postprocessing": ("Post-processing", "Fill small holes and binarise clicked masks, as SAM 2's demo does"),
+    "apply_postprocessing": ("Post-processing", "Fill small holes and binarise clicked masks, as SAM 2's demo does"),
     "add_all_frames_to_correct_as_cond": (
         "Corrections condition tracking",
         "Let a corrected frame condition all others; without, tracking again overwrites the correction",
