@@ -76,10 +76,10 @@ def test_what_a_kill_leaves_is_told_from_what_is_not_ours(tmp_path):
 def test_leftovers_are_not_looked_for_behind_a_link(tmp_path):
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
-    (elsewhere / ".sam2-probe-other").touch()
+    (elsewhere / ".sam2-probe-tmp-other").touch()
     (tmp_path / "parts").symlink_to(elsewhere)
     remove_leftovers(tmp_path / "parts")
-    assert (elsewhere / ".sam2-probe-other").is_file()
+    assert (elsewhere / ".sam2-probe-tmp-other").is_file()
 
 
 def test_one_at_a_time_and_the_lock_is_gone_afterwards(tmp_path):

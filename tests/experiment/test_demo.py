@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from contextlib import closing
 from html.parser import HTMLParser
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ from PIL import Image
 
 from napari_sam2_probe.cli import main
 from napari_sam2_probe.export.clip_view import ClipView
+from napari_sam2_probe.export.overlay import open_run_video
 from napari_sam2_probe.models.caveat import banner
 from napari_sam2_probe.models.checkpoints import sample_checkpoint
 from napari_sam2_probe.report.demo import PAIRS
@@ -124,3 +127,19 @@ def test_a_demo_is_replaced_and_nothing_else(demo, tmp_path, capsys):
     assert main(["demo", "--out", str(foreign), "--no-view"]) == 2
     assert "not a demo" in capsys.readouterr().err
     assert (foreign / "notes.txt").read_text() == "keep me"
+
+
+def test_the_runs_name_the_clips_beside_them(demo):
+    for path in find_runs(demo):
+        with closing(open_run_video(open_run(path))) as source:
+            assert Path(source.path).is_relative_to(demo / "clips")
+
+
+def test_a_missing_checkpoint_is_told_before_anything_is_touched(demo, tmp_path, capsys):
+    (demo / "notes.txt").write_text("mine")
+    before = {path: path.stat().st_mtime_ns for path in demo.rglob("*")}
+    assert main(["demo", "--out", str(demo), "--checkpoint", str(tmp_path / "none.pt"), "--no-view"]) == 2
+    assert "none.pt" in capsys.readouterr().err
+    assert {path: path.stat().st_mtime_ns for path in demo.rglob("*")} == before
+    assert main(["demo", "--out", str(tmp_path / "new"), "--checkpoint", str(tmp_path / "none.pt"), "--no-view"]) == 2
+    assert not list(tmp_path.iterdir())

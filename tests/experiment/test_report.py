@@ -403,7 +403,9 @@ def test_an_earlier_report_is_replaced_and_nothing_else(tmp_path, capsys):
     assert "not a report" in capsys.readouterr().err
     for _ in range(2):
         make_report([experiment], experiment / "report", QUICK)
+        (experiment / "report" / "tables" / "notes.txt").write_text("keep me")
     assert (experiment / "report" / "index.html").is_file()
+    assert (experiment / "report" / "tables" / "notes.txt").read_text() == "keep me"
     assert main(["report", str(tmp_path / "nowhere")]) == 2
     assert "no experiment" in capsys.readouterr().err
     assert main(["report", str(experiment), "--formats", "bmp"]) == 2

@@ -16,7 +16,7 @@ from napari_sam2_probe.common.errors import InputError, ResourceError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-TEMPORARY = ".sam2-probe-"
+TEMPORARY = ".sam2-probe-tmp-"
 """How the name of everything begins that is being written and has not taken its place yet; only ours begin so."""
 
 LOCK = ".lock"

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_sam2_probe.common.errors import InputError
-from napari_sam2_probe.common.files import atomic_path, atomic_write_text
-from napari_sam2_probe.common.paths import check_name
+from napari_sam2_probe.common.files import atomic_path
+from napari_sam2_probe.common.made_folder import check_made_folder, made_folder
 from napari_sam2_probe.common.progress import Progress, ProgressCallback, ignore_progress
 from napari_sam2_probe.common.sample_data import sample_data_folder
 from napari_sam2_probe.experiment.clips import probe_clip
@@ -19,6 +17,8 @@ from napari_sam2_probe.export.clip_view import ClipView
 from napari_sam2_probe.models.caveat import banner
 from napari_sam2_probe.report.demo_text import describe_interjection, describe_obscuration, provenance
 from napari_sam2_probe.report.page import Page, PageFigure, Section, write_page
+from napari_sam2_probe.runs import find_runs
+from napari_sam2_probe.runs.library import relocate_video
 from napari_sam2_probe.transforms.dataset import make_dataset
 from napari_sam2_probe.transforms.plan import Order
 from napari_sam2_probe.transforms.recipe import clip_name
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from napari_sam2_probe.models.loaded import LoadedModel
 
 INDEX = "index.html"
-_MARKER = ".sam2-probe-demo"
+_DEMO = "demo"
 
 
 @dataclass(frozen=True)
@@ -64,9 +64,9 @@ def make_demo(
     Parameters
     ----------
     out
-        The folder to make. An earlier demo there is replaced; anything else is left alone.
+        The folder to make. An earlier demo there is replaced when the new one is whole; anything else is left alone.
     load
-        Gives the model; called when the clips are there.
+        Gives the model; called first, so that nothing is done for one that can't be had.
     command
         How the demo was asked for, for the page.
     progress
@@ -80,14 +80,23 @@ def make_demo(
     Raises
     ------
     InputError
-        If `out` holds something that is not a demo.
+        If `out` holds something that is not a demo, or the model can't be used.
     """
     out = Path(out)
-    _make_room(out)
+    check_made_folder(out, _DEMO)
+    loaded = load()
+    with made_folder(out, _DEMO) as made:
+        _make(made, loaded, command, progress)
+        for run in find_runs(made):
+            # Runs name their videos, which are about to move with them.
+            relocate_video(run, made.absolute(), out.absolute())
+    return out / INDEX
+
+
+def _make(out: Path, loaded: LoadedModel, command: str, progress: ProgressCallback) -> None:
     for pair in PAIRS:
         for kind in ("clean", pair.kind):
             _make_clip(out, kind, pair.seed, progress)
-    loaded = load()
     views = [tuple(_probe(out, kind, pair.seed, loaded, progress) for kind in ("clean", pair.kind)) for pair in PAIRS]
     (clean, interjected), (twin, obscured) = views
     model = loaded.describe()
@@ -104,18 +113,7 @@ def make_demo(
         provenance=provenance(model, interjected, obscured, command),
         warning=warning,
     )
-    return write_page(page, out / INDEX)
-
-
-def _make_room(out: Path) -> None:
-    check_name(out)
-    if out.exists() and not (out / _MARKER).is_file():
-        if not out.is_dir() or any(out.iterdir()):
-            raise InputError(f"{out} holds something that is not a demo: name another folder with --out.")
-    elif out.exists():
-        shutil.rmtree(out)
-    out.mkdir(parents=True, exist_ok=True)
-    atomic_write_text(out / _MARKER, "This folder is made by 'sam2-probe demo', which replaces it.\n")
+    write_page(page, out / INDEX)
 
 
 def _make_clip(out: Path, kind: str, seed: int, progress: ProgressCallback) -> None:

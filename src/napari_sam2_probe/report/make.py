@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_sam2_probe.common.errors import InputError
-from napari_sam2_probe.common.files import atomic_write_text, is_empty
-from napari_sam2_probe.common.output import atomic_folder
-from napari_sam2_probe.common.paths import check_name, is_file
+from napari_sam2_probe.common.made_folder import check_made_folder, made_folder
+from napari_sam2_probe.common.paths import is_file
 from napari_sam2_probe.common.progress import ProgressCallback, ignore_progress
 from napari_sam2_probe.common.words import count, listing
 from napari_sam2_probe.experiment.folder import CONFIG
@@ -40,7 +39,7 @@ if TYPE_CHECKING:
     from napari_sam2_probe.report.part import Part
 
 INDEX = "index.html"
-_MARKER = ".sam2-probe-report"
+_REPORT = "report"
 
 
 @dataclass(frozen=True)
@@ -108,13 +107,12 @@ def make_report(
     options = options or ReportOptions()
     out = Path(out)
     experiments, others = _find([Path(folder) for folder in folders])
-    _check_place(out)
+    check_made_folder(out, _REPORT)
     opened = [open_experiment(path) for path in experiments]
     subjects = make_subjects(opened, num_resamples=options.num_resamples, seed=options.seed)
     places = [(s.name, s.results.path) for s in subjects] + [(path.resolve().name, path) for path in others]
     warning = banner({s.name: s.results.provenance.get("model") for s in subjects} | protocols.recorded_models(places))
-    with atomic_folder(out) as made:
-        atomic_write_text(made / _MARKER, "This folder is made by 'sam2-probe report', which replaces it.\n")
+    with made_folder(out, _REPORT) as made:
         folder = ReportFolder(made, dpi=options.dpi, formats=options.formats, remark=warning, progress=progress)
         parts = [
             positions.make(subjects, folder, options.composites, progress),
@@ -147,12 +145,6 @@ def _find(folders: Sequence[Path]) -> tuple[list[Path], list[Path]]:
         elif found != [folder] and is_file(folder / protocols.PROTOCOLS):
             others.append(folder)
     return experiments, others
-
-
-def _check_place(out: Path) -> None:
-    check_name(out)
-    if out.exists() and not (out / _MARKER).is_file() and (not out.is_dir() or not is_empty(out)):
-        raise InputError(f"{out} holds something that is not a report: name another folder with --out.")
 
 
 def _page(

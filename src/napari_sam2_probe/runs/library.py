@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_sam2_probe.common.errors import InputError, ResourceError
 from napari_sam2_probe.common.files import atomic_write_text
-from napari_sam2_probe.runs.info import INFO, load_info, read_sound_parts
+from napari_sam2_probe.runs.info import INFO, load_info, read_info, read_sound_parts
 from napari_sam2_probe.runs.place import writing
 from napari_sam2_probe.runs.reader import is_run, walk_runs
 
@@ -99,6 +99,28 @@ def rename_run(path: Path | str, title: str) -> None:
     folder = Path(path)
     info = load_info(_run_at(folder))
     info["title"] = " ".join(title.split())
+    with writing(folder):
+        atomic_write_text(folder / INFO, json.dumps(info, indent=2) + "\n")
+
+
+def relocate_video(path: Path | str, before: Path, after: Path) -> None:
+    """Note in a run that its video has moved, or will move, from somewhere in `before` to the same place in `after`.
+
+    A run on any other video stays as it is.
+
+    Raises
+    ------
+    InputError
+        If it is no run, or is damaged.
+    ResourceError
+        If the file can't be written.
+    """
+    folder = _run_at(Path(path))
+    info = read_info(folder)
+    video = info.get("video", {})
+    if video.get("path") is None or not Path(video["path"]).is_relative_to(before):
+        return
+    video["path"] = str(after / Path(video["path"]).relative_to(before))
     with writing(folder):
         atomic_write_text(folder / INFO, json.dumps(info, indent=2) + "\n")
 

@@ -344,7 +344,7 @@ def test_an_evaluation_that_was_killed_in_its_first_writes_goes_on(davis, tmp_pa
 def test_a_folder_that_holds_only_what_a_killed_evaluation_left_is_used(davis, tmp_path):
     out, words = predicted(davis, tmp_path)
     out.mkdir()
-    (out / ".sam2-probe-abc.json").touch()
+    (out / ".sam2-probe-tmp-abc.json").touch()
     (out / ".lock").touch()
     assert run_command(*words).returncode == 0
 
