@@ -53,7 +53,7 @@ def test_arrays_have_the_names_shapes_and_types_of_the_specification(two_objects
     for key, side in MAP_SIDES.items():
         expected |= {f"maps/{key}/{statistic}": ((2, T, side, side), "float32") for statistic in ("mean", "variance")}
     assert found == expected
-    names = ["bank.parquet", "features.csv", "probe.zarr", "prompts", "run.json"]
+    names = ["attention.parquet", "bank.parquet", "features.csv", "probe.zarr", "prompts", "run.json"]
     assert sorted(p.name for p in two_objects.path.iterdir()) == names
 
 

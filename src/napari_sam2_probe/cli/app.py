@@ -28,6 +28,7 @@ COMMANDS: dict[str, str] = {
     "demo": "make two transformed clips, track and probe them, and show the figures",
     "transform": "make a data set of transformed clips from a DAVIS folder",
     "run": "track objects through a video and record what SAM 2 sees",
+    "explain": "say what caused a frame's mask: which memories and pointers, and where SAM 2 looked",
     "experiment": "make, track and score whole data sets of clips, on one GPU or many; run again, it goes on",
     "evaluate": "score predicted masks as the official DAVIS evaluation does",
     "protocols": "evaluate a model as the SAM 2 paper does: prompts on the first frame, and interactive",

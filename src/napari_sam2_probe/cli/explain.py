@@ -1,0 +1,83 @@
+"""``sam2-probe explain``: what caused a frame's mask."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import argparse
+
+    import pandas as pd
+
+    from napari_sam2_probe.runs.run import ProbeRun
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of the command."""
+    parser.add_argument("run_folder", type=Path, metavar="RUN", help="a run, whose video and weights are still there")
+    which = parser.add_mutually_exclusive_group(required=True)
+    which.add_argument("--frame", type=int, metavar="N", help="the frame to explain, one that was tracked from memory")
+    which.add_argument("--frames", metavar="A:B", help="all tracked frames from A to B, B included")
+    parser.add_argument("--object", type=int, metavar="K", help="the object (default: the run's only one)")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="where blame.csv goes (default: the run's folder)")
+    parser.add_argument(
+        "--checkpoint", metavar="NAME|FILE", help="the weights, if they don't lie any more where the run says"
+    )
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Run the command."""
+    from napari_sam2_probe.cli.progress import progress_bars
+    from napari_sam2_probe.common.files import atomic_path
+    from napari_sam2_probe.runs.banks import the_object
+    from napari_sam2_probe.runs.explain import BLAME, explain_frames
+    from napari_sam2_probe.runs.place import writing
+    from napari_sam2_probe.runs.reader import open_run
+    from napari_sam2_probe.runs.remake import load_recorded_model
+
+    probe_run = open_run(arguments.run_folder)
+    object_id = the_object(probe_run, arguments.object)
+    frames = _frames(arguments, probe_run, object_id)
+    loaded = load_recorded_model(probe_run, arguments.checkpoint)
+    with progress_bars() as progress:
+        table = explain_frames(probe_run, frames, object_id, model=loaded, progress=progress)
+    out = arguments.out or arguments.run_folder
+    with writing(out, "table"):
+        out.mkdir(parents=True, exist_ok=True)
+        with atomic_path(out / BLAME) as temporary:
+            table.to_csv(temporary, index=False, lineterminator="\n")
+    for frame in frames:
+        print(f"Frame {frame}, object {object_id}:\n{_text(table[table['frame'] == frame])}\n")  # noqa: T201
+    print(f"Each row says what changes if it is not read; the table is in {out / BLAME}.")  # noqa: T201
+
+
+def _frames(arguments: argparse.Namespace, probe_run: ProbeRun, object_id: int) -> list[int]:
+    from napari_sam2_probe.common.errors import InputError
+
+    if arguments.frames is None:
+        return [arguments.frame]
+    first, _, last = arguments.frames.partition(":")
+    if not (first.isdecimal() and last.isdecimal() and int(first) <= int(last) < probe_run.num_frames):
+        raise InputError(
+            f"--frames {arguments.frames} can't be used: give A:B with frames from 0 to {probe_run.num_frames - 1}."
+        )
+    wanted = range(int(first), int(last) + 1)
+    found = [frame for frame in wanted if not probe_run.bank(frame, object_id).empty]
+    if not found:
+        raise InputError(f"No frame of --frames {arguments.frames} was tracked from memory: choose others.")
+    return found
+
+
+def _text(table: pd.DataFrame) -> str:
+    from napari_sam2_probe.cli.text_table import text_table
+
+    numbers = ("attention", "delta_iou", "delta_j", "delta_score", "delta_pointer")
+    whole = table[["entry_frame", "age"]].astype("string").fillna("").to_numpy()
+    values = table[list(numbers)].to_numpy(float)
+    rows = [
+        (kind, role, *map(str, ints), *("" if value != value else f"{value:.3f}" for value in floats))
+        for kind, role, ints, floats in zip(table["kind"], table["role"], whole, values, strict=True)
+    ]
+    header = ("kind", "role", "frame", "age", *numbers)
+    return text_table(header, rows, words=2, last=int(table["entry_frame"].isna().sum()))
