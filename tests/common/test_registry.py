@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from napari_sam2_probe.cli import main
-from napari_sam2_probe.common.errors import InputError
-from napari_sam2_probe.common.registry import PluginWarning
+from napari_sam2_probe.common.errors import InputError, PluginWarning
 from napari_sam2_probe.transforms.kind import Corruption, Transform, check_described
 from napari_sam2_probe.transforms.overlay import base_clip
 from napari_sam2_probe.transforms.registry import CORRUPTIONS, KINDS, TRANSFORM_GROUP, Registry, paper_kinds

@@ -15,9 +15,8 @@ import warnings
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from napari_sam2_probe import __version__
-from napari_sam2_probe.common.errors import ProbeError
+from napari_sam2_probe.common.errors import PluginWarning, ProbeError
 from napari_sam2_probe.common.files import disk_error
-from napari_sam2_probe.common.registry import PluginWarning
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -17,3 +17,7 @@ class InputError(ProbeError):
 
 class ResourceError(ProbeError):
     """The machine can't do it now: disk full, out of memory, a device that is not there."""
+
+
+class PluginWarning(UserWarning):
+    """What a package from outside offers can't be used."""

@@ -11,23 +11,19 @@ import importlib
 import pkgutil
 import warnings
 from collections.abc import Mapping
-from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar
 
-from napari_sam2_probe.common.errors import InputError
+from napari_sam2_probe.common.errors import InputError, PluginWarning
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+    from importlib.metadata import EntryPoint
 
 
 class Named(Protocol):
     """What a registry holds."""
 
     name: ClassVar[str]
-
-
-class PluginWarning(UserWarning):
-    """What a package from outside offers can't be used."""
 
 
 _Thing = TypeVar("_Thing", bound=Named)
@@ -206,6 +202,8 @@ class Registry(Mapping[str, _Thing], Generic[_Thing]):
 
     def _entry_points(self) -> dict[str, EntryPoint]:
         if self._announced is None:
+            from importlib.metadata import entry_points
+
             self._announced = {}
             for entry in entry_points(group=self.group):
                 taken = self._announced.get(entry.name)
