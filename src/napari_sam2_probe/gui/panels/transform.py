@@ -142,7 +142,7 @@ class TransformPanel(Panel):
         self.job.ended.connect(self._on_ended)
 
     def _on_video_changed(self, video: VideoEntry | None) -> None:
-        if video is not None and video.sequence is not None and video.sequence.path is None:
+        if video is not None and video.known is not None and video.source.path is None:
             # A clip that was made here: its base stays what clips are made from.
             return
         self._maker, self._sequence = None, ""
