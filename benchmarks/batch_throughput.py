@@ -25,10 +25,10 @@ import numpy as np
 import torch
 from PIL import Image
 
+from napari_sam2_probe.families.loading import build_model, seeded_model
 from napari_sam2_probe.models.checkpoints import resolve
 from napari_sam2_probe.models.config import SMALL_CONFIG, ModelFlags, predictor_flags
 from napari_sam2_probe.models.device import choose_device, choose_dtype, computing, describe_device
-from napari_sam2_probe.models.loading import build_model, seeded_model
 from napari_sam2_probe.probe.batch import BatchRecorder
 from napari_sam2_probe.tracking.batch import BatchTracker
 from napari_sam2_probe.tracking.results import SessionOptions

@@ -292,8 +292,8 @@ def sample_video(frames: int):
 def model_choice(name: str, folder: Path):
     import torch
 
-    from napari_sam2_probe.models.loaded import ModelChoice
-    from napari_sam2_probe.models.loading import seeded_model
+    from napari_sam2_probe.families.loaded import ModelChoice
+    from napari_sam2_probe.families.loading import seeded_model
 
     if name == "sample":
         return ModelChoice("sample", device="cpu")

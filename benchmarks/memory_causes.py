@@ -19,9 +19,9 @@ from pathlib import Path
 import torch
 from probe_overhead import recorded, timed, write_video
 
+from napari_sam2_probe.families.loading import seeded_model
 from napari_sam2_probe.models.config import SMALL_CONFIG, ModelFlags, predictor_flags
 from napari_sam2_probe.models.device import choose_device, describe_device
-from napari_sam2_probe.models.loading import seeded_model
 from napari_sam2_probe.probe.recorder import ProbeRecorder
 from napari_sam2_probe.tracking.interventions import parse_edits
 from napari_sam2_probe.tracking.prompts import Prompt

@@ -54,7 +54,7 @@ class GeneratedSource:
 def session_on(num_frames: int, *, spill: bool):
     import torch
 
-    from napari_sam2_probe.models.loading import seeded_model
+    from napari_sam2_probe.families.loading import seeded_model
     from napari_sam2_probe.probe.recorder import ProbeRecorder
     from napari_sam2_probe.tracking.prompts import Prompt
     from napari_sam2_probe.tracking.results import SessionOptions

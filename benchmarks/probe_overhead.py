@@ -23,9 +23,9 @@ import numpy as np
 import torch
 from PIL import Image
 
+from napari_sam2_probe.families.loading import seeded_model
 from napari_sam2_probe.models.config import SMALL_CONFIG, ModelFlags, predictor_flags
 from napari_sam2_probe.models.device import choose_device, describe_device
-from napari_sam2_probe.models.loading import seeded_model
 from napari_sam2_probe.probe.recorder import ProbeRecorder
 from napari_sam2_probe.tracking.prompts import Prompt
 from napari_sam2_probe.tracking.results import SessionOptions

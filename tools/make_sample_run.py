@@ -20,7 +20,7 @@ LAST = 19
 
 def main() -> None:
     from napari_sam2_probe.common.sample_data import sample_data_folder
-    from napari_sam2_probe.models.loaded import ModelChoice, load_model
+    from napari_sam2_probe.families.loaded import ModelChoice, load_model
     from napari_sam2_probe.runs.record import RunOptions, record_run
     from napari_sam2_probe.tracking.prompts import Prompt
     from napari_sam2_probe.video import DavisDataset

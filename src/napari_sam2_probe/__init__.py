@@ -8,14 +8,14 @@ The package has one direction of dependency; each folder is named for what it ho
     What comes in (frames and masks); numbers from tables; which SAM 2, from where, on what device.
 ``transforms``
     A recipe becomes a transformed clip.
-``tracking``
-    SAM 2 itself, in sessions and batches.
+``tracking``, ``families``
+    Sessions and batches: prompts, memory banks, interventions, policies; the models that they drive.
 ``probe``, ``decoder``
     What is observed: positions, channel statistics, features over time; from a pointer to a box.
 ``runs``, ``figures``
     A probe run on disk; Matplotlib functions that draw on an Axes.
-``evaluation``
-    Scores against true masks, and the protocols of the field.
+``live``, ``evaluation``, ``causes``
+    The interactive recorded session; scores against true masks and the protocols of the field; what caused a mask.
 ``experiment``, ``export``
     Whole data sets of clips; files for other tools.
 ``report``

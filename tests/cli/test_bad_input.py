@@ -205,8 +205,8 @@ def plain_pickle(folder: Path) -> list[str]:
 def another_configuration(folder: Path) -> list[str]:
     import torch
 
+    from napari_sam2_probe.families.loading import seeded_model
     from napari_sam2_probe.models.config import SMALL_CONFIG
-    from napari_sam2_probe.models.loading import seeded_model
 
     torch.save({"model": seeded_model(SMALL_CONFIG).state_dict()}, folder / "small.pt")
     return ["--checkpoint", "small.pt", "--config", "sam2.1_hiera_t"]
@@ -287,7 +287,7 @@ def test_an_output_without_permission(refuse, video, tmp_path):
 def test_out_of_gpu_memory(command, video, tmp_path, monkeypatch, fitting):
     import torch
 
-    from napari_sam2_probe.models import loaded
+    from napari_sam2_probe.families import loaded
 
     left = iter(range(fitting))
     build = loaded.build_model

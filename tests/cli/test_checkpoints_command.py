@@ -90,7 +90,7 @@ def test_help_waits_for_nothing_heavy():
     import sys
 
     code = (
-        "import sys; from napari_sam2_probe.cli import checkpoints, doctor; import napari_sam2_probe.models.loading; "
+        "import sys; from napari_sam2_probe.cli import checkpoints, doctor; import napari_sam2_probe.families.loading; "
         "print(*{'torch', 'sam2', 'hydra', 'omegaconf', 'napari', 'qtpy'} & set(sys.modules))"
     )
     child = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

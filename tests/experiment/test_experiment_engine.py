@@ -24,7 +24,7 @@ from napari_sam2_probe.experiment.folder import ExperimentFolder, held
 from napari_sam2_probe.experiment.plan import Batch, make_plan
 from napari_sam2_probe.experiment.results import open_experiment
 from napari_sam2_probe.experiment.tables import FEATURE_COLUMNS, FRAME_COLUMNS
-from napari_sam2_probe.models.loaded import ModelChoice, load_model
+from napari_sam2_probe.families.loaded import ModelChoice, load_model
 from napari_sam2_probe.probe.distance import FeatureOptions
 from napari_sam2_probe.runs.record import RunOptions
 from napari_sam2_probe.video.masks import write_mask

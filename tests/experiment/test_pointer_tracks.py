@@ -16,9 +16,9 @@ from napari_sam2_probe.decoder.file import save_decoder
 from napari_sam2_probe.decoder.fit import BoxDecoder
 from napari_sam2_probe.decoder.library import find_decoder, install_decoder
 from napari_sam2_probe.decoder.record import collect_pointers, iterate_pointers, track_pointers
+from napari_sam2_probe.families.loaded import LoadedModel
 from napari_sam2_probe.models.checkpoints import CheckpointFile
 from napari_sam2_probe.models.config import SMALL_CONFIG, ModelFlags
-from napari_sam2_probe.models.loaded import LoadedModel
 from napari_sam2_probe.runs.record import record_run
 from napari_sam2_probe.tracking.prompts import Prompt
 from napari_sam2_probe.video.array import ArraySource

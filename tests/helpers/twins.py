@@ -42,7 +42,7 @@ def seed_weights(model, gate: str) -> None:
 
 
 def make_twins(gate: str, **flags):
-    from napari_sam2_probe.models.families.sam2 import ObservedSAM2
+    from napari_sam2_probe.families.sam2 import ObservedSAM2
 
     network, predictor = model_config(SMALL_CONFIG, ModelFlags(**flags))
     stock_network = {k: v for k, v in network.items() if k != "_target_"}

@@ -6,8 +6,8 @@ import pytest
 from live_runs import Player
 
 from helpers.scenarios import moving_video
+from napari_sam2_probe.families.loaded import ModelChoice
 from napari_sam2_probe.live.model_cache import ModelCache
-from napari_sam2_probe.models.loaded import ModelChoice
 from napari_sam2_probe.video import ArraySource
 
 

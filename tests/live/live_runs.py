@@ -6,11 +6,11 @@ import numpy as np
 import zarr
 
 from napari_sam2_probe.common.progress import Progress
+from napari_sam2_probe.families.loaded import ModelChoice
 from napari_sam2_probe.live import events
 from napari_sam2_probe.live.live_run import LiveRun
 from napari_sam2_probe.live.prompt_queue import PromptQueue
 from napari_sam2_probe.live.prompt_state import PromptState
-from napari_sam2_probe.models.loaded import ModelChoice
 from napari_sam2_probe.runs import find_runs, open_run
 
 ON = PromptState(((35.0, 42.0, 1),))

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from napari_sam2_probe.common.errors import ResourceError
 from napari_sam2_probe.common.progress import Progress
+from napari_sam2_probe.families.loaded import ModelChoice
 from napari_sam2_probe.live import events
 from napari_sam2_probe.live.autosave import set_aside, unfinished_runs
 from napari_sam2_probe.live.live_run import LiveRun
@@ -19,7 +20,6 @@ from napari_sam2_probe.live.plan import Plan
 from napari_sam2_probe.live.prompt_queue import PromptQueue, Removal
 from napari_sam2_probe.live.prompt_state import NOTHING, PackedMask, PromptState
 from napari_sam2_probe.live.synchronizer import PromptSynchronizer
-from napari_sam2_probe.models.loaded import ModelChoice
 from napari_sam2_probe.runs import find_runs, open_run
 from napari_sam2_probe.tracking.results import FrameResult, SessionOptions
 from napari_sam2_probe.tracking.session import VideoSession
@@ -337,7 +337,7 @@ from napari_sam2_probe.live.prompt_state import PromptState
 from napari_sam2_probe.live.prompt_queue import PromptQueue
 from napari_sam2_probe.live.live_run import LiveRun
 from napari_sam2_probe.live.model_cache import ModelCache
-from napari_sam2_probe.models.loaded import ModelChoice
+from napari_sam2_probe.families.loaded import ModelChoice
 from napari_sam2_probe.video import ArraySource
 noise = np.random.default_rng(5).integers(0, 256, (200, 24, 40, 3), np.uint8)
 queue = PromptQueue()

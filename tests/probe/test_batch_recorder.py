@@ -9,7 +9,7 @@ import torch
 from helpers.scenarios import moving_video, square_mask
 from napari_sam2_probe.common.feature_names import FEATURES
 from napari_sam2_probe.common.sample_data import sample_data_folder
-from napari_sam2_probe.models.loaded import ModelChoice, load_model
+from napari_sam2_probe.families.loaded import ModelChoice, load_model
 from napari_sam2_probe.probe.batch import BatchRecorder
 from napari_sam2_probe.probe.distance import FeatureOptions
 from napari_sam2_probe.probe.positions import POSITIONS

@@ -7,9 +7,9 @@ import torch
 
 from helpers.run_checks import H, T, W
 from helpers.scenarios import moving_video, square_mask, write_video
+from napari_sam2_probe.families.loaded import LoadedModel
 from napari_sam2_probe.models.checkpoints import CheckpointFile
 from napari_sam2_probe.models.config import SMALL_CONFIG, ModelFlags
-from napari_sam2_probe.models.loaded import LoadedModel
 from napari_sam2_probe.runs.record import RunOptions, record_run
 from napari_sam2_probe.tracking.prompts import Prompt
 from napari_sam2_probe.video.folder import FolderSource

@@ -11,9 +11,9 @@ import pytest
 
 from helpers.run_checks import T
 from helpers.scenarios import moving_video, square_mask, write_video
+from napari_sam2_probe.causes.explain import COLUMNS, explain_frames
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.runs.donors import read_intervention
-from napari_sam2_probe.runs.explain import COLUMNS
 from napari_sam2_probe.runs.reader import open_run
 from napari_sam2_probe.runs.record import RunOptions, record_run
 from napari_sam2_probe.runs.remake import recorded_options
@@ -178,7 +178,7 @@ def test_no_attention_if_nobody_wants_it(root, loaded, folder):
 
 
 def test_blame_is_what_a_run_without_the_entry_gives(plain, root, loaded, folder):
-    table = plain.explain(4, model=loaded)
+    table = explain_frames(plain, [4], model=loaded)
     assert tuple(table.columns) == COLUMNS
     bank = plain.bank(4)
     entries = table[table["entry_frame"].notna()]
@@ -214,24 +214,24 @@ def test_blame_computes_no_image_features_again(plain, loaded, monkeypatch):
     encoded = []
     forward = loaded.model.forward_image
     monkeypatch.setattr(loaded.model, "forward_image", lambda image: encoded.append(1) or forward(image))
-    plain.explain(4, model=loaded)
+    explain_frames(plain, [4], model=loaded)
     assert len(encoded) == 5, "frames 0 to 4, once each"
 
 
 def test_blame_with_truth(plain, loaded):
     truth = square_mask(4)
-    table = plain.explain(4, model=loaded, truth=truth)
+    table = explain_frames(plain, [4], model=loaded, truth={4: truth})
     assert np.isfinite(table["delta_j"]).all()
     assert (table["delta_j"] != 0).any()
 
 
 def test_what_cant_be_explained(plain, loaded, two_objects):
     with pytest.raises(InputError, match="Frame 0 read no memory for object 1"):
-        plain.explain(0, model=loaded)
+        explain_frames(plain, [0], model=loaded)
     with pytest.raises(InputError, match="frames are 0 to 5"):
-        plain.explain(9, model=loaded)
+        explain_frames(plain, [9], model=loaded)
     with pytest.raises(InputError, match="Name an object"):
-        two_objects.explain(4, model=loaded)
+        explain_frames(two_objects, [4], model=loaded)
 
 
 def test_a_repeat_is_the_frame_itself(loaded, folder):

@@ -5,7 +5,7 @@ import pytest
 
 from napari_sam2_probe.decoder.boxes import box_edges
 from napari_sam2_probe.decoder.fit import DecoderOptions
-from napari_sam2_probe.models.loaded import ModelChoice, load_model
+from napari_sam2_probe.families.loaded import ModelChoice, load_model
 from tools.sample_model import decoder as tool
 
 

@@ -10,9 +10,9 @@ import torch
 
 from helpers.scenarios import SCENARIOS, assert_equal, moving_video, run_session, run_stock, write_video
 from helpers.twins import stock_class
+from napari_sam2_probe.families.loading import build_model
 from napari_sam2_probe.models.checkpoints import resolve
 from napari_sam2_probe.models.config import ModelFlags, predictor_flags
-from napari_sam2_probe.models.loading import build_model
 from napari_sam2_probe.tracking.attention import GROUPS, MOST_QUERIES, draw_queries, query_groups
 from napari_sam2_probe.tracking.engine import ATTENTION_SHARES
 from napari_sam2_probe.tracking.results import SessionOptions

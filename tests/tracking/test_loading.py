@@ -14,9 +14,9 @@ from torch.utils._device import _device_constructors
 
 from helpers.fresh_hydra import fresh_hydra
 from napari_sam2_probe.common.errors import InputError
+from napari_sam2_probe.families.loading import build_model, read_weights, recognise, seeded_model
 from napari_sam2_probe.models.checkpoints import CheckpointFile
 from napari_sam2_probe.models.config import OFFICIAL_CONFIGS, SMALL_CONFIG, ModelFlags
-from napari_sam2_probe.models.loading import build_model, read_weights, recognise, seeded_model
 
 CPU = torch.device("cpu")
 TINY = "configs/sam2.1/sam2.1_hiera_t.yaml"
@@ -167,7 +167,7 @@ def test_predictor_flags_reach_the_stock_class(tmp_path, small, predictor_class)
 
 
 def test_the_observed_class_is_built_unless_another_is_named(small):
-    from napari_sam2_probe.models.families.sam2 import ObservedSAM2
+    from napari_sam2_probe.families.sam2 import ObservedSAM2
 
     model = seeded_model()
     assert type(model) is ObservedSAM2

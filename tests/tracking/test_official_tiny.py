@@ -8,8 +8,8 @@ import torch
 
 from helpers.scenarios import assert_equal, moving_video, run_session, run_stock, write_video
 from helpers.twins import stock_class
+from napari_sam2_probe.families.loading import seeded_model
 from napari_sam2_probe.models.config import ModelFlags, predictor_flags
-from napari_sam2_probe.models.loading import seeded_model
 from napari_sam2_probe.probe.positions import POSITIONS
 from napari_sam2_probe.probe.recorder import ProbeRecorder
 from napari_sam2_probe.tracking.results import SessionOptions

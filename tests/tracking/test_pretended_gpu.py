@@ -13,7 +13,7 @@ import torch
 
 from helpers.pretended_gpu import DEVICE, is_marked, pretended_gpu
 from helpers.scenarios import moving_video, square_mask
-from napari_sam2_probe.models.loaded import ModelChoice, load_model
+from napari_sam2_probe.families.loaded import ModelChoice, load_model
 from napari_sam2_probe.probe.batch import BatchRecorder
 from napari_sam2_probe.probe.batch_size import MOST_CLIPS, choose_batch_size
 from napari_sam2_probe.probe.recorder import ProbeRecorder

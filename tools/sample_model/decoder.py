@@ -20,7 +20,7 @@ from napari_sam2_probe.decoder.file import save_decoder
 from napari_sam2_probe.decoder.fit import BoxDecoder, DecoderOptions, DecoderReport, fit_decoder, judge_decoder
 from napari_sam2_probe.decoder.record import collect_pointers, track_pointers
 from napari_sam2_probe.decoder.tracks import PointerTrack
-from napari_sam2_probe.models.loaded import ModelChoice, load_model
+from napari_sam2_probe.families.loaded import ModelChoice, load_model
 from napari_sam2_probe.video.array import ArraySource
 from napari_sam2_probe.video.davis import DavisDataset
 from tools.sample_model.bank import build_bank
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_sam2_probe.models.loaded import LoadedModel
+    from napari_sam2_probe.families.loaded import LoadedModel
     from tools.sample_model.bank import Bank
 
 HELD_OUT = "held-out"

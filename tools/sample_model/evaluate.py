@@ -21,8 +21,8 @@ from scipy.ndimage import distance_transform_edt
 
 from napari_sam2_probe.analysis.auroc import auroc_estimate
 from napari_sam2_probe.analysis.bootstrap import Estimate, mean_estimate
+from napari_sam2_probe.families.loading import build_model
 from napari_sam2_probe.models.checkpoints import CheckpointFile
-from napari_sam2_probe.models.loading import build_model
 from napari_sam2_probe.probe.recorder import ProbeRecorder
 from napari_sam2_probe.tracking.prompts import Prompt
 from napari_sam2_probe.tracking.session import VideoSession

@@ -98,7 +98,7 @@ def _fit(arguments: argparse.Namespace) -> None:
     from napari_sam2_probe.common.paths import check_name
     from napari_sam2_probe.decoder.file import save_decoder
     from napari_sam2_probe.decoder.library import fit_to_dataset, install_decoder
-    from napari_sam2_probe.models.loaded import load_model
+    from napari_sam2_probe.families.loaded import load_model
     from napari_sam2_probe.video.davis import DavisDataset
 
     options = _options(arguments)
@@ -140,7 +140,7 @@ def _lead(arguments: argparse.Namespace) -> None:
     from napari_sam2_probe.decoder.lead_file import save_lead
     from napari_sam2_probe.decoder.library import find_decoder, lead_path
     from napari_sam2_probe.decoder.measure_lead import lead_of_dataset
-    from napari_sam2_probe.models.loaded import load_model
+    from napari_sam2_probe.families.loaded import load_model
     from napari_sam2_probe.video.davis import DavisDataset
 
     out: Path | None = arguments.out

@@ -29,8 +29,8 @@ def run(arguments: argparse.Namespace) -> None:
     """Run the command."""
     from napari_sam2_probe.cli.model_options import model_choice
     from napari_sam2_probe.cli.progress import progress_bars
+    from napari_sam2_probe.families.loaded import load_model
     from napari_sam2_probe.gui.display import has_screen
-    from napari_sam2_probe.models.loaded import load_model
     from napari_sam2_probe.report.demo import make_demo
 
     choice = model_choice(arguments)

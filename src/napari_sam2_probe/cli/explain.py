@@ -28,10 +28,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Run the command."""
+    from napari_sam2_probe.causes.explain import BLAME, explain_frames
     from napari_sam2_probe.cli.progress import progress_bars
     from napari_sam2_probe.common.files import atomic_path
     from napari_sam2_probe.runs.banks import the_object
-    from napari_sam2_probe.runs.explain import BLAME, explain_frames
     from napari_sam2_probe.runs.place import writing
     from napari_sam2_probe.runs.reader import open_run
     from napari_sam2_probe.runs.remake import load_recorded_model

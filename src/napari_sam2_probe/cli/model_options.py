@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from napari_sam2_probe.models.config import ModelFlags
 
 if TYPE_CHECKING:
-    from napari_sam2_probe.models.loaded import ModelChoice
+    from napari_sam2_probe.families.loaded import ModelChoice
 
 
 def add_model_options(parser: argparse.ArgumentParser) -> None:
@@ -46,7 +46,7 @@ def given_flags(arguments: argparse.Namespace) -> dict[str, bool]:
 
 def model_choice(arguments: argparse.Namespace) -> ModelChoice:
     """Return what the options ask for."""
-    from napari_sam2_probe.models.loaded import ModelChoice
+    from napari_sam2_probe.families.loaded import ModelChoice
 
     flags = ModelFlags(**given_flags(arguments))
     return ModelChoice(arguments.checkpoint, arguments.config, arguments.device, arguments.dtype, flags)

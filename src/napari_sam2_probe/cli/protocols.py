@@ -83,7 +83,7 @@ def run(arguments: argparse.Namespace) -> None:
     from napari_sam2_probe.cli.progress import progress_bars
     from napari_sam2_probe.evaluation.protocols.run import run_protocols
     from napari_sam2_probe.evaluation.protocols.store import TABLE
-    from napari_sam2_probe.models.loaded import load_model
+    from napari_sam2_probe.families.loaded import load_model
     from napari_sam2_probe.video.davis import DavisDataset
 
     options = _options(arguments)

@@ -103,7 +103,7 @@ def run(arguments: argparse.Namespace) -> None:
         raise InputError("There is no video to track in: give VIDEO, or --again RUN.")
     from napari_sam2_probe.cli.model_options import model_choice
     from napari_sam2_probe.cli.progress import progress_bars
-    from napari_sam2_probe.models.loaded import load_model
+    from napari_sam2_probe.families.loaded import load_model
     from napari_sam2_probe.probe.distance import FeatureOptions
     from napari_sam2_probe.runs.donors import read_intervention
     from napari_sam2_probe.runs.record import RunOptions, check_job, record_run

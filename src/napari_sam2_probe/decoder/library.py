@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from napari_sam2_probe.decoder.lead import LeadResult
-    from napari_sam2_probe.models.loaded import LoadedModel
+    from napari_sam2_probe.families.loaded import LoadedModel
     from napari_sam2_probe.video.davis import DavisDataset
 
 FOLDER_VARIABLE = "SAM2_PROBE_DECODERS"

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from napari_sam2_probe.decoder.fit import BoxDecoder
     from napari_sam2_probe.decoder.tracks import PointerTrack
-    from napari_sam2_probe.models.loaded import LoadedModel
+    from napari_sam2_probe.families.loaded import LoadedModel
     from napari_sam2_probe.video.davis import DavisDataset
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_sam2_probe.decoder.pointer_observer import PointerObserver
-    from napari_sam2_probe.models.loaded import LoadedModel
+    from napari_sam2_probe.families.loaded import LoadedModel
     from napari_sam2_probe.tracking.prompts import Prompt
     from napari_sam2_probe.video.davis import DavisDataset
     from napari_sam2_probe.video.video import Video

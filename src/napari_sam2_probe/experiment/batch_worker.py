@@ -14,7 +14,7 @@ from napari_sam2_probe.experiment.rows import batch_features, batch_frames
 from napari_sam2_probe.experiment.store import write_clip_arrays
 from napari_sam2_probe.experiment.tables import FEATURE_COLUMNS, FRAME_COLUMNS, write_table
 from napari_sam2_probe.experiment.track_batch import ClipOutput, track_batch
-from napari_sam2_probe.models.loaded import LoadedModel, load_model
+from napari_sam2_probe.families.loaded import LoadedModel, load_model
 from napari_sam2_probe.probe.batch_size import CPU_CLIPS, choose_batch_size
 from napari_sam2_probe.probe.distance import FeatureOptions
 from napari_sam2_probe.runs.place import writing

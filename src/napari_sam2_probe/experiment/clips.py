@@ -13,7 +13,7 @@ from napari_sam2_probe.video.davis import DavisDataset
 from napari_sam2_probe.video.truth import OBJECT_OF_INTEREST, read_truth
 
 if TYPE_CHECKING:
-    from napari_sam2_probe.models.loaded import LoadedModel
+    from napari_sam2_probe.families.loaded import LoadedModel
     from napari_sam2_probe.runs.run import ProbeRun
 
 

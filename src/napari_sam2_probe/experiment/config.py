@@ -12,8 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.common.files import atomic_write_text
+from napari_sam2_probe.families.loaded import ModelChoice
 from napari_sam2_probe.models.config import ModelFlags, with_current_flag_names
-from napari_sam2_probe.models.loaded import ModelChoice
 from napari_sam2_probe.transforms.recipe import DEFAULT_LENGTHS, Extra
 from napari_sam2_probe.transforms.registry import CORRUPTIONS, KINDS, extra_text, paper_kinds, parse_extra
 

@@ -99,7 +99,7 @@ def fit_decoder_job(entry: RunEntry, dataset: DavisDataset) -> Generator[Progres
     from napari_sam2_probe.decoder.fit import fit_decoder
     from napari_sam2_probe.decoder.library import install_decoder
     from napari_sam2_probe.decoder.record import iterate_dataset
-    from napari_sam2_probe.models.loaded import ModelChoice, load_model
+    from napari_sam2_probe.families.loaded import ModelChoice, load_model
 
     loaded = load_model(ModelChoice(model["checkpoint"]))
     if loaded.checkpoint.sha256 != model["sha256"]:

@@ -38,11 +38,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Mapping
     from pathlib import Path
 
+    from napari_sam2_probe.families.loaded import ModelChoice
     from napari_sam2_probe.live.model_cache import ModelCache
     from napari_sam2_probe.live.plan import RunDirection
     from napari_sam2_probe.live.prompt_queue import PromptQueue
     from napari_sam2_probe.live.prompt_state import Key, PromptState
-    from napari_sam2_probe.models.loaded import ModelChoice
     from napari_sam2_probe.tracking.results import FrameResult
     from napari_sam2_probe.video.source import FrameSource
     from napari_sam2_probe.video.truth import ClipTruth

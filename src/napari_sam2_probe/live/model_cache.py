@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from napari_sam2_probe.models.loaded import LoadedModel, ModelChoice
+    from napari_sam2_probe.families.loaded import LoadedModel, ModelChoice
 
 
 class ModelCache:
@@ -23,7 +23,7 @@ class ModelCache:
         InputError, ResourceError
             As `tracking.loaded.load_model`.
         """
-        from napari_sam2_probe.models.loaded import load_model
+        from napari_sam2_probe.families.loaded import load_model
         from napari_sam2_probe.tracking.sharing import give_memory_back, leave_a_core
 
         if self._kept is None or self._kept[0] != choice:

@@ -35,9 +35,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
 
+    from napari_sam2_probe.families.loaded import LoadedModel
     from napari_sam2_probe.live.plan import RunDirection
     from napari_sam2_probe.live.prompt_state import Key, PromptState
-    from napari_sam2_probe.models.loaded import LoadedModel
     from napari_sam2_probe.tracking.prompts import Prompt
     from napari_sam2_probe.tracking.results import Direction, FrameResult
     from napari_sam2_probe.tracking.steps import Step

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.common.progress import Progress, ignore_progress
+from napari_sam2_probe.families.loaded import LoadedModel, ModelChoice, load_model
 from napari_sam2_probe.live.recorded_session import RecordedSession
 from napari_sam2_probe.models.checkpoints import OFFICIAL, SAMPLE, resolve
 from napari_sam2_probe.models.config import ModelFlags
 from napari_sam2_probe.models.device import memory_in_words
-from napari_sam2_probe.models.loaded import LoadedModel, ModelChoice, load_model
 from napari_sam2_probe.probe.distance import FeatureOptions
 from napari_sam2_probe.runs.info import INFO
 from napari_sam2_probe.runs.place import check_free

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any, Self
 
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.common.progress import Progress, ignore_progress
+from napari_sam2_probe.families.loaded import LoadedModel, ModelChoice, load_model
 from napari_sam2_probe.live.autosave import is_being_written, mark_of_this_process
 from napari_sam2_probe.live.frame_step import FrameStep, StepTensors
 from napari_sam2_probe.live.recorded_session import RecordedSession
 from napari_sam2_probe.live.repeat import check_model, check_video, recorded_steps, run_options
 from napari_sam2_probe.models.device import memory_in_words
-from napari_sam2_probe.models.loaded import LoadedModel, ModelChoice, load_model
 from napari_sam2_probe.runs.place import check_free, writing
 from napari_sam2_probe.runs.reader import is_run, open_run
 from napari_sam2_probe.runs.record import RunOptions, describe_stop

@@ -1,7 +1,7 @@
 """Checkpoints: the eight official ones, the sample model, and any file of the user's.
 
 Nothing here downloads (see :mod:`napari_sam2_probe.models.download`) or reads weights
-(see :mod:`napari_sam2_probe.models.loading`); importing it is cheap.
+(see :mod:`napari_sam2_probe.families.loading`); importing it is cheap.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     import torch
 
-    from napari_sam2_probe.models.families.sam2 import ObservedSAM2
+    from napari_sam2_probe.families.sam2 import ObservedSAM2
     from napari_sam2_probe.tracking.results import SessionOptions
 
 CPU_CLIPS = 4

@@ -15,7 +15,7 @@ from napari_sam2_probe.probe.positions import BY_KEY, BY_NUMBER
 if TYPE_CHECKING:
     from napari_sam2_probe.common.progress import ProgressCallback
     from napari_sam2_probe.experiment.results import ExperimentResults
-    from napari_sam2_probe.models.loaded import LoadedModel
+    from napari_sam2_probe.families.loaded import LoadedModel
     from napari_sam2_probe.report.examples import ClipFrames
 
 When = Literal["auto", "always", "never"]
@@ -100,8 +100,8 @@ class MapMaker:
                 f"no maps were kept, and probing the examples again would take about {seconds / 60:.0f} min: ask for "
                 f"it with --composites always, or {again}."
             )
+        from napari_sam2_probe.families.loaded import load_model
         from napari_sam2_probe.models.checkpoints import resolve
-        from napari_sam2_probe.models.loaded import load_model
 
         settings = self.results.config.model
         checkpoint = settings.checkpoint or str(described.get("checkpoint"))

@@ -14,7 +14,7 @@ from napari_sam2_probe.tracking.interventions import Edit, edits_as_json, parse_
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from napari_sam2_probe.models.loaded import LoadedModel
+    from napari_sam2_probe.families.loaded import LoadedModel
     from napari_sam2_probe.runs.record import RunOptions
     from napari_sam2_probe.tracking.intervening import Donor
     from napari_sam2_probe.tracking.prompts import Prompt

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from napari_sam2_probe.models.loaded import LoadedModel
+    from napari_sam2_probe.families.loaded import LoadedModel
     from napari_sam2_probe.runs.run import ProbeRun
     from napari_sam2_probe.tracking.attention import AttentionDetail
     from napari_sam2_probe.tracking.prompts import Prompt

@@ -6,8 +6,8 @@ from dataclasses import asdict, fields
 from typing import TYPE_CHECKING, Any
 
 from napari_sam2_probe.common.errors import InputError
+from napari_sam2_probe.families.loaded import LoadedModel, ModelChoice, load_model
 from napari_sam2_probe.models.config import ModelFlags
-from napari_sam2_probe.models.loaded import LoadedModel, ModelChoice, load_model
 from napari_sam2_probe.probe.distance import FeatureOptions
 from napari_sam2_probe.runs.donors import RunDonors
 from napari_sam2_probe.runs.info import INFO

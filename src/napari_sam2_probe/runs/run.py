@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from napari_sam2_probe.models.loaded import LoadedModel
-
 
 @dataclass(frozen=True)
 class ProbeRun:
@@ -106,43 +104,6 @@ class ProbeRun:
         from napari_sam2_probe.runs.banks import read_attention
 
         return read_attention(self, frame, object_id)
-
-    def explain(
-        self,
-        frame: int,
-        object_id: int | None = None,
-        *,
-        model: LoadedModel | None = None,
-        truth: NDArray[np.bool_] | None = None,
-    ) -> pd.DataFrame:
-        """Say what caused a frame's mask: each entry of its bank dropped in turn, and groups of them.
-
-        The run is made again up to the frame, with the video and the weights it was made with.
-
-        Parameters
-        ----------
-        frame
-            A frame that was tracked from memory.
-        object_id
-            The object; not needed where there is only one.
-        model
-            The model, if it is loaded already.
-        truth
-            (H, W) bool, the true mask; looked for beside the video if None.
-
-        Returns
-        -------
-        pandas.DataFrame
-            The table of ``blame.csv``; see `napari_sam2_probe.runs.explain.explain_frames`.
-
-        Raises
-        ------
-        InputError
-            If the frame read no memory, or the run can't be made again.
-        """
-        from napari_sam2_probe.runs.explain import explain_frames
-
-        return explain_frames(self, [frame], object_id, model=model, truth=None if truth is None else {frame: truth})
 
     @property
     def finished(self) -> bool:

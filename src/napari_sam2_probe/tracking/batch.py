@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from napari_sam2_probe.models.families.sam2 import ObservedSAM2
+    from napari_sam2_probe.families.sam2 import ObservedSAM2
     from napari_sam2_probe.tracking.observer import BatchObserver
     from napari_sam2_probe.video.source import FrameSource
 

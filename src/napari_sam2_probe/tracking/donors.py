@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from napari_sam2_probe.models.families.sam2 import ObservedSAM2
+    from napari_sam2_probe.families.sam2 import ObservedSAM2
     from napari_sam2_probe.tracking.bank import EntryKind
     from napari_sam2_probe.tracking.observer import Observer, Pass
     from napari_sam2_probe.tracking.outputs import FrameOutput

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
+    from napari_sam2_probe.families.sam2 import ObservedSAM2
     from napari_sam2_probe.models.config import PredictorFlags
-    from napari_sam2_probe.models.families.sam2 import ObservedSAM2
     from napari_sam2_probe.tracking.attention import AttentionDetail
     from napari_sam2_probe.tracking.memory_view import MemoryView
     from napari_sam2_probe.tracking.observer import Observer, Pass

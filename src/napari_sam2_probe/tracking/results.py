@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from napari_sam2_probe.models.loaded import LoadedModel
+    from napari_sam2_probe.families.loaded import LoadedModel
     from napari_sam2_probe.tracking.attention import AttentionDetail
     from napari_sam2_probe.tracking.intervening import Intervention
     from napari_sam2_probe.tracking.observer import PassKind

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from napari_sam2_probe.models.families.sam2 import ObservedSAM2
+    from napari_sam2_probe.families.sam2 import ObservedSAM2
     from napari_sam2_probe.tracking.bank import Bank, EntryKind
     from napari_sam2_probe.tracking.interventions import Edit
     from napari_sam2_probe.tracking.observer import Observer

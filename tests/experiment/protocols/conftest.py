@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from helpers import layout_trees
+from napari_sam2_probe.families.loaded import LoadedModel
 from napari_sam2_probe.models.checkpoints import CheckpointFile
 from napari_sam2_probe.models.config import SMALL_CONFIG, ModelFlags
-from napari_sam2_probe.models.loaded import LoadedModel
 
 
 @pytest.fixture(scope="module", autouse=True)

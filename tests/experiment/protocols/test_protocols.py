@@ -19,7 +19,7 @@ from napari_sam2_probe.evaluation.protocols.predictions import parse_prediction
 from napari_sam2_probe.evaluation.protocols.run import ProtocolOptions, run_protocols
 from napari_sam2_probe.evaluation.protocols.table import COLUMNS
 from napari_sam2_probe.evaluation.protocols.truth import read_objects
-from napari_sam2_probe.models.loaded import ModelChoice, load_model
+from napari_sam2_probe.families.loaded import ModelChoice, load_model
 from napari_sam2_probe.tracking.prompts import Prompt
 from napari_sam2_probe.tracking.results import SessionOptions
 from napari_sam2_probe.tracking.session import VideoSession

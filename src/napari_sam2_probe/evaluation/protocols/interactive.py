@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from napari_sam2_probe.evaluation.protocols.jobs import InteractionOptions
     from napari_sam2_probe.evaluation.protocols.truth import ObjectTruth
-    from napari_sam2_probe.models.loaded import LoadedModel
+    from napari_sam2_probe.families.loaded import LoadedModel
 
 Scores = dict[int, tuple[float, float]]
 """J and F of annotated frames."""

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from napari_sam2_probe.evaluation.protocols.truth import ObjectTruth
-    from napari_sam2_probe.models.loaded import LoadedModel
+    from napari_sam2_probe.families.loaded import LoadedModel
     from napari_sam2_probe.video.davis import DavisDataset
 
 _READING = "reading masks"

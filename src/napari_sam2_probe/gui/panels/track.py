@@ -44,11 +44,11 @@ if TYPE_CHECKING:
     import napari.viewer
 
     from napari_sam2_probe.common.progress import Progress
+    from napari_sam2_probe.families.loaded import ModelChoice
     from napari_sam2_probe.gui.closing import Closable
     from napari_sam2_probe.gui.prompt_layers import PromptLayers
     from napari_sam2_probe.gui.state import VideoEntry
     from napari_sam2_probe.live.prompt_state import Key
-    from napari_sam2_probe.models.loaded import ModelChoice
 
 
 class _LayerBox(QComboBox):

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QComboBox, QFileDialog, QFormLayout, QHBoxLayout, QProgressBar, QPushButton, QWidget
 
+from napari_sam2_probe.families.loaded import ModelChoice
 from napari_sam2_probe.gui.jobs import Job, JobQueue, JobState
 from napari_sam2_probe.gui.tracking.downloads import downloading
 from napari_sam2_probe.models.checkpoints import DEFAULT_ORDER, OFFICIAL, SAMPLE, installed, sample_checkpoint
 from napari_sam2_probe.models.device import DEVICES, DTYPES
-from napari_sam2_probe.models.loaded import ModelChoice
 
 if TYPE_CHECKING:
     from napari_sam2_probe.common.progress import Progress

@@ -11,6 +11,7 @@ from psygnal import Signal
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QGuiApplication
 
+from napari_sam2_probe.families.loaded import ModelChoice
 from napari_sam2_probe.gui.connections import Connections
 from napari_sam2_probe.gui.prompt_layers import PromptLayers
 from napari_sam2_probe.gui.state import state_of
@@ -23,7 +24,6 @@ from napari_sam2_probe.live import events
 from napari_sam2_probe.live.autosave import default_runs_folder, set_aside
 from napari_sam2_probe.live.options import LiveOptions
 from napari_sam2_probe.live.scores import ScoreTable
-from napari_sam2_probe.models.loaded import ModelChoice
 
 if TYPE_CHECKING:
     import napari

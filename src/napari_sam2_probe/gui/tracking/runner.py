@@ -25,11 +25,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from napari_sam2_probe.common.progress import Progress
+    from napari_sam2_probe.families.loaded import ModelChoice
     from napari_sam2_probe.gui.state import ProbeState, VideoEntry
     from napari_sam2_probe.live.options import LiveOptions
     from napari_sam2_probe.live.plan import RunDirection
     from napari_sam2_probe.live.prompt_state import Key, PromptState
-    from napari_sam2_probe.models.loaded import ModelChoice
 
 
 def _prepare_window() -> None:

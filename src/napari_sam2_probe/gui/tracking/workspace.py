@@ -14,12 +14,12 @@ if TYPE_CHECKING:
     import napari
     from napari.layers import Layer
 
+    from napari_sam2_probe.families.loaded import ModelChoice
     from napari_sam2_probe.gui.prompt_layers import PromptLayers
     from napari_sam2_probe.gui.state import VideoEntry
     from napari_sam2_probe.gui.tracking.objects import ObjectEntry
     from napari_sam2_probe.gui.tracking.result_layer import ResultLayer
     from napari_sam2_probe.live.scores import ScoreTable
-    from napari_sam2_probe.models.loaded import ModelChoice
 
 
 @dataclass(eq=False)

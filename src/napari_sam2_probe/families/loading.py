@@ -243,7 +243,7 @@ def _construct(config: str | Path, flags: ModelFlags, model_class: type[SAM2Base
 
 
 def _observed() -> type[SAM2Base]:
-    from napari_sam2_probe.models.families.sam2 import ObservedSAM2
+    from napari_sam2_probe.families.sam2 import ObservedSAM2
 
     return ObservedSAM2
 

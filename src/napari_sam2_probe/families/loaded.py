@@ -6,15 +6,15 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from napari_sam2_probe.families.loading import build_model, read_weights, recognise
 from napari_sam2_probe.models.checkpoints import CheckpointFile, resolve
 from napari_sam2_probe.models.config import ModelFlags
 from napari_sam2_probe.models.device import choose_device, choose_dtype, describe_device
-from napari_sam2_probe.models.loading import build_model, read_weights, recognise
 
 if TYPE_CHECKING:
     import torch
 
-    from napari_sam2_probe.models.families.sam2 import ObservedSAM2
+    from napari_sam2_probe.families.sam2 import ObservedSAM2
 
 
 @dataclass(frozen=True)

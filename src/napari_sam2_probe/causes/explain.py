@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from napari_sam2_probe.models.loaded import LoadedModel
+    from napari_sam2_probe.families.loaded import LoadedModel
     from napari_sam2_probe.runs.run import ProbeRun
     from napari_sam2_probe.tracking.bank import Bank, BankEntry
     from napari_sam2_probe.tracking.results import RepeatedFrame

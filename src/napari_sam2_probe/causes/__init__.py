@@ -1,0 +1,1 @@
+"""What caused a mask: entries of memory taken away, one at a time."""

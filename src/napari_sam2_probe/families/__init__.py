@@ -1,0 +1,1 @@
+"""The models that a session can drive, one module a family; loading them."""

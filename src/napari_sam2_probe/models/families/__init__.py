@@ -1,1 +1,0 @@
-"""What each family of models needs; the only room that imports them."""
