@@ -31,7 +31,7 @@ from napari_sam2_probe.video.folder import FolderSource
 
 
 def measure(config: str | Path, num_frames: int, device: torch.device) -> tuple[list[tuple[float, float]], list[float]]:
-    """Return seconds a frame, probed without and with attention; and of a frame tracked again, plain and then blamed."""
+    """Return seconds a frame, probed without and with attention; and of a frame again, plain and then blamed."""
     flags = ModelFlags()
     model = seeded_model(config, device=device, flags=flags)
     with tempfile.TemporaryDirectory() as name, contextlib.ExitStack() as stack:
@@ -80,8 +80,8 @@ def main() -> None:
     print(f"median seconds a frame, probed: {plain:.4f}; recording attention too: {looking:.4f}")
     print(f"ratio: {looking / plain:.3f} (median of the ratios by frame: {ratio:.3f})")
     print(
-        f"blame: {len(passes) - 1} entries, {statistics.median(passes[1:]):.4f} s a pass; the same pass without an edit: "
-        f"{passes[0]:.4f} s, a tracked frame {plain:.4f} s"
+        f"blame: {len(passes) - 1} entries, {statistics.median(passes[1:]):.4f} s a pass; "
+        f"the same pass without an edit: {passes[0]:.4f} s, a tracked frame {plain:.4f} s"
     )
 
 

@@ -186,7 +186,7 @@ class Story:
         self.picture("export", panel)
 
     def make_experiment(self) -> None:
-        from napari_sam2_probe.experiment.config import make_config, write_config
+        from napari_sam2_probe.experiments.config import make_config, write_config
 
         folder = Path(os.environ["XDG_DATA_HOME"], "experiment")
         folder.mkdir()

@@ -24,8 +24,8 @@ def tiny_experiment(settings, tmp_path_factory):
     """The folder of that experiment, done at one go on one thread."""
     import torch
 
-    from napari_sam2_probe.experiment.config import make_config
-    from napari_sam2_probe.experiment.execute import run_experiment
+    from napari_sam2_probe.experiments.config import make_config
+    from napari_sam2_probe.experiments.execute import run_experiment
 
     before = torch.get_num_threads()
     torch.set_num_threads(1)

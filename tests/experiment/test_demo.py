@@ -16,7 +16,7 @@ from napari_sam2_probe.export.clip_view import ClipView
 from napari_sam2_probe.export.overlay import open_run_video
 from napari_sam2_probe.models.caveat import banner
 from napari_sam2_probe.models.checkpoints import sample_checkpoint
-from napari_sam2_probe.report.demo import PAIRS
+from napari_sam2_probe.reports.demo import PAIRS
 from napari_sam2_probe.runs import find_runs, open_run
 from napari_sam2_probe.video.davis import DavisDataset
 

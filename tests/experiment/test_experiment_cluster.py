@@ -9,16 +9,16 @@ import pytest
 
 from helpers.small_experiments import table_bytes
 from napari_sam2_probe.common.errors import InputError, ResourceError
-from napari_sam2_probe.experiment import execute
-from napari_sam2_probe.experiment.batch_worker import BatchWorker
-from napari_sam2_probe.experiment.config import make_config, read_config
-from napari_sam2_probe.experiment.execute import run_experiment
-from napari_sam2_probe.experiment.folder import ExperimentFolder
-from napari_sam2_probe.experiment.results import open_experiment
+from napari_sam2_probe.experiments import execute
+from napari_sam2_probe.experiments.batch_worker import BatchWorker
+from napari_sam2_probe.experiments.config import make_config, read_config
+from napari_sam2_probe.experiments.execute import run_experiment
+from napari_sam2_probe.experiments.folder import ExperimentFolder
+from napari_sam2_probe.experiments.results import open_experiment
 
 distributed = pytest.importorskip("distributed")
 
-from napari_sam2_probe.experiment import cluster as cluster_module  # noqa: E402
+from napari_sam2_probe.experiments import cluster as cluster_module  # noqa: E402
 
 pytestmark = [pytest.mark.usefixtures("one_thread"), pytest.mark.timeout(300)]
 

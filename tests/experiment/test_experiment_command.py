@@ -7,7 +7,7 @@ import pytest
 from helpers.small_experiments import words
 from napari_sam2_probe.cli import main
 from napari_sam2_probe.cli.experiment import _config
-from napari_sam2_probe.experiment.config import read_config
+from napari_sam2_probe.experiments.config import read_config
 
 
 @pytest.fixture

@@ -14,16 +14,16 @@ from napari_sam2_probe.common.errors import InputError, ResourceError
 from napari_sam2_probe.common.feature_names import FEATURE_COLUMNS as FEATURES
 from napari_sam2_probe.decoder.boxes import box_edges_over_time
 from napari_sam2_probe.evaluation.metrics import score_clip
-from napari_sam2_probe.experiment import batch_worker
-from napari_sam2_probe.experiment import track_batch as track_batch_module
-from napari_sam2_probe.experiment.batch_clips import ClipReader
-from napari_sam2_probe.experiment.clips import probe_clip
-from napari_sam2_probe.experiment.config import make_config, read_config, write_config
-from napari_sam2_probe.experiment.execute import iterate_experiment, run_experiment
-from napari_sam2_probe.experiment.folder import ExperimentFolder, held
-from napari_sam2_probe.experiment.plan import Batch, make_plan
-from napari_sam2_probe.experiment.results import open_experiment
-from napari_sam2_probe.experiment.tables import FEATURE_COLUMNS, FRAME_COLUMNS
+from napari_sam2_probe.experiments import batch_worker
+from napari_sam2_probe.experiments import track_batch as track_batch_module
+from napari_sam2_probe.experiments.batch_clips import ClipReader
+from napari_sam2_probe.experiments.clips import probe_clip
+from napari_sam2_probe.experiments.config import make_config, read_config, write_config
+from napari_sam2_probe.experiments.execute import iterate_experiment, run_experiment
+from napari_sam2_probe.experiments.folder import ExperimentFolder, held
+from napari_sam2_probe.experiments.plan import Batch, make_plan
+from napari_sam2_probe.experiments.results import open_experiment
+from napari_sam2_probe.experiments.tables import FEATURE_COLUMNS, FRAME_COLUMNS
 from napari_sam2_probe.families.loaded import ModelChoice, load_model
 from napari_sam2_probe.probe.distance import FeatureOptions
 from napari_sam2_probe.runs.record import RunOptions

@@ -13,7 +13,7 @@ import pytest
 
 from helpers.small_experiments import start_command, start_command_making_beside, table_bytes, words
 from killed_command import run_command, run_killed
-from napari_sam2_probe.experiment.results import open_experiment
+from napari_sam2_probe.experiments.results import open_experiment
 
 if TYPE_CHECKING:
     import subprocess

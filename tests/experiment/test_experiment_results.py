@@ -7,8 +7,8 @@ import pytest
 
 from helpers.synthetic_experiment import write_synthetic_experiment
 from napari_sam2_probe.common.errors import InputError
-from napari_sam2_probe.experiment.results import find_experiments, open_experiment
-from napari_sam2_probe.experiment.tables import FEATURE_COLUMNS, FRAME_COLUMNS
+from napari_sam2_probe.experiments.results import find_experiments, open_experiment
+from napari_sam2_probe.experiments.tables import FEATURE_COLUMNS, FRAME_COLUMNS
 
 KINDS = ("clean", "interjection")
 

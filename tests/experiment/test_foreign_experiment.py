@@ -14,11 +14,11 @@ from helpers import layout_trees
 from helpers.synthetic_experiment import write_synthetic_experiment
 from napari_sam2_probe.cli import main
 from napari_sam2_probe.common.errors import InputError
-from napari_sam2_probe.experiment.config import read_config
-from napari_sam2_probe.experiment.execute import run_experiment
-from napari_sam2_probe.experiment.folder import ExperimentFolder
-from napari_sam2_probe.experiment.plan import Batch, make_plan, read_plan, write_plan
-from napari_sam2_probe.experiment.results import open_experiment
+from napari_sam2_probe.experiments.config import read_config
+from napari_sam2_probe.experiments.execute import run_experiment
+from napari_sam2_probe.experiments.folder import ExperimentFolder
+from napari_sam2_probe.experiments.plan import Batch, make_plan, read_plan, write_plan
+from napari_sam2_probe.experiments.results import open_experiment
 from napari_sam2_probe.runs.writer import RunWriter
 
 PLAN = make_plan(["clean", "obscuration"], 4, 2, 1)

@@ -11,12 +11,12 @@ import pytest
 from helpers.small_experiments import table_bytes
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.common.progress import Progress
-from napari_sam2_probe.experiment import execute
-from napari_sam2_probe.experiment.config import make_config
-from napari_sam2_probe.experiment.execute import iterate_experiment, run_experiment
-from napari_sam2_probe.experiment.making import MakingAhead
-from napari_sam2_probe.experiment.plan import make_plan
-from napari_sam2_probe.experiment.results import open_experiment
+from napari_sam2_probe.experiments import execute
+from napari_sam2_probe.experiments.config import make_config
+from napari_sam2_probe.experiments.execute import iterate_experiment, run_experiment
+from napari_sam2_probe.experiments.making import MakingAhead
+from napari_sam2_probe.experiments.plan import make_plan
+from napari_sam2_probe.experiments.results import open_experiment
 
 pytestmark = [pytest.mark.filterwarnings("ignore:cannot import name '_C'"), pytest.mark.usefixtures("one_thread")]
 

@@ -5,7 +5,7 @@ from dataclasses import fields
 import pytest
 
 from napari_sam2_probe.common.errors import InputError
-from napari_sam2_probe.experiment.config import make_config, read_config, write_config
+from napari_sam2_probe.experiments.config import make_config, read_config, write_config
 from napari_sam2_probe.models.config import ModelFlags
 
 

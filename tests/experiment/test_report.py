@@ -22,9 +22,9 @@ from napari_sam2_probe.decoder.fit import BoxDecoder
 from napari_sam2_probe.decoder.lead import LeadOptions, LeadResult
 from napari_sam2_probe.decoder.lead_file import save_lead
 from napari_sam2_probe.decoder.library import FOLDER_VARIABLE, install_decoder, lead_path
-from napari_sam2_probe.experiment.results import open_experiment
+from napari_sam2_probe.experiments.results import open_experiment
 from napari_sam2_probe.models.checkpoints import SAMPLE_SHA256
-from napari_sam2_probe.report.make import ReportOptions, make_report
+from napari_sam2_probe.reports.make import ReportOptions, make_report
 
 # As little as shows that everything is there.
 QUICK = ReportOptions(dpi=40, formats=(), num_resamples=50)

@@ -11,14 +11,14 @@ import pytest
 
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.common.progress import ignore_progress
-from napari_sam2_probe.experiment.config import make_config
-from napari_sam2_probe.experiment.execute import run_experiment
-from napari_sam2_probe.experiment.results import open_experiment
-from napari_sam2_probe.report.examples import find_example
-from napari_sam2_probe.report.folder import ReportFolder
-from napari_sam2_probe.report.maps import MapMaker
-from napari_sam2_probe.report.sections import positions
-from napari_sam2_probe.report.subject import Subject
+from napari_sam2_probe.experiments.config import make_config
+from napari_sam2_probe.experiments.execute import run_experiment
+from napari_sam2_probe.experiments.results import open_experiment
+from napari_sam2_probe.reports.examples import find_example
+from napari_sam2_probe.reports.folder import ReportFolder
+from napari_sam2_probe.reports.maps import MapMaker
+from napari_sam2_probe.reports.sections import positions
+from napari_sam2_probe.reports.subject import Subject
 
 
 @pytest.fixture(scope="module")

@@ -11,8 +11,8 @@ from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QLabel, QListWidget, QPush
 
 from helpers.hands import choose_extra
 from napari_sam2_probe.common.sample_data import sample_data_folder
-from napari_sam2_probe.experiment.config import make_config, write_config
-from napari_sam2_probe.experiment.results import open_experiment
+from napari_sam2_probe.experiments.config import make_config, write_config
+from napari_sam2_probe.experiments.results import open_experiment
 from napari_sam2_probe.gui.experiments import ExperimentShown, frame_points
 from napari_sam2_probe.gui.layers import METADATA_KEY
 from napari_sam2_probe.gui.panels.experiments import ExperimentsPanel

@@ -51,7 +51,11 @@ def start_command(*arguments: object) -> subprocess.Popen:
 
 def start_command_making_beside(*arguments: object) -> subprocess.Popen:
     """Start the command so that clips, though few, are made in processes beside the tracking."""
-    lines = ["import sys", "from napari_sam2_probe.cli import main", "from napari_sam2_probe.experiment import execute"]
+    lines = [
+        "import sys",
+        "from napari_sam2_probe.cli import main",
+        "from napari_sam2_probe.experiments import execute",
+    ]
     lines += ["execute._processes = lambda items: 2", "sys.exit(main(sys.argv[1:]))"]
     return _start("-c", "\n".join(lines), *map(str, arguments))
 

@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from napari_sam2_probe.experiment.config import ExperimentConfig, make_config, write_config
-from napari_sam2_probe.experiment.folder import ExperimentFolder
-from napari_sam2_probe.experiment.plan import make_plan, write_plan
-from napari_sam2_probe.experiment.store import begin_store, write_clip_arrays
-from napari_sam2_probe.experiment.tables import FEATURE_COLUMNS, FRAME_COLUMNS, STAGES, join_tables, write_table
+from napari_sam2_probe.experiments.config import ExperimentConfig, make_config, write_config
+from napari_sam2_probe.experiments.folder import ExperimentFolder
+from napari_sam2_probe.experiments.plan import make_plan, write_plan
+from napari_sam2_probe.experiments.store import begin_store, write_clip_arrays
+from napari_sam2_probe.experiments.tables import FEATURE_COLUMNS, FRAME_COLUMNS, STAGES, join_tables, write_table
 from napari_sam2_probe.transforms.recipe import clip_name
 from napari_sam2_probe.transforms.registry import KINDS
 from napari_sam2_probe.video.masks import write_mask

@@ -73,7 +73,7 @@ import sys
 import numpy as np
 from napari_sam2_probe.transforms import make_clip
 from napari_sam2_probe.transforms.registry import KINDS, paper_kinds
-from napari_sam2_probe.experiment.config import make_config
+from napari_sam2_probe.experiments.config import make_config
 from napari_sam2_probe.figures.style import kind_label
 
 assert "flip" in KINDS and "probe_examples.flip" not in sys.modules

@@ -31,7 +31,7 @@ def run(arguments: argparse.Namespace) -> None:
     from napari_sam2_probe.cli.progress import progress_bars
     from napari_sam2_probe.families.loaded import load_model
     from napari_sam2_probe.gui.display import has_screen
-    from napari_sam2_probe.report.demo import make_demo
+    from napari_sam2_probe.reports.demo import make_demo
 
     choice = model_choice(arguments)
     command = f"sam2-probe demo --out {arguments.out.name} --checkpoint {Path(arguments.checkpoint).name}"
@@ -44,7 +44,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 def _open_runs(folder: Path) -> None:
     from napari_sam2_probe.gui.view import open_runs
-    from napari_sam2_probe.report.demo import PAIRS
+    from napari_sam2_probe.reports.demo import PAIRS
 
     open_runs([folder / f"{PAIRS[0].kind}-seed{PAIRS[0].seed}"])
     import napari

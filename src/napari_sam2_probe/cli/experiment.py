@@ -12,8 +12,8 @@ from napari_sam2_probe.common.errors import InputError
 if TYPE_CHECKING:
     import argparse
 
-    from napari_sam2_probe.experiment.config import ExperimentConfig
-    from napari_sam2_probe.experiment.results import ExperimentResults
+    from napari_sam2_probe.experiments.config import ExperimentConfig
+    from napari_sam2_probe.experiments.results import ExperimentResults
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -102,7 +102,7 @@ def epilog() -> str:
 def run(arguments: argparse.Namespace) -> None:
     """Run the command."""
     from napari_sam2_probe.cli.progress import progress_bars
-    from napari_sam2_probe.experiment.execute import run_experiment
+    from napari_sam2_probe.experiments.execute import run_experiment
 
     if arguments.workers is not None and arguments.workers < 1:
         raise InputError(f"--workers {arguments.workers} can't be used: give at least 1.")
@@ -120,8 +120,8 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _config(arguments: argparse.Namespace) -> ExperimentConfig:
-    from napari_sam2_probe.experiment.config import make_config, read_config, read_settings
-    from napari_sam2_probe.experiment.folder import ExperimentFolder, is_experiment
+    from napari_sam2_probe.experiments.config import make_config, read_config, read_settings
+    from napari_sam2_probe.experiments.folder import ExperimentFolder, is_experiment
 
     given = _given(arguments)
     if not given and arguments.settings is None:

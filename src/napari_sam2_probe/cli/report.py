@@ -44,7 +44,7 @@ def run(arguments: argparse.Namespace) -> None:
     """Make the report and say where it is."""
     from napari_sam2_probe.cli.progress import progress_bars
     from napari_sam2_probe.common.errors import InputError
-    from napari_sam2_probe.report.make import ReportOptions, make_report
+    from napari_sam2_probe.reports.make import ReportOptions, make_report
 
     formats = tuple(name.strip().lower() for name in arguments.formats.split(",") if name.strip())
     foreign = [name for name in formats if name not in ("png", "pdf", "svg")]

@@ -182,10 +182,11 @@ class ClipView:
     def distance_to(self, twin: ClipView, *, raw: bool = False) -> NDArray[np.float64]:
         """Return the L2 distance (T,) of each pointer to the twin's on the same source frame."""
         return twin_distances(
-            self.pointers(raw=raw), self._source_frames(), twin.pointers(raw=raw), twin._source_frames()
+            self.pointers(raw=raw), self.source_frames(), twin.pointers(raw=raw), twin.source_frames()
         )
 
-    def _source_frames(self) -> list[Any]:
+    def source_frames(self) -> list[Any]:
+        """Return what each frame shows: its source sequence and frame where a recipe tells, else its own number."""
         if self.known is None:
             return list(range(self.run.num_frames))
         return list(zip(self.known.source_sequence, self.known.source_frame.tolist(), strict=True))

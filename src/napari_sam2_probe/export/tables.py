@@ -97,28 +97,39 @@ def export_pointers(run: ProbeRun, out: Path, file_format: TableFormat) -> Itera
 def export_boxes(
     run: ProbeRun, out: Path, file_format: TableFormat, decoder: BoxDecoder | None = None
 ) -> Iterator[Progress]:
-    """Write the boxes of the predicted masks, a row for each object and tracked frame; see `BOX_COLUMNS`.
+    """Write `boxes_table`."""
+    rows: list[tuple[int | str | float, ...]] = []
+    for row in _box_rows(run, decoder):
+        yield Progress(len(rows), int(run.tracked.sum()) * (1 if decoder is None else 2), "exporting boxes", "box")
+        rows.append(row)
+    write_table(_as_boxes(rows), out, file_format)
+
+
+def boxes_table(run: ProbeRun, decoder: BoxDecoder | None = None) -> pd.DataFrame:
+    """Return the boxes of the predicted masks, a row for each object and tracked frame; see `BOX_COLUMNS`.
 
     Where there is a decoder for the run's model a second row follows, the box that the object pointer speaks of.
     ``kind`` is ``mask`` or ``decoded``. The cells of a mask that is empty are empty.
     """
-    import pandas as pd
+    return _as_boxes(list(_box_rows(run, decoder)))
 
+
+def _box_rows(run: ProbeRun, decoder: BoxDecoder | None) -> Iterator[tuple[int | str | float, ...]]:
     _, height, width = run.masks.shape
-    rows: list[tuple[int | str | float, ...]] = []
-    done = 0
     for obj_idx, obj_id in enumerate(run.object_ids.tolist()):
         decoded = None if decoder is None else decoder.decode(run.object_pointers[obj_idx])
         for frame_idx in np.flatnonzero(run.tracked[obj_idx]).tolist():
-            yield Progress(done, int(run.tracked.sum()), "exporting boxes", "frame")
-            done += 1
             boxes = {"mask": box_edges(np.asarray(run.masks_per_object[obj_idx, frame_idx]))}
             if decoded is not None:
                 boxes["decoded"] = decoded[frame_idx]
             for kind, edges in boxes.items():
                 pixels = np.round(boxes_to_pixels(edges, height, width))
-                rows.append((obj_id, frame_idx, kind, *pixels.tolist(), *edges.tolist()))
+                yield (obj_id, frame_idx, kind, *pixels.tolist(), *edges.tolist())
+
+
+def _as_boxes(rows: list[tuple[int | str | float, ...]]) -> pd.DataFrame:
+    import pandas as pd
+
     table = pd.DataFrame(rows, columns=list(BOX_COLUMNS))
     # Whole pixels that may be missing.
-    table = table.astype(dict.fromkeys(BOX_COLUMNS[3:7], "Int64"))
-    write_table(table, out, file_format)
+    return table.astype(dict.fromkeys(BOX_COLUMNS[3:7], "Int64"))

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_sam2_probe.families.loading import build_model, read_weights, recognise
+from napari_sam2_probe.common.errors import InputError
+from napari_sam2_probe.families.registry import FAMILIES, REFERENCE, family_of
 from napari_sam2_probe.models.checkpoints import CheckpointFile, resolve
 from napari_sam2_probe.models.config import ModelFlags
 from napari_sam2_probe.models.device import choose_device, choose_dtype, describe_device
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from contextlib import AbstractContextManager
+
     import torch
 
     from napari_sam2_probe.families.sam2 import ObservedSAM2
@@ -31,6 +36,8 @@ class ModelChoice:
         As in `choose_device` and `choose_dtype`.
     flags
         How SAM 2 is built.
+    family
+        Who loads it, by name; None: whoever recognises the checkpoint.
     """
 
     checkpoint: str | None = None
@@ -38,11 +45,12 @@ class ModelChoice:
     device: str = "auto"
     dtype: str = "auto"
     flags: ModelFlags = field(default_factory=ModelFlags)
+    family: str | None = None
 
 
 @dataclass(frozen=True)
-class LoadedModel:
-    """A model on its device.
+class Model:
+    """A model on its device, ready to track; `load_model` makes one.
 
     Attributes
     ----------
@@ -56,6 +64,8 @@ class LoadedModel:
         Where and in which type it computes.
     flags
         How it was built.
+    family
+        Who loaded it.
     """
 
     model: ObservedSAM2
@@ -64,12 +74,38 @@ class LoadedModel:
     device: torch.device
     dtype: torch.dtype
     flags: ModelFlags
+    family: str = REFERENCE
+
+    def __repr__(self) -> str:
+        untrained = "" if self.checkpoint.trained else ", untrained"
+        return f"<Model {self.checkpoint.name} on {self.device}, {str(self.dtype).removeprefix('torch.')}{untrained}>"
+
+    def intervene(
+        self, edits: Mapping[str, Any] | Sequence[Any], donors: Mapping[str, Any] | None = None
+    ) -> AbstractContextManager[None]:
+        """Change what SAM 2 reads, stores and computes while a block runs.
+
+        Parameters
+        ----------
+        edits
+            One edit or a list of them, as data: ``{"edit": "drop", "target": "memory", "at": [12, 15]}``. In what is
+            recorded in the block they are noted.
+        donors
+            The runs that edits take from, by the names they call them; these may also be the paths of runs.
+
+        Raises
+        ------
+        InputError
+            If an edit makes no sense.
+        """
+        return self.model.intervene([edits] if isinstance(edits, Mapping) else edits, donors)
 
     def describe(self) -> dict[str, Any]:
         """Return what a run says about its model."""
         import torch
 
         return {
+            "family": self.family,
             "checkpoint": self.checkpoint.name,
             "file": None if self.checkpoint.path is None else str(self.checkpoint.path.absolute()),
             "sha256": self.checkpoint.sha256,
@@ -84,7 +120,7 @@ class LoadedModel:
         }
 
 
-def load_model(choice: ModelChoice | None = None) -> LoadedModel:
+def load_model(choice: ModelChoice | None = None) -> Model:
     """Find, check, build and load a model.
 
     Raises
@@ -96,13 +132,32 @@ def load_model(choice: ModelChoice | None = None) -> LoadedModel:
     checkpoint = resolve(choice.checkpoint)
     device = choose_device(choice.device)
     dtype = choose_dtype(choice.dtype, device)
-    model = build_model(choice.config, checkpoint, device, choice.flags)
-    return LoadedModel(model, checkpoint, _config_name(choice, checkpoint), device, dtype, choice.flags)
+    family = family_of(checkpoint, choice.config) if choice.family is None else FAMILIES.find(choice.family)
+    model = family.load(checkpoint, choice.config, device, choice.flags)
+    config = family.config_name(checkpoint, choice.config)
+    return Model(model, checkpoint, config, device, dtype, choice.flags, family.name)
 
 
-def _config_name(choice: ModelChoice, checkpoint: CheckpointFile) -> str:
-    config = choice.config or checkpoint.config
-    if config is None:
-        assert checkpoint.path is not None
-        return recognise(read_weights(checkpoint.path)) or "unknown"
-    return config.name if isinstance(config, Path) else config
+def as_model(model: Model | ModelChoice | str | Path) -> Model:
+    """Return the model that is meant: one that is loaded, a choice, or the name or file of a checkpoint.
+
+    Parameters
+    ----------
+    model
+        ``"auto"`` is the best one there is.
+
+    Raises
+    ------
+    InputError
+        If it is none of these, or can't be loaded.
+    """
+    if isinstance(model, Model):
+        return model
+    if isinstance(model, ModelChoice):
+        return load_model(model)
+    if isinstance(model, str | Path):
+        return load_model(ModelChoice(None if str(model) == "auto" else str(model)))
+    raise InputError(f"{model!r:.60} is no model: give one that was loaded, or a name such as 'sample'.")
+
+
+LoadedModel = Model

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_sam2_probe.common.progress import Progress
-    from napari_sam2_probe.experiment.config import ExperimentConfig
+    from napari_sam2_probe.experiments.config import ExperimentConfig
     from napari_sam2_probe.gui.layers import LayerData
 
 """Value of ``content`` in the metadata of a clip's predicted masks."""
@@ -113,7 +113,7 @@ def look_at_experiment(folder: Path | str) -> ExperimentShown:
     InputError
         If the folder holds none, or it can't be read.
     """
-    from napari_sam2_probe.experiment.results import open_experiment
+    from napari_sam2_probe.experiments.results import open_experiment
 
     results = open_experiment(folder)
     features = results.features
@@ -178,7 +178,7 @@ def clip_of_experiment(folder: Path | str, kind: str, clip: str) -> list[LayerDa
     InputError
         If the clip is not done.
     """
-    from napari_sam2_probe.experiment.results import open_experiment
+    from napari_sam2_probe.experiments.results import open_experiment
     from napari_sam2_probe.video.truth import OBJECT_OF_INTEREST
 
     results = open_experiment(folder)
@@ -207,10 +207,10 @@ def experiment_job(config: ExperimentConfig | None, folder: Path) -> Generator[P
         Where.
     """
     from napari_sam2_probe.common.progress import Progress
-    from napari_sam2_probe.experiment.config import read_config
-    from napari_sam2_probe.experiment.folder import CONFIG
+    from napari_sam2_probe.experiments.config import read_config
+    from napari_sam2_probe.experiments.folder import CONFIG
 
     yield Progress(0, 0, "loading torch and the model")
-    from napari_sam2_probe.experiment.execute import iterate_experiment
+    from napari_sam2_probe.experiments.execute import iterate_experiment
 
     yield from iterate_experiment(config or read_config(folder / CONFIG), folder, command="the Experiments panel")

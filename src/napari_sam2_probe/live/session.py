@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.common.progress import Progress, ignore_progress
-from napari_sam2_probe.families.loaded import LoadedModel, ModelChoice, load_model
+from napari_sam2_probe.families.loaded import LoadedModel, ModelChoice, as_model
 from napari_sam2_probe.live.autosave import is_being_written, mark_of_this_process
 from napari_sam2_probe.live.frame_step import FrameStep, StepTensors
 from napari_sam2_probe.live.recorded_session import RecordedSession
@@ -130,7 +130,7 @@ class Session:
                     raise InputError(
                         f"{self.path} is being written now: wait until that is done, or name another folder."
                     )
-            self.model = _load(model)
+            self.model = as_model(model)
             known = known or find_truth(self.source)
             if earlier is None:
                 self._recorded = self._begin(options, known, {})
@@ -427,16 +427,6 @@ class Session:
             before.rename(done_with)
             shutil.rmtree(done_with, ignore_errors=True)
         return recorded
-
-
-def _load(model: LoadedModel | ModelChoice | Path | str) -> LoadedModel:
-    if isinstance(model, LoadedModel):
-        return model
-    if isinstance(model, str | Path):
-        model = ModelChoice(None if model == "auto" else str(model))
-    if not isinstance(model, ModelChoice):
-        raise InputError(f"{model!r} is not a model: give one that is loaded, or the name or file of a checkpoint.")
-    return load_model(model)
 
 
 def _call(method: weakref.WeakMethod[Any], at: Pass, embeddings: Mapping[str, Any]) -> None:

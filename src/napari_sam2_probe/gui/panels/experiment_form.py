@@ -32,7 +32,7 @@ from napari_sam2_probe.models.checkpoints import SAMPLE, sample_checkpoint
 from napari_sam2_probe.transforms.registry import KINDS, extra_text
 
 if TYPE_CHECKING:
-    from napari_sam2_probe.experiment.config import ExperimentConfig
+    from napari_sam2_probe.experiments.config import ExperimentConfig
 
 KINDS_AT_FIRST = ("clean", "interjection", "object-removal", "context-removal")
 
@@ -122,7 +122,7 @@ class ExperimentForm(QWidget):
         InputError
             If it can't be used.
         """
-        from napari_sam2_probe.experiment.config import make_config
+        from napari_sam2_probe.experiments.config import make_config
 
         return make_config(
             davis=self.davis.text().strip(),
@@ -174,7 +174,7 @@ class ExperimentForm(QWidget):
 
 
 def _why_not(extra: str) -> str:
-    from napari_sam2_probe.experiment.config import why_unfit
+    from napari_sam2_probe.experiments.config import why_unfit
 
     reason = why_unfit(extra)
     return f"No {extra} here: it {reason}." if reason else ""

@@ -101,7 +101,7 @@ class ExperimentsPanel(Panel):
         return tab
 
     def _on_form(self) -> None:
-        from napari_sam2_probe.experiment.folder import is_experiment
+        from napari_sam2_probe.experiments.folder import is_experiment
 
         path = self.form.path
         if path != self._said_of:
@@ -117,7 +117,7 @@ class ExperimentsPanel(Panel):
             self.look()
 
     def _start(self) -> None:
-        from napari_sam2_probe.experiment.folder import is_experiment
+        from napari_sam2_probe.experiments.folder import is_experiment
 
         path = self.form.path
         if path is None:
@@ -135,7 +135,7 @@ class ExperimentsPanel(Panel):
 
     def _on_ended(self, state: JobState) -> None:
         self._look_again.stop()
-        from napari_sam2_probe.experiment.folder import is_experiment
+        from napari_sam2_probe.experiments.folder import is_experiment
 
         path = self._working_on
         begun = path is not None and is_experiment(path)
@@ -193,7 +193,7 @@ class ExperimentsPanel(Panel):
 
     def look(self) -> None:
         """Read what the experiment has given so far."""
-        from napari_sam2_probe.experiment.folder import is_experiment
+        from napari_sam2_probe.experiments.folder import is_experiment
 
         path = self.form.path
         if path is not None and is_experiment(path):

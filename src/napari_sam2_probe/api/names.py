@@ -1,0 +1,21 @@
+"""One sentence for a name that isn't there: what was asked for, what there is, and what was probably meant."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+from napari_sam2_probe.common.errors import InputError
+from napari_sam2_probe.common.words import listing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+def unknown(what: str, name: object, there: Iterable[object]) -> InputError:
+    """Return the error for a `what` called `name` where only those in `there` exist."""
+    names = [str(one) for one in there]
+    near = get_close_matches(str(name), names, 1)
+    meant = f" Did you mean {near[0]!r}?" if near else ""
+    choice = f"choose {listing(names)}." if names else "there is none."
+    return InputError(f"There is no {what} {name!r}: {choice}{meant}")

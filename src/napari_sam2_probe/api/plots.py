@@ -1,0 +1,148 @@
+"""Figures of a run, as in reports and in the window."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_sam2_probe.common.errors import InputError
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from napari_sam2_probe.api.run import Run
+    from napari_sam2_probe.export.clip_view import ClipView
+
+
+class RunPlots:
+    """Figures of a run: each is a Matplotlib figure, which a notebook shows and ``figure.savefig(path)`` writes."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+
+    def __repr__(self) -> str:
+        return f"Figures of {self._run.name}: .features(), .pointers(), .scores(), .composite(frame), .filmstrip()"
+
+    def features(self, object_id: int | None = None, *, log: bool = False) -> Figure:
+        """Draw the features over time, one row a position; absent frames are marked.
+
+        Parameters
+        ----------
+        object_id
+            The object; the first one if None.
+        log
+            Whether the axes are logarithmic.
+        """
+        from napari_sam2_probe.common.feature_names import FEATURE_COLUMNS
+        from napari_sam2_probe.figures.features import make_features
+
+        view = self._view(object_id)
+        return make_features([view.features()], interjection=view.interjection, log=FEATURE_COLUMNS if log else ())
+
+    def scores(self, object_id: int | None = None) -> Figure:
+        """Draw object score and predicted IoU over time, and J where true masks are known."""
+        from napari_sam2_probe.figures.scores import make_scores
+
+        view = self._view(object_id)
+        return make_scores([view.object_scores()], interjection=view.interjection)
+
+    def pointers(self, object_id: int | None = None, *, raw: bool = False) -> Figure:
+        """Draw the object pointers in two principal components, joined in time, a star on the first frame.
+
+        Parameters
+        ----------
+        object_id
+            The object; the first one if None.
+        raw
+            Whether the pointers before the no-object gate are drawn.
+        """
+        from napari_sam2_probe.analysis.pointers import project_pointers
+        from napari_sam2_probe.figures.pointers import PointerPath, make_pointer_paths
+
+        view = self._view(object_id)
+        projection = project_pointers([view.pointers(raw=raw)])
+        path = PointerPath(view.label, view.kind, projection.coordinates[0], view.object_present)
+        return make_pointer_paths([path], projection.explained_variance_ratio)
+
+    def composite(self, frame: int | None = None, object_id: int | None = None) -> Figure:
+        """Draw one frame beside what SAM 2 made of it: mean and variance at each position.
+
+        Parameters
+        ----------
+        frame
+            A tracked frame; the middle one if None.
+        object_id
+            The object; the first one if None.
+
+        Raises
+        ------
+        InputError
+            If the frame was not tracked, or the video is not where it was.
+        """
+        from napari_sam2_probe.figures.composite import make_composite
+
+        view = self._view(object_id, needs_video=True)
+        # Beside the rows of a single composite there is room for no name.
+        return make_composite([replace(view.composite(self._frame(view, frame)), label="")])
+
+    def filmstrip(self, frames: int = 8, object_id: int | None = None) -> Figure:
+        """Draw a row of frames with predicted and true masks.
+
+        Parameters
+        ----------
+        frames
+            How many, spread evenly over the tracked ones.
+        object_id
+            The object; the first one if None.
+
+        Raises
+        ------
+        InputError
+            If nothing was tracked, or the video is not where it was.
+        """
+        from napari_sam2_probe.figures.filmstrip import make_filmstrip
+
+        view = self._view(object_id, needs_video=True)
+        tracked = np.flatnonzero(view.run.tracked[view.obj_index])
+        chosen = tracked[np.linspace(0, len(tracked) - 1, min(frames, len(tracked))).round().astype(int)]
+        return make_filmstrip([view.film_frame(int(frame)) for frame in chosen])
+
+    def _view(self, object_id: int | None, *, needs_video: bool = False) -> ClipView:
+        return view_of(self._run, object_id, needs_video=needs_video)
+
+    @staticmethod
+    def _frame(view: ClipView, frame: int | None) -> int:
+        tracked = np.flatnonzero(view.run.tracked[view.obj_index])
+        if frame is None:
+            return int(tracked[len(tracked) // 2])
+        if frame not in tracked:
+            raise InputError(f"Frame {frame} was not tracked: choose one from {tracked[0]} to {tracked[-1]}.")
+        return int(frame)
+
+
+def view_of(run: Run, object_id: int | None = None, *, needs_video: bool = False) -> ClipView:
+    """Return a run with its video, as figures want it.
+
+    Raises
+    ------
+    InputError
+        If the run doesn't hold the object, nothing of it was tracked, or the video is needed and not there.
+    """
+    from napari_sam2_probe.export.clip_view import ClipView
+    from napari_sam2_probe.video.array import ArraySource
+    from napari_sam2_probe.video.video import Video
+
+    index, opened = run.object_index(object_id), run._opened
+    if not opened.tracked[index].any():
+        raise InputError(f"Nothing of object {run.objects[index]} was tracked in {run.name}: there is nothing to draw.")
+    video: Any
+    try:
+        video = run.video
+    except InputError:
+        if needs_video:
+            raise
+        # Without frames, which this figure doesn't show.
+        video = Video(ArraySource(np.zeros((opened.num_frames, 1, 1), np.uint8)))
+    return ClipView(opened, video, run.name, index)

@@ -1,0 +1,244 @@
+"""Track a video, open a run, make one again."""
+
+from __future__ import annotations
+
+import tempfile
+from contextlib import contextmanager
+from dataclasses import fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+from napari_sam2_probe.api.names import unknown
+from napari_sam2_probe.api.prompts import as_prompts
+from napari_sam2_probe.api.run import Run
+from napari_sam2_probe.api.videos import open_video
+from napari_sam2_probe.common.errors import InputError
+from napari_sam2_probe.common.progress import ProgressCallback, ignore_progress
+from napari_sam2_probe.families.loaded import as_model
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from napari_sam2_probe.families.loaded import Model
+    from napari_sam2_probe.runs.record import RunDirection, RunOptions
+    from napari_sam2_probe.tracking.prompts import Prompt
+    from napari_sam2_probe.video.video import Video
+
+OUT_FOLDER = "run"
+
+
+def track(
+    video: Any,
+    prompts: Prompt | Sequence[Prompt] | None = None,
+    *,
+    model: Model | str | Path = "auto",
+    out: Path | str | None = None,
+    direction: RunDirection = "forward",
+    start: int | None = None,
+    end: int | None = None,
+    overwrite: bool = False,
+    progress: ProgressCallback | Literal["bar"] | None = None,
+    **options: Any,
+) -> Run:
+    """Track objects through a video and record what SAM 2 sees on the way.
+
+    Parameters
+    ----------
+    video
+        A `Video`, or whatever `open_video` takes: a path, a folder, ``ROOT/sequence``, an array, a napari layer.
+    prompts
+        One prompt or several, made with `points`, `box` or `mask`. If None, the video's own true masks of the first
+        frame that has any, one prompt for each object.
+    model
+        A loaded model or a name, as for `load_model`.
+    out
+        The run's folder. If None, a temporary one that goes with the `Run`; ``run.save(path)`` keeps it.
+    direction
+        ``"forward"``, ``"backward"`` or ``"both"``: forward from the earliest prompt, then backward from it.
+    start, end
+        The first and the last frame to track; by default all in the direction.
+    overwrite
+        Whether a run that lies at `out` is replaced, once the new one is complete.
+    progress
+        ``"bar"`` shows one; or a function that is called with every frame.
+    **options
+        ``unblanked`` (record position 5u), ``policy`` (a memory policy), ``intervene`` (edits of what is read),
+        ``attention`` (``"none"``, ``"sampled"``, ``"exact"``), and how features over time are computed: ``denominator``
+        (``"variance"`` or ``"standard deviation"``), ``epsilon``, ``prompted_references``.
+
+    Returns
+    -------
+    Run
+        The run, finished.
+
+    Raises
+    ------
+    InputError
+        If something can't be used; then nothing is written.
+    ResourceError
+        If memory or disk don't suffice. What was finished is kept, in a run that says that it is not.
+    """
+    from napari_sam2_probe.runs.record import check_job, record_run
+
+    opened = open_video(video)
+    given = first_masks(opened) if prompts is None else as_prompts(prompts)
+    settings = run_options(direction=direction, start=start, end=end, **options)
+    with _place(out, overwrite=overwrite) as place, _progress(progress) as shown:
+        check_job(opened, given, place.new, settings)
+        record_run(opened, given, place.new, as_model(model), settings, progress=shown)
+    return open_run(place.path, video=opened, temporary=place.temporary)
+
+
+def open_run(
+    path: Path | str, *, video: Video | None = None, temporary: tempfile.TemporaryDirectory[str] | None = None
+) -> Run:
+    """Open a run, finished or not.
+
+    Parameters
+    ----------
+    path
+        The run's folder.
+    video
+        The video it was made on; looked for where the run says it was if None.
+    temporary
+        The temporary folder that the run lies in and that goes with it.
+
+    Raises
+    ------
+    InputError
+        If the folder is not a run, was made by a later version, or is damaged.
+    """
+    from napari_sam2_probe.runs.reader import open_run as open_folder
+
+    run = Run(open_folder(path), temporary=temporary)
+    if video is not None:
+        run.video = video
+    return run
+
+
+def repeat(
+    run: Run | Path | str,
+    *,
+    out: Path | str | None = None,
+    video: Any = None,
+    overwrite: bool = False,
+    progress: ProgressCallback | Literal["bar"] | None = None,
+) -> Run:
+    """Make a run again from what its own ``run.json`` says; on the same machine equal to the last bit.
+
+    Parameters
+    ----------
+    run
+        A run or its folder, made by `track`, by a session, by the command or in the window.
+    out, overwrite, progress
+        As in `track`.
+    video
+        The video, if it is not any more where the run says, or was an array.
+
+    Raises
+    ------
+    InputError
+        If the video or the weights are not those of the run.
+    """
+    from napari_sam2_probe.live.repeat import repeat_run
+
+    old = run if isinstance(run, Run) else open_run(run)
+    source = old._video if video is None else open_video(video)
+    with _place(out, overwrite=overwrite) as place, _progress(progress) as shown:
+        repeat_run(old._opened, place.new, video=source, progress=shown)
+    return open_run(place.path, video=source, temporary=place.temporary)
+
+
+def first_masks(video: Video) -> list[Prompt]:
+    """Return the video's own true masks of the first frame that has any, one prompt for each object.
+
+    Raises
+    ------
+    InputError
+        If it has none.
+    """
+    from napari_sam2_probe.tracking.prompts import prompts_from_labels
+    from napari_sam2_probe.video.masks import is_void
+
+    for frame in video.annotated_frames():
+        labels = video.mask(frame)
+        if labels is not None and ((labels != 0) & ~is_void(labels)).any():
+            return prompts_from_labels(frame, labels)
+    raise InputError(f"{video.name} has no true masks to begin with: give points(...), box(...) or mask(...).")
+
+
+def run_options(**given: Any) -> RunOptions:
+    """Return what to track and how to observe it, from names and values.
+
+    Raises
+    ------
+    InputError
+        If there is no such option.
+    """
+    from napari_sam2_probe.probe.distance import FeatureOptions
+    from napari_sam2_probe.runs.record import RunDirection, RunOptions
+
+    of_features = {field.name for field in fields(FeatureOptions)}
+    of_run = {field.name for field in fields(RunOptions)} - {"features"}
+    for name in given:
+        if name not in of_run | of_features:
+            raise unknown("option", name, sorted(of_run | of_features))
+    if given.get("direction", "forward") not in get_args(RunDirection):
+        raise unknown("direction", given["direction"], get_args(RunDirection))
+    features = FeatureOptions(**{name: value for name, value in given.items() if name in of_features})
+    if features.denominator not in ("variance", "standard deviation"):
+        raise unknown("denominator", features.denominator, ("variance", "standard deviation"))
+    chosen = {name: value for name, value in given.items() if name in of_run}
+    chosen["intervene"] = _edits(chosen.get("intervene", ()))
+    return RunOptions(features=features, **chosen)
+
+
+def _edits(given: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> tuple[dict[str, Any], ...]:
+    # One edit alone is a mistake that everybody makes.
+    edits = [given] if hasattr(given, "keys") else given
+    return tuple(dict(edit) for edit in edits)
+
+
+class _Place:
+    """Where a run is written, and where it lies afterwards."""
+
+    def __init__(self, path: Path, new: Path, temporary: tempfile.TemporaryDirectory[str] | None = None) -> None:
+        self.path = path
+        self.new = new
+        self.temporary = temporary
+
+
+@contextmanager
+def _place(out: Path | str | None, *, overwrite: bool) -> Iterator[_Place]:
+    from napari_sam2_probe.common.output import atomic_folder
+    from napari_sam2_probe.runs.reader import is_run
+
+    if out is None:
+        folder = tempfile.TemporaryDirectory(prefix="sam2-probe-")
+        path = Path(folder.name) / OUT_FOLDER
+        yield _Place(path, path, folder)
+        return
+    path = Path(out)
+    if not (overwrite and path.exists()):
+        yield _Place(path, path)
+        return
+    if not is_run(path):
+        raise InputError(f"{path} holds something that is not a run, so it is not replaced: choose another folder.")
+    with atomic_folder(path) as new:
+        new.rmdir()
+        yield _Place(path, new)
+
+
+@contextmanager
+def _progress(progress: ProgressCallback | Literal["bar"] | None) -> Iterator[ProgressCallback]:
+    if progress == "bar":
+        from napari_sam2_probe.cli.progress import progress_bars
+
+        with progress_bars() as bars:
+            yield bars
+    elif progress is None:
+        yield ignore_progress
+    elif callable(progress):
+        yield progress
+    else:
+        raise InputError(f"progress={progress!r} can't be used: give 'bar' or a function.")

@@ -1,0 +1,93 @@
+"""The clips of a batch as they are tracked and scored: frames, masks, and what their recipes tell."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_sam2_probe.common.errors import InputError
+from napari_sam2_probe.video.davis import DavisDataset
+from napari_sam2_probe.video.truth import OBJECT_OF_INTEREST, ClipTruth, read_all_truth
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from napari_sam2_probe.experiments.folder import ExperimentFolder
+    from napari_sam2_probe.experiments.plan import Batch
+    from napari_sam2_probe.video.video import Video
+
+
+@dataclass(frozen=True)
+class BatchClip:
+    """One clip of a batch.
+
+    Attributes
+    ----------
+    kind, name
+        Which clip it is.
+    frames
+        The video.
+    known
+        What the recipe tells of its frames.
+    base_sequence
+        The sequence that the clip was made from.
+    true_masks
+        (T, H, W) bool, the visible object of interest.
+    """
+
+    kind: str
+    name: str
+    frames: Video
+    known: ClipTruth
+    base_sequence: str
+    true_masks: NDArray[np.bool_]
+
+
+class ClipReader:
+    """Reads the clips of an experiment's batches; tables of a kind are read once, not for each of its batches.
+
+    Parameters
+    ----------
+    folder
+        The experiment, whose clips are made.
+    """
+
+    def __init__(self, folder: ExperimentFolder) -> None:
+        self._folder = folder
+        self._kinds: dict[str, tuple[DavisDataset, dict[str, ClipTruth]]] = {}
+
+    def read(self, batch: Batch) -> list[BatchClip]:
+        """Read the masks of the clips of a batch, and check the headers of their frames.
+
+        Raises
+        ------
+        InputError
+            If a clip is not as it was made.
+        """
+        place = self._folder.clips(batch.kind)
+        if batch.kind not in self._kinds:
+            self._kinds[batch.kind] = DavisDataset(place), read_all_truth(place / "frames.csv")
+        dataset, known = self._kinds[batch.kind]
+        return [_read(place, batch.kind, dataset.sequence(name), known.get(name)) for name in batch.clips]
+
+
+def close_clips(clips: Iterable[BatchClip]) -> None:
+    """Give back the files of clips."""
+    for clip in clips:
+        clip.frames.close()
+
+
+def _read(place: Path, kind: str, sequence: Video, known: ClipTruth | None) -> BatchClip:
+    masks = [mask for t in range(sequence.num_frames) if (mask := sequence.mask(t)) is not None]
+    truth = np.stack([mask == OBJECT_OF_INTEREST for mask in masks]) if masks else np.zeros((1, 1, 1), bool)
+    lengths = {sequence.num_frames, len(masks), 0 if known is None else len(known.object_present)}
+    if known is None or known.recipe is None or len(lengths) > 1 or not truth[0].any():
+        raise InputError(
+            f"{place}: the clip {sequence.name} is not as it was made; remove {place} and run the experiment again."
+        )
+    return BatchClip(kind, sequence.name, sequence, known, str(known.recipe["base"]["sequence"]), truth)

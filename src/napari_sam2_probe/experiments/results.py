@@ -1,0 +1,263 @@
+"""Open an experiment, finished or half done; neither SAM 2 nor torch is needed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari_sam2_probe.common.errors import InputError
+from napari_sam2_probe.common.json_file import load_json
+from napari_sam2_probe.common.paths import is_dir
+from napari_sam2_probe.experiments.config import ExperimentConfig, read_config
+from napari_sam2_probe.experiments.folder import CONFIG, ExperimentFolder, is_experiment
+from napari_sam2_probe.experiments.plan import Batch, read_plan
+from napari_sam2_probe.experiments.tables import FEATURE_COLUMNS, FRAME_COLUMNS, read_tables
+from napari_sam2_probe.probe.positions import BY_KEY, OBJECT_POINTER, OBJECT_POINTER_RAW
+from napari_sam2_probe.runs.zarr_store import open_store
+from napari_sam2_probe.video.davis import DavisDataset
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import numpy as np
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from napari_sam2_probe.probe.positions import Statistic
+    from napari_sam2_probe.video.video import Video
+
+
+@dataclass(frozen=True)
+class ExperimentResults:
+    """What an experiment has given so far.
+
+    Tables are read when they are first asked for and kept; open the experiment again to see what came since.
+
+    Attributes
+    ----------
+    path
+        Its folder.
+    config
+        Its configuration.
+    provenance
+        The contents of ``provenance.json``: versions, model, data, command lines, times.
+    batches
+        All batches of the plan, in the order of the tables; none before there is a plan.
+    finished_batches
+        Names of those that were done when the experiment was opened.
+    """
+
+    path: Path
+    config: ExperimentConfig
+    provenance: dict[str, Any]
+    batches: tuple[Batch, ...]
+    finished_batches: tuple[str, ...]
+
+    @property
+    def label(self) -> str:
+        """What the experiment is called in tables and figures."""
+        model = self.provenance.get("model") or {}
+        predictions = self.config.predictions
+        names = (self.config.label, predictions and predictions.name, model.get("checkpoint"))
+        return next((name for name in names if name), self.path.resolve().name)
+
+    @property
+    def trained(self) -> bool:
+        """Whether the model was trained; False for the stand-in with random weights, whose masks mean nothing."""
+        return bool((self.provenance.get("model") or {}).get("trained", True))
+
+    @property
+    def has_model(self) -> bool:
+        """Whether SAM 2 was tracked with; False for masks of another system, which have no features or pointers."""
+        return self.config.predictions is None
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """Kinds of clips, those not begun yet included."""
+        return self.config.kinds
+
+    @property
+    def lengths(self) -> tuple[int, int, int]:
+        """Frames of prefix, interjection and suffix."""
+        return self.config.lengths
+
+    @property
+    def done(self) -> int:
+        """Number of finished batches."""
+        return len(self.finished_batches)
+
+    @property
+    def total(self) -> int:
+        """Number of all batches."""
+        return len(self.batches)
+
+    @property
+    def complete(self) -> bool:
+        """Whether everything is there."""
+        return self._folder.frames.is_file() and self._folder.features.is_file()
+
+    @cached_property
+    def frames(self) -> pd.DataFrame:
+        """A row a clip and frame; columns as in `napari_sam2_probe.experiments.tables.FRAME_COLUMNS`."""
+        return self._table(FRAME_COLUMNS, self._folder.frames, self._folder.frames_part)
+
+    @cached_property
+    def features(self) -> pd.DataFrame:
+        """A row a clip, position and frame; columns as in `FEATURE_COLUMNS`. Empty for another system's masks."""
+        return self._table(FEATURE_COLUMNS, self._folder.features, self._folder.features_part)
+
+    def clips(self, kind: str) -> list[str]:
+        """Return the names of the clips of a kind that are done, in order."""
+        finished = set(self.finished_batches)
+        return [clip for b in self.batches if b.kind == kind and b.name in finished for clip in b.clips]
+
+    def pointers(self, kind: str, clip: str, *, raw: bool = False) -> NDArray[np.float32]:
+        """Return a clip's object pointers (T, C), gated as SAM 2 stores them, or `raw`.
+
+        Raises
+        ------
+        InputError
+            If the clip is not done, or the masks are another system's.
+        """
+        return self.vectors(kind, clip, (OBJECT_POINTER_RAW if raw else OBJECT_POINTER).key)
+
+    def vectors(self, kind: str, clip: str, key: str) -> NDArray[np.float32]:
+        """Return a clip's vectors (T, C) at the position with this `key`.
+
+        Raises
+        ------
+        InputError
+            If the clip is not done, or the experiment doesn't hold them.
+        """
+        vectors: NDArray[np.float32] = self._array(kind, clip, BY_KEY[key].array if key in BY_KEY else f"vectors/{key}")
+        return vectors
+
+    def masks(self, kind: str, clip: str) -> NDArray[np.bool_]:
+        """Return a clip's predicted masks (T, H, W).
+
+        Raises
+        ------
+        InputError
+            If the clip is not done.
+        """
+        masks: NDArray[np.bool_] = self._array(kind, clip, "masks")
+        return masks
+
+    def maps(self, kind: str, clip: str, key: str, statistic: Statistic) -> NDArray[np.float32]:
+        """Return the map (T, h, w) of one position of a clip.
+
+        Raises
+        ------
+        InputError
+            If the clip is not done, or maps were not kept.
+        """
+        if not self.config.keep_maps:
+            raise InputError(f"{self.path} keeps no maps: make the experiment with --keep-maps.")
+        maps: NDArray[np.float32] = self._array(kind, clip, f"maps/{key}/{statistic}")
+        return maps
+
+    def map_keys(self, kind: str, clip: str) -> tuple[str, ...]:
+        """Return the keys of the map positions that are kept of a clip, in the order of tables."""
+        try:
+            group = self._store[f"{kind}/{clip}"]
+        except (OSError, LookupError, ValueError):
+            return ()
+        return tuple(p.key for p in BY_KEY.values() if p.is_map and f"maps/{p.key}/mean" in group)
+
+    def sequence(self, kind: str, clip: str) -> Video:
+        """Return a clip's frames and true masks.
+
+        Raises
+        ------
+        InputError
+            If the clip is not there.
+        """
+        return self._datasets[kind].sequence(clip)
+
+    @property
+    def _folder(self) -> ExperimentFolder:
+        return ExperimentFolder(self.path)
+
+    @cached_property
+    def _datasets(self) -> _Datasets:
+        return _Datasets(self._folder)
+
+    @cached_property
+    def _store(self) -> Any:
+        return open_store(self._folder.store)
+
+    def _table(self, columns: dict[str, str], whole: Path, part: Callable[[str], Path]) -> pd.DataFrame:
+        parts = [whole] if self.complete else [part(name) for name in self.finished_batches]
+        return read_tables(columns, parts)
+
+    def _array(self, kind: str, clip: str, name: str) -> Any:
+        try:
+            # The store is opened here when it is first asked for, and may be damaged itself.
+            return self._store[f"{kind}/{clip}/{name}"][:]
+        except (OSError, LookupError, ValueError, TypeError, RuntimeError) as error:
+            what = name.replace("_", " ")
+            raise InputError(
+                f"{self.path} has no {what} of {kind} clip {clip}: choose a clip that is done, or go on with the "
+                "experiment."
+            ) from error
+
+
+class _Datasets(dict[str, DavisDataset]):
+    """Data sets of clips by kind, opened when they are first asked for."""
+
+    def __init__(self, folder: ExperimentFolder) -> None:
+        super().__init__()
+        self._folder = folder
+
+    def __missing__(self, kind: str) -> DavisDataset:
+        self[kind] = DavisDataset(self._folder.clips(kind))
+        return self[kind]
+
+
+def open_experiment(folder: Path | str) -> ExperimentResults:
+    """Open an experiment, finished or not.
+
+    Raises
+    ------
+    InputError
+        If the folder is no experiment, or is damaged.
+    """
+    path = Path(folder)
+    if not is_experiment(path):
+        raise InputError(f"{path} is not an experiment: give a folder that holds {CONFIG}.")
+    place = ExperimentFolder(path)
+    # An experiment that was stopped at its very start has neither plan nor provenance.
+    batches = read_plan(place.plan).batches if place.plan.is_file() else ()
+    finished = tuple(batch.name for batch in batches if place.is_whole(batch.name))
+    return ExperimentResults(path, read_config(place.config), read_provenance(place), batches, finished)
+
+
+def find_experiments(folder: Path | str) -> list[Path]:
+    """Return the experiments in a folder: itself, or those right below it, sorted by path."""
+    folder = Path(folder)
+    if is_experiment(folder):
+        return [folder]
+    if not is_dir(folder):
+        return []
+    return sorted(path.parent for path in folder.glob(f"*/{CONFIG}"))
+
+
+def read_provenance(folder: ExperimentFolder) -> dict[str, Any]:
+    """Return the contents of ``provenance.json``, nothing if it is not there yet.
+
+    Raises
+    ------
+    InputError
+        If the file is damaged.
+    """
+    if not folder.provenance.is_file():
+        return {}
+    try:
+        content = load_json(folder.provenance)
+    except (OSError, ValueError) as error:
+        raise InputError(f"{folder.provenance}: the file is damaged; begin the experiment anew.") from error
+    if not isinstance(content, dict):
+        raise InputError(f"{folder.provenance}: the file is damaged; begin the experiment anew.")
+    return content

@@ -1,0 +1,89 @@
+"""The rows of an experiment's two tables, from what was tracked and what is known (SPEC 6 and 7)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_sam2_probe.common.feature_names import FEATURE_COLUMNS as COLUMNS
+from napari_sam2_probe.decoder.boxes import box_edges
+from napari_sam2_probe.evaluation.metrics import score_clip
+from napari_sam2_probe.experiments.tables import FEATURE_COLUMNS, FRAME_COLUMNS, STAGES
+from napari_sam2_probe.probe.references import References
+from napari_sam2_probe.transforms.recipe import clip_name
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from napari_sam2_probe.experiments.batch_clips import BatchClip
+    from napari_sam2_probe.experiments.track_batch import ClipOutput
+
+Columns = dict[str, Any]
+
+
+def frame_rows(clip: BatchClip, output: ClipOutput, lengths: tuple[int, int, int]) -> Columns:
+    """Return the columns of a clip's rows in the table of frames (T,)."""
+    known = clip.known
+    num_frames = len(known.object_present)
+    scores = score_clip(clip.true_masks, output.masks, known.object_present, lengths=lengths, object_id=True)
+    edges = np.stack([box_edges(mask) for mask in clip.true_masks])
+    assert known.recipe is not None
+    twin = "" if clip.kind == "clean" else clip_name("clean", int(known.recipe["number"]))
+    columns: Columns = {
+        "kind": [clip.kind] * num_frames,
+        "clip": [clip.name] * num_frames,
+        "twin": [twin] * num_frames,
+        "base_sequence": [clip.base_sequence] * num_frames,
+        "frame": np.arange(num_frames),
+        "stage": np.repeat(STAGES, lengths).tolist(),
+        "source_sequence": list(known.source_sequence),
+        "source_frame": known.source_frame,
+        "object_present": known.object_present,
+        "context_present": known.context_present,
+        "obscured_fraction": known.obscured_fraction,
+        "object_score": output.object_scores,
+        "predicted_iou": output.predicted_iou,
+        "prompted": np.arange(num_frames) == 0,
+        "region": scores.region_per_frame,
+        "boundary": scores.boundary_per_frame,
+        "false_positive": scores.false_positive,
+        "area": np.count_nonzero(output.masks, axis=(1, 2)),
+    }
+    names = ("true_xmin", "true_ymin", "true_xmax", "true_ymax")
+    return columns | dict(zip(names, edges.T, strict=True))
+
+
+def feature_rows(clip: BatchClip, output: ClipOutput, *, prompted_references: bool) -> Columns:
+    """Return the columns of a clip's rows in the table of features (P * T,), position by position."""
+    num_frames, count = len(clip.known.object_present), len(output.positions)
+    prompted = np.arange(num_frames) == 0
+    references = References.of(clip.known.object_present, prompted, prompted_references=prompted_references)
+    size = num_frames * count
+    columns: Columns = {
+        "kind": [clip.kind] * size,
+        "clip": [clip.name] * size,
+        "base_sequence": [clip.base_sequence] * size,
+        "frame": np.tile(np.arange(num_frames), count),
+        "position": [position for position in output.positions for _ in range(num_frames)],
+        "object_present": np.tile(clip.known.object_present, count),
+        "prompted_reference": np.tile(references.holds(prompted), count),
+        "window": np.tile(references.window(), count),
+    }
+    return columns | {name: output.features[..., index].ravel() for index, name in enumerate(COLUMNS)}
+
+
+def joined(parts: Sequence[Columns], columns: Mapping[str, str]) -> Columns:
+    """Put the rows of several clips below each other."""
+    return {name: np.concatenate([np.asarray(part[name]) for part in parts]) for name in columns}
+
+
+def batch_frames(clips: Sequence[BatchClip], outputs: Sequence[ClipOutput], lengths: tuple[int, int, int]) -> Columns:
+    """Return a batch's rows in the table of frames."""
+    return joined([frame_rows(c, o, lengths) for c, o in zip(clips, outputs, strict=True)], FRAME_COLUMNS)
+
+
+def batch_features(clips: Sequence[BatchClip], outputs: Sequence[ClipOutput], *, prompted_references: bool) -> Columns:
+    """Return a batch's rows in the table of features."""
+    rows = [feature_rows(c, o, prompted_references=prompted_references) for c, o in zip(clips, outputs, strict=True)]
+    return joined(rows, FEATURE_COLUMNS)

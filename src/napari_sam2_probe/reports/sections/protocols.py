@@ -1,0 +1,114 @@
+"""Evaluation protocols of the SAM 2 paper, where their results lie in the folder."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from napari_sam2_probe.common.words import MISSING, number
+from napari_sam2_probe.reports.page import Section
+from napari_sam2_probe.reports.part import Part
+from napari_sam2_probe.reports.tables import ReportTable
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    import pandas as pd
+
+    from napari_sam2_probe.reports.folder import ReportFolder
+
+PROTOCOLS = "protocols.csv"
+"""The file with the results of protocols."""
+
+_ABOUT = "protocols.json"
+
+_MOST_ROWS = 60
+
+
+def make(places: Sequence[tuple[str, Path]], folder: ReportFolder) -> Part:
+    """Show the results of protocols.
+
+    Parameters
+    ----------
+    places
+        Names and folders that may hold `PROTOCOLS`.
+    folder
+        The report's.
+    """
+    found = [(name, path / PROTOCOLS) for name, path in places if (path / PROTOCOLS).is_file()]
+    if not found:
+        return Part(None)
+    tables, missing = [], []
+    for k, (name, path) in enumerate(found):
+        try:
+            table = _read(path)
+        except ValueError:
+            missing.append(f"{path.name} of {name} could not be read: run the protocols again.")
+            continue
+        file = "protocols" if len(found) == 1 else f"protocols-{k + 1}"
+        tables.append(folder.table(_table(file, name if len(found) > 1 else "", table)))
+    if not tables:
+        return Part(None, tuple(missing))
+    sentences = ("SAM 2's own way of being evaluated: prompted by mask, box or clicks, offline and online.",)
+    return Part(Section("Evaluation protocols", sentences, (), tuple(tables)), tuple(missing))
+
+
+def recorded_models(places: Sequence[tuple[str, Path]]) -> dict[str, dict[str, Any] | None]:
+    """Return what the evaluation in each folder recorded of its model, where there is one and it did.
+
+    Parameters
+    ----------
+    places
+        As in `make`.
+    """
+    found: dict[str, dict[str, Any] | None] = {}
+    for name, path in places:
+        if not (path / PROTOCOLS).is_file():
+            continue
+        try:
+            about = json.loads((path / _ABOUT).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            continue
+        model = about.get("model") if isinstance(about, dict) else None
+        if isinstance(model, dict):
+            found[f"the protocols of {name}"] = model
+    return found
+
+
+def _read(path: Path) -> pd.DataFrame:
+    import pandas as pd
+
+    table = pd.read_csv(path)
+    if not len(table.columns):
+        raise ValueError("no columns")
+    return table
+
+
+def _table(file: str, name: str, table: pd.DataFrame) -> ReportTable:
+    shown = _overall(table)
+    words = 0
+    for column in shown.columns:
+        if shown[column].dtype.kind in "fiu":
+            break
+        words += 1
+    rows = tuple(tuple(_cell(value) for value in row) for row in shown.head(_MOST_ROWS).itertuples(index=False))
+    caption = "" if len(shown) <= _MOST_ROWS else f"The first {_MOST_ROWS} of {len(shown)} rows; the CSV holds all."
+    title = f"Protocols: {name}" if name else "Protocols"
+    header = tuple(str(column).replace("_", " ") for column in shown.columns)
+    return ReportTable(file, title, caption, header, rows, table, text_columns=max(words, 1))
+
+
+def _overall(table: pd.DataFrame) -> pd.DataFrame:
+    """Leave out rows of single sequences where there are rows over all of them."""
+    for column in ("sequence", "object_id"):
+        if column in table and table[column].astype(str).isin(["global", "all"]).any():
+            means = table[table[column].astype(str).isin(["global", "all"])]
+            return means.drop(columns=[c for c in ("sequence", "object_id") if c in means])
+    return table
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, float):
+        return number(value, 0) if value.is_integer() and abs(value) >= 2 else number(value, 3)
+    return MISSING if value is None else str(value)

@@ -1,0 +1,163 @@
+"""Separability: the table, AUROC at a glance, the gate, and the distributions behind."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_sam2_probe.analysis.separability import COMBINED
+from napari_sam2_probe.common.words import number
+from napari_sam2_probe.figures.dots import FEATURE_LOOKS, DotPanel, Dots, make_dots
+from napari_sam2_probe.probe.positions import title_of
+from napari_sam2_probe.reports.page import Section
+from napari_sam2_probe.reports.part import Part
+from napari_sam2_probe.reports.sections import distributions, gate
+from napari_sam2_probe.reports.separations import ALL_FEATURES, is_there, pick, said
+from napari_sam2_probe.reports.subject import absent_kinds, in_order
+from napari_sam2_probe.reports.tables import ReportTable
+from napari_sam2_probe.reports.words import kind_label
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from napari_sam2_probe.reports.folder import ReportFolder
+    from napari_sam2_probe.reports.page import PageFigure
+    from napari_sam2_probe.reports.subject import Subject
+
+
+def make(subjects: Sequence[Subject], folder: ReportFolder) -> Part:
+    """Draw what separates, the gate, and the distributions."""
+    shown = [s for s in subjects if s.has_features and set(s.feature_kinds) & set(absent_kinds())]
+    if not shown:
+        return Part(None)
+    tables = (
+        folder.table(_table(shown, "separability", "Separability", ordinary=False)),
+        folder.table(_table(shown, "separability-ordinary", "Separability on ordinary frames", ordinary=True)),
+    )
+    figures = [_overview(subject, folder) for subject in shown]
+    figures += gate.figures(shown, folder)
+    figures += distributions.figures(shown, folder)
+    sentences = (
+        "Can a threshold tell frames without the object from frames with it? The AUROC is the chance that a frame "
+        "without the object has the higher value: 0.5 is chance, 1 is perfect, below 0.5 the effect goes the other "
+        "way. The linear combination is a logistic regression on the logarithms of the three features, "
+        "cross-validated by source sequence. Intervals: 95 %, bootstrap over source sequences.",
+    )
+    several = len(shown) > 1
+    found = [" ".join([_overview_caption(subject), *gate.sentences(subject)[:1]]) for subject in shown]
+    names = [f"{subject.name}: " if several else "" for subject in shown]
+    headlines = tuple(name + sentence for name, sentence in zip(names, found, strict=True))
+    return Part(Section("Separability", sentences, tuple(figures), tables), headlines=headlines)
+
+
+def _table(subjects: Sequence[Subject], name: str, title: str, *, ordinary: bool) -> ReportTable:
+    import pandas as pd
+
+    rows, parts = [], []
+    for subject in subjects:
+        found = subject.ordinary_separability if ordinary else subject.separability
+        parts.append(found.table.assign(experiment=subject.name))
+        for kind in in_order(subject.feature_kinds):
+            measure = "AUROC" if kind in absent_kinds() else "false alarms"
+            for position in subject.positions:
+                cells = [said(pick(found, position, feature, kind)) for feature in ALL_FEATURES]
+                rows.append((subject.name, f"{kind_label(kind)} ({measure})", position, *cells))
+    data = pd.concat(parts, ignore_index=True)
+    which = (
+        "Only frames with all five references, none of them prompted. "
+        if ordinary
+        else "Frames on which all three features exist. "
+    )
+    caption = which + (
+        "AUROC of absent against present frames; where the object is always there, the share of frames that a "
+        "threshold set on interjection clips (equal error) would call absent. [95 % interval]"
+    )
+    return ReportTable(
+        name,
+        title,
+        caption,
+        ("Experiment", "Clips", "Position", *ALL_FEATURES.values()),
+        tuple(rows),
+        data[["experiment", *(c for c in data.columns if c != "experiment")]],
+        text_columns=3,
+    )
+
+
+def position_rows(positions: Sequence[str]) -> tuple[str, ...]:
+    """Return names of rows, one a position."""
+    return tuple(f"{position}: {title_of(position)}" for position in positions)
+
+
+def auroc_dots(subject: Subject, kind: str, positions: Sequence[str]) -> tuple[Dots, ...]:
+    """Return the measure of every feature at some positions, to be drawn as dots."""
+    dots = []
+    for feature, label in ALL_FEATURES.items():
+        found = [pick(subject.separability, position, feature, kind) for position in positions]
+        columns = np.array([(one.value, one.low, one.high) for one in found], dtype=np.float64)
+        dots.append(Dots(label, columns[:, 0], columns[:, 1], columns[:, 2], FEATURE_LOOKS[feature]))
+    return tuple(dots)
+
+
+def _overview(subject: Subject, folder: ReportFolder) -> PageFigure:
+    kinds = in_order(subject.feature_kinds)
+    absent = [kind for kind in kinds if kind in absent_kinds()]
+    rows = position_rows(subject.positions)
+    panels = [
+        DotPanel(
+            f"{kind_label(kind)}: absent against present",
+            rows,
+            auroc_dots(subject, kind, subject.positions),
+            "AUROC",
+            (-0.02, 1.02),
+            0.5,
+        )
+        for kind in absent
+    ]
+    panels += [
+        DotPanel(
+            f"{kind_label(kind)}: object always there",
+            rows,
+            auroc_dots(subject, kind, subject.positions),
+            "False-alarm rate at the interjection's threshold",
+            (-0.02, 1.02),
+        )
+        for kind in kinds
+        if kind not in absent_kinds() and "interjection" in absent
+    ]
+    return folder.figure(
+        subject.file("separability-overview"),
+        subject.title("Separability at a glance"),
+        _overview_caption(subject),
+        make_dots(panels),
+        subject.separability.table,
+        group="separability-overview",
+    )
+
+
+def _overview_caption(subject: Subject) -> str:
+    sentences = []
+    for kind in in_order(kind for kind in subject.feature_kinds if kind in absent_kinds()):
+        found = [(pick(subject.separability, position, COMBINED, kind), position) for position in subject.positions]
+        ranked = sorted((pair for pair in found if is_there(pair[0])), key=lambda pair: -pair[0].value)
+        if len(ranked) < 2:
+            continue
+        (best, best_position), (least, least_position) = ranked[0], ranked[-1]
+        if least.high >= best.low:
+            sentences.append(
+                f"{kind_label(kind)}: the three features together tell absent from present frames about equally well "
+                f"at all positions (AUROC {_span(least.value, best.value)})."
+            )
+        else:
+            sentences.append(
+                f"{kind_label(kind)}: the three features together tell absent from present frames best at position "
+                f"{best_position} (AUROC {said(best)}) and least at position {least_position} ({said(least)})."
+            )
+    if not sentences:
+        sentences.append("No linear combination could be fitted: there are too few source sequences.")
+    return " ".join(sentences)
+
+
+def _span(low: float, high: float) -> str:
+    ends = list(dict.fromkeys(map(number, (low, high))))
+    return " to ".join(ends)
