@@ -116,3 +116,22 @@ def test_what_was_undone_after_tracking_is_kept_with_its_undoing():
     for step in steps:
         session.do(step)
     assert session.log.resolved() == steps
+
+
+def test_stretches_of_a_pass_between_which_nothing_is_left_are_one():
+    log = StepLog()
+    first = ChooseStep(0, 1, 0)
+    log.add(first)
+    stretch = TrackStep(log.begin_pass(), "backward", None, None)
+    for frame_idx in (5, 4):
+        stretch = log.frame_tracked(stretch, frame_idx, ((0, 1),))
+    log.add(ChooseStep(0, 1, 1))
+    log.add(UndoStep())
+    for frame_idx in (3, 2):
+        stretch = log.frame_tracked(stretch, frame_idx, ((0, 1),))
+    steps = log.resolved()
+    assert len(steps) == 2
+    assert list(steps[1].frames) == [5, 4, 3, 2]
+    log.add(ClearStep(0, 1))
+    log.frame_tracked(stretch, 1, ())
+    assert [list(step.frames) for step in log.resolved() if isinstance(step, TrackStep)] == [[5, 4, 3, 2], [1]]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -91,6 +91,11 @@ class TrackStep:
         step = 1 if self.direction == "forward" else -1
         return range(self.first, self.first + step * self.num_frames, step)
 
+    def continues(self, before: TrackStep) -> bool:
+        """Return whether this stretch goes on where another one ended."""
+        ended = self.refused or before.refused
+        return not ended and self.number == before.number and self.first == before.frames.stop
+
 
 @dataclass(slots=True, eq=False)
 class SweepStep:
@@ -146,7 +151,7 @@ class StepLog:
         # What is left out may have been all that kept something else in.
         while len(shorter := _without_undone(steps)) < len(steps):
             steps = shorter
-        return steps
+        return _joined(steps)
 
 
 def _without_undone(steps: Sequence[Step]) -> list[Step]:
@@ -165,6 +170,18 @@ def _without_undone(steps: Sequence[Step]) -> list[Step]:
         else:
             kept.append(step)
     return kept
+
+
+def _joined(steps: Sequence[Step]) -> list[Step]:
+    """Join stretches of a pass between which nothing is left."""
+    joined: list[Step] = []
+    for step in steps:
+        before = joined[-1] if joined else None
+        if isinstance(step, TrackStep) and isinstance(before, TrackStep) and step.continues(before):
+            joined[-1] = replace(before, num_frames=before.num_frames + step.num_frames)
+        else:
+            joined.append(step)
+    return joined
 
 
 def _droppable_undos(steps: list[Step]) -> dict[UndoStep, Edit]:
