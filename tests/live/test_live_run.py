@@ -182,7 +182,7 @@ def test_a_cancel_keeps_what_is_done_and_tracking_again_goes_on_there(live, queu
 @pytest.mark.parametrize("steps", range(1, 9))
 def test_whatever_a_cancel_cuts_off_what_is_on_disk_was_told(live, queue, tmp_path, monkeypatch, steps):
     # Every frame is saved at once, so that there is something to cut between.
-    monkeypatch.setattr("napari_sam2_probe.live.recorded_session._SAVE_SECONDS", 0)
+    monkeypatch.setattr("napari_sam2_probe.live.growing_run._SAVE_SECONDS", 0)
     queue.put({(0, 1): CLICK})
     job, happened = live.propagate("forward"), []
     for _, step in zip(range(steps), job, strict=False):

@@ -109,3 +109,23 @@ class FrameStep:
     def __repr__(self) -> str:
         objects = ", ".join(f"{obj_id}: {score:.1f}" for obj_id, score in self.scores.items())
         return f"<frame {self.frame}, object scores {{{objects}}}>"
+
+
+@dataclass(frozen=True, eq=False)
+class Candidates:
+    """The masks that SAM 2 considered for an ambiguous prompt.
+
+    Attributes
+    ----------
+    frame, object_id
+        Where.
+    masks
+        (M, H, W) bool.
+    predicted_iou
+        (M,) float32.
+    """
+
+    frame: int
+    object_id: int
+    masks: NDArray[np.bool_]
+    predicted_iou: NDArray[np.float32]

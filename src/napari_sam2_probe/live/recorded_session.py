@@ -2,23 +2,13 @@
 
 from __future__ import annotations
 
-import time
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from napari_sam2_probe.common.errors import InputError
+from napari_sam2_probe.live.growing_run import GrowingRun
 from napari_sam2_probe.live.plan import Plan
 from napari_sam2_probe.live.synchronizer import PromptSynchronizer
-from napari_sam2_probe.probe.recorder import ProbeRecorder
-from napari_sam2_probe.runs.describe import describe_run, now
-from napari_sam2_probe.runs.prompts_file import PromptFiles
-from napari_sam2_probe.runs.record import RunOptions, check_features, check_prompt, write_result
-from napari_sam2_probe.runs.steps_file import describe_steps
-from napari_sam2_probe.runs.writer import RunWriter
-from napari_sam2_probe.tracking.results import SessionOptions
-from napari_sam2_probe.tracking.session import VideoSession
+from napari_sam2_probe.runs.record import RunOptions, check_prompt
 from napari_sam2_probe.tracking.steps import (
     ChooseStep,
     ClearStep,
@@ -29,7 +19,6 @@ from napari_sam2_probe.tracking.steps import (
     TrackStep,
     UndoStep,
 )
-from napari_sam2_probe.video.truth import OBJECT_OF_INTEREST
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -38,44 +27,20 @@ if TYPE_CHECKING:
     from napari_sam2_probe.families.loaded import LoadedModel
     from napari_sam2_probe.live.plan import RunDirection
     from napari_sam2_probe.live.prompt_state import Key, PromptState
+    from napari_sam2_probe.runs.record import RunOptions
     from napari_sam2_probe.tracking.prompts import Prompt
     from napari_sam2_probe.tracking.results import Direction, FrameResult
     from napari_sam2_probe.tracking.steps import Step
     from napari_sam2_probe.video.source import FrameSource
     from napari_sam2_probe.video.truth import ClipTruth
 
-_SAVE_SECONDS = 0.5
-"""How long frames that are done may wait before those who read the run can see them."""
-_FEATURES_SECONDS, _FEATURES_SHARE = 2.0, 20
-"""The least time between two tables of features while frames come: in seconds, and in times that writing one takes."""
 
-
-class RecordedSession:
+class RecordedSession(GrowingRun):
     """Prompts, passes and undo in a `VideoSession`, all of it written down as it happens.
 
     Not safe for several threads at once: one thread at a time calls it.
 
-    Parameters
-    ----------
-    source
-        The video.
-    loaded
-        The model.
-    folder
-        Returns the run's folder; asked with the first prompt, when the run is begun.
-    options
-        How features are computed, and whether position 5u is recorded; the passes are those that are asked for.
-    known
-        What a recipe tells of the frames of a clip.
-    obj_ids
-        Objects that the run has from the beginning; others follow as they are prompted.
-    info
-        What ``run.json`` says besides.
-
-    Raises
-    ------
-    InputError
-        If an option makes no sense.
+    Its parameters are those of `GrowingRun`.
     """
 
     def __init__(
@@ -89,30 +54,17 @@ class RecordedSession:
         obj_ids: Iterable[int] = (),
         info: Mapping[str, Any] | None = None,
     ) -> None:
-        self.source = source
-        self.loaded = loaded
-        self.options = options or RunOptions()
-        check_features(self.options.features)
-        self.object_names: dict[int, str] = {}
-        self.writer: RunWriter | None = None
-        self._folder = folder
-        self._known = known
-        self._obj_ids = tuple(obj_ids)
-        self._info = dict(info or {})
-        present = {} if known is None else {OBJECT_OF_INTEREST: known.object_present}
-        unblanked = self.options.unblanked
-        self.recorder = ProbeRecorder(source.num_frames, self.options.features, present, unblanked=unblanked)
-        session_options = SessionOptions.for_model(loaded, observe_unblanked=unblanked)
-        self.session = VideoSession(loaded.model, source, session_options, self.recorder)
+        super().__init__(source, loaded, folder, options, known, obj_ids=obj_ids, info=info)
         self._synchronizer = PromptSynchronizer(self.session)
         self._plan = Plan(source.num_frames)
         self._passes: list[tuple[Direction, range]] = []
         self._frames: Iterator[FrameResult] | None = None
         self._swept = True
-        self._unsaved: list[int] = []
-        self._saved = self._features_due = 0.0
-        self._closed = False
-        self._files: Any = None
+
+    def close(self, **changes: Any) -> None:
+        """Give up what is left to track, and close the run; see `GrowingRun.close`."""
+        self.give_up_passes()
+        super().close(**changes)
 
     # Prompts.
 
@@ -190,7 +142,7 @@ class RecordedSession:
             if not self.session.prompt_keys():
                 return
             try:
-                self._begin_run(obj_id)
+                self.begin(obj_id)
             except BaseException:
                 # A prompt that can't be written down was not given.
                 self.session.take_back()
@@ -268,7 +220,7 @@ class RecordedSession:
             result = next(self._frames, None)
             if result is not None:
                 self._passes[0] = (direction, frames[1:])
-                self._write(result, direction)
+                self._take(result, direction)
                 return result
             self._frames = None
             self._passes.pop(0)
@@ -302,11 +254,9 @@ class RecordedSession:
                 self.writer.clear_object(obj_id)
         return self.session.propagate(direction, start, end)
 
-    def _write(self, result: FrameResult, direction: Direction) -> None:
-        assert self.writer is not None
+    def _take(self, result: FrameResult, direction: Direction) -> None:
         self._swept = self._swept and direction == "forward"
-        write_result(self.writer, self.recorder, result)
-        self._unsaved.append(result.frame_idx)
+        self.write(result)
 
     # All of it again.
 
@@ -338,7 +288,7 @@ class RecordedSession:
                 return
         for _ in range(step.num_frames):
             result = next(frames)
-            self._write(result, step.direction)
+            self._take(result, step.direction)
             yield result
         if step.num_frames:
             self._plan.run_only(step.direction, step.frames)
@@ -362,89 +312,3 @@ class RecordedSession:
                     if shown == step.num_frames and not step.complete:
                         break
                 self._swept = step.complete
-
-    # The run on disk.
-
-    def _begin_run(self, obj_id: int | None) -> None:
-        source = self.source
-        obj_ids = self._obj_ids or (() if obj_id is None else (obj_id,))
-        parameters = asdict(self.options) | {"direction": None, "start": None, "end": None}
-        info = describe_run(source, self.loaded, self.options, self._known)
-        info |= {"parameters": parameters, "objects": list(obj_ids)} | self._info
-        shape = (source.num_frames, source.height, source.width)
-        self.writer = RunWriter(self._folder(), obj_ids, shape, self.loaded.model.hidden_dim, info)
-        self._files = PromptFiles(self.writer.path)
-
-    def save_info(self, **changes: Any) -> None:
-        """Write down what was done so far, and other `changes` of ``run.json``."""
-        assert self.writer is not None
-        done = describe_steps(self.session, self._files)
-        ways = {entry["direction"] for entry in done["passes"]}
-        direction = "both" if len(ways) > 1 else next(iter(ways), None)
-        self.writer.update_info(
-            **done,
-            parameters=self.writer.info["parameters"] | {"direction": direction},
-            objects=list(self.session.obj_ids),
-            object_names={str(obj_id): name for obj_id, name in self.object_names.items()},
-            **changes,
-        )
-
-    def save(self, *, only_if_due: bool = False) -> tuple[int, ...]:
-        """Bring all frames to disk, and return those that were not there before."""
-        if self.writer is None or (only_if_due and time.monotonic() - self._saved <= _SAVE_SECONDS):
-            return ()
-        self.writer.flush()
-        self.save_info()
-        self._saved = time.monotonic()
-        frames, self._unsaved = tuple(self._unsaved), []
-        if frames and self._saved >= self._features_due:
-            self.write_features()
-        return frames
-
-    def write_features(self) -> None:
-        """Write the features of all frames, as far as they are known."""
-        if self.writer is None:
-            return
-        began = time.monotonic()
-        there = self.session.obj_ids
-        nothing = np.zeros(self.source.num_frames, bool)
-        rows = [self.recorder.features(of).stale if of in there else nothing for of in self.writer.obj_ids]
-        table = self.recorder.features_table()
-        # In the order of all arrays, whenever an object was first looked at.
-        order = {obj_id: number for number, obj_id in enumerate(self.writer.obj_ids)}
-        places = np.argsort(table["object_id"].map(order).to_numpy(float), kind="stable")
-        self.writer.write_features(table.iloc[places], np.stack(rows))
-        ended = time.monotonic()
-        self._features_due = ended + max(_FEATURES_SECONDS, _FEATURES_SHARE * (ended - began))
-
-    def set_finished(self, finished: bool) -> None:
-        """Note whether all that was asked for is done."""
-        assert self.writer is not None
-        times = self.writer.info["times"] | ({"finished": now()} if finished else {})
-        self.save_info(finished=finished, times=times)
-
-    def close(self, **changes: Any) -> None:
-        """Keep what is on disk, with these `changes` of ``run.json``, and give everything else back.
-
-        A run without frames and prompts is removed. Calling it twice is harmless.
-        """
-        if self._closed:
-            return
-        self._closed = True
-        self.give_up_passes()
-        writer = self.writer
-        try:
-            if writer is not None and not (writer.has_frames or self.session.prompt_keys()):
-                writer.discard()
-            elif writer is not None:
-                writer.release_reserve()
-                if writer.has_frames:
-                    self.write_features()
-                self.save()
-                self._files.forget_others(
-                    step.prompt for step in self.session.log.resolved() if isinstance(step, PromptStep)
-                )
-                writer.update_info(**changes)
-        finally:
-            self.session.close()
-            self.recorder.close()

@@ -6,23 +6,24 @@ import shutil
 import tempfile
 import weakref
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from napari_sam2_probe.common.errors import InputError
-from napari_sam2_probe.common.progress import Progress, ignore_progress
+from napari_sam2_probe.common.progress import ignore_progress
 from napari_sam2_probe.families.loaded import LoadedModel, ModelChoice, as_model
 from napari_sam2_probe.live.autosave import is_being_written, mark_of_this_process
-from napari_sam2_probe.live.frame_step import FrameStep, StepTensors
+from napari_sam2_probe.live.frame_step import Candidates, FrameStep, StepTensors
+from napari_sam2_probe.live.going_on import check_options, do_again, kept_info, made_again, put_back
 from napari_sam2_probe.live.recorded_session import RecordedSession
 from napari_sam2_probe.live.repeat import check_model, check_video, recorded_steps, run_options
 from napari_sam2_probe.models.device import memory_in_words
-from napari_sam2_probe.runs.place import check_free, writing
+from napari_sam2_probe.runs.place import check_free
 from napari_sam2_probe.runs.reader import is_run, open_run
 from napari_sam2_probe.runs.record import RunOptions, describe_stop
 from napari_sam2_probe.tracking.prompts import Prompt
-from napari_sam2_probe.tracking.steps import PromptStep, TrackStep
+from napari_sam2_probe.tracking.steps import PromptStep
 from napari_sam2_probe.video.open import open_video
 from napari_sam2_probe.video.source import FrameSource
 from napari_sam2_probe.video.truth import find_truth
@@ -30,35 +31,12 @@ from napari_sam2_probe.video.truth import find_truth
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    import numpy as np
-    from numpy.typing import NDArray
-
     from napari_sam2_probe.common.progress import ProgressCallback
     from napari_sam2_probe.live.plan import RunDirection
     from napari_sam2_probe.runs.run import ProbeRun
     from napari_sam2_probe.tracking.observer import Pass
     from napari_sam2_probe.tracking.results import FrameResult
     from napari_sam2_probe.video.truth import ClipTruth
-
-
-@dataclass(frozen=True, eq=False)
-class Candidates:
-    """The masks that SAM 2 considered for an ambiguous prompt.
-
-    Attributes
-    ----------
-    frame, object_id
-        Where.
-    masks
-        (M, H, W) bool.
-    predicted_iou
-        (M,) float32.
-    """
-
-    frame: int
-    object_id: int
-    masks: NDArray[np.bool_]
-    predicted_iou: NDArray[np.float32]
 
 
 class Session:
@@ -72,8 +50,7 @@ class Session:
                 if step.scores[1] < 0:
                     break
             session.prompt(Prompt.from_points(step.frame, 1, [[130, 84]], [1]))
-            for step in session.propagate():
-                ...
+            list(session.propagate())
 
     Not safe for several threads at once: one thread at a time calls it.
 
@@ -120,7 +97,7 @@ class Session:
             on_error.push(self._stack)
             self.source = self._open(video)
             self.path = self._temporary_folder() if out is None else Path(out)
-            _put_back(self.path)
+            put_back(self.path)
             earlier = open_run(self.path) if is_run(self.path) else None
             if earlier is None:
                 check_free(self.path)
@@ -211,14 +188,12 @@ class Session:
         Frames that were tracked with it stay as they are until they are tracked again.
         """
         with self._stepping() as recorded:
-            result = recorded.undo()
-        return None if result is None else self._step(result)
+            return self._step_or_none(recorded.undo())
 
     def redo(self) -> FrameStep | None:
         """Redo what was undone last; None if there is nothing to redo."""
         with self._stepping() as recorded:
-            result = recorded.redo()
-        return None if result is None else self._step(result)
+            return self._step_or_none(recorded.redo())
 
     def remove(self, object_id: int) -> None:
         """Delete an object with its prompts and masks; this can't be undone.
@@ -282,8 +257,7 @@ class Session:
 
     def _sweep(self) -> None:
         with self._stepping() as recorded:
-            for _ in recorded.sweep():
-                pass
+            list(recorded.sweep())
 
     # The run.
 
@@ -351,6 +325,9 @@ class Session:
         self._tensors = StepTensors(result.frame_idx, lambda of: self._tensors_of(result.frame_idx, of), result.obj_ids)
         return FrameStep.of(result, self._tensors)
 
+    def _step_or_none(self, result: FrameResult | None) -> FrameStep | None:
+        return None if result is None else self._step(result)
+
     def _tensors_of(self, frame_idx: int, obj_id: int) -> Mapping[str, Any]:
         if obj_id in self._shown:
             return self._shown[obj_id]
@@ -364,8 +341,8 @@ class Session:
     def _key(self, frame: int | None, object_id: int | None) -> tuple[int, int]:
         if self._last_key is None and (frame is None or object_id is None):
             raise InputError("There was no prompt yet: give one first, or name frame and object.")
-        last_frame, last_object = self._last_key or (0, 0)
-        return last_frame if frame is None else frame, last_object if object_id is None else object_id
+        last = self._last_key or (0, 0)
+        return last[0] if frame is None else frame, last[1] if object_id is None else object_id
 
     def _open(self, video: Any) -> FrameSource:
         frames = getattr(video, "frames", video)
@@ -386,7 +363,7 @@ class Session:
         recorded = RecordedSession(self.source, self.model, lambda: path, options, known, info=info)
         # Weak, so that the temporary folder goes with this object and not with a cycle of references.
         method = weakref.WeakMethod(self._on_passed)
-        recorded.recorder.on_passed = lambda at, embeddings: _call(method, at, embeddings)
+        recorded.recorder.on_passed = partial(_call, method)
         return recorded
 
     def _go_on(
@@ -394,57 +371,24 @@ class Session:
     ) -> RecordedSession:
         """Do again what was done in an earlier session, in its folder; whatever happens, the folder holds a run."""
         check_model(earlier, self.model)
-        steps = recorded_steps(earlier)
-        recorded_options = run_options(earlier.info)
-        if options is not None and (options.features, options.unblanked) != (
-            recorded_options.features,
-            recorded_options.unblanked,
-        ):
-            raise InputError(f"{self.path} was begun with other options for features: leave them out to go on with it.")
-        info = {"times": {"started": earlier.info["times"]["started"]}}
-        info |= {key: earlier.info[key] for key in ("title", "continues") if key in earlier.info}
-        before = _set_aside_path(self.path)
-        with writing(self.path):
-            self.path.rename(before)
-        recorded = self._begin(recorded_options, known, info)
-        recorded.object_names = {int(k): name for k, name in earlier.info.get("object_names", {}).items()}
-        total = sum(step.num_frames for step in steps if isinstance(step, TrackStep))
-        try:
-            with memory_in_words(self.model.device):
-                for done, _ in enumerate(recorded.repeat(steps), 1):
-                    progress(Progress(done, total, f"tracking {self.source.name} again", "frame"))
-            recorded.write_features()
-            recorded.save()
-        except BaseException:
-            recorded.close()
-            _put_back(self.path)
-            raise
+        steps, recorded_options = recorded_steps(earlier), run_options(earlier.info)
+        check_options(earlier, recorded_options, options)
+        with made_again(self.path):
+            recorded = self._begin(recorded_options, known, kept_info(earlier))
+            recorded.object_names = {int(of): name for of, name in earlier.info.get("object_names", {}).items()}
+            try:
+                with memory_in_words(self.model.device):
+                    do_again(recorded, steps, progress)
+            except BaseException:
+                recorded.close()
+                raise
         self._expire()
         prompts = [step.prompt for step in steps if isinstance(step, PromptStep)]
         self._last_key = (prompts[-1].frame_idx, prompts[-1].obj_id) if prompts else None
-        with writing(self.path):
-            done_with = before.with_name(f"{before.name}-old")
-            before.rename(done_with)
-            shutil.rmtree(done_with, ignore_errors=True)
         return recorded
 
 
-def _call(method: weakref.WeakMethod[Any], at: Pass, embeddings: Mapping[str, Any]) -> None:
+def _call(method: weakref.WeakMethod[Any], *arguments: Any) -> None:
     alive = method()
     if alive is not None:
-        alive(at, embeddings)
-
-
-def _set_aside_path(path: Path) -> Path:
-    return path.with_name(f".{path.name}.before")
-
-
-def _put_back(path: Path) -> None:
-    """Put a run back that was set aside while it was to be done again, if that did not come to its end."""
-    before = _set_aside_path(path)
-    if not is_run(before):
-        return
-    with writing(path):
-        if is_run(path):
-            shutil.rmtree(path)
-        before.rename(path)
+        alive(*arguments)

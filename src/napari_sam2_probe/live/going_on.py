@@ -1,0 +1,83 @@
+"""Going on with a run in its own folder: it is set aside while it is made again, and is never lost."""
+
+from __future__ import annotations
+
+import shutil
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from napari_sam2_probe.common.errors import InputError
+from napari_sam2_probe.common.progress import Progress
+from napari_sam2_probe.runs.place import writing
+from napari_sam2_probe.runs.reader import is_run
+from napari_sam2_probe.tracking.steps import TrackStep
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from napari_sam2_probe.common.progress import ProgressCallback
+    from napari_sam2_probe.live.recorded_session import RecordedSession
+    from napari_sam2_probe.runs.record import RunOptions
+    from napari_sam2_probe.runs.run import ProbeRun
+    from napari_sam2_probe.tracking.steps import Step
+
+
+@contextmanager
+def made_again(path: Path) -> Iterator[None]:
+    """Set a run aside while another one is made in its place; it is put back if that fails, else removed."""
+    before = _place_aside(path)
+    with writing(path):
+        path.rename(before)
+    try:
+        yield
+    except BaseException:
+        put_back(path)
+        raise
+    with writing(path):
+        # In one step, so that a run of which a part is removed is never put back.
+        done_with = before.with_name(f"{before.name}-old")
+        before.rename(done_with)
+        shutil.rmtree(done_with, ignore_errors=True)
+
+
+def put_back(path: Path) -> None:
+    """Put a run back that was set aside, if the process died before the one in its place was made."""
+    before = _place_aside(path)
+    if not is_run(before):
+        return
+    with writing(path):
+        if is_run(path):
+            shutil.rmtree(path)
+        before.rename(path)
+
+
+def check_options(run: ProbeRun, recorded: RunOptions, given: RunOptions | None) -> None:
+    """Make sure that a run can go on with these options.
+
+    Raises
+    ------
+    InputError
+        If it was begun with others.
+    """
+    if given is not None and (given.features, given.unblanked) != (recorded.features, recorded.unblanked):
+        raise InputError(f"{run.path} was begun with other options for features: leave them out to go on with it.")
+
+
+def kept_info(run: ProbeRun) -> dict[str, Any]:
+    """Return what stays in ``run.json``: when the run was begun, its title, and what it went on with."""
+    kept = {key: run.info[key] for key in ("title", "continues") if key in run.info}
+    return kept | {"times": {"started": run.info["times"]["started"]}}
+
+
+def do_again(recorded: RecordedSession, steps: Sequence[Step], progress: ProgressCallback) -> None:
+    """Do what was done in an earlier session."""
+    total = sum(step.num_frames for step in steps if isinstance(step, TrackStep))
+    for done, _ in enumerate(recorded.repeat(steps), 1):
+        progress(Progress(done, total, f"tracking {recorded.source.name} again", "frame"))
+    recorded.write_features()
+    recorded.save()
+
+
+def _place_aside(path: Path) -> Path:
+    return path.with_name(f".{path.name}.before")
