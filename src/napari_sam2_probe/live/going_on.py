@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.common.progress import Progress
+from napari_sam2_probe.live.autosave import is_being_written
+from napari_sam2_probe.live.repeat import check_video
 from napari_sam2_probe.runs.place import writing
 from napari_sam2_probe.runs.reader import is_run
 from napari_sam2_probe.tracking.steps import TrackStep
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from napari_sam2_probe.runs.record import RunOptions
     from napari_sam2_probe.runs.run import ProbeRun
     from napari_sam2_probe.tracking.steps import Step
+    from napari_sam2_probe.video.source import FrameSource
 
 
 @contextmanager
@@ -50,6 +53,19 @@ def put_back(path: Path) -> None:
         if is_run(path):
             shutil.rmtree(path)
         before.rename(path)
+
+
+def check_can_go_on(run: ProbeRun, source: FrameSource) -> None:
+    """Make sure that a run is one of this video, and that nobody writes it now.
+
+    Raises
+    ------
+    InputError
+        If it isn't.
+    """
+    check_video(run, source)
+    if is_being_written(run.info):
+        raise InputError(f"{run.path} is being written now: wait until that is done, or name another folder.")
 
 
 def check_options(run: ProbeRun, recorded: RunOptions, given: RunOptions | None) -> None:
