@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
+import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -187,3 +190,34 @@ def test_released_room_is_used_by_records_of_its_size_only():
     assert file.read(2, 4) == b"next"
     assert file.write(b"cd") == short
     file.close()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="kills by signal")
+def test_what_a_killed_process_left_is_removed_by_the_next(tmp_path):
+    script = """
+import os, pathlib, signal, sys
+from napari_sam2_probe.tracking.spill import SpillFolder
+folder = SpillFolder(pathlib.Path(sys.argv[1]))
+(folder.path / "1-0-0-key.npy").write_bytes(b"x" * 1000)
+print(folder.path, flush=True)
+if len(sys.argv) > 2:
+    sys.stdin.read()
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+    command = [sys.executable, "-c", script, str(tmp_path)]
+    killed = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert killed.returncode == -signal.SIGKILL
+    left = Path(killed.stdout.strip())
+    mine = tmp_path / "sam2-probe-spill-of-mine"
+    mine.mkdir()
+    with subprocess.Popen([*command, "waits"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as working:
+        alive = Path(working.stdout.readline().strip())
+        for path in (left, mine, alive):
+            os.utime(path, (0, 0))
+        folder = SpillFolder(tmp_path)
+        assert not left.exists()
+        assert sorted(tmp_path.iterdir()) == sorted([mine, alive, folder.path])
+        assert (alive / "1-0-0-key.npy").is_file()
+        working.kill()
+    folder.close()
+    assert sorted(tmp_path.iterdir()) == sorted([mine, alive])

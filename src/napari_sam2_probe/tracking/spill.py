@@ -4,16 +4,26 @@ from __future__ import annotations
 
 import os
 import shutil
+import stat
 import tempfile
+import time
 import weakref
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
-from napari_sam2_probe.common.errors import ResourceError
-from napari_sam2_probe.common.files import disk_error
+from napari_sam2_probe.common.errors import ProbeError, ResourceError
+from napari_sam2_probe.common.files import LOCK, disk_error
+from napari_sam2_probe.common.lock import hold
+
+_PREFIX = "sam2-probe-spill-"
+_SECONDS_TO_BEGIN = 60
+"""After which a folder that nobody holds was left: one that is just being made is not held yet."""
 
 
 class SpillFolder:
     """A folder for temporary files that is gone when its owner is.
+
+    A process that is killed can't remove it; then the next process that makes one does.
 
     Raises
     ------
@@ -22,15 +32,38 @@ class SpillFolder:
     """
 
     def __init__(self, parent: Path | None = None) -> None:
+        place = Path(tempfile.gettempdir() if parent is None else parent)
+        _remove_left(place)
         try:
-            self.path = Path(tempfile.mkdtemp(prefix="sam2-probe-", dir=parent))
+            self.path = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=place))
         except OSError as error:
-            raise disk_error(error, f"temporary files in {parent or tempfile.gettempdir()}") from error
-        self._remove = weakref.finalize(self, shutil.rmtree, self.path, ignore_errors=True)
+            raise disk_error(error, f"temporary files in {place}") from error
+        held = ExitStack()
+        self._remove = weakref.finalize(self, _remove, self.path, held)
+        held.enter_context(hold(self.path, "temporary files in"))
 
     def close(self) -> None:
         """Remove the folder."""
         self._remove()
+
+
+def _remove(path: Path, held: ExitStack) -> None:
+    held.close()
+    shutil.rmtree(path, ignore_errors=True)
+
+
+def _remove_left(place: Path) -> None:
+    """Remove the folders of processes that were killed: those that bear our name and a lock that nobody holds."""
+    for folder in place.glob(f"{_PREFIX}*"):
+        # Also those of other users lie there, and links of anybody.
+        with suppress(ProbeError, OSError):
+            about = folder.lstat()
+            is_ours = not hasattr(os, "getuid") or about.st_uid == os.getuid()
+            is_old = time.time() - about.st_mtime > _SECONDS_TO_BEGIN
+            if stat.S_ISDIR(about.st_mode) and is_ours and is_old and (folder / LOCK).is_file():
+                with hold(folder, "temporary files in"):
+                    pass
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 class SpillFile:
