@@ -17,7 +17,7 @@ from napari_sam2_probe.live.autosave import is_being_written, mark_of_this_proce
 from napari_sam2_probe.live.frame_step import Candidates, FrameStep, StepTensors
 from napari_sam2_probe.live.going_on import check_options, do_again, kept_info, made_again, put_back
 from napari_sam2_probe.live.recorded_session import RecordedSession
-from napari_sam2_probe.live.repeat import check_model, recorded_steps, run_options
+from napari_sam2_probe.live.repeat import check_model, check_video, recorded_steps, run_options
 from napari_sam2_probe.models.device import memory_in_words
 from napari_sam2_probe.runs.place import check_free
 from napari_sam2_probe.runs.reader import is_run, open_run
