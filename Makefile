@@ -19,10 +19,10 @@ setup:
 	@tools/setup_env.sh
 
 test: lint
-	@tools/run_tests.sh -n 2 --dist loadfile $(PYTEST_ARGS)
+	@tools/run_tests.sh -n 2 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 test-fast: setup
-	@tools/run_tests.sh -n 2 --dist loadfile -m "not slow" $(PYTEST_ARGS)
+	@tools/run_tests.sh -n 2 --dist loadfile --no-loadscope-reorder -m "not slow" $(PYTEST_ARGS)
 
 lint: setup
 	$(BIN)/ruff check .

@@ -6,6 +6,8 @@ cd "$(dirname "$0")/.."
 python=.venv/bin/python
 # What a user set up in napari must not decide whether a test passes.
 export NAPARI_CONFIG=
+# The workers of pytest share the processors; threads of torch that wait for one another would take them away.
+export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}" MKL_NUM_THREADS="${MKL_NUM_THREADS:-1}"
 
 for argument in "$@"; do
     if [ -e "${argument%%::*}" ]; then

@@ -61,7 +61,7 @@ def test_fit_show_and_find_again(command, davis, tmp_path, own_folder):
 
 def test_installed_by_default(command, davis, own_folder):
     sha256 = sample_checkpoint().sha256
-    answer = command("decoder", "fit", "--davis", davis, "--max-frames", 3, *SAMPLE)
+    answer = command("decoder", "fit", "--davis", davis, "--max-frames", 3, "--hidden", 4, *SAMPLE)
     assert answer.code == 0, answer.err
     assert str(installed_path(sha256)) in answer.out
     assert installed_path(sha256).parent == own_folder

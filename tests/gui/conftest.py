@@ -22,6 +22,8 @@ MAP_POSITIONS = [p for p in POSITIONS if p.is_map]
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from pytestqt.qtbot import QtBot
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     if sys.platform.startswith("linux") and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
@@ -29,6 +31,25 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for item in items:
             if {"make_napari_viewer", "needs_display"} & set(getattr(item, "fixturenames", ())):
                 item.add_marker(skip)
+
+
+PATIENCE = 60_000
+"""Milliseconds that a test waits at least for what must come: how long it takes is nobody's claim here."""
+
+
+@pytest.fixture
+def qtbot(qtbot: QtBot) -> QtBot:
+    """The fixture of pytest-qt, whose five seconds are too few on a machine that others work on."""
+    wait_until, wait_signal = qtbot.waitUntil, qtbot.waitSignal
+
+    def patient_until(condition, *, timeout=PATIENCE):
+        wait_until(condition, timeout=max(timeout, PATIENCE))
+
+    def patient_signal(signal, *, timeout=PATIENCE, **how):
+        return wait_signal(signal, timeout=max(timeout, PATIENCE), **how)
+
+    qtbot.waitUntil, qtbot.waitSignal = patient_until, patient_signal
+    return qtbot
 
 
 @pytest.fixture

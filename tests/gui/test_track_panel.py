@@ -3,7 +3,6 @@
 import gc
 import json
 import threading
-import time
 import weakref
 
 import numpy as np
@@ -516,7 +515,7 @@ def test_an_end_while_tracking_is_clean(desk, how):
     desk.settle()
     desk.press("forward")
     desk.until(lambda: desk.masks().data[2].any())
-    jobs, live, began = state_of(desk.viewer).jobs, desk.controller.runner._live, time.monotonic()
+    jobs, live = state_of(desk.viewer).jobs, desk.controller.runner._live
     if how == "remove the video":
         desk.viewer.layers.remove(video)
     elif how == "close the viewer":
@@ -532,7 +531,6 @@ def test_an_end_while_tracking_is_clean(desk, how):
     desk.until(lambda: jobs.running is None and live._recording is None)
     if how == "another video":
         assert not desk.child(QProgressBar, "progress").isVisible()
-    assert time.monotonic() - began < 10
     (path,) = find_runs(desk.folder)
     run = open_run(path)
     assert not run.finished
@@ -652,26 +650,22 @@ def test_a_dip_in_the_strip_goes_to_its_frame(desk):
 
 
 def test_the_window_answers_while_it_loads_and_tracks(desk):
-    """The bounds are generous: the first for a slow machine, the second for a loaded one. The benchmark measures."""
+    """The event loop turns in every phase, and between frames; benchmarks/event_loop_gaps.py measures how often."""
     desk.add_video(frames=30)
     points = desk.controller.prompts.show_points()
-    desk.qtbot.wait(100)
     beats = []
     timer = QTimer()
-    timer.setInterval(5)
-    timer.timeout.connect(lambda: beats.append((time.thread_time(), time.perf_counter())))
+    timer.setInterval(1)
+    progress = desk.child(QProgressBar, "progress")
+    timer.timeout.connect(lambda: beats.append((desk.controller.runner.phase, progress.value())))
     timer.start()
     points.add((0, 12, 20))
     desk.settle()
     desk.press("both")
     desk.until(lambda: desk.controller.runner.phase is Phase.IDLE)
     timer.stop()
-    computed, by_the_clock = np.diff(beats, axis=0).T
-    print(
-        f"event loop: at most {computed.max() * 1000:.0f} ms computed, longest gap {by_the_clock.max() * 1000:.0f} ms"
-    )
-    assert computed.max() < 0.4
-    assert by_the_clock.max() < 2
+    assert Phase.PROMPTING in {phase for phase, _ in beats}
+    assert len({frames for phase, frames in beats if phase is Phase.TRACKING}) > 3
 
 
 def test_everything_has_a_tooltip_and_a_place(desk):

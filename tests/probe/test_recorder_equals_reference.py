@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 
 from helpers.captured import Captured, reference_features
 from helpers.scenarios import SCENARIOS, moving_video, run_session, run_stock, write_video
+from helpers.twins import make_twins
 from napari_sam2_probe.probe.distance import FeatureOptions
 from napari_sam2_probe.probe.positions import BY_KEY, POSITIONS
 from napari_sam2_probe.probe.recorder import ProbeRecorder
@@ -24,10 +27,30 @@ def folder(tmp_path_factory):
     return write_video(tmp_path_factory.mktemp("video") / "moving", moving_video(T))
 
 
-def run_both(folder, twins_of, steps, *, gate, sweep=False, **recorder_arguments):
-    stock, ours, flags = twins_of(gate)
-    captured = Captured(stock)
-    run_stock(stock, folder, steps)
+@pytest.fixture(scope="module")
+def captured_of(folder):
+    """``captured_of(scenario, gate)`` -> what the stock predictor computes; the same for all options of a recorder."""
+    known = {}
+
+    def capture(scenario, gate):
+        if (scenario, gate) not in known:
+            # Not the twin that is shared: the capture wraps methods.
+            stock, _, _ = make_twins(gate)
+            known[scenario, gate] = Captured(stock)
+            run_stock(stock, folder, SCENARIOS[scenario])
+        return known[scenario, gate]
+
+    return capture
+
+
+@pytest.fixture
+def run_both(folder, twins, captured_of):
+    return partial(_run_both, folder, twins, captured_of)
+
+
+def _run_both(folder, twins, captured_of, scenario, *, gate, sweep=False, **recorder_arguments):
+    captured, steps = captured_of(scenario, gate), SCENARIOS[scenario]
+    _, ours, flags = twins(gate)
     recorder = ProbeRecorder(T, **recorder_arguments)
     with VideoSession(ours, FolderSource(folder), SessionOptions(flags=flags), recorder) as session:
         run_session(session, steps)
@@ -39,14 +62,6 @@ def run_both(folder, twins_of, steps, *, gate, sweep=False, **recorder_arguments
             for t in o.visited
         }
     return captured, recorder, scores
-
-
-@pytest.fixture(scope="module")
-def fresh_twins():
-    """Twins that are not shared: the capture wraps methods of the stock one."""
-    from helpers.twins import make_twins
-
-    return make_twins
 
 
 def check(captured, recorder, scores, *, present=None, options=None):
@@ -89,17 +104,15 @@ def check(captured, recorder, scores, *, present=None, options=None):
     "scenario", ["mask", "two objects", "correction by clicks", "correction by mask, from there on"]
 )
 @pytest.mark.parametrize("gate", ["open", "changing"])
-def test_equal(scenario, gate, folder, fresh_twins):
-    captured, recorder, scores = run_both(folder, fresh_twins, SCENARIOS[scenario], gate=gate)
+def test_equal(scenario, gate, run_both):
+    captured, recorder, scores = run_both(scenario, gate=gate)
     assert check(captured, recorder, scores) > 100
 
 
-def test_absent_frames_and_the_ratio_over_the_gap(folder, fresh_twins):
+def test_absent_frames_and_the_ratio_over_the_gap(run_both):
     present = np.ones(T, bool)
     present[4:7] = False
-    captured, recorder, scores = run_both(
-        folder, fresh_twins, SCENARIOS["box"], gate="open", object_present={1: present}
-    )
+    captured, recorder, scores = run_both("box", gate="open", object_present={1: present})
     assert check(captured, recorder, scores, present=present) > 100
     ratio = recorder.features(1).values[0, :, 2]
     assert np.isfinite(ratio[[4, 5, 6, 7]]).all()
@@ -114,15 +127,15 @@ def test_absent_frames_and_the_ratio_over_the_gap(folder, fresh_twins):
     ],
     ids=["standard deviation", "epsilon", "no prompted references"],
 )
-def test_options(options, folder, fresh_twins):
-    captured, recorder, scores = run_both(folder, fresh_twins, SCENARIOS["mask"], gate="open", options=options)
+def test_options(options, run_both):
+    captured, recorder, scores = run_both("mask", gate="open", options=options)
     assert check(captured, recorder, scores, options=options) > 100
 
 
 @pytest.mark.parametrize("scenario", ["both directions", "correction while going back"])
-def test_a_sweep_knows_what_a_backward_pass_left_open(scenario, folder, fresh_twins):
+def test_a_sweep_knows_what_a_backward_pass_left_open(scenario, folder, twins, run_both):
     steps = SCENARIOS[scenario]
-    _, ours, flags = fresh_twins("open")
+    _, ours, flags = twins("open")
     recorder = ProbeRecorder(T)
     with VideoSession(ours, FolderSource(folder), SessionOptions(flags=flags), recorder) as session:
         run_session(session, [*steps[:1], ("track", {"reverse": True, "start": 4})])
@@ -134,5 +147,5 @@ def test_a_sweep_knows_what_a_backward_pass_left_open(scenario, folder, fresh_tw
         assert not series.stale.any()
         assert np.isfinite(series.values[:, 2:4, :2]).all()
     if scenario == "both directions":
-        captured, recorder, scores = run_both(folder, fresh_twins, steps, gate="open", sweep=True)
+        captured, recorder, scores = run_both(scenario, gate="open", sweep=True)
         assert check(captured, recorder, scores) > 100

@@ -6,6 +6,7 @@ import json
 import shutil
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 
 import av
 import numpy as np
@@ -321,8 +322,12 @@ def test_an_export_does_not_go_into_the_run(run):
 def test_a_place_that_refuses_is_told_in_a_sentence(run, tmp_path):
     (tmp_path / "file").write_text("")
     for what in ("masks", "features"):
-        with pytest.raises(ResourceError, match="can't be written"):
+        with pytest.raises(InputError, match=r"can't be made because .*file is a file"):
             export_run(run, what, tmp_path / "file" / "out")
+        if Path("/proc/self").is_dir():
+            # Where not even root may write.
+            with pytest.raises(ResourceError, match="can't be written"):
+                export_run(run, what, Path("/proc/out"))
 
 
 def test_parquet_without_pyarrow_is_one_sentence(run, tmp_path, monkeypatch):
