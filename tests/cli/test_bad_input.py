@@ -353,6 +353,7 @@ sys.exit(main(sys.argv[1:]))
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="limits the size of files")
 def test_a_system_that_refuses_to_write(video, tmp_path):
     words = ["run", str(video), "--out", str(tmp_path / "run"), *BOX, *SMALL]

@@ -40,6 +40,7 @@ def davis(tmp_path):
     return root
 
 
+@pytest.mark.slow
 def test_fit_show_and_find_again(command, davis, tmp_path, own_folder):
     out = tmp_path / "d.safetensors"
     answer = command("decoder", "fit", "--davis", davis, "--out", out, "--held-out", 0.4, "--hidden", "8,4", *SAMPLE)

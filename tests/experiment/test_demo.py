@@ -20,6 +20,8 @@ from napari_sam2_probe.reports.demo import PAIRS
 from napari_sam2_probe.runs import find_runs, open_run
 from napari_sam2_probe.video.davis import DavisDataset
 
+pytestmark = pytest.mark.slow
+
 
 class Links(HTMLParser):
     """Collects what a page refers to, and its text."""

@@ -20,7 +20,7 @@ distributed = pytest.importorskip("distributed")
 
 from napari_sam2_probe.experiments import cluster as cluster_module  # noqa: E402
 
-pytestmark = [pytest.mark.usefixtures("one_thread"), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_thread"), pytest.mark.timeout(300)]
 
 
 @pytest.fixture(scope="module")

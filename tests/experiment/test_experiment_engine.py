@@ -77,6 +77,7 @@ def test_a_clip_is_what_a_single_run_gives(results, kind, loaded, tmp_path):
     np.testing.assert_array_equal(edges, box_edges_over_time(truth))
 
 
+@pytest.mark.slow
 def test_options_reach_the_features_and_maps_are_kept(settings, loaded, tmp_path):
     features = {"denominator": "standard deviation", "epsilon": 1e-3, "prompted_references": False}
     changes = {"kinds": ["interjection"], "keep_maps": True, "features": features, "batch_size": 2}
@@ -189,6 +190,7 @@ def test_a_finished_experiment_is_left_alone(tiny_experiment, settings, monkeypa
     assert {path: path.stat().st_mtime_ns for path in tiny_experiment.rglob("*")} == before
 
 
+@pytest.mark.slow
 def test_stopping_between_steps_keeps_what_is_whole(settings, tmp_path, tiny_experiment):
     out = tmp_path / "out"
     with closing(iterate_experiment(make_config(**settings), out)) as events:

@@ -18,7 +18,7 @@ from napari_sam2_probe.experiments.results import open_experiment
 if TYPE_CHECKING:
     import subprocess
 
-pytestmark = pytest.mark.skipif(os.name != "posix", reason="kills processes")
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(os.name != "posix", reason="kills processes")]
 
 # SAM2_PROBE_KILLS=20 kills oftener; each costs a start of the command.
 KILLS = int(os.environ.get("SAM2_PROBE_KILLS", "3"))

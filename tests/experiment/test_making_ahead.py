@@ -43,6 +43,7 @@ def threads_left() -> list[str]:
     return [thread.name for thread in threading.enumerate() if thread.name.startswith("sam2-probe")]
 
 
+@pytest.mark.slow
 def test_one_kind_is_tracked_while_the_next_is_made(making, settings, tiny_experiment, tmp_path):
     tracked = threading.Event()
     seen = []
@@ -69,6 +70,7 @@ def test_one_kind_is_tracked_while_the_next_is_made(making, settings, tiny_exper
     assert threads_left() == []
 
 
+@pytest.mark.slow
 def test_what_the_making_meets_ends_the_tracking_in_words(making, settings, tiny_experiment, tmp_path, monkeypatch):
     def first(kind: str) -> None:
         if kind != "clean":
@@ -87,6 +89,7 @@ def test_what_the_making_meets_ends_the_tracking_in_words(making, settings, tiny
     assert table_bytes(out) == table_bytes(tiny_experiment)
 
 
+@pytest.mark.slow
 def test_stopping_ends_the_processes_that_make_clips(settings, tmp_path, monkeypatch):
     monkeypatch.setattr(execute, "_processes", lambda _: 2)
     out = tmp_path / "out"

@@ -125,6 +125,7 @@ def page(report):
     return assert_whole(report / "index.html")
 
 
+@pytest.mark.slow
 def test_every_figure_of_the_paper_that_needs_no_maps_is_there(report, page):
     for number in ["9", "10", "13", "14", "15", *PAPER]:
         assert f"figure-{number}" in page.anchors
@@ -256,6 +257,7 @@ def test_provenance_is_told(page):
     assert "50 resamples" in page.text
 
 
+@pytest.mark.slow
 def test_one_kind_and_one_clip_only(tmp_path):
     out = keep_positions(write_synthetic_experiment(tmp_path / "one", kinds=("interjection",), samples=1), "1")
     options = replace(QUICK, formats=("pdf", "svg"))

@@ -22,6 +22,7 @@ def panels(figure):
     return np.array(figure.axes, dtype=object).reshape(-1, len(figure.axes) // 2)
 
 
+@pytest.mark.slow
 def test_panels_show_the_maps_themselves(make_composite_input):
     composite = make_composite_input()
     grid = panels(make_composite([composite]))

@@ -121,6 +121,7 @@ def test_logarithmic_axes_have_several_numbers_and_plain_ones(runs):
     assert "10^{0}" not in sentences(figure)
 
 
+@pytest.mark.slow
 def test_all_positions_are_well_laid_out(runs, absent):
     figure = make_features(runs, interjection=absent)
     assert_well_laid_out(figure)

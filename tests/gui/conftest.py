@@ -20,9 +20,12 @@ from napari_sam2_probe.runs.writer import RunWriter
 MAP_POSITIONS = [p for p in POSITIONS if p.is_map]
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from pytestqt.qtbot import QtBot
+
+    from napari_sam2_probe.gui.drawing_process import DrawingProcess
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -50,6 +53,28 @@ def qtbot(qtbot: QtBot) -> QtBot:
 
     qtbot.waitUntil, qtbot.waitSignal = patient_until, patient_signal
     return qtbot
+
+
+@pytest.fixture(scope="session")
+def drawing_process() -> Iterator[DrawingProcess]:
+    """A process that draws and lives on from test to test: each new one imports matplotlib, which takes seconds."""
+    from napari_sam2_probe.gui.drawing_process import DrawingProcess
+
+    drawing = DrawingProcess()
+    yield drawing
+    drawing.close()
+
+
+@pytest.fixture(autouse=True)
+def _one_process_draws_for_all_viewers(drawing_process: DrawingProcess, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Processes that end with their viewer are the matter of test_drawing_process, which makes its own.
+    class OfAllViewers:
+        draw = drawing_process.draw
+
+        def close(self) -> None:
+            pass
+
+    monkeypatch.setattr("napari_sam2_probe.gui.state.DrawingProcess", OfAllViewers)
 
 
 @pytest.fixture

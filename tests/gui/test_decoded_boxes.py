@@ -108,6 +108,7 @@ def small_set(tmp_path_factory):
     return root
 
 
+@pytest.mark.slow
 def test_a_decoder_is_fitted_beside_the_window(viewer, panel, clips, qtbot, small_set, one_thread):
     sha256 = sample_checkpoint().sha256
     entry = of_model(clips.run("clean"), "sample", sha256)

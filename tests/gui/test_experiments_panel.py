@@ -68,6 +68,7 @@ def said(panel):
     return panel.findChild(QLabel, "said").text()
 
 
+@pytest.mark.slow
 def test_an_experiment_is_gone_on_with_and_looked_at(viewer, panel, qtbot, begun):
     assert not panel.start.isEnabled()
     panel.form.folder.setText(str(begun))

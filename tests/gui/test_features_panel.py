@@ -143,6 +143,7 @@ def test_a_video_stretched_in_time_keeps_its_frames(viewer, dock, compared, qtbo
     assert plot(dock).frame == 6
 
 
+@pytest.mark.slow
 def test_saving(dock, compared, qtbot, tmp_path):
     for suffix in (".png", ".svg", ".pdf", ".csv"):
         dock.save(tmp_path / f"features{suffix}")

@@ -19,6 +19,8 @@ from napari_sam2_probe.gui.state import state_of
 from napari_sam2_probe.gui.tracking.runner import Phase
 from napari_sam2_probe.runs import open_run
 
+pytestmark = pytest.mark.slow
+
 PLUGIN = "napari-sam2-probe"
 LENGTHS = (12, 4, 12)
 T = sum(LENGTHS)

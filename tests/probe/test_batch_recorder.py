@@ -72,6 +72,7 @@ def check(model, sources, masks, present, session_options, options=None, *, loos
     return frames
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("gate", ["open", "changing"])
 def test_equal_where_presence_differs_within_the_batch(gate, twins):
     _, model, flags = twins(gate=gate)
@@ -82,6 +83,7 @@ def test_equal_where_presence_differs_within_the_batch(gate, twins):
     check(model, sources, [square_mask(0)] * 3, present, SessionOptions(flags=flags), loose=5)
 
 
+@pytest.mark.slow
 def test_equal_without_prompted_references(twins):
     _, model, flags = twins(gate="open")
     sources = noisy_clips(2, 7)
@@ -90,6 +92,7 @@ def test_equal_without_prompted_references(twins):
     check(model, sources, [square_mask(0)] * 2, present, SessionOptions(flags=flags), options, loose=5)
 
 
+@pytest.mark.slow
 def test_equal_on_interjections_that_the_sample_model_follows():
     """Clips of different sizes, in which the object is gone for three frames."""
     loaded = load_model(ModelChoice("sample", device="cpu"))

@@ -52,6 +52,7 @@ def series_of(frames, present, options, clip):
     return series
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=60)
 @given(
     seed=st.integers(0, 10_000),

@@ -100,6 +100,7 @@ def check(captured, recorder, scores, *, present=None, options=None):
     return compared
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "scenario", ["mask", "two objects", "correction by clicks", "correction by mask, from there on"]
 )
@@ -109,6 +110,7 @@ def test_equal(scenario, gate, run_both):
     assert check(captured, recorder, scores) > 100
 
 
+@pytest.mark.slow
 def test_absent_frames_and_the_ratio_over_the_gap(run_both):
     present = np.ones(T, bool)
     present[4:7] = False
@@ -132,6 +134,7 @@ def test_options(options, run_both):
     assert check(captured, recorder, scores, options=options) > 100
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scenario", ["both directions", "correction while going back"])
 def test_a_sweep_knows_what_a_backward_pass_left_open(scenario, folder, twins, run_both):
     steps = SCENARIOS[scenario]

@@ -245,6 +245,7 @@ def test_masks_are_tinted_and_their_borders_drawn():
     assert (drawn[labels == 0] == 100).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["png", "pdf", "svg"])
 def test_figures_of_every_object(run, tmp_path, name):
     out = export_run(run, "figures", tmp_path / "figures", name)
@@ -253,6 +254,7 @@ def test_figures_of_every_object(run, tmp_path, name):
     assert all(file.stat().st_size > 3000 for file in out.iterdir())
 
 
+@pytest.mark.slow
 def test_figures_without_the_video_are_those_that_need_none(run, tmp_path):
     copy = _copy_without_video(run, tmp_path)
     out = export_run(copy, "figures", tmp_path / "figures", "png")

@@ -44,6 +44,7 @@ def test_a_description_that_cannot_be_used(copy, text):
         open_run(copy)
 
 
+@pytest.mark.slow
 def test_every_file_cut_off_or_gone(copy):
     """A damaged run either opens, because what is damaged is read later, or is refused in a sentence."""
     refused = set()

@@ -199,6 +199,7 @@ main(["run", sys.argv[1], "--out", sys.argv[2], "--box", "18,28,52,58", "--check
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="needs SIGKILL")
 def test_killed(tmp_path):
     video = write_video(tmp_path / "video", np.tile(moving_video(T, H, W), (40, 1, 1, 1)))

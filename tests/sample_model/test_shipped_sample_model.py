@@ -50,6 +50,7 @@ def test_its_decoder_is_found_and_says_how_good_it_is(monkeypatch, tmp_path):
     assert f"{report.baseline_iou.value:.3f}" in card
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["coffee", "horse"])
 def test_it_tracks_better_than_a_mask_that_stays(model, name):
     frames, labels = next((f, a) for n, f, a in sequences(FOLDER.parent, 14) if n == name)

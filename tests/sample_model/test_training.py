@@ -14,6 +14,8 @@ from tools.sample_model.model import CONFIG, Prediction, TrainableSAM2, build, e
 from tools.sample_model.prompts import Prompter
 from tools.sample_model.train import Batches, Run, Settings
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(autouse=True)
 def _no_software_opengl():

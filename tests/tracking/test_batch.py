@@ -85,6 +85,7 @@ def check(model, sources, masks, options, *, exactly=False):
     return frames
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("gate", ["open", "closed", "changing"])
 def test_equal_to_sessions(gate, twins):
     _, model, flags = twins(gate=gate)
@@ -99,6 +100,7 @@ def test_equal_to_sessions(gate, twins):
     assert any(masks) == (gate != "closed")
 
 
+@pytest.mark.slow
 def test_a_batch_of_one_is_equal_to_the_last_bit(twins):
     _, model, flags = twins(gate="changing")
     sources, masks = clips(SIZES[:1], 18)
@@ -180,6 +182,7 @@ class Waits(TorchDispatchMode):
         return func(*args, **(kwargs or {}))
 
 
+@pytest.mark.slow
 def test_nothing_waits_for_the_device(twins):
     _, model, flags = twins(gate="changing")
     sources, masks = clips(num_frames=4)

@@ -57,6 +57,7 @@ def parameter_counts():
     return {checkpoint.config: checkpoint.params_millions for checkpoint in OFFICIAL}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("config", OFFICIAL_CONFIGS)
 def test_every_official_configuration_builds_and_is_recognised(config, parameter_counts, predictor_class):
     with OnMeta():
@@ -66,6 +67,7 @@ def test_every_official_configuration_builds_and_is_recognised(config, parameter
     assert recognise(model.state_dict()) == config
 
 
+@pytest.mark.slow
 def test_tiny_checkpoint_round_trips_and_equals_what_sam2_builds(tmp_path, predictor_class):
     from sam2.build_sam import build_sam2_video_predictor
 

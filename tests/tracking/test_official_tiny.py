@@ -51,6 +51,7 @@ class ShapeRecorder(ProbeRecorder):
         super().observe(at, key, tensor)
 
 
+@pytest.mark.slow
 def test_equal_with_a_probe_attached_and_shaped_as_documented(tmp_path):
     folder = write_video(tmp_path / "moving", moving_video(3))
     flags = ModelFlags()

@@ -98,6 +98,7 @@ def everything_a_session_does(device, source):
     return [frame.masks() for frame in given], [frame.object_scores for frame in given], records, tables
 
 
+@pytest.mark.slow
 def test_a_session_and_its_probe(source):
     here = everything_a_session_does("cpu", source)
     with pretended_gpu() as mode:
@@ -110,6 +111,7 @@ def test_a_session_and_its_probe(source):
         pd.testing.assert_frame_equal(ours, theirs, check_exact=False, rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_clips_of_two_sizes_in_a_batch():
     sizes = ((90, 160), (120, 160), (90, 160))
     sources = [ArraySource(moving_video(T, *size, seed=k), name=f"clip {k}") for k, size in enumerate(sizes)]
@@ -135,6 +137,7 @@ def test_clips_of_two_sizes_in_a_batch():
             np.testing.assert_allclose(ours[key], theirs[key], rtol=1e-3, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_batch_size_follows_from_free_memory(gpu):
     loaded = load_model(ModelChoice("sample", device="cuda"))
     assert 1 <= choose_batch_size(loaded.model, SessionOptions.for_model(loaded), (48, 64)) <= MOST_CLIPS

@@ -259,6 +259,7 @@ class TestReferences:
         for recorder in recorders:
             recorder.close()
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("gate", ["open", "changing"])
     @pytest.mark.parametrize("spill", [False, True])
     def test_a_pass_from_the_middle_equals_a_whole_one(self, gate, spill, recorders, session_of, source):

@@ -62,6 +62,7 @@ steps = st.lists(
 few = settings(deadline=None, max_examples=20, suppress_health_check=list(HealthCheck))
 
 
+@pytest.mark.slow
 @few
 @given(steps=steps, after_tracking=st.booleans())
 def test_undo_and_redo_go_through_a_list_of_states(steps, after_tracking, session_of, short_source):
@@ -115,6 +116,7 @@ def freshly_tracked(prompts, session_of, source) -> dict:
     return _known[key]
 
 
+@pytest.mark.slow
 @few
 @given(
     steps=st.lists(

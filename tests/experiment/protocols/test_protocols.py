@@ -39,6 +39,7 @@ class TestSemiSupervised:
         options = ProtocolOptions(prompts=("mask", "3-click"), interactive=(), keep_masks=True)
         return out, run_protocols(DavisDataset(davis), out, options, lambda: loaded)
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("prompt", ["mask", "3-click"])
     def test_scores_are_those_of_the_evaluation_of_its_masks(self, evaluated, davis, prompt):
         out, rows = evaluated
@@ -87,6 +88,7 @@ class TestSemiSupervised:
         assert said[0]["labels"][0] == 1
 
 
+@pytest.mark.slow
 def test_an_object_that_appears_later_is_tracked_and_scored_from_there(lvos, loaded, tmp_path):
     dataset = DavisDataset(lvos, "valid")
     rows = run_protocols(dataset, tmp_path / "out", MASK_ONLY, lambda: loaded)
@@ -109,6 +111,7 @@ def test_an_object_that_appears_later_is_tracked_and_scored_from_there(lvos, loa
     assert found["F_mean"] == pytest.approx(np.mean([f for _, f in expected]), abs=1e-12)
 
 
+@pytest.mark.slow
 def test_objects_with_masks_of_their_own_are_scored_by_themselves(sav, loaded, tmp_path):
     options = ProtocolOptions(prompts=("mask",), interactive=(), keep_masks=True)
     rows = run_protocols(DavisDataset(sav), tmp_path / "out", options, lambda: loaded)
@@ -142,6 +145,7 @@ class TestInteractive:
                     masks[result.frame_idx] = result.masks()[0]
         return masks
 
+    @pytest.mark.slow
     def test_offline_corrects_the_worst_frame_and_tracks_all_again(self, loaded, truth):
         result = run_interactive(loaded, [truth], OFFLINE, self.OPTIONS)
         assert [row.annotated_frames for row in result.rows] == [1, 2, 3]
@@ -158,6 +162,7 @@ class TestInteractive:
                 region = {t: score_masks(truth.mask(t), masks[t])[0] for t in left}
                 assert frames[number] == min(left, key=region.__getitem__)
 
+    @pytest.mark.slow
     def test_online_is_one_pass_that_stops_at_bad_frames(self, loaded, truth):
         """Seeded weights segment badly, so that every frame asks for a correction."""
         result = run_interactive(loaded, [truth], ONLINE, self.OPTIONS)
@@ -175,6 +180,7 @@ class TestInteractive:
         assert [row.annotated_frames for row in result.rows] == [1, 2, 3]
         assert len({row.scores["JF_mean"] for row in result.rows}) == 1
 
+    @pytest.mark.slow
     def test_between_annotated_frames_nobody_looks(self, loaded, sav):
         truth = read_objects(DavisDataset(sav).sequence("sav_000262"))[0]
         result = run_interactive(loaded, [truth], ONLINE, self.OPTIONS)
@@ -190,6 +196,7 @@ class TestGoingOn:
         run_protocols(DavisDataset(davis), out, self.OPTIONS, lambda: loaded)
         return (out / "protocols.csv").read_bytes()
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(("stop_at", "whole_jobs"), [(1, 0), (8, 1), (20, 2)])
     def test_interrupted_and_begun_again_gives_the_same_bytes(
         self, davis, loaded, whole, tmp_path, stop_at, whole_jobs
@@ -299,6 +306,7 @@ def test_a_folder_that_holds_something_else_is_left_alone(davis, loaded, tmp_pat
         run_protocols(DavisDataset(davis), tmp_path, MASK_ONLY, lambda: loaded)
 
 
+@pytest.mark.slow
 @pytest.mark.davis
 def test_real_footage_with_the_sample_model(davis_root, tmp_path):
     """A mask says more than clicks, and all of it is better than nothing."""
