@@ -29,11 +29,16 @@ if TYPE_CHECKING:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    windows = [
+        item for item in items if {"make_napari_viewer", "needs_display"} & set(getattr(item, "fixturenames", ()))
+    ]
+    for item in windows:
+        # A viewer takes a second to come and go, before anything is done in it.
+        item.add_marker(pytest.mark.slow)
     if sys.platform.startswith("linux") and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
         skip = pytest.mark.skip(reason="no display: run 'make test', or pytest under xvfb-run -a")
-        for item in items:
-            if {"make_napari_viewer", "needs_display"} & set(getattr(item, "fixturenames", ())):
-                item.add_marker(skip)
+        for item in windows:
+            item.add_marker(skip)
 
 
 PATIENCE = 60_000
