@@ -19,10 +19,12 @@ from qtpy.QtWidgets import (
     QListWidget,
     QScrollBar,
     QTabBar,
+    QWidget,
 )
 
+from napari_sam2_probe.gui.panels.panel import Panel
 from napari_sam2_probe.gui.state import state_of
-from napari_sam2_probe.gui.tabs import menu_entries
+from napari_sam2_probe.gui.tabs import dock_of, menu_entries
 
 PLUGIN = "napari-sam2-probe"
 CONTROLS = (QAbstractButton, QComboBox, QAbstractSlider, QAbstractSpinBox, QLineEdit, QListWidget)
@@ -78,21 +80,20 @@ def test_panels_that_are_opened_one_after_the_other_are_tabs_and_fit_the_window(
 
 
 def test_a_panel_that_is_open_is_raised_from_the_menu_and_not_closed(viewer, qtbot):
-    docks, found = {}, {}
-    for name in ("Video", "Track", "Runs"):
-        docks[name], panel = viewer.window.add_plugin_dock_widget(PLUGIN, name)
-        qtbot.waitUntil(panel.isVisible)
-        qtbot.wait(20)
-        (found[name],) = menu_entries(panel)
-    for name in ("Video", "Track", "Track", "Runs", "Video"):
-        found[name].trigger()
-        qtbot.wait(20)
-        assert [other for other, dock in docks.items() if not dock.visibleRegion().isEmpty()] == [name]
+    window = viewer.window._qt_window
+    for name in ("video", "track", "track", "runs", "video", "track"):
+        (entry,) = menu_entries(window, name)
+        entry.trigger()
+        qtbot.waitUntil(lambda name=name: seen_panels(window) == [name], timeout=20_000)
     # One that was put away comes back.
-    docks["Track"].hide()
-    found["Track"].trigger()
-    qtbot.wait(20)
-    assert not docks["Track"].visibleRegion().isEmpty()
+    dock_of(window.findChild(QWidget, "track")).hide()
+    qtbot.waitUntil(lambda: seen_panels(window) != ["track"], timeout=20_000)
+    menu_entries(window, "track")[0].trigger()
+    qtbot.waitUntil(lambda: seen_panels(window) == ["track"], timeout=20_000)
+
+
+def seen_panels(window):
+    return [panel.objectName() for panel in window.findChildren(Panel) if not panel.visibleRegion().isEmpty()]
 
 
 def test_titles_of_all_tabs_can_be_read(viewer, qtbot):

@@ -388,8 +388,7 @@ def test_any_image_layer_can_be_chosen(desk):
 def test_what_cannot_be_done_is_one_sentence(desk):
     desk.add_video()
     desk.press("both")
-    (said,) = errors()
-    assert "Add a prompt first" in said
+    assert "Add a prompt first" in desk.child(QLabel, "note").text()
     desk.controller.prompts.show_points().add((0, H + 9, 3))
     (said,) = errors()
     assert "outside" in said

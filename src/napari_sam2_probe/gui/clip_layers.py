@@ -51,10 +51,11 @@ def add_clip(viewer: napari.Viewer, made: MadeClip, twin: MadeClip | None) -> Vi
     if twin is not None:
         layers += clip_layers(twin, right_of=made.clip.frames.shape[2])
     layer = add_in_turns(viewer, layers, lambda _: viewer.reset_view())
+    about = layer.metadata[METADATA_KEY]
+    entry = use_video(viewer, VideoEntry(layer, about["source"], about["sequence"], about["known"]))
     viewer.dims.set_current_step(0, 0)
     viewer.reset_view()
-    about = layer.metadata[METADATA_KEY]
-    return use_video(viewer, VideoEntry(layer, about["source"], about["sequence"], about["known"]))
+    return entry
 
 
 def _features(made: MadeClip) -> dict[str, Any]:

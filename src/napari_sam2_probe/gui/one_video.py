@@ -1,4 +1,4 @@
-"""One video at a time is seen where several lie in one place: each brings its own layers and takes them with it."""
+"""One video at a time is seen where several lie in one place: each brings its own layers and takes them out of sight."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from weakref import WeakKeyDictionary, WeakSet, ref
 
 import numpy as np
 
-from napari_sam2_probe.gui.adding import turns_of
 from napari_sam2_probe.gui.layer_order import belongs_to, layers_of
 from napari_sam2_probe.gui.state import state_of
 from napari_sam2_probe.gui.time_axis import show_frame, shown_frame
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
 def show_one_video(viewer: napari.Viewer) -> None:
     """Hide what belongs to a video while another in its place is worked on; calling it twice is harmless.
 
-    When a video is deleted, what belongs to it is deleted too.
+    When a video is deleted, what belongs to it is hidden too.
     """
     if viewer not in _SHOWN:
         _SHOWN[viewer] = _OneVideo(viewer)
@@ -71,22 +70,12 @@ class _OneVideo:
         viewer, video = self._viewer(), event.value
         if viewer is None:
             return
-        left = [ref(layer) for layer in viewer.layers if belongs_to(layer, video)]
-        if left:
-            # A turn each, once all that is removed with the video is gone.
-            turns_of(viewer).run(_remove(self._viewer, left))
+        for layer in viewer.layers:
+            if belongs_to(layer, video):
+                layer.visible = False
 
 
 _SHOWN: WeakKeyDictionary[napari.Viewer, _OneVideo] = WeakKeyDictionary()
-
-
-def _remove(to_viewer: ref[napari.Viewer], layers: list[ref[Layer]]) -> Any:
-    for to_layer in layers:
-        yield
-        viewer, layer = to_viewer(), to_layer()
-        if viewer is not None and layer is not None and layer in viewer.layers:
-            viewer.layers.remove(layer)
-        del viewer, layer
 
 
 def _overlap(one: Layer, other: Layer) -> bool:

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from qtpy.QtWidgets import QWidget
 
 
-_PLUGIN, _DISPLAY_NAME = "napari-sam2-probe", " (SAM 2 Probe)"
+_PLUGIN = "napari-sam2-probe"
+_NAMES = (" (SAM 2 Probe)", f" ({_PLUGIN})")
+"""What napari adds to the title of a dock: the plugin's display name, or its name where a script opens it."""
 
 
 def dock_of(panel: QWidget) -> QDockWidget | None:
@@ -30,15 +32,14 @@ def dock_of(panel: QWidget) -> QDockWidget | None:
     return parent
 
 
-def menu_entries(panel: QWidget) -> list[QAction]:
-    """Return the entries of the window's menus that open a panel, which has the name of its command."""
-    window = panel.window()
+def menu_entries(window: QWidget, panel_name: str) -> list[QAction]:
+    """Return the entries of a window's menus that open the panel whose command has this name."""
     if not isinstance(window, QMainWindow):
         return []
     menus = [action.menu() for action in window.menuBar().actions() if action.menu() is not None]
     actions = [action for menu in menus for action in menu.actions()]
     actions += [action for entry in actions if entry.menu() is not None for action in entry.menu().actions()]
-    return [action for action in actions if action.objectName() == f"{_PLUGIN}.{panel.objectName()}"]
+    return [action for action in actions if action.objectName() == f"{_PLUGIN}.{panel_name}"]
 
 
 def raise_panel(panel: QWidget) -> None:
@@ -53,7 +54,8 @@ def name_shortly(panel: QWidget) -> None:
     """Leave the plugin's name out of a panel's tab, where there is no room for it, and let no tab be cut."""
     dock, window = dock_of(panel), panel.window()
     if dock is not None:
-        dock.setWindowTitle(dock.windowTitle().removesuffix(_DISPLAY_NAME))
+        for name in _NAMES:
+            dock.setWindowTitle(dock.windowTitle().removesuffix(name))
     for bar in window.findChildren(QTabBar, options=Qt.FindChildOption.FindDirectChildrenOnly):
         bar.setElideMode(Qt.TextElideMode.ElideNone)
         bar.setUsesScrollButtons(True)

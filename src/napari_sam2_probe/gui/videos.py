@@ -80,8 +80,9 @@ def add_video(viewer: napari.Viewer, source: FrameSource, sequence: Video | None
         The sequence that they are of, for the true masks.
     """
     layer = add_in_turns(viewer, video_layers(source, sequence))
+    entry = use_video(viewer, VideoEntry(layer, source, sequence))
     viewer.dims.set_current_step(0, 0)
-    return use_video(viewer, VideoEntry(layer, source, sequence))
+    return entry
 
 
 def use_video(viewer: napari.Viewer, entry: VideoEntry) -> VideoEntry:

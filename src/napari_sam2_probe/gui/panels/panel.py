@@ -69,7 +69,7 @@ class Panel(QWidget):
             _OPENED.add(self)
             tab_with(self, [panel for panel in _OPENED if panel.state is self.state], self._size_before)
             name_shortly(self)
-            for entry in menu_entries(self):
+            for entry in menu_entries(self.window(), self.objectName()):
                 self.connections.add(entry.triggered, self._on_menu)
 
     def _on_menu(self, *_: Any) -> None:
