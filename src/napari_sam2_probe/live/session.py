@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any, Self
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.common.progress import ignore_progress
 from napari_sam2_probe.families.loaded import LoadedModel, ModelChoice, as_model
-from napari_sam2_probe.live.autosave import is_being_written, mark_of_this_process
+from napari_sam2_probe.live.autosave import mark_of_this_process
 from napari_sam2_probe.live.frame_step import Candidates, FrameStep, StepTensors
 from napari_sam2_probe.live.going_on import check_options, do_again, kept_info, made_again, put_back
 from napari_sam2_probe.live.recorded_session import RecordedSession
-from napari_sam2_probe.live.repeat import check_model, check_video, recorded_steps, run_options
+from napari_sam2_probe.live.repeat import check_model, recorded_steps, run_options
 from napari_sam2_probe.models.device import memory_in_words
 from napari_sam2_probe.runs.place import check_free
 from napari_sam2_probe.runs.reader import is_run, open_run
@@ -102,11 +102,7 @@ class Session:
             if earlier is None:
                 check_free(self.path)
             else:
-                check_video(earlier, self.source)
-                if is_being_written(earlier.info):
-                    raise InputError(
-                        f"{self.path} is being written now: wait until that is done, or name another folder."
-                    )
+                check_can_go_on(earlier, self.source)
             self.model = as_model(model)
             known = known or find_truth(self.source)
             if earlier is None:
