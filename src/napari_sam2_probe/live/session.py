@@ -15,7 +15,7 @@ from napari_sam2_probe.common.progress import ignore_progress
 from napari_sam2_probe.families.loaded import LoadedModel, ModelChoice, as_model
 from napari_sam2_probe.live.autosave import mark_of_this_process
 from napari_sam2_probe.live.frame_step import Candidates, FrameStep, StepTensors
-from napari_sam2_probe.live.going_on import check_options, do_again, kept_info, made_again, put_back
+from napari_sam2_probe.live.going_on import check_can_go_on, check_options, do_again, kept_info, made_again, put_back
 from napari_sam2_probe.live.recorded_session import RecordedSession
 from napari_sam2_probe.live.repeat import check_model, recorded_steps, run_options
 from napari_sam2_probe.models.device import memory_in_words
