@@ -1,4 +1,4 @@
-"""One video at a time is seen where several lie in one place: each brings its own layers and hides them again."""
+"""One video at a time is seen where several lie in one place: each brings its layers and takes them out of sight."""
 
 from __future__ import annotations
 
