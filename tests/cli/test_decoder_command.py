@@ -60,6 +60,7 @@ def test_fit_show_and_find_again(command, davis, tmp_path, own_folder):
     assert not own_folder.exists()
 
 
+@pytest.mark.slow
 def test_installed_by_default(command, davis, own_folder):
     sha256 = sample_checkpoint().sha256
     answer = command("decoder", "fit", "--davis", davis, "--max-frames", 3, "--hidden", 4, *SAMPLE)
@@ -117,6 +118,7 @@ def test_show_says_what_is_no_decoder(command, tmp_path):
     assert "There is no decoder" in command("decoder", "show", tmp_path / "nowhere").sentence
 
 
+@pytest.mark.slow
 def test_lead_of_centres(command, davis, tmp_path, own_folder, monkeypatch):
     monkeypatch.setattr(decoders, "SHIPPED", "none.safetensors")
     missing = command("decoder", "lead", "--davis", davis, *SAMPLE)

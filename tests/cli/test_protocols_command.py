@@ -18,6 +18,7 @@ def davis(tmp_path_factory):
     return layout_trees.davis(tmp_path_factory.mktemp("data") / "davis", num_frames=4)
 
 
+@pytest.mark.slow
 def test_table_figures_and_means(command, davis, tmp_path):
     out = tmp_path / "out"
     given = ("--davis", davis, "--out", out, "--split", "val", "--prompts", "mask,1-click", "--clicks", 1)

@@ -119,6 +119,7 @@ def test_a_clip_of_a_data_set(command, tmp_path):
     assert "this is not a frames.csv" in refused.sentence
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="sends SIGINT")
 def test_interrupted(tmp_path):
     video = write_video(tmp_path / "video", np.tile(moving_video(6), (40, 1, 1, 1)))

@@ -120,6 +120,7 @@ def test_absent_frames_and_the_ratio_over_the_gap(run_both):
     assert np.isfinite(ratio[[4, 5, 6, 7]]).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "options",
     [

@@ -59,6 +59,7 @@ def test_the_changing_gate_changes(folder, twins):
     assert (scores < 0).any()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "flags",
     [
@@ -88,6 +89,7 @@ def test_an_array_gives_the_same_as_a_folder(folder, twins):
         assert_equal(run_session(session, steps), from_folder)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scenario", ["both directions", "correction while going back", "object added after tracking"])
 def test_spilling_changes_nothing(scenario, folder, twins):
     _, ours, flags = twins(gate="open")

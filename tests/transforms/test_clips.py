@@ -34,6 +34,7 @@ def assert_same_clip(one, other) -> None:
     assert one.source_sequence == other.source_sequence
 
 
+@pytest.mark.slow
 @few
 @given(kind=kinds, number=numbers)
 def test_the_same_recipe_gives_the_same_clip_also_after_json(planned, tiny, footage, kind, number):

@@ -132,6 +132,7 @@ def test_a_stopped_run_goes_on_and_gives_the_same_bytes(made, tiny, tmp_path):
         assert (out / f"JPEGImages/480p/{name}/00000.jpg").stat().st_mtime_ns == time_written, "made again"
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on_and_gives_the_same_bytes(tiny, tiny_root, tmp_path):
     whole, out = tmp_path / "whole", tmp_path / "killed"
     make_dataset(tiny, whole, ORDER, 40, workers=1)
