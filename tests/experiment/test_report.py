@@ -24,7 +24,10 @@ from napari_sam2_probe.decoder.lead_file import save_lead
 from napari_sam2_probe.decoder.library import FOLDER_VARIABLE, install_decoder, lead_path
 from napari_sam2_probe.experiments.results import open_experiment
 from napari_sam2_probe.models.checkpoints import SAMPLE_SHA256
+from napari_sam2_probe.reports.folder import ReportFolder
 from napari_sam2_probe.reports.make import ReportOptions, make_report
+from napari_sam2_probe.reports.sections import decoder
+from napari_sam2_probe.reports.subject import make_subjects
 
 # As little as shows that everything is there.
 QUICK = ReportOptions(dpi=40, formats=(), num_resamples=50)
@@ -83,7 +86,7 @@ def small_decoder(folder, channels=32, off=0.0):
     Its boxes are shifted by `off`. The boxes that it was fitted to have the mean `MEAN_BOX`.
     """
     weights = np.eye(channels, 4)
-    decoder = BoxDecoder(
+    made = BoxDecoder(
         "synthetic",
         "0" * 64,
         np.zeros(channels),
@@ -94,7 +97,7 @@ def small_decoder(folder, channels=32, off=0.0):
         np.ones(4),
     )
     path = folder / "decoder.safetensors"
-    save_decoder(decoder, path)
+    save_decoder(made, path)
     return path
 
 
@@ -113,9 +116,9 @@ def experiment(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def report(experiment, tmp_path_factory):
-    decoder = small_decoder(tmp_path_factory.mktemp("decoder"))
+    path = small_decoder(tmp_path_factory.mktemp("decoder"))
     out = tmp_path_factory.mktemp("report") / "report"
-    command = ["report", str(experiment), "--out", str(out), "--decoder", str(decoder), "--composites", "never"]
+    command = ["report", str(experiment), "--out", str(out), "--decoder", str(path), "--composites", "never"]
     assert main([*command, "--dpi", "40", "--formats", "", "--resamples", "50"]) == 0
     return out
 
@@ -219,35 +222,40 @@ def overlaps(box, boxes):
     return shared / ((box[2] - box[0]) * (box[3] - box[1]) + areas - shared)
 
 
-def test_the_decoders_baseline_is_the_mean_box_on_the_same_frames(experiment, report, page):
-    frames = open_experiment(experiment).frames
-    table = pd.read_csv(report / "tables" / "pointer-decoder.csv").set_index("frames_of")
-    for kind, name in (
-        ("clean", "Clean clips, new sequences"),
-        ("object-removal", "Object removal clips, new sequences"),
-    ):
-        rows = frames[
-            (frames["kind"] == kind) & ~frames["prompted"].astype(bool) & frames["object_present"].astype(bool)
-        ]
-        truth = rows[["true_xmin", "true_ymin", "true_xmax", "true_ymax"]].to_numpy(float)
-        row = table.loc[name]
-        assert row["num_frames"] == len(truth)
+def decoder_part(tmp_path, **options):
+    """The part of a report on decoded boxes, its table and the boxes drawn, of an experiment of its own."""
+    kinds = ("clean", "object-removal")
+    experiment = write_synthetic_experiment(tmp_path / "e", kinds=kinds, samples=4, with_clips=True)
+    subjects = make_subjects([open_experiment(experiment)], num_resamples=50, seed=0)
+    folder = ReportFolder(tmp_path / "r", dpi=40, formats=())
+    part = decoder.make(subjects, folder, small_decoder(tmp_path, **options))
+    table = pd.read_csv(tmp_path / "r" / "tables" / "pointer-decoder.csv").set_index("frames_of")
+    return part, table, pd.read_csv(tmp_path / "r" / "figures" / "figure-15.csv"), subjects[0].results.frames
+
+
+def test_the_decoders_baseline_is_the_mean_box_on_the_same_frames(tmp_path):
+    part, table, drawn, frames = decoder_part(tmp_path)
+    edges = ["true_xmin", "true_ymin", "true_xmax", "true_ymax"]
+    assert len(table) == 2
+    for kind, name in (("clean", "Clean"), ("object-removal", "Object removal")):
+        known = ~frames["prompted"].astype(bool) & frames["object_present"].astype(bool)
+        truth = frames[known & (frames["kind"] == kind)][edges].to_numpy(float)
+        row = table.loc[f"{name} clips, new sequences"]
+        assert row["num_frames"] == len(truth) > 0
         assert row["mean_box_iou"] == pytest.approx(overlaps(MEAN_BOX, truth).mean())
         assert row["difference"] == pytest.approx(row["iou"] - row["mean_box_iou"])
         assert row["mean_box_left_error"] == pytest.approx(np.abs(MEAN_BOX[0] - truth[:, 0]).mean())
-    assert "decoded boxes are better than always guessing the mean box." in page.text
-    drawn = pd.read_csv(report / "figures" / "figure-15.csv")
-    assert f"the mean box has {drawn['mean_box_iou'].mean():.2f} on the same frames" in page.text
-    truth = drawn[["true_xmin", "true_ymin", "true_xmax", "true_ymax"]].to_numpy(float)
-    np.testing.assert_allclose(drawn["mean_box_iou"], overlaps(MEAN_BOX, truth))
+    np.testing.assert_allclose(drawn["mean_box_iou"], overlaps(MEAN_BOX, drawn[edges].to_numpy(float)))
+    caption = part.section.figures[-1].caption
+    assert f"the mean box has {drawn['mean_box_iou'].mean():.2f} on the same frames." in caption
+    assert part.section.sentences[-1].endswith("decoded boxes are better than always guessing the mean box.")
 
 
 def test_a_decoder_worse_than_the_mean_box_is_said_to_be_so(tmp_path):
-    experiment = write_synthetic_experiment(tmp_path / "e", kinds=("clean",), samples=4, with_clips=True)
-    options = replace(QUICK, decoder=small_decoder(tmp_path, off=0.5))
-    page = assert_whole(make_report([keep_positions(experiment, "1")], tmp_path / "report", options))
-    assert "decoded boxes are worse than always guessing the mean box." in page.text
-    assert "so here the decoder is worse than guessing." in page.text
+    part, table, _, _ = decoder_part(tmp_path, off=0.5)
+    assert (table["difference"] < 0).all()
+    assert part.section.sentences[-1].endswith("decoded boxes are worse than always guessing the mean box.")
+    assert part.section.figures[-1].caption.endswith("on the same frames, so here the decoder is worse than guessing.")
 
 
 def test_provenance_is_told(page):
@@ -350,7 +358,7 @@ def test_the_sample_model_is_named_in_large_letters_whatever_it_is_called(tmp_pa
     index = make_report([with_model(out, checkpoint="sam2.1_hiera_large", sha256=sha256)], tmp_path / "r", options)
     warning = warning_of(index)
     assert warning.startswith("THE MODEL IS THE SAMPLE MODEL, A TOY. THESE ARE NOT SAM 2'S WEIGHTS")
-    assert index.read_text().index(html.escape(warning)) < index.read_text().index("<section")
+    assert index.read_text().index('class="warning"') < index.read_text().index("<section")
     assert "the sample model, a toy: not SAM 2's weights)" in assert_whole(index).text
 
 
