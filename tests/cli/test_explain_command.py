@@ -32,6 +32,7 @@ def test_an_intervention_a_policy_and_an_explanation(command, video, mask, tmp_p
     table = pd.read_csv(tmp_path / "run" / "blame.csv")
     assert len(table) == len(run.bank(4)) + 5
     assert "Frame 4, object 1:" in said.out
+    assert (tmp_path / "run" / "blame-00004.png").is_file()
     assert len([line for line in said.out.splitlines() if line.startswith(("memory", "pointer", "both"))]) == len(table)
 
     several = command("explain", tmp_path / "run", "--frames", "0:2", "--object", 1, "--out", tmp_path / "out")

@@ -20,7 +20,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     which.add_argument("--frame", type=int, metavar="N", help="the frame to explain, one that was tracked from memory")
     which.add_argument("--frames", metavar="A:B", help="all tracked frames from A to B, B included")
     parser.add_argument("--object", type=int, metavar="K", help="the object (default: the run's only one)")
-    parser.add_argument("--out", type=Path, metavar="DIR", help="where blame.csv goes (default: the run's folder)")
+    parser.add_argument(
+        "--out", type=Path, metavar="DIR", help="where blame.csv and a figure a frame go (default: RUN)"
+    )
     parser.add_argument(
         "--checkpoint", metavar="NAME|FILE", help="the weights, if they don't lie any more where the run says"
     )
@@ -31,6 +33,8 @@ def run(arguments: argparse.Namespace) -> None:
     from napari_sam2_probe.causes.explain import BLAME, explain_frames
     from napari_sam2_probe.cli.progress import progress_bars
     from napari_sam2_probe.common.files import atomic_path
+    from napari_sam2_probe.figures.blame import make_blame
+    from napari_sam2_probe.figures.style import save_figure
     from napari_sam2_probe.runs.banks import the_object
     from napari_sam2_probe.runs.place import writing
     from napari_sam2_probe.runs.reader import open_run
@@ -47,9 +51,11 @@ def run(arguments: argparse.Namespace) -> None:
         out.mkdir(parents=True, exist_ok=True)
         with atomic_path(out / BLAME) as temporary:
             table.to_csv(temporary, index=False, lineterminator="\n")
+        for frame in frames:
+            save_figure(make_blame(table[table["frame"] == frame]), out / f"blame-{frame:05d}.png")
     for frame in frames:
         print(f"Frame {frame}, object {object_id}:\n{_text(table[table['frame'] == frame])}\n")  # noqa: T201
-    print(f"Each row says what changes if it is not read; the table is in {out / BLAME}.")  # noqa: T201
+    print(f"Each row says what changes if it is not read; the table is in {out / BLAME}, with a figure beside it.")  # noqa: T201
 
 
 def _frames(arguments: argparse.Namespace, probe_run: ProbeRun, object_id: int) -> list[int]:

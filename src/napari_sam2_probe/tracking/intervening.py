@@ -251,7 +251,7 @@ class PositionEdits:
             return changed
         assert self.mask is not None
         inside = covered(self.mask, (own.shape[-2], own.shape[-1])).to(own.device)
-        return torch.where(inside if edit.mask == "inside" else ~inside, changed, own)
+        return _like(own, torch.where(inside if edit.mask == "inside" else ~inside, changed, own))
 
 
 def covered(mask: Tensor, size: tuple[int, int]) -> Tensor:
@@ -265,7 +265,7 @@ def _noisy(tensor: Tensor, edit: Edit, what: str) -> Tensor:
     generator = torch.Generator().manual_seed(zlib.crc32(f"{edit.seed} {what}".encode()))
     noise = torch.randn(tensor.shape, generator=generator).to(tensor.device)
     values = tensor.float()
-    return (values + edit.scale * values.std(correction=0) * noise).to(tensor.dtype)
+    return _like(tensor, values + edit.scale * values.std(correction=0) * noise)
 
 
 def _fitting(found: Tensor, own: Tensor, edit: Edit) -> Tensor:
@@ -274,4 +274,9 @@ def _fitting(found: Tensor, own: Tensor, edit: Edit) -> Tensor:
             f"The run {edit.source} has another shape at {edit.target} ({tuple(found.shape)} instead of "
             f"{tuple(own.shape)}): take from a run of the same model."
         )
-    return found.to(own.device, own.dtype)
+    return _like(own, found)
+
+
+def _like(own: Tensor, values: Tensor) -> Tensor:
+    """Return values on the device, in the type and in the order in memory of `own`: kernels round by the order too."""
+    return torch.empty_like(own).copy_(values)
