@@ -82,7 +82,7 @@ def _text(table: pd.DataFrame) -> str:
     whole = table[["entry_frame", "age"]].astype("string").fillna("").to_numpy()
     values = table[list(numbers)].to_numpy(float)
     rows = [
-        (kind, role, *map(str, ints), *("" if value != value else f"{value:.3f}" for value in floats))
+        (kind, role, *map(str, ints), *("" if value != value else f"{round(value, 3) + 0.0:.3f}" for value in floats))
         for kind, role, ints, floats in zip(table["kind"], table["role"], whole, values, strict=True)
     ]
     header = ("kind", "role", "frame", "age", *numbers)

@@ -242,8 +242,8 @@ def iterate_run(
     )
     obj_ids = tuple(dict.fromkeys(p.obj_id for p in prompts))
     shape = (source.num_frames, source.height, source.width)
-    donors.prepare()
     with closing(donors), closing(recorder), VideoSession(loaded.model, source, session_options, recorder) as session:
+        donors.prepare()
         info = describe_run(source, loaded, options, known) | {"objects": list(obj_ids)}
         writer = RunWriter(out, obj_ids, shape, loaded.model.hidden_dim, info)
         files = PromptFiles(writer.path)
@@ -310,6 +310,11 @@ def describe_stop(error: BaseException) -> str:
 def _write_features(writer: RunWriter, recorder: ProbeRecorder, obj_ids: Sequence[int]) -> None:
     stale = np.stack([recorder.features(obj_id).stale for obj_id in obj_ids])
     writer.write_features(recorder.features_table(), stale)
+    write_reads(writer, recorder)
+
+
+def write_reads(writer: RunWriter, recorder: ProbeRecorder) -> None:
+    """Write what frames read of memory, and where memory attention looked, if the session was asked to show it."""
     writer.write_table(BANK, recorder.banks.table())
     writer.write_table(ATTENTION, recorder.attention.table())
 

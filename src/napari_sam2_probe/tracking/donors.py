@@ -142,17 +142,15 @@ class SessionDonor:
 
     def mean_entry(self, kind: EntryKind, obj_id: int) -> Tensor:
         """Return the mean of what is stored of all frames, float32; see `Donor.mean_entry`."""
-        frames = self._tracked(obj_id)
-        return self._mean(kind, obj_id, frames, lambda t: (self.entry(kind, t, obj_id),))[0]
+        return self._mean(kind, obj_id, self._tracked, lambda t: (self.entry(kind, t, obj_id),))[0]
 
     def mean_tensor(self, key: str, obj_id: int) -> Tensor:
         """Return the mean over the reference frames of a position, float32; see `Donor.mean_tensor`."""
-        frames = self._references(obj_id)
-        return self._mean(key, obj_id, frames, lambda t: (self.tensor(key, t, obj_id),))[0]
+        return self._mean(key, obj_id, self._references, lambda t: (self.tensor(key, t, obj_id),))[0]
 
     def mean_image_features(self, obj_id: int) -> tuple[Tensor, ...]:
         """Return the mean over the reference frames of the image features, float32."""
-        return self._mean("image_embedding", obj_id, self._references(obj_id), self.image_features)
+        return self._mean("image_embedding", obj_id, self._references, self.image_features)
 
     def _track(self) -> Iterator[int]:
         for prompt in self._prompts:
@@ -174,9 +172,14 @@ class SessionDonor:
         return found
 
     def _mean(
-        self, what: str, obj_id: int, frames: Sequence[int], get: Callable[[int], tuple[Tensor, ...]]
+        self,
+        what: str,
+        obj_id: int,
+        frames_of: Callable[[int], Sequence[int]],
+        get: Callable[[int], tuple[Tensor, ...]],
     ) -> tuple[Tensor, ...]:
         if (what, obj_id) not in self._means:
+            frames = frames_of(obj_id)
             sums = [tensor.double() for tensor in get(frames[0])]
             for frame_idx in frames[1:]:
                 for total, tensor in zip(sums, get(frame_idx), strict=True):
