@@ -13,7 +13,15 @@ from helpers.twins import stock_class
 from napari_sam2_probe.families.loading import build_model
 from napari_sam2_probe.models.checkpoints import resolve
 from napari_sam2_probe.models.config import ModelFlags, predictor_flags
-from napari_sam2_probe.tracking.attention import GROUPS, MOST_QUERIES, draw_queries, query_groups
+from napari_sam2_probe.tracking.attention import (
+    GROUPS,
+    MOST_QUERIES,
+    LayerAttention,
+    _layer_shares,
+    draw_queries,
+    query_groups,
+    token_shares,
+)
 from napari_sam2_probe.tracking.engine import ATTENTION_SHARES
 from napari_sam2_probe.tracking.results import SessionOptions
 from napari_sam2_probe.tracking.session import VideoSession
@@ -197,9 +205,22 @@ def test_queries_are_spread_evenly_and_drawn_alike():
     assert [len(tokens) for tokens in draw_queries(groups, 4096)] == [10, 500, 3586]
 
 
-def test_all_is_the_mean_over_all_tokens_not_over_those_drawn():
-    from napari_sam2_probe.tracking.attention import LayerAttention, _layer_shares
+def test_shares_are_float32_under_mixed_precision_too():
+    generator = torch.Generator().manual_seed(0)
+    queries, keys = (torch.randn(1, 1, n, 64, generator=generator) for n in (256, 516))
+    layer = LayerAttention(queries.bfloat16(), keys.bfloat16())
+    tokens, entry_tokens = torch.arange(256), [256, 256, 4]
+    with torch.autocast("cpu", torch.bfloat16):
+        shares = token_shares(layer, tokens, entry_tokens)
+    q, k = (x[0, 0].double().numpy() for x in (layer.queries, layer.keys))
+    weights = np.exp(q @ k.T / 8)
+    weights /= weights.sum(axis=1, keepdims=True)
+    expected = np.stack([part.sum(axis=1) for part in np.split(weights, [256, 512], axis=1)], axis=1)
+    assert shares.dtype == torch.float32
+    np.testing.assert_allclose(shares, expected, atol=1e-5)
 
+
+def test_all_is_the_mean_over_all_tokens_not_over_those_drawn():
     # Each query looks at one of two entries: those of the first quarter at the first.
     queries = torch.zeros(1, 1, 4096, 2)
     queries[:, :, :1024, 0] = queries[:, :, 1024:, 1] = 100.0

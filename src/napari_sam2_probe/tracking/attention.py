@@ -196,9 +196,11 @@ def token_shares(layer: LayerAttention, tokens: Tensor, entry_tokens: Sequence[i
     keys = layer.keys[0].float()
     scale = keys.shape[-1] ** -0.5
     parts = []
-    for chunk in torch.split(tokens, _CHUNK):
-        logits = (layer.queries[0][:, chunk].float() * scale) @ keys.transpose(-1, -2)
-        weights = logits.softmax(dim=-1).mean(dim=0)
-        by_entry = torch.split(weights, list(entry_tokens), dim=-1)
-        parts.append(torch.stack([part.sum(dim=-1) for part in by_entry], dim=-1))
+    # Mixed precision would multiply in fewer bits again.
+    with torch.autocast(keys.device.type, enabled=False):
+        for chunk in torch.split(tokens, _CHUNK):
+            logits = (layer.queries[0][:, chunk].float() * scale) @ keys.transpose(-1, -2)
+            weights = logits.softmax(dim=-1).mean(dim=0)
+            by_entry = torch.split(weights, list(entry_tokens), dim=-1)
+            parts.append(torch.stack([part.sum(dim=-1) for part in by_entry], dim=-1))
     return torch.cat(parts)
