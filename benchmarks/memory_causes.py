@@ -31,11 +31,7 @@ from napari_sam2_probe.video.folder import FolderSource
 
 
 def measure(config: str | Path, num_frames: int, device: torch.device) -> tuple[list[tuple[float, float]], list[float]]:
-<<<<<<< HEAD
-    """Return seconds a frame, probed without and with attention; and of a frame again, plain and then blamed."""
-=======
     """Return seconds a frame, probed without and with attention; and of a frame tracked again, plain, then blamed."""
->>>>>>> f9592d8 (Draw what caused a mask, and keep the order in memory of tensors that are patched)
     flags = ModelFlags()
     model = seeded_model(config, device=device, flags=flags)
     with tempfile.TemporaryDirectory() as name, contextlib.ExitStack() as stack:
