@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
@@ -14,6 +13,7 @@ from napari_sam2_probe.api.run import Run
 from napari_sam2_probe.api.videos import open_video
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.common.progress import ProgressCallback, ignore_progress
+from napari_sam2_probe.common.temporary import TemporaryFolder
 from napari_sam2_probe.families.loaded import as_model
 
 if TYPE_CHECKING:
@@ -89,9 +89,7 @@ def track(
     return open_run(place.path, video=opened, temporary=place.temporary)
 
 
-def open_run(
-    path: Path | str, *, video: Video | None = None, temporary: tempfile.TemporaryDirectory[str] | None = None
-) -> Run:
+def open_run(path: Path | str, *, video: Video | None = None, temporary: object = None) -> Run:
     """Open a run, finished or not.
 
     Parameters
@@ -101,7 +99,7 @@ def open_run(
     video
         The video it was made on; looked for where the run says it was if None.
     temporary
-        The temporary folder that the run lies in and that goes with it.
+        What the run's folder goes with, if it is a temporary one; kept as long as the run is.
 
     Raises
     ------
@@ -121,6 +119,7 @@ def repeat(
     *,
     out: Path | str | None = None,
     video: Any = None,
+    model: Model | str | Path | None = None,
     overwrite: bool = False,
     progress: ProgressCallback | Literal["bar"] | None = None,
 ) -> Run:
@@ -134,6 +133,8 @@ def repeat(
         As in `track`.
     video
         The video, if it is not any more where the run says, or was an array.
+    model
+        The run's model, if it is loaded already or its weights have moved.
 
     Raises
     ------
@@ -145,7 +146,7 @@ def repeat(
     old = run if isinstance(run, Run) else open_run(run)
     source = old._video if video is None else open_video(video)
     with _place(out, overwrite=overwrite) as place, _progress(progress) as shown:
-        repeat_run(old._opened, place.new, video=source, progress=shown)
+        repeat_run(old._opened, place.new, source, model=None if model is None else as_model(model), progress=shown)
     return open_run(place.path, video=source, temporary=place.temporary)
 
 
@@ -202,7 +203,7 @@ def _edits(given: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> tuple[dict
 class _Place:
     """Where a run is written, and where it lies afterwards."""
 
-    def __init__(self, path: Path, new: Path, temporary: tempfile.TemporaryDirectory[str] | None = None) -> None:
+    def __init__(self, path: Path, new: Path, temporary: object = None) -> None:
         self.path = path
         self.new = new
         self.temporary = temporary
@@ -214,8 +215,8 @@ def _place(out: Path | str | None, *, overwrite: bool) -> Iterator[_Place]:
     from napari_sam2_probe.runs.reader import is_run
 
     if out is None:
-        folder = tempfile.TemporaryDirectory(prefix="sam2-probe-")
-        path = Path(folder.name) / OUT_FOLDER
+        folder = TemporaryFolder()
+        path = folder.path / OUT_FOLDER
         yield _Place(path, path, folder)
         return
     path = Path(out)

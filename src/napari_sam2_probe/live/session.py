@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 import weakref
 from contextlib import ExitStack, contextmanager
 from functools import partial
@@ -12,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.common.progress import ignore_progress
+from napari_sam2_probe.common.temporary import TemporaryFolder
 from napari_sam2_probe.families.loaded import LoadedModel, ModelChoice, as_model
 from napari_sam2_probe.live.autosave import mark_of_this_process
 from napari_sam2_probe.live.frame_step import Candidates, FrameStep, StepTensors
@@ -348,9 +347,8 @@ class Session:
         return source
 
     def _temporary_folder(self) -> Path:
-        folder = Path(tempfile.mkdtemp(prefix="sam2-probe-session-"))
-        weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
-        return folder / "run"
+        self._folder = TemporaryFolder("sam2-probe-session-")
+        return self._folder.path / "run"
 
     def _begin(self, options: RunOptions | None, known: ClipTruth | None, info: dict[str, Any]) -> RecordedSession:
         info = {"live": mark_of_this_process(), **info}

@@ -56,7 +56,16 @@ class FrameTables:
         fill = _nothing(np.dtype(dtype))
         self._values[name] = np.full(shape, fill, dtype)
         chunks = (shape[0], min(shape[1], SPAN), *sizes)
-        self._arrays[name] = self._group.create_array(name, shape=shape, dtype=dtype, chunks=chunks, fill_value=fill)
+        # Vectors of other positions lie in a group of theirs, and differ in length.
+        channel = f"channel_{name.rpartition('/')[2]}" if "/" in name else "channel"
+        self._arrays[name] = self._group.create_array(
+            name,
+            shape=shape,
+            dtype=dtype,
+            chunks=chunks,
+            fill_value=fill,
+            dimension_names=("object", "frame", *([channel] * len(sizes))),
+        )
 
     def add_object(self) -> None:
         """Make room for one more object in every table."""

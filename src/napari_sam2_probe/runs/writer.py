@@ -225,10 +225,17 @@ class RunWriter:
     def _make_store(self, obj_ids: tuple[int, ...], shape: tuple[int, int, int], pointer_size: int) -> None:
         self._store: Any = make_store(self.path / STORE)
         num_objects, frame_shape = len(obj_ids), shape[1:]
-        self._store.create_array("object_ids", data=np.array(obj_ids, np.int64))
-        self._masks: Any = self._store.create_array("masks", shape=shape, dtype=np.uint16, chunks=(1, *frame_shape))
+        self._store.create_array("object_ids", data=np.array(obj_ids, np.int64), dimension_names=("object",))
+        # Names of dimensions, so that xarray and others read a run without us.
+        self._masks: Any = self._store.create_array(
+            "masks", shape=shape, dtype=np.uint16, chunks=(1, *frame_shape), dimension_names=("frame", "y", "x")
+        )
         self._masks_per_object: Any = self._store.create_array(
-            "masks_per_object", shape=(num_objects, *shape), dtype=np.bool_, chunks=(1, 1, *frame_shape)
+            "masks_per_object",
+            shape=(num_objects, *shape),
+            dtype=np.bool_,
+            chunks=(1, 1, *frame_shape),
+            dimension_names=("object", "frame", "y", "x"),
         )
         self._tables = FrameTables(self._store, num_objects, shape[0])
         for name in ("object_scores", "predicted_iou"):
@@ -267,6 +274,7 @@ class RunWriter:
                 dtype=np.float32,
                 chunks=(1, 1, *shape),
                 fill_value=np.nan,
+                dimension_names=("object", "frame", "y", "x"),
             )
         return self._maps[name]
 
