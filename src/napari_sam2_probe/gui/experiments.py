@@ -191,7 +191,7 @@ def clip_of_experiment(folder: Path | str, kind: str, clip: str) -> list[LayerDa
         "opacity": MASK_OPACITY,
         "colormap": object_colormap([OBJECT_OF_INTEREST]),
         "axis_labels": AXIS_LABELS,
-        "metadata": {METADATA_KEY: {"content": PREDICTED_MASKS, "frames": sequence.frames}},
+        "metadata": {METADATA_KEY: {"content": PREDICTED_MASKS, "frames": sequence}},
     }
     return [(video, about, image), (truth, truth_about | {"visible": False}, labels), (predicted, keywords, "labels")]
 
