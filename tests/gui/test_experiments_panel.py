@@ -108,6 +108,9 @@ def test_an_experiment_is_gone_on_with_and_looked_at(viewer, panel, qtbot, begun
     known = viewer.layers[0].metadata[METADATA_KEY]["known"]
     assert (~known.object_present).sum() == LENGTHS[1]
     assert state_of(viewer).video.known is known
+    # By this the window tells what lies over which video.
+    abouts = [layer.metadata[METADATA_KEY] for layer in viewer.layers]
+    assert abouts[1]["frames"] is abouts[2]["frames"] is abouts[0]["source"]
 
     # From the list too; what was open before goes.
     clips = panel.findChild(QListWidget, "clips")

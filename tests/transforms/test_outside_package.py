@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from test_dataset import hashes
 
+from napari_sam2_probe.runs import open_run
 from napari_sam2_probe.video import DavisDataset
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "outside-package"
@@ -71,13 +72,13 @@ def test_the_command_makes_a_data_set_with_it(python, tiny_root, tmp_path):
 CODE = """
 import sys
 import numpy as np
-from napari_sam2_probe.transforms import make_clip
+import napari_sam2_probe as sp
 from napari_sam2_probe.transforms.registry import KINDS, paper_kinds
 from napari_sam2_probe.experiments.config import make_config
 from napari_sam2_probe.figures.style import kind_label
 
 assert "flip" in KINDS and "probe_examples.flip" not in sys.modules
-clip, twin = make_clip(sys.argv[1], "flip", seed=1, lengths=(3, 2, 3))
+clip, twin = sp.make_clip(sys.argv[1], "flip", seed=1, lengths=(3, 2, 3))
 for t in range(8):
     np.testing.assert_array_equal(clip.read(t), twin.read(t)[:, ::-1] if t in (3, 4) else twin.read(t))
     np.testing.assert_array_equal(clip.mask(t), twin.mask(t)[:, ::-1] if t in (3, 4) else twin.mask(t))
@@ -92,4 +93,43 @@ assert kind_label("flip") == "Flip"
 
 def test_python_makes_clips_with_it(python, tiny_root):
     child = python("-c", CODE, tiny_root / "cat-run")
+    assert (child.returncode, child.stderr) == (0, "")
+
+
+POLICY = """
+import sys
+import numpy as np
+import napari_sam2_probe as sp
+from napari_sam2_probe.tracking.policies import make_policy, policy_names
+from napari_sam2_probe.tracking.prompts import prompts_from_labels
+from napari_sam2_probe.tracking.results import SessionOptions
+from napari_sam2_probe.tracking.session import VideoSession
+
+assert "recent" in policy_names()
+loaded = sp.load_model("sample", device="cpu")
+video = sp.open_video(sys.argv[1])
+scores = {}
+for name in ("stock", "recent:count=1"):
+    options = SessionOptions.for_model(loaded, policy=make_policy(name))
+    with VideoSession(loaded.model, video, options) as session:
+        session.add_prompt(prompts_from_labels(0, video.mask(0), [1])[0])
+        scores[name] = [float(result.object_scores[0]) for result in session.propagate("forward", end=3)]
+# Until frame 2 there is but one memory of a tracked frame to read.
+same = np.array(scores["stock"]) == np.array(scores["recent:count=1"])
+assert same.tolist() == [True, True, True, False], scores
+"""
+
+
+def test_a_run_records_its_position(python, tiny_root, tmp_path):
+    words = ("run", tiny_root / "cat-run", "--out", tmp_path / "run", "--checkpoint", "sample", "--device", "cpu")
+    mask = tiny_root / "Annotations" / "480p" / "cat-run" / "00000.png"
+    made = python("-m", "napari_sam2_probe.cli", *words, "--mask", mask, "--object", 1, "--end", 2)
+    assert made.returncode == 0, made.stderr
+    run = open_run(tmp_path / "run")
+    assert np.isfinite(run.vectors("score_token")[0, :3]).all()
+    assert np.isfinite(run.features.query("position == '3s'")["short_term_l2"]).any()
+
+
+def test_a_session_reads_by_its_policy(python, tiny_root):
+    child = python("-c", POLICY, tiny_root / "cat-run")
     assert (child.returncode, child.stderr) == (0, "")
