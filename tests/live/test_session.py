@@ -19,7 +19,8 @@ from napari_sam2_probe.runs.record import RunOptions, record_run
 from napari_sam2_probe.tracking.prompts import Prompt
 from napari_sam2_probe.tracking.results import SessionOptions
 from napari_sam2_probe.tracking.session import VideoSession
-from napari_sam2_probe.video import ArraySource
+from napari_sam2_probe.transforms import make_clip
+from napari_sam2_probe.video import ArraySource, open_video
 
 pytestmark = [pytest.mark.filterwarnings("ignore:cannot import name '_C'"), pytest.mark.usefixtures("one_thread")]
 
@@ -313,3 +314,17 @@ def test_videos_and_models_by_name(tmp_path):
             Session(moving_video(T, H, W), model=model)
     with pytest.raises(InputError, match="neither a file nor a checkpoint's name"):
         Session(moving_video(T, H, W), model="smaple")
+
+
+def test_what_is_known_of_a_made_clip_goes_with_it(loaded, tmp_path):
+    film, masks = moving_video(12), np.stack([square_mask(t) for t in range(12)])
+    clip, _ = make_clip(open_video(film, masks=masks), "interjection", lengths=(2, 2, 2), others=film[::-1])
+    prompt = Prompt.from_mask(0, 1, clip.mask(0) == 1)
+    with Session(clip, model=loaded, out=tmp_path / "session") as session:
+        session.prompt(prompt)
+        assert frames(session.propagate()) == list(range(6))
+    record_run(clip, [prompt], tmp_path / "plain", loaded)
+    for name in ("session", "plain"):
+        run = open_run(tmp_path / name)
+        assert run.info["known"] == json.loads(json.dumps(clip.truth.as_json()))
+        assert run.object_present[0].tolist() == [True, True, False, False, True, True]

@@ -166,14 +166,14 @@ class LiveRun:
     def _load(self) -> Events:
         yield Progress(0, 0, "loading torch and the model")
         from napari_sam2_probe.live.recorded_session import RecordedSession
-        from napari_sam2_probe.video.truth import find_truth
+        from napari_sam2_probe.video.video import truth_of
 
         self._loaded = self._model_cache.load(self._choice)
         if self._on_loaded is not None:
             self._on_loaded()
         source = self.source
         self._masks = MaskStack((source.num_frames, source.height, source.width))
-        self._known = self._known or find_truth(source)
+        self._known = self._known or truth_of(source)
         info: dict[str, Any] = {"live": mark_of_this_process()}
         if self._earlier is not None:
             info["continues"] = str(self._earlier)

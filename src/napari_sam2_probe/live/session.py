@@ -25,7 +25,7 @@ from napari_sam2_probe.tracking.prompts import Prompt
 from napari_sam2_probe.tracking.steps import PromptStep
 from napari_sam2_probe.video.open import open_video
 from napari_sam2_probe.video.source import FrameSource
-from napari_sam2_probe.video.truth import find_truth
+from napari_sam2_probe.video.video import truth_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -103,7 +103,7 @@ class Session:
             else:
                 check_can_go_on(earlier, self.source)
             self.model = as_model(model)
-            known = known or find_truth(self.source)
+            known = known or truth_of(self.source)
             if earlier is None:
                 self._recorded = self._begin(options, known, {})
             else:
@@ -339,9 +339,8 @@ class Session:
         return last[0] if frame is None else frame, last[1] if object_id is None else object_id
 
     def _open(self, video: Any) -> FrameSource:
-        frames = getattr(video, "frames", video)
-        if isinstance(frames, FrameSource):
-            return frames
+        if isinstance(video, FrameSource):
+            return video
         source = open_video(video)
         self._stack.callback(source.close)
         return source

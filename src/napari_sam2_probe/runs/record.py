@@ -28,7 +28,7 @@ from napari_sam2_probe.tracking.policies import STOCK, make_policy
 from napari_sam2_probe.tracking.results import SessionOptions
 from napari_sam2_probe.tracking.session import VideoSession
 from napari_sam2_probe.video.truth import OBJECT_OF_INTEREST, ClipTruth
-from napari_sam2_probe.video.video import Video
+from napari_sam2_probe.video.video import truth_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -222,8 +222,7 @@ def iterate_run(
     """
     options = options or RunOptions()
     check_job(source, prompts, out, options)
-    if known is None and isinstance(source, Video):
-        known = source.truth
+    known = known or truth_of(source)
     if known is not None and len(known.object_present) != source.num_frames:
         raise InputError(
             f"{known.clip} is known to have {len(known.object_present)} frames but {source.name} has "

@@ -217,3 +217,14 @@ class Video:
             masks,
             None if truth is None else truth.take(range(self.num_frames - 1, -1, -1)),
         )
+
+
+def truth_of(source: FrameSource) -> ClipTruth | None:
+    """Return what a recipe tells of every frame of a video: its `truth`, or what is found where it lies.
+
+    Raises
+    ------
+    InputError
+        As `Video.truth`.
+    """
+    return source.truth if isinstance(source, Video) else find_truth(source)
