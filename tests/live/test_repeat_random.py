@@ -90,7 +90,7 @@ def model(loaded):
 phases = (Phase.explicit, Phase.reuse, Phase.generate)
 
 
-@settings(deadline=None, max_examples=60, suppress_health_check=list(HealthCheck), phases=phases)
+@settings(deadline=None, max_examples=6, suppress_health_check=list(HealthCheck), phases=phases)
 @given(steps=steps)
 def test_any_session_done_again_is_the_same(model, steps):
     loaded = model()

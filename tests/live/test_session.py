@@ -124,6 +124,22 @@ def test_it_stops_at_any_frame_and_goes_on(session, tmp_path):
     assert open_run(tmp_path / "run").tracked.all()
 
 
+def test_to_a_last_frame_it_goes_on_where_it_stopped_or_was_corrected(session):
+    session.prompt(CLICK)
+    for step in session.propagate(end=4):
+        if step.frame == 1:
+            break
+    assert frames(session.propagate(end=3)) == [2, 3]
+    session.prompt(Prompt.from_points(2, 1, [[45, 45]], [1]))
+    assert frames(session.propagate(end=3)) == [2, 3]
+    # All is up to date that far.
+    assert frames(session.propagate(end=3)) == [0, 1, 2, 3]
+    assert frames(session.propagate()) == [4, 5]
+    assert frames(session.propagate("backward", end=1)) == [2, 1]
+    with pytest.raises(InputError, match="No frame lies between the first, 3, and the last, 1, going forward"):
+        session.propagate(start=3, end=1)
+
+
 def test_what_was_broken_off_is_a_whole_run_and_repeated_alike(session, moving, loaded, tmp_path):
     session.prompt(OTHER)
     for step in session.propagate("both"):

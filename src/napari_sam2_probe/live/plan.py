@@ -66,6 +66,13 @@ class Plan:
                 planned.append(("backward", range(start, -1, -1)))
         return planned
 
+    def start(self, direction: Direction, prompted: Iterable[int]) -> int:
+        """Return where a pass begins: at the first frame that is out of date, or at a prompt if none is."""
+        frames = sorted(prompted)
+        default = frames[0] if direction == "forward" else frames[-1]
+        old = self._old.get(direction, default) if direction in self._ran else default
+        return max(old, frames[0]) if direction == "forward" else min(old, frames[-1])
+
     def run_only(self, direction: Direction, frames: range) -> None:
         """Take just these frames for done; tracking again goes on after them."""
         step = 1 if direction == "forward" else -1

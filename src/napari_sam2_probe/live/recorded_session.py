@@ -193,8 +193,11 @@ class RecordedSession(GrowingRun):
             raise InputError("A first or last frame can't be given for both directions: choose forward or backward.")
         final = self.source.num_frames - 1
         step = 1 if direction == "forward" else -1
-        first = (prompted[0] if step > 0 else prompted[-1]) if start is None else start
         last = (final if step > 0 else 0) if end is None else end
+        first = self._plan.start(direction, prompted) if start is None else start
+        if start is None and (last - first) * step < 0:
+            # All is up to date that far: the same again.
+            first = prompted[0] if step > 0 else prompted[-1]
         for name, frame_idx in (("first", first), ("last", last)):
             if not 0 <= frame_idx <= final:
                 raise InputError(
