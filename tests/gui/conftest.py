@@ -41,7 +41,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(skip)
 
 
-PATIENCE = 60_000
+PATIENCE = 200_000
 """Milliseconds that a test waits at least for what must come: how long it takes is nobody's claim here."""
 
 

@@ -653,7 +653,7 @@ def test_the_window_answers_while_it_loads_and_tracks(desk):
     desk.add_video(frames=30)
     points = desk.controller.prompts.show_points()
     beats = []
-    timer = QTimer()
+    timer = QTimer(desk.panel)
     timer.setInterval(1)
     progress = desk.child(QProgressBar, "progress")
     timer.timeout.connect(lambda: beats.append((desk.controller.runner.phase, progress.value())))
