@@ -72,7 +72,7 @@ def drawing_process() -> Iterator[DrawingProcess]:
 
 @pytest.fixture(autouse=True)
 def _one_process_draws_for_all_viewers(drawing_process: DrawingProcess, monkeypatch: pytest.MonkeyPatch) -> None:
-    # Processes that end with their viewer are the matter of test_drawing_process, which makes its own.
+    # `own_drawing_process` is for tests of how it ends.
     class OfAllViewers:
         draw = drawing_process.draw
 
@@ -80,6 +80,14 @@ def _one_process_draws_for_all_viewers(drawing_process: DrawingProcess, monkeypa
             pass
 
     monkeypatch.setattr("napari_sam2_probe.gui.state.DrawingProcess", OfAllViewers)
+
+
+@pytest.fixture
+def own_drawing_process(_one_process_draws_for_all_viewers: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A test that asks for this has a viewer whose process draws for it alone and ends with it, as it does for users."""
+    from napari_sam2_probe.gui.drawing_process import DrawingProcess
+
+    monkeypatch.setattr("napari_sam2_probe.gui.state.DrawingProcess", DrawingProcess)
 
 
 @pytest.fixture

@@ -295,6 +295,7 @@ def test_nothing_of_the_dock_is_left_behind(viewer, clips, qtbot):
     background.submit("late", lambda: pytest.fail("ran after the end"), print)
 
 
+@pytest.mark.usefixtures("own_drawing_process")
 def test_closing_the_viewer_while_panels_draw_ends_them(viewer, clips, qtbot):
     state = state_of(viewer)
     backgrounds = []
@@ -305,7 +306,7 @@ def test_closing_the_viewer_while_panels_draw_ends_them(viewer, clips, qtbot):
     viewer.close()
     ours = [thread for thread in threading.enumerate() if thread.name.startswith("sam2-probe panel")]
     for thread in ours:
-        thread.join(20)
+        thread.join(200)
     assert not any(thread.is_alive() for thread in ours)
     qtbot.wait(50)
     for background in backgrounds:

@@ -89,7 +89,7 @@ def test_only_the_latest_request_of_a_key_is_delivered(qtbot):
     background, go_on, delivered = Background(), threading.Event(), []
 
     def first():
-        go_on.wait(10)
+        go_on.wait(100)
         return "first"
 
     background.submit("a", first, delivered.append)
@@ -156,10 +156,10 @@ def test_nothing_is_delivered_after_the_end(qtbot):
 
     def work():
         began.set()
-        go_on.wait(10)
+        go_on.wait(100)
 
     background.submit("a", work, delivered.append)
-    assert began.wait(5)
+    assert began.wait(100)
     background.close()
     go_on.set()
     qtbot.wait(100)

@@ -182,6 +182,7 @@ def test_a_run_that_can_t_be_read_holds_up_no_other(panel, viewer, runs, qtbot, 
     select(panel, 0, 1, 2)
     press(panel, qtbot, "open")
     qtbot.waitUntil(lambda: {layer.name for layer in viewer.layers} >= {"masks · b", "masks · c"}, timeout=15000)
+    qtbot.waitUntil(lambda: bool(said))
     assert len(said) == 1
     assert str(runs["a"]) in said[0]
     assert not any(layer.name.endswith("· a") for layer in viewer.layers)

@@ -35,7 +35,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         for at in range(start, len(served.content), 1 << 20):
             # Past the first block the server waits until it may go on.
-            if at - start >= 1 << 20 and not served.may_go_on.wait(10):
+            if at - start >= 1 << 20 and not served.may_go_on.wait(100):
                 return
             try:
                 self.wfile.write(served.content[at : at + (1 << 20)])
@@ -67,7 +67,7 @@ def no_download_threads():
 def wait_for_threads():
     for thread in threading.enumerate():
         if thread.name == "sam2-probe download":
-            thread.join(10)
+            thread.join(100)
     assert no_download_threads()
 
 

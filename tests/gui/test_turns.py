@@ -97,7 +97,7 @@ def test_results_that_are_there_at_once_are_delivered_one_a_turn(qtbot, beats):
     background.submit("a", lambda: "a", beats.append)
     background.submit("b", lambda: (done.set(), "b")[1], beats.append)
     # Both wait for the event loop, which hasn't run.
-    assert done.wait(10)
+    assert done.wait(100)
     qtbot.waitUntil(lambda: not background.busy)
     background.close()
     assert beats.index("b") - beats.index("a") > 1

@@ -77,6 +77,7 @@ def middle(mask):
 
 
 @pytest.mark.timeout(600)
+@pytest.mark.usefixtures("own_drawing_process")
 @pytest.mark.flaky(reason="a hand has to press Cancel while 28 frames are tracked")
 def test_from_a_sample_to_an_export_and_back(make_napari_viewer, qtbot, tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "home"))
