@@ -84,7 +84,7 @@ def _one_process_draws_for_all_viewers(drawing_process: DrawingProcess, monkeypa
 
 @pytest.fixture
 def own_drawing_process(_one_process_draws_for_all_viewers: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A test that asks for this has a viewer whose process draws for it alone and ends with it, as it does for users."""
+    """A test that asks for this has viewers with a process each that draws and ends with them, as users have."""
     from napari_sam2_probe.gui.drawing_process import DrawingProcess
 
     monkeypatch.setattr("napari_sam2_probe.gui.state.DrawingProcess", DrawingProcess)

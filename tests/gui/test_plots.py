@@ -164,7 +164,7 @@ def test_nothing_is_delivered_after_the_end(qtbot):
     go_on.set()
     qtbot.wait(100)
     assert delivered == []
-    assert not any(thread.name.startswith("sam2-probe panel") for thread in threading.enumerate())
+    qtbot.waitUntil(lambda: not any(thread.name.startswith("sam2-probe panel") for thread in threading.enumerate()))
 
 
 def test_an_error_is_one_sentence(qtbot, monkeypatch):
