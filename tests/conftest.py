@@ -21,14 +21,14 @@ settings.register_profile("same", derandomize=True, database=None, deadline=None
 settings.register_profile("search", derandomize=False, database=None, deadline=None, print_blob=True, max_examples=1000)
 settings.load_profile("same")
 
-# Tests that track with the sample model, and the processes that they start, need its speed and not its looks. What is
-# about the model as it ships asks for `sample_as_shipped`.
+# Tests that track with the sample model, and the processes that they start, need its speed and not its looks, whatever
+# size it ships at. What is about the model as it ships asks for `sample_as_shipped`.
 os.environ.setdefault(SAMPLE_SIZE_VARIABLE, "256")
 
 
 @pytest.fixture
 def sample_as_shipped(monkeypatch):
-    """The sample model at the size at which users get it: about four times as slow."""
+    """The sample model at the size at which users get it."""
     monkeypatch.delenv(SAMPLE_SIZE_VARIABLE)
 
 

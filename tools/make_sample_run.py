@@ -1,4 +1,4 @@
-"""Track the first half of a sample video with the sample model, and pack the run as File → Open Sample opens it.
+"""Track a sample video with the sample model, and pack the run as File → Open Sample opens it.
 
     .venv/bin/python tools/make_sample_run.py
 
@@ -14,14 +14,11 @@ from pathlib import Path
 
 VIDEO = "cat"
 
-# A frame's maps take 150 kB at 512 pixels, and no later one shows more; the file stays small.
-LAST = 19
-
 
 def main() -> None:
     from napari_sam2_probe.common.sample_data import sample_data_folder
     from napari_sam2_probe.families.loaded import ModelChoice, load_model
-    from napari_sam2_probe.runs.record import RunOptions, record_run
+    from napari_sam2_probe.runs.record import record_run
     from napari_sam2_probe.tracking.prompts import Prompt
     from napari_sam2_probe.video import DavisDataset
 
@@ -30,7 +27,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         run = Path(folder, "run")
         prompt = Prompt.from_mask(0, 1, sequence.mask(0) == 1)
-        record_run(sequence.frames, [prompt], run, loaded, RunOptions(end=LAST))
+        record_run(sequence.frames, [prompt], run, loaded)
         info = json.loads((run / "run.json").read_text())
         # No path of this machine, and nothing that differs from one time to the next.
         info["video"]["path"] = VIDEO

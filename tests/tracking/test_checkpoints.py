@@ -183,11 +183,11 @@ def test_sample_with_and_without_weights(tmp_path, monkeypatch):
 @pytest.mark.usefixtures("sample_as_shipped")
 def test_the_samples_size_is_the_one_named(monkeypatch):
     assert sample_checkpoint().config.name == "model.yaml"
-    for size, config in (("512", "model.yaml"), ("256", "model_256.yaml"), ("", "model.yaml")):
+    for size, config in (("512", "model_512.yaml"), ("256", "model.yaml"), ("", "model.yaml")):
         monkeypatch.setenv(SAMPLE_SIZE_VARIABLE, size)
         assert sample_checkpoint().config.name == config
     monkeypatch.setenv(SAMPLE_SIZE_VARIABLE, "300")
-    with pytest.raises(InputError, match="SAM2_PROBE_SAMPLE_SIZE=300: the sample model takes frames of 512 or 256"):
+    with pytest.raises(InputError, match="SAM2_PROBE_SAMPLE_SIZE=300: the sample model takes frames of 256 or 512"):
         resolve("sample")
 
 

@@ -269,7 +269,7 @@ def main() -> None:
     """Measure from the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--weights", type=Path, default=CONFIG.with_name("model.safetensors"))
-    parser.add_argument("--config", type=Path, default=CONFIG, help="or model_256.yaml: a quarter of the time")
+    parser.add_argument("--config", type=Path, default=CONFIG, help="or model_512.yaml: four times the time")
     parser.add_argument("--davis", type=Path)
     parser.add_argument("--names", nargs="*", help="only these DAVIS sequences")
     parser.add_argument("--folders", type=Path, nargs="*", default=[], help="more folders in DAVIS's layout")
