@@ -148,7 +148,7 @@ def main() -> None:
     catalogue = measure(dataset, default_workers())
     # So that comparing takes a fifth of the time of making where there are many.
     every = max(1, arguments.clips // 100)
-    print(f"{arguments.clips} clips of {len(dataset.names)} sequences, a frame:")
+    print(f"{arguments.clips} clips of {len(dataset)} sequences, a frame:")
     columns = ["JPEGs only", "clips", "ratio"]
     if arguments.clock:
         columns += [f"{default_workers()} processes", "by the clock", "ratio"]
