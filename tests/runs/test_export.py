@@ -334,7 +334,7 @@ def test_a_place_that_refuses_is_told_in_a_sentence(run, tmp_path):
 
 def test_parquet_without_pyarrow_is_one_sentence(run, tmp_path, monkeypatch):
     monkeypatch.setattr(tables, "find_spec", lambda _: None)
-    with pytest.raises(InputError, match=r"pip install 'napari-sam2-probe\[all\]', or choose csv"):
+    with pytest.raises(InputError, match=r"pip install pyarrow, or choose csv"):
         export_run(run, "features", tmp_path / "f.parquet", "parquet")
     assert list(tmp_path.iterdir()) == []
 

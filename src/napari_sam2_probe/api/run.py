@@ -291,7 +291,16 @@ class Run:
         return boxes_table(self._opened, decoder_for(self._opened, decoder))
 
     def view(self) -> Any:
-        """Open the run in napari and return the viewer; needs the extra ``[napari]``."""
+        """Open the run in napari and return the viewer; needs the extra ``[napari]``.
+
+        Raises
+        ------
+        InputError
+            If napari is missing or no window can be opened here.
+        """
+        from napari_sam2_probe.gui.display import require_napari
+
+        require_napari()
         from napari_sam2_probe.gui.view import open_runs
 
         return open_runs([self.path])

@@ -30,15 +30,17 @@ def run(arguments: argparse.Namespace) -> None:
     from napari_sam2_probe.cli.model_options import model_choice
     from napari_sam2_probe.cli.progress import progress_bars
     from napari_sam2_probe.families.loaded import load_model
-    from napari_sam2_probe.gui.display import has_screen
+    from napari_sam2_probe.gui.display import has_napari, has_screen, require_napari
     from napari_sam2_probe.reports.demo import make_demo
 
+    if arguments.view:
+        require_napari()
     choice = model_choice(arguments)
     command = f"sam2-probe demo --out {arguments.out.name} --checkpoint {Path(arguments.checkpoint).name}"
     with progress_bars() as progress:
         index = make_demo(arguments.out, lambda: load_model(choice), command=command, progress=progress)
     print(f"The demo is in {index}")  # noqa: T201
-    if arguments.view if arguments.view is not None else has_screen():
+    if arguments.view if arguments.view is not None else has_screen() and has_napari():
         _open_runs(arguments.out / "runs")
 
 

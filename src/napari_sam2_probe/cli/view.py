@@ -19,6 +19,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Open the runs and return when the window is closed, or save the picture."""
+    from napari_sam2_probe.gui.display import require_napari
+
+    require_napari()
     from napari_sam2_probe.gui.view import open_runs, save_screenshot
 
     if arguments.screenshot is not None:

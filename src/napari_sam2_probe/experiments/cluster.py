@@ -22,8 +22,8 @@ try:
     import distributed
 except ImportError as error:
     raise InputError(
-        "Dask's distributed is not installed: install napari-sam2-probe[distributed], or leave out --workers and "
-        "--scheduler."
+        'Dask\'s distributed is not installed: pip install "napari-sam2-probe[distributed]", or leave out --workers '
+        "and --scheduler."
     ) from error
 
 if TYPE_CHECKING:

@@ -72,9 +72,7 @@ def write_table(table: pd.DataFrame, out: Path, file_format: TableFormat) -> Non
         If Parquet is asked for and pyarrow is not installed.
     """
     if file_format == "parquet" and find_spec("pyarrow") is None:
-        raise InputError(
-            "Parquet files need pyarrow, which is not installed: pip install 'napari-sam2-probe[all]', or choose csv."
-        )
+        raise InputError("Parquet files need pyarrow, which is not installed: pip install pyarrow, or choose csv.")
     with writing(out), atomic_path(out) as temporary:
         if file_format == "parquet":
             table.to_parquet(temporary, engine="pyarrow", index=False)

@@ -1,4 +1,7 @@
-"""Whether a window can be opened here; asked first, because Qt ends the process where it can't."""
+"""Whether a window can be opened here; asked first, because Qt ends the process where it can't.
+
+This module loads where napari and Qt are not installed.
+"""
 
 from __future__ import annotations
 
@@ -15,16 +18,33 @@ _OPEN_APPLICATION = "from qtpy.QtWidgets import QApplication; QApplication([])"
 _TIMEOUT = 60.0
 
 
+def has_napari() -> bool:
+    """Say whether napari and a Qt binding are installed; neither is imported."""
+    return find_spec("napari") is not None and any(find_spec(binding) for binding in QT_BINDINGS)
+
+
+def require_napari() -> None:
+    """Raise an InputError that says what to install if napari or a Qt binding is missing.
+
+    Raises
+    ------
+    InputError
+        If one of them is not installed.
+    """
+    if not has_napari():
+        missing = "napari" if find_spec("napari") is None else "a Qt binding"
+        raise InputError(f'The window needs {missing}: pip install "napari-sam2-probe[napari]".')
+
+
 def require_display() -> None:
     """Raise an InputError that says what to do if Qt can't open a window in this process.
 
     Raises
     ------
     InputError
-        If there is no Qt binding, no display, or Qt does not start (a system library it needs is missing).
+        If napari or a Qt binding is missing, there is no display, or Qt does not start (a system library it needs is missing).
     """
-    if not any(find_spec(binding) for binding in QT_BINDINGS):
-        raise InputError("napari needs a Qt binding and none is installed: pip install 'napari-sam2-probe[pyqt6]'.")
+    require_napari()
     if not _has_display():
         raise InputError(
             "There is no display to open napari's window on: run this on a machine with a screen, or on a virtual "

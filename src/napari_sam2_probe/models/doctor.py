@@ -33,6 +33,7 @@ _LITTLE_DISK = 2e9
 _QT_BINDINGS = ("PyQt6", "PySide6", "PyQt5", "PySide2")
 _MISCOUNTING_PYSIDE = "6.12.0"
 """Gives back references to None and True that it never took; from Python 3.12 on nobody counts them."""
+_INSTALL_NAPARI = 'pip install "napari-sam2-probe[napari]"'
 _OFF_SCREEN = ("offscreen", "minimal")
 _OPENGL_TIMEOUT = 60.0
 
@@ -236,7 +237,7 @@ def examine_window(environment: Mapping[str, str], timeout: float = _OPENGL_TIME
     headless = "all commands but 'view' work without"
     binding = next((name for name in _QT_BINDINGS if find_spec(name)), None)
     if binding is None or not find_spec("napari"):
-        yield Finding("window", "note", f"napari or a Qt binding is missing; {headless}", "pip install 'napari[pyqt6]'")
+        yield Finding("window", "note", f"napari or a Qt binding is missing; {headless}", _INSTALL_NAPARI)
         return
     yield _binding(binding)
     wants = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
