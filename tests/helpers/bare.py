@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 HIDDEN = (
     "PyQt5",
@@ -24,7 +27,7 @@ HIDDEN = (
 )
 """What an installation without extras doesn't have."""
 
-# Python reads it before anything else, in the children of children too. A hidden module is not found, as if it had never
+# Python reads it before anything else, in the children of children too. A hidden module is not found, as if it had not
 # been installed: its import ends with ModuleNotFoundError and `find_spec` answers None.
 _SITECUSTOMIZE = f"""
 import sys

@@ -6,6 +6,7 @@ import json
 import shutil
 
 import numpy as np
+import pandas as pd
 import pytest
 from live_runs import BOX, CHOSEN, ON, ON_AND_OFF, OTHER, assert_same_run
 
@@ -13,6 +14,7 @@ from helpers.scenarios import moving_video, square_mask
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.live.prompt_state import NOTHING, PackedMask, PromptState
 from napari_sam2_probe.live.repeat import repeat_run
+from napari_sam2_probe.live.session import Session
 from napari_sam2_probe.probe.distance import FeatureOptions
 from napari_sam2_probe.runs import open_run
 from napari_sam2_probe.runs.record import RunOptions, record_run
@@ -200,3 +202,36 @@ def test_a_live_run_that_did_not_note_its_steps_is_refused(player, moving, loade
     assert open_run(run.path).finished, "it opens all the same"
     with pytest.raises(InputError, match="did not note what was tracked"):
         repeat_run(run.path, tmp_path / "again", moving, model=loaded)
+
+
+def test_a_run_under_edits_and_a_policy_is_repeated_with_them(moving, loaded, tmp_path):
+    edits = (
+        {"edit": "drop", "target": "pointer", "entries": {"role": "recent"}, "at": [2, 4]},
+        {"edit": "mean", "target": "memory", "entries": {"age": [1, 1]}, "at": [3, 3]},
+    )
+    for name, options in {
+        "dropped": RunOptions(intervene=edits[:1], policy="stride:r=2"),
+        "mean": RunOptions(intervene=edits, direction="both"),
+    }.items():
+        made = record_run(moving, [Prompt.from_mask(0, 1, square_mask(0))], tmp_path / name, loaded, options)
+        again = repeat_run(made, tmp_path / f"{name}-again", moving, model=loaded)
+        assert_same_run(again, made)
+        assert again.info["parameters"]["intervene"] == made.info["parameters"]["intervene"]
+        pd.testing.assert_frame_equal(again.attention(4), made.attention(4))
+        pd.testing.assert_frame_equal(again.bank(4), made.bank(4))
+
+
+def test_a_session_records_its_edits_and_what_was_read(moving, loaded, tmp_path):
+    edit = {"edit": "drop", "target": "memory", "entries": {"age": [1, 1]}, "at": [2, 4]}
+    with loaded.intervene(edit), Session(moving, model=loaded, out=tmp_path / "run") as session:
+        session.prompt(Prompt.from_mask(0, 1, square_mask(0)))
+        for _ in session.propagate():
+            pass
+    made = open_run(tmp_path / "run")
+    assert [entry["edit"] for entry in made.info["parameters"]["intervene"]] == ["drop"]
+    assert 1 not in set(made.bank(3).query("kind == 'memory'")["age"])
+    plain = record_run(moving, [Prompt.from_mask(0, 1, square_mask(0))], tmp_path / "plain", loaded)
+    assert 1 in set(plain.bank(3).query("kind == 'memory'")["age"])
+    assert_same_run(repeat_run(made, tmp_path / "again", moving, model=loaded), made)
+    with pytest.raises(InputError, match="record a run with these edits"):
+        Session(moving, model=loaded, options=RunOptions(intervene=({"edit": "mean", "target": "memory"},)))

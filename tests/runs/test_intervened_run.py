@@ -16,7 +16,7 @@ from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.runs.donors import read_intervention
 from napari_sam2_probe.runs.reader import open_run
 from napari_sam2_probe.runs.record import RunOptions, record_run
-from napari_sam2_probe.runs.remake import recorded_options
+from napari_sam2_probe.runs.recorded import recorded_options
 from napari_sam2_probe.tracking.prompts import Prompt
 from napari_sam2_probe.tracking.results import SessionOptions
 from napari_sam2_probe.tracking.session import VideoSession

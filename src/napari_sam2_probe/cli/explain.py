@@ -38,7 +38,7 @@ def run(arguments: argparse.Namespace) -> None:
     from napari_sam2_probe.runs.banks import the_object
     from napari_sam2_probe.runs.place import writing
     from napari_sam2_probe.runs.reader import open_run
-    from napari_sam2_probe.runs.remake import load_recorded_model
+    from napari_sam2_probe.runs.recorded import load_recorded_model
 
     probe_run = open_run(arguments.run_folder)
     object_id = the_object(probe_run, arguments.object)

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.common.progress import Progress
 from napari_sam2_probe.live.autosave import is_being_written
-from napari_sam2_probe.live.repeat import check_video
 from napari_sam2_probe.runs.place import writing
 from napari_sam2_probe.runs.reader import is_run
+from napari_sam2_probe.runs.recorded import check_video
 from napari_sam2_probe.tracking.steps import TrackStep
 
 if TYPE_CHECKING:
@@ -76,8 +76,9 @@ def check_options(run: ProbeRun, recorded: RunOptions, given: RunOptions | None)
     InputError
         If it was begun with others.
     """
-    if given is not None and (given.features, given.unblanked) != (recorded.features, recorded.unblanked):
-        raise InputError(f"{run.path} was begun with other options for features: leave them out to go on with it.")
+    alike = ("features", "unblanked", "policy", "intervene", "attention")
+    if given is not None and any(getattr(given, name) != getattr(recorded, name) for name in alike):
+        raise InputError(f"{run.path} was begun with other options: leave them out to go on with it.")
 
 
 def kept_info(run: ProbeRun) -> dict[str, Any]:

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.probe.recorder import ProbeRecorder
 from napari_sam2_probe.runs.describe import describe_run, now
 from napari_sam2_probe.runs.prompts_file import PromptFiles
-from napari_sam2_probe.runs.record import RunOptions, check_features, write_result
+from napari_sam2_probe.runs.record import RunOptions, check_features, write_reads, write_result
 from napari_sam2_probe.runs.steps_file import describe_steps
 from napari_sam2_probe.runs.writer import RunWriter
+from napari_sam2_probe.tracking.intervening import Intervention
+from napari_sam2_probe.tracking.interventions import Edit, edits_as_json, needs_donors, parse_edits
+from napari_sam2_probe.tracking.policies import STOCK, make_policy
 from napari_sam2_probe.tracking.results import SessionOptions
 from napari_sam2_probe.tracking.session import VideoSession
 from napari_sam2_probe.tracking.steps import PromptStep
@@ -46,7 +50,7 @@ class GrowingRun:
     folder
         Returns the run's folder; asked with the first prompt, when the run is begun.
     options
-        How features are computed, and whether position 5u is recorded; the passes are those that are asked for.
+        What is observed and how, the memory policy and the edits; the passes are those that are asked for.
     known
         What a recipe tells of the frames of a clip.
     obj_ids
@@ -73,8 +77,10 @@ class GrowingRun:
     ) -> None:
         self.source = source
         self.loaded = loaded
-        self.options = options or RunOptions()
-        check_features(self.options.features)
+        options = options or RunOptions()
+        check_features(options.features)
+        edits = edits_of(loaded, options)
+        self.options = replace(options, intervene=tuple(edits_as_json(edits)))
         self.object_names: dict[int, str] = {}
         self.writer: RunWriter | None = None
         self._folder = folder
@@ -84,7 +90,13 @@ class GrowingRun:
         present = {} if known is None else {OBJECT_OF_INTEREST: known.object_present}
         unblanked = self.options.unblanked
         self.recorder = ProbeRecorder(source.num_frames, self.options.features, present, unblanked=unblanked)
-        session_options = SessionOptions.for_model(loaded, observe_unblanked=unblanked)
+        session_options = SessionOptions.for_model(
+            loaded,
+            observe_unblanked=unblanked,
+            policy=None if options.policy == STOCK else make_policy(options.policy),
+            intervention=Intervention(edits),
+            attention=options.attention,
+        )
         self.session = VideoSession(loaded.model, source, session_options, self.recorder)
         self._unsaved: list[int] = []
         self._saved = self._features_due = 0.0
@@ -153,6 +165,7 @@ class GrowingRun:
         order = {obj_id: number for number, obj_id in enumerate(self.writer.obj_ids)}
         places = np.argsort(table["object_id"].map(order).to_numpy(float), kind="stable")
         self.writer.write_features(table.iloc[places], np.stack(rows))
+        write_reads(self.writer, self.recorder)
         ended = time.monotonic()
         self._features_due = ended + max(_FEATURES_SECONDS, _FEATURES_SHARE * (ended - began))
 
@@ -186,3 +199,22 @@ class GrowingRun:
         finally:
             self.session.close()
             self.recorder.close()
+
+
+def edits_of(loaded: LoadedModel, options: RunOptions) -> tuple[Edit, ...]:
+    """Return the edits that a session acts under: those of a block around it, then its own.
+
+    Raises
+    ------
+    InputError
+        If an edit makes no sense, or takes from a run: what is prompted later is not known yet, so that neither the
+        run without edits nor a twin can be made beside it.
+    """
+    around = loaded.model.intervention
+    edits = (() if around is None else around.edits) + parse_edits(options.intervene)
+    if needs_donors(edits):
+        raise InputError(
+            "An interactive session can't take from other runs or from means of its own (swap, patch, mean): record "
+            "a run with these edits from its prompts at once."
+        )
+    return edits

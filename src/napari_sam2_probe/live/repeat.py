@@ -3,38 +3,40 @@
 from __future__ import annotations
 
 from contextlib import ExitStack, closing
-from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.common.progress import Progress, ignore_progress
-from napari_sam2_probe.families.loaded import LoadedModel, ModelChoice, load_model
 from napari_sam2_probe.live.recorded_session import RecordedSession
-from napari_sam2_probe.models.checkpoints import OFFICIAL, SAMPLE, resolve
-from napari_sam2_probe.models.config import ModelFlags
 from napari_sam2_probe.models.device import memory_in_words
-from napari_sam2_probe.probe.distance import FeatureOptions
 from napari_sam2_probe.runs.info import INFO
 from napari_sam2_probe.runs.place import check_free
 from napari_sam2_probe.runs.prompts_file import prompts_from_json
 from napari_sam2_probe.runs.reader import open_run
-from napari_sam2_probe.runs.record import RunOptions, describe_stop, plan_passes
+from napari_sam2_probe.runs.record import RunOptions, describe_stop, iterate_run, plan_passes
+from napari_sam2_probe.runs.recorded import (
+    check_model,
+    check_video,
+    load_recorded_model,
+    recorded_options,
+    recorded_source,
+)
 from napari_sam2_probe.runs.run import ProbeRun
 from napari_sam2_probe.runs.steps_file import steps_from_json
+from napari_sam2_probe.tracking.interventions import needs_donors, parse_edits
 from napari_sam2_probe.tracking.sharing import processor_threads
 from napari_sam2_probe.tracking.steps import PromptStep, SweepStep, TrackStep
-from napari_sam2_probe.video.array import ArraySource
-from napari_sam2_probe.video.open import open_video
-from napari_sam2_probe.video.source import FrameSource
 from napari_sam2_probe.video.truth import ClipTruth
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from napari_sam2_probe.common.progress import ProgressCallback
+    from napari_sam2_probe.families.loaded import LoadedModel
     from napari_sam2_probe.tracking.results import FrameResult
     from napari_sam2_probe.tracking.steps import Step
+    from napari_sam2_probe.video.source import FrameSource
 
 
 def repeat_run(
@@ -102,17 +104,22 @@ def iterate_repeat(
     old = open_run(path)
     check_free(out)
     with ExitStack() as stack:
-        source = _source(old, video)
+        source = recorded_source(old, video)
         if source is not video:
             stack.enter_context(closing(source))
         check_video(old, source)
-        options = run_options(old.info)
+        options = recorded_options(old.info["parameters"])
         steps = _steps(old, source, options)
         loaded = load_recorded_model(old, checkpoint) if model is None else model
         check_model(old, loaded)
         # The number of threads moves float32 results.
         stack.enter_context(processor_threads(old.info["model"]["threads"]))
         known = None if old.info.get("known") is None else ClipTruth.from_json(old.info["known"])
+        if needs_donors(parse_edits(options.intervene)):
+            # What edits take from is made before the run, from its prompts, as it was then.
+            prompts = prompts_from_json(old.info.get("prompts", []), old.path / INFO, enclosed=True)
+            yield from iterate_run(source, prompts, out, loaded, options, known=known, progress=progress)
+            return
         info = {"parameters": old.info["parameters"], "repeats": str(path.resolve())}
         obj_ids = old.object_ids.tolist()
         recorded = RecordedSession(source, loaded, lambda: out, options, known, obj_ids=obj_ids, info=info)
@@ -137,18 +144,6 @@ def _tracked(
         yield result
 
 
-def run_options(info: dict[str, Any]) -> RunOptions:
-    """Return the options that a ``run.json`` tells of; the passes are told by its steps."""
-    parameters = info["parameters"]
-    return RunOptions(
-        direction=parameters["direction"] or "forward",
-        start=parameters["start"],
-        end=parameters["end"],
-        features=FeatureOptions(**parameters["features"]),
-        unblanked=parameters["unblanked"],
-    )
-
-
 def recorded_steps(run: ProbeRun) -> list[Step]:
     """Return what was done in a run, in order.
 
@@ -162,85 +157,6 @@ def recorded_steps(run: ProbeRun) -> list[Step]:
             f"{run.path}: the version that made this run in the window did not note what was tracked: make it anew."
         )
     return steps_from_json(run.info["steps"], run.path / INFO)
-
-
-def check_video(run: ProbeRun, source: FrameSource) -> None:
-    """Make sure that a video is the one that a run was made of.
-
-    Raises
-    ------
-    InputError
-        If its hash differs.
-    """
-    if source.fingerprint() != run.info["video"]["sha256"]:
-        where = source.path or source.name
-        raise InputError(f"{where} is not the video that {run.path} was made of (its hash differs): name that one.")
-
-
-def check_model(run: ProbeRun, loaded: LoadedModel) -> None:
-    """Make sure that a model is the one that a run was made with.
-
-    Raises
-    ------
-    InputError
-        If weights, flags or number format differ.
-    """
-    _check_weights(run, loaded.checkpoint.sha256, loaded.checkpoint.path or loaded.checkpoint.name)
-    here, there = loaded.describe(), run.info["model"]
-    if _flags(there) != loaded.flags or here["dtype"] != there["dtype"]:
-        raise InputError(f"{run.path} was made with other flags or another number format: load the model so.")
-
-
-def load_recorded_model(run: ProbeRun, checkpoint: str | Path | None = None) -> LoadedModel:
-    """Load the model that a run was made with.
-
-    Parameters
-    ----------
-    run
-        The run.
-    checkpoint
-        The file or name of the weights if they aren't where they were.
-
-    Raises
-    ------
-    InputError, ResourceError
-        If they can't be found or are others, or the device is not there.
-    """
-    model = run.info["model"]
-    name = model["checkpoint"]
-    if checkpoint is None:
-        has_name = name == SAMPLE or name in {official.name for official in OFFICIAL}
-        checkpoint = name if has_name else model.get("file")
-    if checkpoint is None:
-        raise InputError(f"{run.path} does not say where its weights {name} lie: name their file.")
-    found = resolve(checkpoint)
-    _check_weights(run, found.sha256, found.path or found.name)
-    own = None if found.config is None else Path(found.config).name
-    config = None if model["config"] == "unknown" or Path(model["config"]).name == own else model["config"]
-    return load_model(ModelChoice(str(checkpoint), config, model["device"], model["dtype"], _flags(model)))
-
-
-def _check_weights(run: ProbeRun, sha256: str | None, where: Path | str) -> None:
-    if sha256 != run.info["model"]["sha256"]:
-        raise InputError(f"{where} holds other weights than {run.path} was made with (the hash differs): name those.")
-
-
-def _flags(model: dict[str, Any]) -> ModelFlags:
-    recorded = model["flags"]
-    return ModelFlags(**{field.name: recorded[field.name] for field in fields(ModelFlags) if field.name in recorded})
-
-
-def _source(run: ProbeRun, video: Any) -> FrameSource:
-    if isinstance(video, FrameSource):
-        return video
-    about = run.info["video"]
-    if video is None and about["path"] is None:
-        raise InputError(f"{run.path} was made of an array, which lies nowhere on disk: give the array again as video.")
-    if video is None or isinstance(video, str | Path):
-        return open_video(about["path"] if video is None else video, name=about["name"])
-    scaling = about["scaling"] or {}
-    limits = (scaling["low"], scaling["high"]) if scaling.get("origin") == "contrast limits" else None
-    return ArraySource(video, name=about["name"], contrast_limits=limits)
 
 
 def _steps(run: ProbeRun, source: FrameSource, options: RunOptions) -> list[Step]:

@@ -16,11 +16,12 @@ from napari_sam2_probe.live.autosave import mark_of_this_process
 from napari_sam2_probe.live.frame_step import Candidates, FrameStep, StepTensors
 from napari_sam2_probe.live.going_on import check_can_go_on, check_options, do_again, kept_info, made_again, put_back
 from napari_sam2_probe.live.recorded_session import RecordedSession
-from napari_sam2_probe.live.repeat import check_model, recorded_steps, run_options
+from napari_sam2_probe.live.repeat import recorded_steps
 from napari_sam2_probe.models.device import memory_in_words
 from napari_sam2_probe.runs.place import check_free
 from napari_sam2_probe.runs.reader import is_run, open_run
 from napari_sam2_probe.runs.record import RunOptions, describe_stop
+from napari_sam2_probe.runs.recorded import check_model, recorded_options
 from napari_sam2_probe.tracking.prompts import Prompt
 from napari_sam2_probe.tracking.steps import PromptStep
 from napari_sam2_probe.video.open import open_video
@@ -363,10 +364,10 @@ class Session:
     ) -> RecordedSession:
         """Do again what was done in an earlier session, in its folder; whatever happens, the folder holds a run."""
         check_model(earlier, self.model)
-        steps, recorded_options = recorded_steps(earlier), run_options(earlier.info)
-        check_options(earlier, recorded_options, options)
+        steps, before = recorded_steps(earlier), recorded_options(earlier.info["parameters"])
+        check_options(earlier, before, options)
         with made_again(self.path):
-            recorded = self._begin(recorded_options, known, kept_info(earlier))
+            recorded = self._begin(before, known, kept_info(earlier))
             recorded.object_names = {int(of): name for of, name in earlier.info.get("object_names", {}).items()}
             try:
                 with memory_in_words(self.model.device):

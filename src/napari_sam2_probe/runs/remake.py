@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, fields
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from napari_sam2_probe.common.errors import InputError
-from napari_sam2_probe.families.loaded import LoadedModel, ModelChoice, load_model
-from napari_sam2_probe.models.config import ModelFlags
-from napari_sam2_probe.probe.distance import FeatureOptions
 from napari_sam2_probe.runs.donors import RunDonors
 from napari_sam2_probe.runs.info import INFO
 from napari_sam2_probe.runs.prompts_file import prompts_from_json
 from napari_sam2_probe.runs.record import RunOptions, plan_passes
+from napari_sam2_probe.runs.recorded import check_model, check_video, recorded_options, recorded_source
 from napari_sam2_probe.tracking.donors import SessionDonor
 from napari_sam2_probe.tracking.intervening import Intervention
 from napari_sam2_probe.tracking.policies import STOCK, make_policy
 from napari_sam2_probe.tracking.results import SessionOptions
-from napari_sam2_probe.video.open import open_video
 from napari_sam2_probe.video.truth import OBJECT_OF_INTEREST, ClipTruth
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-    from pathlib import Path
 
+    from napari_sam2_probe.families.loaded import LoadedModel
     from napari_sam2_probe.runs.run import ProbeRun
     from napari_sam2_probe.tracking.attention import AttentionDetail
     from napari_sam2_probe.tracking.observer import Observer
@@ -92,25 +88,16 @@ def recorded_job(run: ProbeRun) -> tuple[FrameSource, list[Prompt], RunOptions]:
     InputError
         If the run doesn't say, or the video isn't there or is another one.
     """
-    about = run.info["video"]
-    if about["path"] is None:
-        raise InputError(f"{run.path} was made of an array, which lies nowhere on disk: it can't be made again.")
-    prompts = prompts_from_json(run.info.get("prompts", []), run.path / INFO)
+    prompts = prompts_from_json(run.info.get("prompts", []), run.path / INFO, enclosed=True)
     if not prompts:
         raise InputError(f"{run.path} holds no prompt: it can't be made again.")
-    source = open_video(about["path"], name=about["name"])
-    if source.fingerprint() != about["sha256"]:
+    source = recorded_source(run)
+    try:
+        check_video(run, source)
+    except InputError:
         source.close()
-        raise InputError(f"{about['path']} is not the video any more that {run.path} was made of: put it back.")
+        raise
     return source, prompts, recorded_options(run.info["parameters"])
-
-
-def recorded_options(parameters: dict[str, Any]) -> RunOptions:
-    """Return the options that ``run.json`` tells of; what an older version did not know is as by default."""
-    known = {item.name: parameters[item.name] for item in fields(RunOptions) if item.name in parameters}
-    known["features"] = FeatureOptions(**parameters["features"])
-    known["intervene"] = tuple(parameters.get("intervene", ()))
-    return RunOptions(**known)
 
 
 def recorded_passes(
@@ -154,45 +141,3 @@ def presence(run: ProbeRun) -> Callable[[int, int, float], bool]:
         return bool(present[frame_idx])
 
     return is_present
-
-
-def check_model(run: ProbeRun, loaded: LoadedModel) -> None:
-    """Make sure that a model is the one that a run was made with.
-
-    Raises
-    ------
-    InputError
-        If weights, flags or number format differ.
-    """
-    here, there = loaded.describe(), run.info["model"]
-    differing = [name for name in ("sha256", "flags", "dtype") if here[name] != there[name]]
-    if differing or (here["sha256"] is None and here["checkpoint"] != there["checkpoint"]):
-        raise InputError(
-            f"{run.path} was made with another model ({there['checkpoint']}, {there['dtype']}) than the one at hand "
-            f"({here['checkpoint']}, {here['dtype']}), or with other flags: use the same."
-        )
-
-
-def load_recorded_model(run: ProbeRun, checkpoint: Path | str | None = None) -> LoadedModel:
-    """Load the model that a run was made with.
-
-    Parameters
-    ----------
-    run
-        The run.
-    checkpoint
-        The name or file of the weights, if the recorded name doesn't find them.
-
-    Raises
-    ------
-    InputError, ResourceError
-        If they can't be found or are others, or the device is not there.
-    """
-    model = run.info["model"]
-    known = {item.name for item in fields(ModelFlags)}
-    flags = ModelFlags(**{name: value for name, value in model["flags"].items() if name in known})
-    name = str(checkpoint or model.get("file") or model["checkpoint"])
-    loaded = load_model(ModelChoice(name, None, model["device"], model["dtype"], flags))
-    if asdict(loaded.flags) != model["flags"] or loaded.checkpoint.sha256 != model["sha256"]:
-        raise InputError(f"{name} holds other weights than {run.path} was made with: name the file of those.")
-    return loaded
