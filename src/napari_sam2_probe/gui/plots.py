@@ -133,6 +133,11 @@ class PlotView(QWidget):
         else:
             self._draw()
 
+    def expect_other(self) -> None:
+        """Draw the figure no more, since one about something else is to come; its picture stays until then."""
+        self._make = None
+        self._background.forget(self._key)
+
     def set_theme(self, theme: PlotTheme) -> None:
         """Draw the figure in other colours."""
         if theme != self._theme:

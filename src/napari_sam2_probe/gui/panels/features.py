@@ -110,6 +110,7 @@ class FeaturesPanel(RunPanel):
         about = tuple(entry.path for entry in entries), obj_id
         if about != self._about:
             self.background.forget("load")
+            self._plot.expect_other()
             self._about = about
         # A run that grows is read every few seconds, which reading and drawing may take longer than.
         load = partial(or_reason, partial(load_features, entries, obj_id))

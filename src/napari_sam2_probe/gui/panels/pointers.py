@@ -99,6 +99,7 @@ class PointersPanel(RunPanel):
         about = tuple(entry.path for entry in entries), obj_id, raw
         if about != self._about:
             self.background.forget("paths")
+            self._paths.expect_other()
             self._about = about
         self.background.submit(
             "paths",
@@ -165,6 +166,7 @@ class PointersPanel(RunPanel):
         about = clip.path, twin.path, obj_id, raw
         if about != self._about_pair:
             self.background.forget("distances")
+            self._distances.expect_other()
             self._about_pair = about
         self.background.submit(
             "distances",
