@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,9 @@ from napari_sam2_probe.cli.app import COMMANDS
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+FILES = PYPROJECT["project"]["urls"]["Repository"] + "/blob/main/"
+PICTURES = FILES.replace("github.com", "raw.githubusercontent.com").replace("/blob/", "/")
 
 
 @pytest.mark.slow
@@ -36,5 +40,23 @@ def test_every_command_is_named():
 
 
 def test_every_link_leads_somewhere():
-    for target in re.findall(r"\]\(([^)#]+)\)", README):
-        assert target.startswith("https://") or (ROOT / target).exists(), target
+    # The README is PyPI's page too, where a link relative to the repository leads nowhere.
+    links = re.findall(r"(!?)\[[^\]]*\]\(([^)#]+)\)", README)
+    assert not [target for _, target in links if not target.startswith("https://")]
+    own = [(picture, target) for picture, target in links if "napari-sam2-probe/napari-sam2-probe" in target]
+    assert len(own) > 8
+    for picture, target in own:
+        start = PICTURES if picture else FILES
+        assert target.startswith(start)
+        assert (ROOT / target.removeprefix(start)).is_file(), target
+
+
+def test_the_install_lines_fetch_torch_once():
+    [lines] = re.findall(r"## Install\n\n```\n(.*?)```", README, re.DOTALL)
+    installs = [line.split("#")[0].split() for line in lines.splitlines() if line.startswith("pip install")]
+    torch, build, package = installs
+    assert torch == ["pip", "install", "torch", "torchvision"]
+    assert set(PYPROJECT["build-system"]["requires"][0].split(">=")[:1]) < set(build)
+    assert "--no-build-isolation" in package
+    named = {name for names in re.findall(r"napari-sam2-probe\[([a-z,]+)\]", README) for name in names.split(",")}
+    assert named == {"napari", "distributed", "all"} <= set(PYPROJECT["project"]["optional-dependencies"])

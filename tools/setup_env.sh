@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # Make .venv with everything the tests and the demo need, at the versions pinned in constraints.txt.
-# Quick when nothing changed. PYTHON=/path/to/python chooses the interpreter, EXTRAS=... the optional parts.
+# Quick when nothing changed. PYTHON=/path/to/python chooses the interpreter, EXTRAS=... the optional parts (EXTRAS=
+# without a word: none).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-extras=${EXTRAS:-all,test}
+extras=${EXTRAS-all,test}
 stamp=.venv/.setup-"${extras//,/-}"
 key=$(cat pyproject.toml constraints.txt "$0" | cksum)
 
@@ -68,7 +69,7 @@ pip_install torch torchvision
 say "installing SAM 2"
 SAM2_BUILD_CUDA=0 pip_install --no-build-isolation sam2
 say "installing napari-sam2-probe and what else it needs"
-pip_install --no-build-isolation -e ".[$extras]"
+pip_install --no-build-isolation -e ".${extras:+[$extras]}"
 
 rm -f .venv/.setup-*
 echo "$key" >"$stamp"

@@ -27,8 +27,8 @@ HIDDEN = (
 )
 """What an installation without extras doesn't have."""
 
-# Python reads it before anything else, in the children of children too. A hidden module is not found, as if it had not
-# been installed: its import ends with ModuleNotFoundError and `find_spec` answers None.
+# Python reads it before anything else, in the children of children too. A hidden module is not found, as if it had
+# never been installed: its import ends with ModuleNotFoundError and `find_spec` answers None.
 _SITECUSTOMIZE = f"""
 import sys
 

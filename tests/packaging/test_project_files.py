@@ -18,20 +18,6 @@ import napari_sam2_probe
 
 ROOT = Path(__file__).resolve().parents[2]
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-HEAVY = {
-    "torch",
-    "torchvision",
-    "sam2",
-    "napari",
-    "qtpy",
-    "matplotlib",
-    "pandas",
-    "zarr",
-    "av",
-    "scipy",
-    "skimage",
-    "dask",
-}
 
 
 def pins() -> dict[str, Version]:
@@ -75,12 +61,30 @@ def test_the_readme_names_the_two_commands():
     assert "make demo" in readme
 
 
-def test_help_imports_nothing_heavy():
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "import napari_sam2_probe",
+        "import napari_sam2_probe; dir(napari_sam2_probe)",
+        "from napari_sam2_probe.cli.app import build_parser; build_parser().format_help()",
+        "from napari_sam2_probe.cli import main; main(['--version'])",
+    ],
+)
+def test_import_and_help_load_nothing_but_python_s_own(lines):
     code = (
-        "import sys\n"
-        "from napari_sam2_probe.cli.app import build_parser\n"
-        "build_parser().format_help()\n"
-        f"print(sorted({HEAVY!r} & set(sys.modules)))"
+        "import contextlib, sys\n"
+        "before = set(sys.modules)\n"
+        f"with contextlib.suppress(SystemExit): {lines}\n"
+        "names = {name.partition('.')[0] for name in set(sys.modules) - before}\n"
+        "print(sorted(names - set(sys.stdlib_module_names)), file=sys.stderr)"
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert (result.stdout, result.stderr) == ("[]\n", "")
+    assert result.stderr == "['napari_sam2_probe']\n"
+
+
+def test_the_project_s_addresses_are_its_own():
+    urls = PYPROJECT["project"]["urls"]
+    assert set(urls) == {"Homepage", "Documentation", "Repository", "Issues", "Changelog"}
+    assert all(url.startswith(urls["Repository"]) for url in urls.values())
+    for name, start in (("Documentation", "/tree/main/"), ("Changelog", "/blob/main/")):
+        assert (ROOT / urls[name].removeprefix(urls["Repository"] + start)).exists()

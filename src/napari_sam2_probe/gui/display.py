@@ -42,7 +42,8 @@ def require_display() -> None:
     Raises
     ------
     InputError
-        If napari or a Qt binding is missing, there is no display, or Qt does not start for want of a library.
+        If napari or a Qt binding is missing, there is no display, or Qt does not start (a system library it needs is
+        missing).
     """
     require_napari()
     if not _has_display():
