@@ -167,7 +167,8 @@ def test_from_a_sample_to_an_export_and_back(make_napari_viewer, qtbot, tmp_path
     # Features: a click moves the time slider; absent frames are known.
     features = me.panel("Features over time")
     plot = features.findChild(PlotView, "plot")
-    me.until(lambda: plot.plot is not None)
+    # A drawing of the size before is shown, stretched, until there is another.
+    me.until(lambda: plot.plot is not None and not features.background.busy and not plot._pause.isActive())
     area = plot.plot.areas[0]
     qtbot.mouseClick(plot, LEFT, pos=QPointF(area.to_pixels(9, 0)[0], area.top + area.height / 2).toPoint())
     assert viewer.dims.current_step[0] == 9

@@ -65,11 +65,12 @@ class BoxRow(QWidget):
         self._said = QLabel(objectName="decoder", wordWrap=True)
         self._said.hide()
         row = QHBoxLayout()
-        for button in (self._true, self._decoded, self._fit):
+        for button in (self._true, self._decoded):
             row.addWidget(button)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addLayout(row)
+        layout.addWidget(self._fit)
         layout.addWidget(self.job)
         layout.addWidget(self._said)
         panel.connections.add(panel.state.current_run_changed, self._on_run_changed)
