@@ -9,7 +9,7 @@ from sklearn.decomposition import PCA
 
 from napari_sam2_probe.analysis.pointers import obscuration_response, project_pointers, twin_distances
 from napari_sam2_probe.common.errors import InputError
-from napari_sam2_probe.decoder.boxes import box_edges, box_edges_over_time
+from napari_sam2_probe.decoder.boxes import box_edges
 
 
 def pointers(seed, num_frames=28, channels=256):
@@ -198,5 +198,5 @@ class TestBoxes:
         masks[0, 0, 0] = 2
         masks[2, 7, 7] = 2
         masks[1] = 1
-        edges = box_edges_over_time(masks, object_id=2)
+        edges = np.stack([box_edges(labels == 2) for labels in masks])
         np.testing.assert_allclose(edges, [[0, 0, 1 / 8, 1 / 8], [np.nan] * 4, [7 / 8, 7 / 8, 1, 1]])

@@ -12,7 +12,7 @@ import pytest
 from helpers.small_experiments import SETTINGS, small_davis, table_bytes
 from napari_sam2_probe.common.errors import InputError, ResourceError
 from napari_sam2_probe.common.feature_names import FEATURE_COLUMNS as FEATURES
-from napari_sam2_probe.decoder.boxes import box_edges_over_time
+from napari_sam2_probe.decoder.boxes import box_edges
 from napari_sam2_probe.evaluation.metrics import score_clip
 from napari_sam2_probe.experiments import batch_worker
 from napari_sam2_probe.experiments import track_batch as track_batch_module
@@ -74,7 +74,7 @@ def test_a_clip_is_what_a_single_run_gives(results, kind, loaded, tmp_path):
     assert frames.false_positive.tolist() == scores.false_positive.tolist()
     assert frames.area.tolist() == results.masks(kind, clip).sum((1, 2)).tolist()
     edges = frames[["true_xmin", "true_ymin", "true_xmax", "true_ymax"]].to_numpy()
-    np.testing.assert_array_equal(edges, box_edges_over_time(truth))
+    np.testing.assert_array_equal(edges, np.stack([box_edges(labels == 1) for labels in truth]))
 
 
 @pytest.mark.slow

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -31,22 +31,6 @@ def box_edges(mask: NDArray[np.bool_]) -> NDArray[np.float64]:
     columns = np.flatnonzero(mask.any(axis=0))
     pixels = np.array([columns[0], rows[0], columns[-1] + 1, rows[-1] + 1], dtype=np.float64)
     edges: NDArray[np.float64] = pixels / (width, height, width, height)
-    return edges
-
-
-def box_edges_over_time(masks: NDArray[Any], object_id: int = 1) -> NDArray[np.float64]:
-    """Return the `box_edges` of one object in every frame, (T, 4).
-
-    Parameters
-    ----------
-    masks
-        (T, H, W) label images; anything that gives one frame by its index will do.
-    object_id
-        The object's label.
-    """
-    edges = np.empty((len(masks), 4))
-    for frame_idx in range(len(masks)):
-        edges[frame_idx] = box_edges(masks[frame_idx] == object_id)
     return edges
 
 

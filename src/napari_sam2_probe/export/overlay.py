@@ -74,11 +74,15 @@ def draw_masks(
     frame: NDArray[np.uint8], labels: NDArray[np.integer], colours: dict[int, NDArray[np.float64]]
 ) -> NDArray[np.uint8]:
     """Return the frame (H, W, 3) with each object of the label image (H, W) tinted, its border in full colour."""
+    from skimage.segmentation import find_boundaries
+
     drawn = frame.astype(np.float64)
     for obj_id, colour in colours.items():
         mask = labels == obj_id
         drawn[mask] += OPACITY * (colour - drawn[mask])
-        drawn[_border(mask)] = colour
+        # Padded, so that an object is bordered at the edge of the frame too.
+        border = find_boundaries(np.pad(mask, 1), mode="inner")  # type: ignore[no-untyped-call]
+        drawn[border[1:-1, 1:-1]] = colour
     return np.rint(drawn).astype(np.uint8)
 
 
@@ -103,10 +107,3 @@ def open_run_video(run: ProbeRun) -> Video:
         source.close()
         raise InputError(f"The video {path} is another than the run {run.path} was made on: put the old one back.")
     return source
-
-
-def _border(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    inside = np.pad(mask, 1)
-    whole = inside[:-2, 1:-1] & inside[2:, 1:-1] & inside[1:-1, :-2] & inside[1:-1, 2:]
-    border: NDArray[np.bool_] = mask & ~whole
-    return border
