@@ -41,6 +41,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "Comparison": "api.comparison",
+    "Corruption": "transforms.kind",
     "InputError": "common.errors",
     "Model": "families.loaded",
     "Position": "probe.positions",
@@ -48,7 +49,10 @@ _HOMES = {
     "ResourceError": "common.errors",
     "Run": "api.run",
     "Session": "api.sessions",
+    "Tap": "tracking.observer",
+    "Transform": "transforms.kind",
     "Video": "video.video",
+    "base_clip": "transforms.overlay",
     "box": "api.prompts",
     "compare": "api.comparison",
     "evaluate": "api.jobs",
@@ -103,7 +107,11 @@ if TYPE_CHECKING:
     from napari_sam2_probe.families.registry import register_model_family as register_model_family
     from napari_sam2_probe.probe.positions import Position as Position
     from napari_sam2_probe.probe.positions import register_position as register_position
+    from napari_sam2_probe.tracking.observer import Tap as Tap
     from napari_sam2_probe.tracking.policies import register_policy as register_policy
+    from napari_sam2_probe.transforms.kind import Corruption as Corruption
+    from napari_sam2_probe.transforms.kind import Transform as Transform
+    from napari_sam2_probe.transforms.overlay import base_clip as base_clip
     from napari_sam2_probe.transforms.pair import make_clip as make_clip
     from napari_sam2_probe.transforms.registry import register_corruption as register_corruption
     from napari_sam2_probe.transforms.registry import register_transform as register_transform

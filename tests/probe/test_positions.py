@@ -71,6 +71,21 @@ def test_axes_and_names_that_nothing_is_made_of_are_refused():
             Position(number, key, "Mine", MAP, tap=TAP)
 
 
+def test_one_that_is_registered_again_takes_the_place_of_the_earlier_one():
+    table = PositionTable(BY_KEY.values())
+    for number in ("9", "9", "10"):
+        # As a cell that runs again: another function each time.
+        tap = Tap("sam_mask_decoder", lambda output: output[2][:, 0])
+        table.register(Position(number, "mine", "Mine", VECTOR, tap=tap))
+        assert table.all()[-1].tap is tap
+        assert [p.number for p in table.all()] == [*BY_NUMBER, number]
+    with pytest.raises(InputError, match="the number '4', which belongs to Object pointer"):
+        table.register(Position("4", "mine", "Mine", VECTOR, tap=TAP))
+    assert table.all()[-1].number == "10"
+    table.remove("mine")
+    table.register(Position("9", "mine", "Mine", VECTOR, tap=TAP))
+
+
 def test_one_registered_twice_is_one():
     table = PositionTable(BY_KEY.values())
     mine = Position("9", "mine", "Mine", VECTOR, tap=TAP)

@@ -10,6 +10,7 @@ import numpy as np
 from napari_sam2_probe.common.errors import InputError
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.figure import Figure
 
     from napari_sam2_probe.api.run import Run
@@ -23,7 +24,10 @@ class RunPlots:
         self._run = run
 
     def __repr__(self) -> str:
-        return f"Figures of {self._run.name}: .features(), .pointers(), .scores(), .composite(frame), .filmstrip()"
+        return (
+            f"Figures of {self._run.name}: .features(), .pointers(), .scores(), .composite(frame), .filmstrip(), "
+            ".blame(table)"
+        )
 
     def features(self, object_id: int | None = None, *, log: bool = False) -> Figure:
         """Draw the features over time, one row a position; absent frames are marked.
@@ -108,6 +112,28 @@ class RunPlots:
         tracked = np.flatnonzero(view.run.tracked[view.obj_index])
         chosen = tracked[np.linspace(0, len(tracked) - 1, min(frames, len(tracked))).round().astype(int)]
         return make_filmstrip([view.film_frame(int(frame)) for frame in chosen])
+
+    def blame(self, table: pd.DataFrame) -> Figure:
+        """Draw what caused a frame's mask: attention and effect of each entry that it read, side by side.
+
+        Parameters
+        ----------
+        table
+            What `Run.explain` returned for the frame.
+
+        Raises
+        ------
+        InputError
+            If it is another table, or holds several frames or objects.
+        """
+        from napari_sam2_probe.figures.blame import make_blame
+
+        columns = {"object_id", "frame", "kind", "entry_frame", "role", "attention", "delta_iou", "delta_score"}
+        if not columns <= set(getattr(table, "columns", ())):
+            raise InputError("blame(...) draws the table that explain(frame) returns: give that one.")
+        if len(table[["object_id", "frame"]].drop_duplicates()) != 1:
+            raise InputError("blame(...) draws one frame and one object: choose their rows of the table.")
+        return make_blame(table)
 
     def _view(self, object_id: int | None, *, needs_video: bool = False) -> ClipView:
         return view_of(self._run, object_id, needs_video=needs_video)

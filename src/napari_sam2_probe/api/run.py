@@ -260,7 +260,7 @@ class Run:
 
     @property
     def plot(self) -> RunPlots:
-        """Figures of the run: ``run.plot.features()``, ``.composite(frame)``, ``.pointers()``, ``.scores()``."""
+        """Figures of the run: ``run.plot.features()``, ``.composite(frame)`` and others."""
         from napari_sam2_probe.api.plots import RunPlots
 
         return RunPlots(self)
@@ -305,8 +305,15 @@ class Run:
 
         return open_runs([self.path])
 
-    def save(self, path: Path | str) -> Run:
-        """Copy the run to a folder of its own, which must not exist; from then on the run lies there.
+    def save(self, path: Path | str, *, overwrite: bool = False) -> Run:
+        """Copy the run to a folder of its own; from then on the run lies there.
+
+        Parameters
+        ----------
+        path
+            The folder, which must not exist.
+        overwrite
+            Whether a run that lies there is replaced, once the copy is complete.
 
         Returns
         -------
@@ -316,14 +323,17 @@ class Run:
         Raises
         ------
         InputError
-            If the folder exists or can't be made.
+            If the folder exists, or holds something else than a run, or can't be made.
         """
         from napari_sam2_probe.common.output import atomic_folder
-        from napari_sam2_probe.runs.place import check_free
+        from napari_sam2_probe.runs.place import check_free, check_replaceable
         from napari_sam2_probe.runs.reader import open_run
 
         target = Path(path)
-        check_free(target)
+        if overwrite and target.exists():
+            check_replaceable(target)
+        else:
+            check_free(target)
         with atomic_folder(target) as folder:
             shutil.copytree(self.path, folder, dirs_exist_ok=True)
         self._opened, self._temporary = open_run(target), None

@@ -212,7 +212,7 @@ class _Place:
 @contextmanager
 def _place(out: Path | str | None, *, overwrite: bool) -> Iterator[_Place]:
     from napari_sam2_probe.common.output import atomic_folder
-    from napari_sam2_probe.runs.reader import is_run
+    from napari_sam2_probe.runs.place import check_replaceable
 
     if out is None:
         folder = TemporaryFolder()
@@ -223,8 +223,7 @@ def _place(out: Path | str | None, *, overwrite: bool) -> Iterator[_Place]:
     if not (overwrite and path.exists()):
         yield _Place(path, path)
         return
-    if not is_run(path):
-        raise InputError(f"{path} holds something that is not a run, so it is not replaced: choose another folder.")
+    check_replaceable(path)
     with atomic_folder(path) as new:
         new.rmdir()
         yield _Place(path, new)

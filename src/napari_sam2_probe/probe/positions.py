@@ -150,6 +150,7 @@ class PositionTable:
         for position in own:
             self._add(position)
         self._group: str | None = group
+        self._by_hand: set[str] = set()
         self._reading = RLock()
 
     def all(self) -> tuple[Position, ...]:
@@ -158,7 +159,7 @@ class PositionTable:
         return tuple(self._positions.values())
 
     def register(self, position: Position) -> None:
-        """Add a position; one that is there already, with all that is said of it, is left alone.
+        """Add a position; one that was added by this very method under the same key is replaced.
 
         Raises
         ------
@@ -166,13 +167,16 @@ class PositionTable:
             If another one has its key, its number or its array, it has no tap, or it is optional.
         """
         self._read_entry_points()
-        self._register(position)
+        # A notebook's cell that runs again makes a new function, and so another position.
+        self._register(position, replace=position.key in self._by_hand)
+        self._by_hand.add(position.key)
 
     def remove(self, key: str) -> None:
         """Take a position out again."""
         self._positions.pop(key, None)
+        self._by_hand.discard(key)
 
-    def _register(self, position: Position) -> None:
+    def _register(self, position: Position, *, replace: bool = False) -> None:
         if position.tap is None:
             raise InputError(
                 f"Position {position.key!r} doesn't say where its tensor is taken: give a tap, such as "
@@ -184,10 +188,12 @@ class PositionTable:
                 "is wanted, and leave that out."
             )
         if self._positions.get(position.key) != position:
-            self._add(position)
+            self._add(position, replace=replace)
 
-    def _add(self, position: Position) -> None:
+    def _add(self, position: Position, *, replace: bool = False) -> None:
         for other in self._positions.values():
+            if replace and other.key == position.key:
+                continue
             for name in ("key", "number", "array"):
                 if getattr(other, name) == getattr(position, name):
                     raise InputError(

@@ -33,6 +33,20 @@ def check_free(path: Path | str, what: str = "run") -> None:
         raise InputError(f"{path} can't be made because {above} can't be written to: name a folder elsewhere.")
 
 
+def check_replaceable(path: Path) -> None:
+    """Make sure that what lies at `path` is a run, which may be replaced when that is asked for.
+
+    Raises
+    ------
+    InputError
+        If it is something else.
+    """
+    from napari_sam2_probe.runs.reader import is_run
+
+    if not is_run(path):
+        raise InputError(f"{path} holds something that is not a run, so it is not replaced: choose another folder.")
+
+
 @contextmanager
 def writing(path: Path, what: str = "run") -> Iterator[None]:
     """Say in words when the system refuses to write a run, or something else.
