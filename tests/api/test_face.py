@@ -200,6 +200,8 @@ def test_mistakes_with_a_run(run, use, said):
     ("arguments", "settings", "said"),
     [
         (("cat",), {}, "is a str"),
+        (((120, 110),), {}, "write points((120, 110)) for a click there"),
+        (([3, 4, 1],), {}, "3 is an int, not a prompt"),
         ((), {"model": 3}, "no model"),
         ((), {"directon": "both"}, "Did you mean 'direction'?"),
         ((), {"direction": "sideways"}, "sideways"),
@@ -247,6 +249,22 @@ def test_a_temporary_run_goes_with_its_object_and_stays_when_saved(video, model,
     assert sp.open_run(tmp_path / "kept").frames == [0, 1]
     with pytest.raises(sp.InputError, match="exists"):
         short.save(tmp_path / "kept")
+
+
+def test_a_run_is_saved_over_an_earlier_one_only_when_asked(video, model, run, tmp_path):
+    sp.track(video, model=model, end=1).save(tmp_path / "kept")
+    longer = sp.track(video, model=model, end=2)
+    assert longer.save(tmp_path / "kept", overwrite=True).frames == [0, 1, 2]
+    assert sp.open_run(tmp_path / "kept").frames == [0, 1, 2]
+    # Onto itself, and where there is none yet.
+    assert longer.save(tmp_path / "kept", overwrite=True).frames == [0, 1, 2]
+    assert longer.save(tmp_path / "new", overwrite=True).path == tmp_path / "new"
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "notes.txt").touch()
+    with pytest.raises(sp.InputError, match="not a run"):
+        longer.save(tmp_path / "mine", overwrite=True)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["kept", "mine", "new"]
+    assert (tmp_path / "mine" / "notes.txt").exists()
 
 
 def test_figures_and_pictures(run):

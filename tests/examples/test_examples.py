@@ -13,6 +13,7 @@ from napari_sam2_probe.probe.positions import TABLE
 from napari_sam2_probe.transforms.registry import KINDS
 
 ROOT = Path(__file__).parents[2]
+OWN = "https://github.com/napari-sam2-probe/napari-sam2-probe/blob/main/"
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 NAMES = [path.stem for path in EXAMPLES]
 TWICE = {"arrays_and_tables", "position_of_my_own", "transform_of_my_own"}
@@ -65,3 +66,27 @@ def test_the_gallery_shows_every_example_and_no_other():
         question = re.match(r'"""(.*)"""', path.read_text())[1]
         assert f"## {question}\n" in gallery
         assert (ROOT / "docs" / "images" / "gallery" / f"{path.stem}.png").stat().st_size < 60_000
+
+
+def test_the_reference_has_every_public_name():
+    import napari_sam2_probe as sp
+
+    page = (ROOT / "docs" / "api" / "face.md").read_text()
+    assert sorted(re.findall(r"^::: napari_sam2_probe\.(\w+)$", page, re.MULTILINE)) == sorted(sp.__all__)
+    assert all(getattr(sp, name).__doc__ for name in sp.__all__)
+
+
+@pytest.mark.parametrize("page", [*(ROOT / "docs").rglob("*.md"), ROOT / "CONTRIBUTING.md"], ids=lambda page: page.stem)
+def test_links_between_pages_lead_somewhere(page):
+    for target in re.findall(r"\]\(([^)#\s]+)", page.read_text()):
+        if target.startswith(OWN):
+            assert (ROOT / target.removeprefix(OWN)).exists(), target
+        elif not target.startswith(("https://", "mailto:")):
+            assert (page.parent / target).exists(), target
+
+
+def test_every_page_is_in_the_navigation():
+    navigation = re.findall(r": (\S+\.md)$", (ROOT / "mkdocs.yml").read_text(), re.MULTILINE)
+    docs = ROOT / "docs"
+    pages = [path.relative_to(docs).as_posix() for path in docs.rglob("*.md")]
+    assert sorted(navigation) == sorted(page for page in pages if not page.startswith("images/"))

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from napari_sam2_probe.common.errors import InputError
-from napari_sam2_probe.common.words import listing
+from napari_sam2_probe.common.words import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -15,7 +14,6 @@ if TYPE_CHECKING:
 def unknown(what: str, name: object, there: Iterable[object]) -> InputError:
     """Return the error for a `what` called `name` where only those in `there` exist."""
     names = [str(one) for one in there]
-    near = get_close_matches(str(name), names, 1)
-    meant = f" Did you mean {near[0]!r}?" if near else ""
-    choice = f"choose {listing(names)}." if names else "there is none."
-    return InputError(f"There is no {what} {name!r}: {choice}{meant}")
+    one_of = "one of " if len(names) > 1 else ""
+    choice = f"choose {one_of}{', '.join(names)}." if names else "there is none."
+    return InputError(f"There is no {what} {name!r}: {choice}{did_you_mean(name, names)}")

@@ -123,10 +123,19 @@ def as_prompts(given: Any) -> list[Prompt]:
     if isinstance(given, Prompt):
         return [given]
     if isinstance(given, str | bytes) or not isinstance(given, Iterable):
+        kind = type(given).__name__
+        article = "an" if kind[0] in "aeiou" else "a"
         raise InputError(
-            f"A prompt is made with points(...), box(...) or mask(...); {_short(given)} is a {type(given).__name__}."
+            f"{_short(given)} is {article} {kind}, not a prompt: make one with points(...), box(...) or mask(...)."
         )
+    if _is_pair(given):
+        raise InputError(f"{_short(given)} is no prompt: write points({_short(given)}) for a click there.")
     return [prompt for one in given for prompt in as_prompts(one)]
+
+
+def _is_pair(given: Iterable[Any]) -> bool:
+    # A click without `points` around it is a mistake that everybody makes.
+    return isinstance(given, tuple | list) and len(given) == 2 and all(isinstance(n, int | float) for n in given)
 
 
 def _labels(array: ArrayLike | str | Path) -> NDArray[Any]:

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar
 
 from napari_sam2_probe.common.errors import InputError, PluginWarning
+from napari_sam2_probe.common.words import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -99,7 +100,9 @@ class Registry(Mapping[str, _Thing], Generic[_Thing]):
         if name in self._loaded:
             return self._loaded[name]
         if name not in self:
-            raise InputError(f"There is no {self.what} {name!r}: choose one of {', '.join(self)}.")
+            there = list(self)
+            meant = did_you_mean(name, there)
+            raise InputError(f"There is no {self.what} {name!r}: choose one of {', '.join(there)}.{meant}")
         return self._load(name)
 
     def register(self, cls: _Class) -> _Class:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
 MISSING = "–"
 """What stands where a number is missing."""
@@ -45,6 +46,12 @@ def count(how_many: int, noun: str) -> str:
     """Write a number of things: ``1 clip``, ``12 clips``."""
     plural = noun[:-1] + "ies" if noun.endswith("y") else noun + "s"
     return f"{how_many:,} {noun if how_many == 1 else plural}".replace(",", " ")
+
+
+def did_you_mean(name: object, there: Iterable[str]) -> str:
+    """Return ``" Did you mean 'interjection'?"`` where one of the names that are there is much like `name`, else ""."""
+    near = get_close_matches(str(name), list(there), 1)
+    return f" Did you mean {near[0]!r}?" if near else ""
 
 
 def listing(parts: Sequence[str]) -> str:

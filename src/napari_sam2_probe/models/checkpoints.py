@@ -18,6 +18,7 @@ from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.common.paths import expanded, is_dir, is_file
 from napari_sam2_probe.common.progress import Progress, ProgressCallback, ignore_progress
 from napari_sam2_probe.common.sample_data import sample_data_folder
+from napari_sam2_probe.common.words import did_you_mean
 from napari_sam2_probe.models.config import SMALL_CONFIG
 
 FOLDER_VARIABLE = "SAM2_PROBE_CHECKPOINTS"
@@ -258,8 +259,11 @@ def resolve(name_or_path: str | Path | None = None) -> CheckpointFile:
         return CheckpointFile(path.stem, path, config)
     if is_dir(path):
         raise InputError(f"{path}: this is a folder; name the checkpoint file in it.")
-    names = ", ".join([SAMPLE, *by_name])
-    raise InputError(f"{name_or_path}: neither a file nor a checkpoint's name; the names are {names}.")
+    names = [SAMPLE, *by_name]
+    raise InputError(
+        f"{name_or_path}: neither a file nor a checkpoint's name; the names are {', '.join(names)}."
+        f"{did_you_mean(name_or_path, names)}"
+    )
 
 
 def _resolve_official(checkpoint: OfficialCheckpoint) -> CheckpointFile:
