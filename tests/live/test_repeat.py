@@ -141,6 +141,14 @@ HEADLESS = {
     "forward": RunOptions(),
     "both": RunOptions("both"),
     "backward, part": RunOptions("backward", start=4, end=2),
+    "edits": RunOptions(
+        policy="stride:r=2",
+        intervene=(
+            {"edit": "noise", "target": "memory", "at": [4, 5]},
+            {"edit": "mean", "target": "object_pointer", "at": [4, 4]},
+        ),
+        attention="exact",
+    ),
     "options": RunOptions(features=FeatureOptions("standard deviation", 1e-3, False), unblanked=True),
 }
 
@@ -152,6 +160,9 @@ def test_a_headless_run_made_again_is_the_same(loaded, moving, tmp_path, options
     again = repeat_run(run.path, tmp_path / "again", moving, model=loaded)
     assert_same_run(run, again)
     assert again.info["repeats"] == str(run.path)
+    assert again.info["parameters"]["intervene"] == list(options.intervene)
+    pd.testing.assert_frame_equal(again.bank(4, 4), run.bank(4, 4))
+    pd.testing.assert_frame_equal(again.attention(), run.attention())
 
 
 def test_a_run_of_an_earlier_version_can_be_made_again(loaded, moving, tmp_path):
@@ -202,23 +213,6 @@ def test_a_live_run_that_did_not_note_its_steps_is_refused(player, moving, loade
     assert open_run(run.path).finished, "it opens all the same"
     with pytest.raises(InputError, match="did not note what was tracked"):
         repeat_run(run.path, tmp_path / "again", moving, model=loaded)
-
-
-def test_a_run_under_edits_and_a_policy_is_repeated_with_them(moving, loaded, tmp_path):
-    edits = (
-        {"edit": "drop", "target": "pointer", "entries": {"role": "recent"}, "at": [2, 4]},
-        {"edit": "mean", "target": "memory", "entries": {"age": [1, 1]}, "at": [3, 3]},
-    )
-    for name, options in {
-        "dropped": RunOptions(intervene=edits[:1], policy="stride:r=2"),
-        "mean": RunOptions(intervene=edits, direction="both"),
-    }.items():
-        made = record_run(moving, [Prompt.from_mask(0, 1, square_mask(0))], tmp_path / name, loaded, options)
-        again = repeat_run(made, tmp_path / f"{name}-again", moving, model=loaded)
-        assert_same_run(again, made)
-        assert again.info["parameters"]["intervene"] == made.info["parameters"]["intervene"]
-        pd.testing.assert_frame_equal(again.attention(4), made.attention(4))
-        pd.testing.assert_frame_equal(again.bank(4), made.bank(4))
 
 
 def test_a_session_records_its_edits_and_what_was_read(moving, loaded, tmp_path):

@@ -326,7 +326,7 @@ def test_videos_and_models_by_name(tmp_path):
             session.candidates()
     assert not (tmp_path / "run").exists()
     for model in (3, None):
-        with pytest.raises(InputError, match="is not a model"):
+        with pytest.raises(InputError, match="is no model"):
             Session(moving_video(T, H, W), model=model)
     with pytest.raises(InputError, match="neither a file nor a checkpoint's name"):
         Session(moving_video(T, H, W), model="smaple")

@@ -11,12 +11,12 @@ import numpy as np
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.probe.recorder import ProbeRecorder
 from napari_sam2_probe.runs.describe import describe_run, now
+from napari_sam2_probe.runs.donors import RunDonors
 from napari_sam2_probe.runs.prompts_file import PromptFiles
 from napari_sam2_probe.runs.record import RunOptions, check_features, write_reads, write_result
 from napari_sam2_probe.runs.steps_file import describe_steps
 from napari_sam2_probe.runs.writer import RunWriter
-from napari_sam2_probe.tracking.intervening import Intervention
-from napari_sam2_probe.tracking.interventions import Edit, edits_as_json, needs_donors, parse_edits
+from napari_sam2_probe.tracking.interventions import edits_as_json
 from napari_sam2_probe.tracking.policies import STOCK, make_policy
 from napari_sam2_probe.tracking.results import SessionOptions
 from napari_sam2_probe.tracking.session import VideoSession
@@ -24,10 +24,11 @@ from napari_sam2_probe.tracking.steps import PromptStep
 from napari_sam2_probe.video.truth import OBJECT_OF_INTEREST
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from napari_sam2_probe.families.loaded import LoadedModel
+    from napari_sam2_probe.tracking.prompts import Prompt
     from napari_sam2_probe.tracking.results import FrameResult
     from napari_sam2_probe.video.source import FrameSource
     from napari_sam2_probe.video.truth import ClipTruth
@@ -57,11 +58,13 @@ class GrowingRun:
         Objects that the run has from the beginning; others follow as they are prompted.
     info
         What ``run.json`` says besides.
+    prompts
+        The prompts that will be given, where they are known: means of the run without edits are made from them.
 
     Raises
     ------
     InputError
-        If an option makes no sense.
+        If an option makes no sense, or an edit takes from what is no run or not known yet.
     """
 
     def __init__(
@@ -74,13 +77,12 @@ class GrowingRun:
         *,
         obj_ids: Iterable[int] = (),
         info: Mapping[str, Any] | None = None,
+        prompts: Sequence[Prompt] = (),
     ) -> None:
         self.source = source
         self.loaded = loaded
         options = options or RunOptions()
         check_features(options.features)
-        edits = edits_of(loaded, options)
-        self.options = replace(options, intervene=tuple(edits_as_json(edits)))
         self.object_names: dict[int, str] = {}
         self.writer: RunWriter | None = None
         self._folder = folder
@@ -88,13 +90,23 @@ class GrowingRun:
         self._obj_ids = tuple(obj_ids)
         self._info = dict(info or {})
         present = {} if known is None else {OBJECT_OF_INTEREST: known.object_present}
-        unblanked = self.options.unblanked
-        self.recorder = ProbeRecorder(source.num_frames, self.options.features, present, unblanked=unblanked)
+        unblanked = options.unblanked
+        self.recorder = ProbeRecorder(source.num_frames, options.features, present, unblanked=unblanked)
+        around = loaded.model.intervention
+        self._donors = RunDonors(source, prompts, loaded, options, self.recorder.is_present, around)
+        edits = self._donors.intervention.edits
+        if not prompts and any(edit.edit == "mean" for edit in edits):
+            raise InputError(
+                "An interactive session has no means of its own to read (the edit 'mean'), since its prompts are not "
+                "known yet: record a run with this edit from its prompts at once."
+            )
+        self.options = replace(options, intervene=tuple(edits_as_json(edits)))
+        self._donors.prepare()
         session_options = SessionOptions.for_model(
             loaded,
             observe_unblanked=unblanked,
             policy=None if options.policy == STOCK else make_policy(options.policy),
-            intervention=Intervention(edits),
+            intervention=self._donors.intervention,
             attention=options.attention,
         )
         self.session = VideoSession(loaded.model, source, session_options, self.recorder)
@@ -199,22 +211,4 @@ class GrowingRun:
         finally:
             self.session.close()
             self.recorder.close()
-
-
-def edits_of(loaded: LoadedModel, options: RunOptions) -> tuple[Edit, ...]:
-    """Return the edits that a session acts under: those of a block around it, then its own.
-
-    Raises
-    ------
-    InputError
-        If an edit makes no sense, or takes from a run: what is prompted later is not known yet, so that neither the
-        run without edits nor a twin can be made beside it.
-    """
-    around = loaded.model.intervention
-    edits = (() if around is None else around.edits) + parse_edits(options.intervene)
-    if needs_donors(edits):
-        raise InputError(
-            "An interactive session can't take from other runs or from means of its own (swap, patch, mean): record "
-            "a run with these edits from its prompts at once."
-        )
-    return edits
+            self._donors.close()

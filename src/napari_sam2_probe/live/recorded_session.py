@@ -21,7 +21,7 @@ from napari_sam2_probe.tracking.steps import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from napari_sam2_probe.families.loaded import LoadedModel
@@ -53,8 +53,9 @@ class RecordedSession(GrowingRun):
         *,
         obj_ids: Iterable[int] = (),
         info: Mapping[str, Any] | None = None,
+        prompts: Sequence[Prompt] = (),
     ) -> None:
-        super().__init__(source, loaded, folder, options, known, obj_ids=obj_ids, info=info)
+        super().__init__(source, loaded, folder, options, known, obj_ids=obj_ids, info=info, prompts=prompts)
         self._synchronizer = PromptSynchronizer(self.session)
         self._plan = Plan(source.num_frames)
         self._passes: list[tuple[Direction, range]] = []

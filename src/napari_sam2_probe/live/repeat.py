@@ -14,7 +14,7 @@ from napari_sam2_probe.runs.info import INFO
 from napari_sam2_probe.runs.place import check_free
 from napari_sam2_probe.runs.prompts_file import prompts_from_json
 from napari_sam2_probe.runs.reader import open_run
-from napari_sam2_probe.runs.record import RunOptions, describe_stop, iterate_run, plan_passes
+from napari_sam2_probe.runs.record import RunOptions, describe_stop, plan_passes
 from napari_sam2_probe.runs.recorded import (
     check_model,
     check_video,
@@ -24,7 +24,6 @@ from napari_sam2_probe.runs.recorded import (
 )
 from napari_sam2_probe.runs.run import ProbeRun
 from napari_sam2_probe.runs.steps_file import steps_from_json
-from napari_sam2_probe.tracking.interventions import needs_donors, parse_edits
 from napari_sam2_probe.tracking.sharing import processor_threads
 from napari_sam2_probe.tracking.steps import PromptStep, SweepStep, TrackStep
 from napari_sam2_probe.video.truth import ClipTruth
@@ -115,14 +114,12 @@ def iterate_repeat(
         # The number of threads moves float32 results.
         stack.enter_context(processor_threads(old.info["model"]["threads"]))
         known = None if old.info.get("known") is None else ClipTruth.from_json(old.info["known"])
-        if needs_donors(parse_edits(options.intervene)):
-            # What edits take from is made before the run, from its prompts, as it was then.
-            prompts = prompts_from_json(old.info.get("prompts", []), old.path / INFO, enclosed=True)
-            yield from iterate_run(source, prompts, out, loaded, options, known=known, progress=progress)
-            return
         info = {"parameters": old.info["parameters"], "repeats": str(path.resolve())}
         obj_ids = old.object_ids.tolist()
-        recorded = RecordedSession(source, loaded, lambda: out, options, known, obj_ids=obj_ids, info=info)
+        prompts = [step.prompt for step in steps if isinstance(step, PromptStep)]
+        recorded = RecordedSession(
+            source, loaded, lambda: out, options, known, obj_ids=obj_ids, info=info, prompts=prompts
+        )
         recorded.object_names = {int(obj_id): name for obj_id, name in old.info.get("object_names", {}).items()}
         try:
             with memory_in_words(loaded.device):

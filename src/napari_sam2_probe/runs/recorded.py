@@ -76,12 +76,15 @@ def check_model(run: ProbeRun, loaded: LoadedModel) -> None:
     Raises
     ------
     InputError
-        If weights, flags or number format differ.
+        If weights, configuration, flags or number format differ.
     """
     _check_weights(run, loaded.checkpoint.sha256, loaded.checkpoint.path or loaded.checkpoint.name)
     here, there = loaded.describe(), run.info["model"]
-    if _flags(there) != loaded.flags or here["dtype"] != there["dtype"]:
-        raise InputError(f"{run.path} was made with other flags or another number format: load the model so.")
+    differing = [name for name in ("config", "dtype") if here[name] != there[name]]
+    if _flags(there) != loaded.flags or differing:
+        raise InputError(
+            f"{run.path} was made with another configuration, flags or number format than the model has: load it so."
+        )
 
 
 def load_recorded_model(run: ProbeRun, checkpoint: str | Path | None = None) -> LoadedModel:
@@ -110,7 +113,8 @@ def load_recorded_model(run: ProbeRun, checkpoint: str | Path | None = None) -> 
     _check_weights(run, found.sha256, found.path or found.name)
     own = None if found.config is None else Path(found.config).name
     config = None if model["config"] == "unknown" or Path(model["config"]).name == own else model["config"]
-    return load_model(ModelChoice(str(checkpoint), config, model["device"], model["dtype"], _flags(model)))
+    flags, family = _flags(model), model.get("family")
+    return load_model(ModelChoice(str(checkpoint), config, model["device"], model["dtype"], flags, family))
 
 
 def _check_weights(run: ProbeRun, sha256: str | None, where: Path | str) -> None:

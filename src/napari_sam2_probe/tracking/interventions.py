@@ -248,11 +248,6 @@ def sources(edits: Sequence[Edit]) -> list[str]:
     return list(dict.fromkeys(edit.source for edit in edits if edit.source is not None))
 
 
-def needs_donors(edits: Sequence[Edit]) -> bool:
-    """Tell whether any edit takes from another run, or from the whole run itself as it would be without edits."""
-    return any(edit.source is not None or edit.edit == "mean" for edit in edits)
-
-
 def _in_words(error: ValidationError) -> str:
     """Say the first of pydantic's complaints, unknown keys before all others."""
     details = error.errors()
