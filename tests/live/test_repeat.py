@@ -218,13 +218,13 @@ def test_a_live_run_that_did_not_note_its_steps_is_refused(player, moving, loade
 def test_a_session_records_its_edits_and_what_was_read(moving, loaded, tmp_path):
     edit = {"edit": "drop", "target": "memory", "entries": {"age": [1, 1]}, "at": [2, 4]}
     with loaded.intervene(edit), Session(moving, model=loaded, out=tmp_path / "run") as session:
-        session.prompt(Prompt.from_mask(0, 1, square_mask(0)))
+        session.prompt(Prompt.from_mask(0, 1, square_mask(0, 60, 100)))
         for _ in session.propagate():
             pass
     made = open_run(tmp_path / "run")
     assert [entry["edit"] for entry in made.info["parameters"]["intervene"]] == ["drop"]
     assert 1 not in set(made.bank(3).query("kind == 'memory'")["age"])
-    plain = record_run(moving, [Prompt.from_mask(0, 1, square_mask(0))], tmp_path / "plain", loaded)
+    plain = record_run(moving, [Prompt.from_mask(0, 1, square_mask(0, 60, 100))], tmp_path / "plain", loaded)
     assert 1 in set(plain.bank(3).query("kind == 'memory'")["age"])
     assert_same_run(repeat_run(made, tmp_path / "again", moving, model=loaded), made)
     with pytest.raises(InputError, match="record a run with these edits"):
