@@ -70,7 +70,7 @@ def test_the_module_is_the_command():
     [
         ([], "sam2-probe: the following arguments are required: COMMAND (see 'sam2-probe --help')"),
         (["track"], "invalid choice: 'track'"),
-        (["run"], "sam2-probe run: the following arguments are required: VIDEO, --out (see 'sam2-probe run --help')"),
+        (["run"], "sam2-probe run: the following arguments are required: --out (see 'sam2-probe run --help')"),
         (["run", "v", "--out", "o", "--frame", "first"], "argument --frame: invalid int value: 'first'"),
         (["run", "v", "--out", "o", "--direction", "up"], "argument --direction: invalid choice: 'up'"),
         (["run", "v", "--out", "o", "--zoom"], "unrecognized arguments: --zoom"),

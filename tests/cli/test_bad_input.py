@@ -287,10 +287,10 @@ def test_an_output_without_permission(refuse, video, tmp_path):
 def test_out_of_gpu_memory(command, video, tmp_path, monkeypatch, fitting):
     import torch
 
-    from napari_sam2_probe.families import loaded
+    from napari_sam2_probe.families import loading
 
     left = iter(range(fitting))
-    build = loaded.build_model
+    build = loading.build_model
 
     def full(_module, _inputs):
         if next(left, None) is None:
@@ -301,7 +301,7 @@ def test_out_of_gpu_memory(command, video, tmp_path, monkeypatch, fitting):
         model.image_encoder.register_forward_pre_hook(full)
         return model
 
-    monkeypatch.setattr(loaded, "build_model", small_gpu)
+    monkeypatch.setattr(loading, "build_model", small_gpu)
     answer = command("run", video, "--out", tmp_path / "run", *BOX, *SMALL)
     assert answer.code == 2
     assert "memory of this machine doesn't suffice" in answer.sentence
