@@ -26,7 +26,7 @@ from napari_sam2_probe.experiments.results import open_experiment
 from napari_sam2_probe.experiments.tables import FEATURE_COLUMNS, FRAME_COLUMNS
 from napari_sam2_probe.families.loaded import ModelChoice, load_model
 from napari_sam2_probe.probe.distance import FeatureOptions
-from napari_sam2_probe.runs.record import RunOptions
+from napari_sam2_probe.runs.options import RunOptions
 from napari_sam2_probe.video.masks import write_mask
 
 pytestmark = [pytest.mark.filterwarnings("ignore:cannot import name '_C'"), pytest.mark.usefixtures("one_thread")]

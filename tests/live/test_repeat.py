@@ -17,7 +17,8 @@ from napari_sam2_probe.live.repeat import repeat_run
 from napari_sam2_probe.live.session import Session
 from napari_sam2_probe.probe.distance import FeatureOptions
 from napari_sam2_probe.runs import open_run
-from napari_sam2_probe.runs.record import RunOptions, record_run
+from napari_sam2_probe.runs.options import RunOptions
+from napari_sam2_probe.runs.record import record_run
 from napari_sam2_probe.tracking.prompts import Prompt
 from napari_sam2_probe.video import ArraySource
 

@@ -15,7 +15,8 @@ from napari_sam2_probe.live.repeat import repeat_run
 from napari_sam2_probe.live.session import Session
 from napari_sam2_probe.probe.recorder import ProbeRecorder
 from napari_sam2_probe.runs import is_run, open_run
-from napari_sam2_probe.runs.record import RunOptions, record_run
+from napari_sam2_probe.runs.options import RunOptions
+from napari_sam2_probe.runs.record import record_run
 from napari_sam2_probe.tracking.prompts import Prompt
 from napari_sam2_probe.tracking.results import SessionOptions
 from napari_sam2_probe.tracking.session import VideoSession

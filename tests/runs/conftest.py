@@ -10,7 +10,8 @@ from helpers.scenarios import moving_video, square_mask, write_video
 from napari_sam2_probe.families.loaded import LoadedModel
 from napari_sam2_probe.models.checkpoints import CheckpointFile
 from napari_sam2_probe.models.config import SMALL_CONFIG, ModelFlags
-from napari_sam2_probe.runs.record import RunOptions, record_run
+from napari_sam2_probe.runs.options import RunOptions
+from napari_sam2_probe.runs.record import record_run
 from napari_sam2_probe.tracking.prompts import Prompt
 from napari_sam2_probe.video.folder import FolderSource
 

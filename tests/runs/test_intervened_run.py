@@ -14,8 +14,9 @@ from helpers.scenarios import moving_video, square_mask, write_video
 from napari_sam2_probe.causes.explain import COLUMNS, explain_frames
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.runs.donors import read_intervention
+from napari_sam2_probe.runs.options import RunOptions
 from napari_sam2_probe.runs.reader import open_run
-from napari_sam2_probe.runs.record import RunOptions, record_run
+from napari_sam2_probe.runs.record import record_run
 from napari_sam2_probe.runs.recorded import recorded_options
 from napari_sam2_probe.tracking.prompts import Prompt
 from napari_sam2_probe.tracking.results import SessionOptions

@@ -9,7 +9,8 @@ from helpers.run_checks import T
 from helpers.scenarios import square_mask
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.probe.distance import FeatureOptions
-from napari_sam2_probe.runs.record import RunOptions, check_job, plan_passes
+from napari_sam2_probe.runs.options import RunOptions, plan_passes
+from napari_sam2_probe.runs.record import check_job
 from napari_sam2_probe.tracking.prompts import Prompt
 
 

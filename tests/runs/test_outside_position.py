@@ -16,8 +16,9 @@ from napari_sam2_probe.figures.features import FeatureRun, make_features
 from napari_sam2_probe.probe.batch import BatchRecorder
 from napari_sam2_probe.probe.distance import FeatureOptions
 from napari_sam2_probe.probe.positions import MAP, TABLE, VECTOR, Position, register_position
+from napari_sam2_probe.runs.options import RunOptions
 from napari_sam2_probe.runs.reader import open_run
-from napari_sam2_probe.runs.record import RunOptions, record_run
+from napari_sam2_probe.runs.record import record_run
 from napari_sam2_probe.tracking.batch import BatchTracker
 from napari_sam2_probe.tracking.observer import Tap
 from napari_sam2_probe.tracking.prompts import Prompt

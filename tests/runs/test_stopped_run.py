@@ -24,8 +24,9 @@ from napari_sam2_probe.common import files
 from napari_sam2_probe.common.errors import InputError, ResourceError
 from napari_sam2_probe.probe.positions import POSITIONS
 from napari_sam2_probe.runs import writer
+from napari_sam2_probe.runs.options import RunOptions
 from napari_sam2_probe.runs.reader import open_run
-from napari_sam2_probe.runs.record import RunOptions, iterate_run, record_run
+from napari_sam2_probe.runs.record import iterate_run, record_run
 from napari_sam2_probe.tracking.prompts import Prompt
 from napari_sam2_probe.tracking.results import FrameResult
 from napari_sam2_probe.video.array import ArraySource

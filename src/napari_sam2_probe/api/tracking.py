@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from napari_sam2_probe.families.loaded import Model
-    from napari_sam2_probe.runs.record import RunDirection, RunOptions
+    from napari_sam2_probe.runs.options import RunDirection, RunOptions
     from napari_sam2_probe.tracking.prompts import Prompt
     from napari_sam2_probe.video.video import Video
 
@@ -177,7 +177,7 @@ def run_options(**given: Any) -> RunOptions:
         If there is no such option.
     """
     from napari_sam2_probe.probe.distance import FeatureOptions
-    from napari_sam2_probe.runs.record import RunDirection, RunOptions
+    from napari_sam2_probe.runs.options import RunDirection, RunOptions
 
     of_features = {field.name for field in fields(FeatureOptions)}
     of_run = {field.name for field in fields(RunOptions)} - {"features"}

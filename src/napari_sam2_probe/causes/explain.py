@@ -11,9 +11,9 @@ from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.common.progress import Progress, ProgressCallback, ignore_progress
 from napari_sam2_probe.evaluation.metrics.region import region_similarity
 from napari_sam2_probe.runs.banks import check_frame, the_object
+from napari_sam2_probe.runs.layout import ATTENTION
 from napari_sam2_probe.runs.recorded import load_recorded_model
 from napari_sam2_probe.runs.remake import remake
-from napari_sam2_probe.runs.writer import ATTENTION
 from napari_sam2_probe.tracking.interventions import Edit, EntrySelector
 from napari_sam2_probe.tracking.sharing import processor_threads
 from napari_sam2_probe.video.layout import find_annotations

@@ -106,7 +106,8 @@ def run(arguments: argparse.Namespace) -> None:
     from napari_sam2_probe.families.loaded import load_model
     from napari_sam2_probe.probe.distance import FeatureOptions
     from napari_sam2_probe.runs.donors import read_intervention
-    from napari_sam2_probe.runs.record import RunOptions, check_job, record_run
+    from napari_sam2_probe.runs.options import RunOptions
+    from napari_sam2_probe.runs.record import check_job, record_run
     from napari_sam2_probe.video.open import open_video
 
     options = RunOptions(

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.common.progress import ProgressCallback, ignore_progress
-from napari_sam2_probe.runs.record import RunOptions, record_run
+from napari_sam2_probe.runs.record import record_run
 from napari_sam2_probe.tracking.prompts import prompts_from_labels
 from napari_sam2_probe.video.davis import DavisDataset
 from napari_sam2_probe.video.truth import OBJECT_OF_INTEREST, read_truth
 
 if TYPE_CHECKING:
     from napari_sam2_probe.families.loaded import LoadedModel
+    from napari_sam2_probe.runs.options import RunOptions
     from napari_sam2_probe.runs.run import ProbeRun
 
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.common.progress import Progress
 from napari_sam2_probe.live.autosave import is_being_written
+from napari_sam2_probe.runs.layout import is_run
 from napari_sam2_probe.runs.place import writing
-from napari_sam2_probe.runs.reader import is_run
 from napari_sam2_probe.runs.recorded import check_video
 from napari_sam2_probe.tracking.steps import TrackStep
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from napari_sam2_probe.common.progress import ProgressCallback
     from napari_sam2_probe.live.recorded_session import RecordedSession
-    from napari_sam2_probe.runs.record import RunOptions
+    from napari_sam2_probe.runs.options import RunOptions
     from napari_sam2_probe.runs.run import ProbeRun
     from napari_sam2_probe.tracking.steps import Step
     from napari_sam2_probe.video.source import FrameSource

@@ -12,8 +12,10 @@ from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.probe.recorder import ProbeRecorder
 from napari_sam2_probe.runs.describe import describe_run, now
 from napari_sam2_probe.runs.donors import RunDonors
+from napari_sam2_probe.runs.options import RunOptions
 from napari_sam2_probe.runs.prompts_file import PromptFiles
-from napari_sam2_probe.runs.record import RunOptions, check_features, write_reads, write_result
+from napari_sam2_probe.runs.record import check_features, write_reads, write_result
+from napari_sam2_probe.runs.remake import remake_donor
 from napari_sam2_probe.runs.steps_file import describe_steps
 from napari_sam2_probe.runs.writer import RunWriter
 from napari_sam2_probe.tracking.interventions import edits_as_json
@@ -93,7 +95,9 @@ class GrowingRun:
         unblanked = options.unblanked
         self.recorder = ProbeRecorder(source.num_frames, options.features, present, unblanked=unblanked)
         around = loaded.model.intervention
-        self._donors = RunDonors(source, prompts, loaded, options, self.recorder.is_present, around)
+        self._donors = RunDonors(
+            source, prompts, loaded, options, self.recorder.is_present, around, remake=remake_donor
+        )
         edits = self._donors.intervention.edits
         if not prompts and any(edit.edit == "mean" for edit in edits):
             raise InputError(

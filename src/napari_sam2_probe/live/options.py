@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from napari_sam2_probe.runs.record import RunOptions
+    from napari_sam2_probe.runs.options import RunOptions
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class LiveOptions:
     def run_options(self) -> RunOptions:
         """Return them as a run takes them."""
         from napari_sam2_probe.probe.distance import FeatureOptions
-        from napari_sam2_probe.runs.record import RunOptions
+        from napari_sam2_probe.runs.options import RunOptions
 
         features = FeatureOptions(self.denominator, self.epsilon, self.prompted_references)
         return RunOptions(features=features, unblanked=self.unblanked)

@@ -8,7 +8,8 @@ from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.live.growing_run import GrowingRun
 from napari_sam2_probe.live.plan import Plan
 from napari_sam2_probe.live.synchronizer import PromptSynchronizer
-from napari_sam2_probe.runs.record import RunOptions, check_prompt
+from napari_sam2_probe.runs.options import RunOptions
+from napari_sam2_probe.runs.record import check_prompt
 from napari_sam2_probe.tracking.steps import (
     ChooseStep,
     ClearStep,
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from napari_sam2_probe.families.loaded import LoadedModel
     from napari_sam2_probe.live.plan import RunDirection
     from napari_sam2_probe.live.prompt_state import Key, PromptState
-    from napari_sam2_probe.runs.record import RunOptions
+    from napari_sam2_probe.runs.options import RunOptions
     from napari_sam2_probe.tracking.prompts import Prompt
     from napari_sam2_probe.tracking.results import Direction, FrameResult
     from napari_sam2_probe.tracking.steps import Step

@@ -11,10 +11,11 @@ from napari_sam2_probe.common.progress import Progress, ignore_progress
 from napari_sam2_probe.live.recorded_session import RecordedSession
 from napari_sam2_probe.models.device import memory_in_words
 from napari_sam2_probe.runs.info import INFO
+from napari_sam2_probe.runs.options import RunOptions, plan_passes
 from napari_sam2_probe.runs.place import check_free
 from napari_sam2_probe.runs.prompts_file import prompts_from_json
 from napari_sam2_probe.runs.reader import open_run
-from napari_sam2_probe.runs.record import RunOptions, describe_stop, plan_passes
+from napari_sam2_probe.runs.record import describe_stop
 from napari_sam2_probe.runs.recorded import (
     check_model,
     check_video,

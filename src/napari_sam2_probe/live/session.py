@@ -18,9 +18,10 @@ from napari_sam2_probe.live.going_on import check_can_go_on, check_options, do_a
 from napari_sam2_probe.live.recorded_session import RecordedSession
 from napari_sam2_probe.live.repeat import recorded_steps
 from napari_sam2_probe.models.device import memory_in_words
+from napari_sam2_probe.runs.layout import is_run
 from napari_sam2_probe.runs.place import check_free
-from napari_sam2_probe.runs.reader import is_run, open_run
-from napari_sam2_probe.runs.record import RunOptions, describe_stop
+from napari_sam2_probe.runs.reader import open_run
+from napari_sam2_probe.runs.record import describe_stop
 from napari_sam2_probe.runs.recorded import check_model, recorded_options
 from napari_sam2_probe.tracking.prompts import Prompt
 from napari_sam2_probe.tracking.steps import PromptStep
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
     from napari_sam2_probe.common.progress import ProgressCallback
     from napari_sam2_probe.live.plan import RunDirection
+    from napari_sam2_probe.runs.options import RunOptions
     from napari_sam2_probe.runs.run import ProbeRun
     from napari_sam2_probe.tracking.observer import Pass
     from napari_sam2_probe.tracking.results import FrameResult

@@ -69,7 +69,7 @@ class MapMaker:
     def _probed(self, clip: ClipFrames, frame: int) -> tuple[MapPair, ...]:
         from napari_sam2_probe.experiments.clips import probe_clip
         from napari_sam2_probe.export.clip_view import composite_positions
-        from napari_sam2_probe.runs.record import RunOptions
+        from napari_sam2_probe.runs.options import RunOptions
 
         loaded = self._model(frame)
         dataset = ExperimentFolder(self.results.path).clips(clip.kind)

@@ -5,13 +5,20 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from napari_sam2_probe.analysis.bootstrap import Estimate
 from napari_sam2_probe.analysis.separability import COMBINED
 from napari_sam2_probe.common.feature_names import FEATURE_LABELS
 from napari_sam2_probe.common.words import interval
+from napari_sam2_probe.figures.dots import FEATURE_LOOKS, Dots
+from napari_sam2_probe.probe.positions import title_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from napari_sam2_probe.analysis.separability import Separability
+    from napari_sam2_probe.reports.subject import Subject
 
 ALL_FEATURES = {**FEATURE_LABELS, COMBINED: "Linear combination"}
 """The features and what combines them, with what a reader sees."""
@@ -37,3 +44,18 @@ def is_there(estimate: Estimate) -> bool:
 def said(estimate: Estimate) -> str:
     """Write an estimate with its interval."""
     return interval(estimate.value, estimate.low, estimate.high)
+
+
+def position_rows(positions: Sequence[str]) -> tuple[str, ...]:
+    """Return names of rows, one a position."""
+    return tuple(f"{position}: {title_of(position)}" for position in positions)
+
+
+def auroc_dots(subject: Subject, kind: str, positions: Sequence[str]) -> tuple[Dots, ...]:
+    """Return the measure of every feature at some positions, to be drawn as dots."""
+    dots = []
+    for feature, label in ALL_FEATURES.items():
+        found = [pick(subject.separability, position, feature, kind) for position in positions]
+        columns = np.array([(one.value, one.low, one.high) for one in found], dtype=np.float64)
+        dots.append(Dots(label, columns[:, 0], columns[:, 1], columns[:, 2], FEATURE_LOOKS[feature]))
+    return tuple(dots)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari_sam2_probe.common.errors import InputError
-from napari_sam2_probe.runs.writer import ATTENTION, BANK
+from napari_sam2_probe.runs.layout import ATTENTION, BANK
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -13,7 +13,7 @@ from napari_sam2_probe.video.video import Video
 
 if TYPE_CHECKING:
     from napari_sam2_probe.families.loaded import LoadedModel
-    from napari_sam2_probe.runs.record import RunOptions
+    from napari_sam2_probe.runs.options import RunOptions
     from napari_sam2_probe.video.source import FrameSource
     from napari_sam2_probe.video.truth import ClipTruth
 

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_sam2_probe.common.errors import InputError
-from napari_sam2_probe.runs.reader import is_run, open_run
+from napari_sam2_probe.runs.layout import is_run
+from napari_sam2_probe.runs.options import plan_passes
+from napari_sam2_probe.runs.reader import open_run
 from napari_sam2_probe.tracking.donors import SessionDonor
 from napari_sam2_probe.tracking.intervening import Intervention, no_donors
 from napari_sam2_probe.tracking.interventions import Edit, edits_as_json, parse_edits, read_edits, sources
+from napari_sam2_probe.tracking.policies import STOCK, make_policy
+from napari_sam2_probe.tracking.results import SessionOptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from napari_sam2_probe.families.loaded import LoadedModel
-    from napari_sam2_probe.runs.record import RunOptions
+    from napari_sam2_probe.runs.options import RunOptions
+    from napari_sam2_probe.runs.run import ProbeRun
+    from napari_sam2_probe.tracking.attention import AttentionDetail
     from napari_sam2_probe.tracking.intervening import Donor
     from napari_sam2_probe.tracking.prompts import Prompt
     from napari_sam2_probe.video.source import FrameSource
@@ -34,6 +41,8 @@ class RunDonors:
         Whether an object is in a frame, by object, frame and object score.
     around
         The intervention of a block around the run, whose edits come first.
+    remake
+        Makes another run again with the model, keeping whole tensors of some positions.
 
     Attributes
     ----------
@@ -49,9 +58,12 @@ class RunDonors:
         options: RunOptions,
         is_present: Callable[[int, int, float], bool],
         around: Intervention | None = None,
+        *,
+        remake: Callable[[ProbeRun, LoadedModel, Sequence[str]], SessionDonor],
     ) -> None:
         self._source, self._prompts, self._loaded, self._options = source, prompts, loaded, options
         self._is_present = is_present
+        self._remake = remake
         around = around or Intervention()
         self._given = around.donors
         self._made: dict[str | None, SessionDonor] = {}
@@ -101,11 +113,6 @@ class RunDonors:
         self._made.clear()
 
     def _own(self) -> SessionDonor:
-        from dataclasses import replace
-
-        from napari_sam2_probe.runs.record import plan_passes
-        from napari_sam2_probe.runs.remake import plain_session_options
-
         options = replace(self._options, intervene=())
         return SessionDonor(
             "The run without edits",
@@ -119,9 +126,24 @@ class RunDonors:
         )
 
     def _other(self, name: str) -> SessionDonor:
-        from napari_sam2_probe.runs.remake import remake
+        return self._remake(open_run(Path(name)), self._loaded, _keys(self.intervention.edits, name))
 
-        return remake(open_run(Path(name)), self._loaded, keys=_keys(self.intervention.edits, name))
+
+def plain_session_options(
+    loaded: LoadedModel,
+    options: RunOptions,
+    *,
+    intervention: Intervention | None = None,
+    attention: AttentionDetail = "none",
+) -> SessionOptions:
+    """Return options for a session that does what a run's options say, and nothing that a block around it says."""
+    return SessionOptions.for_model(
+        loaded,
+        observe_unblanked=options.unblanked,
+        policy=None if options.policy == STOCK else make_policy(options.policy),
+        intervention=intervention or Intervention(),
+        attention=attention,
+    )
 
 
 def check_sources(edits: Sequence[Edit]) -> None:

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 from napari_sam2_probe.common.errors import InputError, ResourceError
 from napari_sam2_probe.common.files import atomic_write_text
 from napari_sam2_probe.runs.info import INFO, load_info, read_info, read_sound_parts
+from napari_sam2_probe.runs.layout import is_run
 from napari_sam2_probe.runs.place import writing
-from napari_sam2_probe.runs.reader import is_run, walk_runs
+from napari_sam2_probe.runs.reader import walk_runs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from napari_sam2_probe.common.errors import InputError, ProbeError, ResourceError
 from napari_sam2_probe.common.files import disk_error
 from napari_sam2_probe.common.paths import check_name
+from napari_sam2_probe.runs.layout import is_run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,8 +42,6 @@ def check_replaceable(path: Path) -> None:
     InputError
         If it is something else.
     """
-    from napari_sam2_probe.runs.reader import is_run
-
     if not is_run(path):
         raise InputError(f"{path} holds something that is not a run, so it is not replaced: choose another folder.")
 

@@ -8,21 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.common.feature_names import RUN_COLUMNS
-from napari_sam2_probe.common.paths import is_dir, is_file
 from napari_sam2_probe.runs.info import INFO, load_info, read_info
+from napari_sam2_probe.runs.layout import FEATURES, FORMAT, STORE, is_run
 from napari_sam2_probe.runs.run import ProbeRun
-from napari_sam2_probe.runs.writer import FEATURES, FORMAT, STORE
 from napari_sam2_probe.runs.zarr_store import open_store
 from napari_sam2_probe.video.truth import ClipTruth
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-
-def is_run(path: Path | str) -> bool:
-    """Say whether a folder looks like a run, without reading it."""
-    folder = Path(path)
-    return is_file(folder / INFO) and is_dir(folder / STORE)
 
 
 def find_runs(folder: Path | str) -> list[Path]:

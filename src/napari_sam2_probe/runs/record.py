@@ -5,24 +5,26 @@ from __future__ import annotations
 import math
 import time
 from contextlib import closing
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Literal
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from napari_sam2_probe.common.errors import InputError, ProbeError
 from napari_sam2_probe.common.progress import Progress, ProgressCallback, ignore_progress
 from napari_sam2_probe.models.device import memory_in_words
-from napari_sam2_probe.probe.distance import FeatureOptions
 from napari_sam2_probe.probe.recorder import ProbeRecorder
 from napari_sam2_probe.probe.status import PROMPTED_KINDS
 from napari_sam2_probe.runs.describe import describe_run, now
 from napari_sam2_probe.runs.donors import RunDonors, check_sources
+from napari_sam2_probe.runs.layout import ATTENTION, BANK
+from napari_sam2_probe.runs.options import RunOptions, plan_passes
 from napari_sam2_probe.runs.place import check_free, writing
 from napari_sam2_probe.runs.prompts_file import PromptFiles
 from napari_sam2_probe.runs.reader import open_run
+from napari_sam2_probe.runs.remake import remake_donor
 from napari_sam2_probe.runs.steps_file import describe_steps
-from napari_sam2_probe.runs.writer import ATTENTION, BANK, RunWriter
+from napari_sam2_probe.runs.writer import RunWriter
 from napari_sam2_probe.tracking.interventions import edits_as_json, parse_edits
 from napari_sam2_probe.tracking.policies import STOCK, make_policy
 from napari_sam2_probe.tracking.results import SessionOptions
@@ -35,49 +37,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from napari_sam2_probe.families.loaded import LoadedModel
+    from napari_sam2_probe.probe.distance import FeatureOptions
     from napari_sam2_probe.runs.run import ProbeRun
-    from napari_sam2_probe.tracking.attention import AttentionDetail
     from napari_sam2_probe.tracking.prompts import Prompt
-    from napari_sam2_probe.tracking.results import Direction, FrameResult
+    from napari_sam2_probe.tracking.results import FrameResult
     from napari_sam2_probe.video.source import FrameSource
 
-RunDirection = Literal["forward", "backward", "both"]
-
 _MAX_OBJ_ID = 2**16 - 1
-
-
-@dataclass(frozen=True)
-class RunOptions:
-    """What to track and how to observe it.
-
-    Attributes
-    ----------
-    direction
-        In time; "both" goes forward from the earliest prompt, then backward from it.
-    start, end
-        The first and last frame, by default all there are in the direction.
-    features
-        How features over time are computed.
-    unblanked
-        Whether position 5u is recorded too.
-    policy
-        Which memories and pointers a frame reads: the name of a memory policy, with settings (``stride:r=5``).
-    intervene
-        What is changed of what SAM 2 reads, stores and computes: a list of edits as JSON has it (SPEC 12). Edits of
-        the model's own `intervene` come before these, and are recorded with them.
-    attention
-        Whether it is recorded where memory attention looks, and from how many queries: ``none``, ``sampled`` (256 at
-        most) or ``exact`` (all).
-    """
-
-    direction: RunDirection = "forward"
-    start: int | None = None
-    end: int | None = None
-    features: FeatureOptions = field(default_factory=FeatureOptions)
-    unblanked: bool = False
-    policy: str = STOCK
-    intervene: tuple[dict[str, Any], ...] = ()
-    attention: AttentionDetail = "sampled"
 
 
 def check_job(source: FrameSource, prompts: Sequence[Prompt], out: Path | str, options: RunOptions) -> None:
@@ -123,37 +89,6 @@ def check_features(features: FeatureOptions) -> None:
     """
     if not (math.isfinite(features.epsilon) and features.epsilon > 0):
         raise InputError(f"The epsilon {features.epsilon:g} can't be used: give a small number above 0 such as 1e-6.")
-
-
-def plan_passes(prompts: Sequence[Prompt], source: FrameSource, options: RunOptions) -> list[tuple[Direction, range]]:
-    """Return the directions of tracking with their frames, in the order in which they are tracked.
-
-    Raises
-    ------
-    InputError
-        If the first or last frame doesn't fit the video, the direction, or each other.
-    """
-    final = source.num_frames - 1
-    for name, frame in (("first", options.start), ("last", options.end)):
-        if frame is not None and not 0 <= frame <= final:
-            raise InputError(
-                f"The {name} frame {frame} is not in {source.name}, whose frames are 0 to {final}: choose one of these."
-            )
-    earliest, latest = min(p.frame_idx for p in prompts), max(p.frame_idx for p in prompts)
-    if options.direction == "both":
-        if (options.start, options.end) != (None, None):
-            raise InputError("A first or last frame can't be given for both directions: choose forward or backward.")
-        backward: list[tuple[Direction, range]] = [("backward", range(earliest, -1, -1))] if earliest > 0 else []
-        return [("forward", range(earliest, final + 1)), *backward]
-    start, end, step = (earliest, final, 1) if options.direction == "forward" else (latest, 0, -1)
-    start = start if options.start is None else options.start
-    end = end if options.end is None else options.end
-    frames = range(start, end + step, step)
-    if not frames:
-        raise InputError(
-            f"No frame lies between the first, {start}, and the last, {end}, going {options.direction}: choose others."
-        )
-    return [(options.direction, frames)]
 
 
 def record_run(
@@ -230,7 +165,9 @@ def iterate_run(
         )
     present = {} if known is None else {OBJECT_OF_INTEREST: known.object_present}
     recorder = ProbeRecorder(source.num_frames, options.features, present, unblanked=options.unblanked)
-    donors = RunDonors(source, prompts, loaded, options, recorder.is_present, loaded.model.intervention)
+    donors = RunDonors(
+        source, prompts, loaded, options, recorder.is_present, loaded.model.intervention, remake=remake_donor
+    )
     options = replace(options, intervene=tuple(edits_as_json(donors.intervention.edits)))
     session_options = SessionOptions.for_model(
         loaded,

@@ -11,7 +11,7 @@ from napari_sam2_probe.families.loaded import ModelChoice, load_model
 from napari_sam2_probe.models.checkpoints import OFFICIAL, SAMPLE, resolve
 from napari_sam2_probe.models.config import ModelFlags, with_current_flag_names
 from napari_sam2_probe.probe.distance import FeatureOptions
-from napari_sam2_probe.runs.record import RunOptions
+from napari_sam2_probe.runs.options import RunOptions
 from napari_sam2_probe.video.array import ArraySource
 from napari_sam2_probe.video.open import open_video
 from napari_sam2_probe.video.source import FrameSource

@@ -5,15 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari_sam2_probe.common.errors import InputError
-from napari_sam2_probe.runs.donors import RunDonors
+from napari_sam2_probe.runs.donors import RunDonors, plain_session_options
 from napari_sam2_probe.runs.info import INFO
+from napari_sam2_probe.runs.options import RunOptions, plan_passes
 from napari_sam2_probe.runs.prompts_file import prompts_from_json
-from napari_sam2_probe.runs.record import RunOptions, plan_passes
 from napari_sam2_probe.runs.recorded import check_model, check_video, recorded_options, recorded_source
 from napari_sam2_probe.tracking.donors import SessionDonor
-from napari_sam2_probe.tracking.intervening import Intervention
-from napari_sam2_probe.tracking.policies import STOCK, make_policy
-from napari_sam2_probe.tracking.results import SessionOptions
 from napari_sam2_probe.video.truth import OBJECT_OF_INTEREST, ClipTruth
 
 if TYPE_CHECKING:
@@ -59,7 +56,7 @@ def remake(
     check_model(run, loaded)
     source, prompts, options = recorded_job(run)
     is_present = presence(run)
-    donors = RunDonors(source, prompts, loaded, options, is_present)
+    donors = RunDonors(source, prompts, loaded, options, is_present, remake=remake_donor)
     donors.prepare()
 
     def close() -> None:
@@ -78,6 +75,11 @@ def remake(
         observer=observer,
         close=close,
     )
+
+
+def remake_donor(run: ProbeRun, loaded: LoadedModel, keys: Iterable[str]) -> SessionDonor:
+    """Return `remake` of a run that edits take from."""
+    return remake(run, loaded, keys=keys)
 
 
 def recorded_job(run: ProbeRun) -> tuple[FrameSource, list[Prompt], RunOptions]:
@@ -111,23 +113,6 @@ def recorded_passes(
     return [
         (p["direction"], range(p["first"], p["last"] + steps[p["direction"]], steps[p["direction"]])) for p in passes
     ]
-
-
-def plain_session_options(
-    loaded: LoadedModel,
-    options: RunOptions,
-    *,
-    intervention: Intervention | None = None,
-    attention: AttentionDetail = "none",
-) -> SessionOptions:
-    """Return options for a session that does what a run's options say, and nothing that a block around it says."""
-    return SessionOptions.for_model(
-        loaded,
-        observe_unblanked=options.unblanked,
-        policy=None if options.policy == STOCK else make_policy(options.policy),
-        intervention=intervention or Intervention(),
-        attention=attention,
-    )
 
 
 def presence(run: ProbeRun) -> Callable[[int, int, float], bool]:

@@ -14,6 +14,7 @@ import numpy as np
 from napari_sam2_probe.common.files import atomic_path, atomic_write_text
 from napari_sam2_probe.probe.positions import BY_KEY, OBJECT_POINTER, OBJECT_POINTER_RAW, STATISTICS
 from napari_sam2_probe.runs.info import INFO
+from napari_sam2_probe.runs.layout import FEATURES, FORMAT, STORE
 from napari_sam2_probe.runs.place import check_free, writing
 from napari_sam2_probe.runs.tables import TRACKED, FrameTables
 from napari_sam2_probe.runs.zarr_store import make_store
@@ -26,11 +27,6 @@ if TYPE_CHECKING:
 
     from napari_sam2_probe.probe.recorder import FrameRecord
 
-FORMAT = "napari-sam2-probe run 1"
-STORE = "probe.zarr"
-FEATURES = "features.csv"
-BANK = "bank.parquet"
-ATTENTION = "attention.parquet"
 
 STALE = 255
 """Status of features (``status/features``) that must be computed again."""

@@ -11,7 +11,7 @@ from napari_sam2_probe.common.feature_names import SHORT_TERM
 from napari_sam2_probe.figures.dots import DotPanel
 from napari_sam2_probe.figures.gate import Cloud, GatePanel, make_gate
 from napari_sam2_probe.probe.positions import gate_pairs, title_of
-from napari_sam2_probe.reports.separations import is_there, pick, said
+from napari_sam2_probe.reports.separations import auroc_dots, is_there, pick, position_rows, said
 from napari_sam2_probe.reports.subject import absent_kinds
 from napari_sam2_probe.reports.words import kind_label
 
@@ -37,8 +37,6 @@ def _pairs(subject: Subject) -> list[tuple[str, str]]:
 
 def _figure(subject: Subject, folder: ReportFolder) -> PageFigure:
     import pandas as pd
-
-    from napari_sam2_probe.reports.sections.separability import auroc_dots, position_rows
 
     positions = [position for pair in _pairs(subject) for position in pair]
     kinds = [kind for kind in absent_kinds() if kind in subject.feature_kinds]

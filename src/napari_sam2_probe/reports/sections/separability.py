@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from napari_sam2_probe.analysis.separability import COMBINED
 from napari_sam2_probe.common.words import number
-from napari_sam2_probe.figures.dots import FEATURE_LOOKS, DotPanel, Dots, make_dots
-from napari_sam2_probe.probe.positions import title_of
+from napari_sam2_probe.figures.dots import DotPanel, make_dots
 from napari_sam2_probe.reports.page import Section
 from napari_sam2_probe.reports.part import Part
 from napari_sam2_probe.reports.sections import distributions, gate
-from napari_sam2_probe.reports.separations import ALL_FEATURES, is_there, pick, said
+from napari_sam2_probe.reports.separations import ALL_FEATURES, auroc_dots, is_there, pick, position_rows, said
 from napari_sam2_probe.reports.subject import absent_kinds, in_order
 from napari_sam2_probe.reports.tables import ReportTable
 from napari_sam2_probe.reports.words import kind_label
@@ -82,21 +79,6 @@ def _table(subjects: Sequence[Subject], name: str, title: str, *, ordinary: bool
         data[["experiment", *(c for c in data.columns if c != "experiment")]],
         text_columns=3,
     )
-
-
-def position_rows(positions: Sequence[str]) -> tuple[str, ...]:
-    """Return names of rows, one a position."""
-    return tuple(f"{position}: {title_of(position)}" for position in positions)
-
-
-def auroc_dots(subject: Subject, kind: str, positions: Sequence[str]) -> tuple[Dots, ...]:
-    """Return the measure of every feature at some positions, to be drawn as dots."""
-    dots = []
-    for feature, label in ALL_FEATURES.items():
-        found = [pick(subject.separability, position, feature, kind) for position in positions]
-        columns = np.array([(one.value, one.low, one.high) for one in found], dtype=np.float64)
-        dots.append(Dots(label, columns[:, 0], columns[:, 1], columns[:, 2], FEATURE_LOOKS[feature]))
-    return tuple(dots)
 
 
 def _overview(subject: Subject, folder: ReportFolder) -> PageFigure:
