@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING
 from PIL import Image
 
 from napari_sam2_probe.transforms.dataset import make_dataset, measure
-from napari_sam2_probe.transforms.plan import Order
+from napari_sam2_probe.transforms.plan import ClipSpec
 from napari_sam2_probe.transforms.recipe import DEFAULT_LENGTHS
 from napari_sam2_probe.transforms.registry import KINDS
 from napari_sam2_probe.transforms.workers import default_workers
@@ -114,7 +114,7 @@ def in_turns(
                 compared += 1
         making.start()
 
-    make_dataset(dataset, folder / "clips", Order(kind), clips, workers=1, catalogue=catalogue, progress=note)
+    make_dataset(dataset, folder / "clips", ClipSpec(kind), clips, workers=1, catalogue=catalogue, progress=note)
     making.stop()
     return a_frame(making, clips), a_frame(writing, compared)
 
@@ -123,7 +123,7 @@ def by_the_clock(dataset: Mapping[str, Video], catalogue: Catalogue, folder: Pat
     """Make clips with a process a processor; return what a frame took, from the start of the processes."""
     took = Seconds()
     took.start()
-    make_dataset(dataset, folder / "clips", Order(kind), clips, workers=default_workers(), catalogue=catalogue)
+    make_dataset(dataset, folder / "clips", ClipSpec(kind), clips, workers=default_workers(), catalogue=catalogue)
     took.stop()
     return a_frame(took, clips)
 

@@ -360,3 +360,68 @@ def test_jobs_refuse_what_they_do_not_know(tmp_path):
         with pytest.raises(sp.InputError) as error:
             wrong()
         assert said in str(error.value)
+
+
+def test_an_array_keeps_its_temporary_run(video, model):
+    def masks():
+        return sp.track(video, model=model, end=1).masks
+
+    lazy = masks()
+    gc.collect()
+    assert lazy.sel(object=1, frame=0).values.any()
+    maps = sp.track(video, model=model, end=1).maps["2"]
+    gc.collect()
+    assert np.isfinite(maps.sel(object=1, frame=1).values).all()
+
+
+def test_points_for_one_object_add_up(video, model, tmp_path):
+    first, second = sp.points((60, 50)), sp.points([(5, 5), (8, 8)], 0)
+    run = sp.track(video, [first, second, sp.box((20, 20, 90, 80))], model=model, end=1)
+    (prompt,) = run.info["prompts"]
+    assert prompt["points"] == [[60, 50], [5, 5], [8, 8]]
+    assert prompt["labels"] == [1, 0, 0]
+    assert prompt["box"] == [20, 20, 90, 80]
+    with sp.session(video, model=model, out=tmp_path / "run") as session:
+        session.prompt(first)
+        session.prompt(second)
+        assert session.prompts(1)[0].points.tolist() == [[60, 50], [5, 5], [8, 8]]
+        session.undo()
+        assert session.prompts(1)[0].points.tolist() == [[60, 50]]
+        session.prompt(sp.mask(square_mask(0)))
+        assert session.prompts(1)[0].mask is not None
+
+
+def test_unrelated_runs_are_not_compared(run, model):
+    other = sp.track(moving_video(T, H, W)[:, :, ::-1].copy(), sp.points((60, 50)), model=model, end=2)
+    with pytest.raises(sp.InputError, match="not of one source"):
+        sp.compare(run, other)
+    with pytest.raises(sp.InputError, match="Nobody knows"):
+        _ = sp.compare(run, run).correlation
+
+
+def test_a_run_of_an_array_is_explained_with_its_video(run, video, model):
+    table = run.explain(3, model=model)
+    assert {"memory", "pointer", "both"} >= set(table["kind"])
+    without = sp.open_run(run.path)
+    with pytest.raises(sp.InputError, match="give the same array"):
+        without.explain(3, model=model)
+    without.video = video
+    pd.testing.assert_frame_equal(without.explain(3, model=model), table)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        lambda run, video: sp.points(620, 430),
+        lambda run, video: run.explain("5"),
+        lambda run, video: run.explain(2.0),
+        lambda run, video: run.bank("5"),
+        lambda run, video: sp.track(video, attention="full"),
+        lambda run, video: sp.track(video, unblanked="yes"),
+        lambda run, video: sp.track(video, epsilon="a"),
+    ],
+)
+def test_values_of_other_types_are_one_sentence(run, video, wrong):
+    with pytest.raises(sp.InputError) as error:
+        wrong(run, video)
+    sentence(error)

@@ -9,7 +9,7 @@ import pytest
 
 from napari_sam2_probe.common.errors import InputError, ResourceError
 from napari_sam2_probe.common.files import LOCK, atomic_path, atomic_write_text, is_empty, remove_leftovers
-from napari_sam2_probe.common.lock import hold
+from napari_sam2_probe.common.lock import exclusive_lock
 
 
 def write_half(target):
@@ -85,9 +85,9 @@ def test_leftovers_are_not_looked_for_behind_a_link(tmp_path):
 def test_one_at_a_time_and_the_lock_is_gone_afterwards(tmp_path):
     for _ in range(2):
         with (
-            hold(tmp_path, "the clips in"),
+            exclusive_lock(tmp_path, "the clips in"),
             pytest.raises(InputError, match=f"working on the clips in {tmp_path}: wait for it"),
-            hold(tmp_path, "the clips in"),
+            exclusive_lock(tmp_path, "the clips in"),
         ):
             pass
         assert not list(tmp_path.iterdir())
@@ -95,7 +95,7 @@ def test_one_at_a_time_and_the_lock_is_gone_afterwards(tmp_path):
 
 def test_a_lock_that_a_killed_process_left_holds_nobody_up(tmp_path):
     (tmp_path / LOCK).touch()
-    with hold(tmp_path, "the clips in"):
+    with exclusive_lock(tmp_path, "the clips in"):
         pass
     assert not list(tmp_path.iterdir())
 
@@ -104,6 +104,6 @@ def test_a_lock_that_a_killed_process_left_holds_nobody_up(tmp_path):
 def test_a_lock_is_not_made_through_a_link(tmp_path):
     (tmp_path / "folder").mkdir()
     (tmp_path / "folder" / LOCK).symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(ResourceError, match="can't be written"), hold(tmp_path / "folder", "it"):
+    with pytest.raises(ResourceError, match="can't be written"), exclusive_lock(tmp_path / "folder", "it"):
         pass
     assert not (tmp_path / "elsewhere").exists()

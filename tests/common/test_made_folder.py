@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from napari_sam2_probe.common.errors import InputError
-from napari_sam2_probe.common.lock import hold
+from napari_sam2_probe.common.lock import exclusive_lock
 from napari_sam2_probe.common.made_folder import made_folder
 
 MARKER = ".sam2-probe-demo"
@@ -161,6 +161,6 @@ def test_links_are_not_followed_out_of_the_folder(tmp_path):
 
 def test_two_at_once(tmp_path):
     make(tmp_path, FIRST)
-    with hold(tmp_path, "it"), pytest.raises(InputError, match="Another process is working on the demo in"):
+    with exclusive_lock(tmp_path, "it"), pytest.raises(InputError, match="Another process is working on the demo in"):
         make(tmp_path, SECOND)
     assert contents(tmp_path) == FIRST

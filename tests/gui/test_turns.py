@@ -13,7 +13,7 @@ from qtpy.QtCore import QTimer
 from napari_sam2_probe.gui import collector
 from napari_sam2_probe.gui.adding import add_in_turns, turns_of
 from napari_sam2_probe.gui.background import Background
-from napari_sam2_probe.gui.collector import CollectorAtEase
+from napari_sam2_probe.gui.collector import GcThrottle
 from napari_sam2_probe.gui.first_layers import prepare_layers
 from napari_sam2_probe.gui.turns import Turns
 
@@ -115,7 +115,7 @@ def long_searches(monkeypatch):
 
 
 def test_what_outlived_a_long_search_is_set_aside_and_put_back_at_the_end(make_napari_viewer, long_searches):
-    at_ease = CollectorAtEase(make_napari_viewer())
+    at_ease = GcThrottle(make_napari_viewer())
     circle = Circle()
     gone = weakref.ref(circle)
     gc.collect()
@@ -133,7 +133,7 @@ def test_what_outlived_a_long_search_is_set_aside_and_put_back_at_the_end(make_n
 
 def test_it_stays_at_ease_until_the_last_is_closed(make_napari_viewer, long_searches):
     viewer = make_napari_viewer()
-    first, second = CollectorAtEase(viewer), CollectorAtEase(viewer)
+    first, second = GcThrottle(viewer), GcThrottle(viewer)
     first.close()
     gc.collect()
     assert gc.get_freeze_count() > 10_000
@@ -147,7 +147,7 @@ def test_a_large_layer_gives_its_memory_back_when_it_is_removed(make_napari_view
     monkeypatch.setattr(collector, "LARGE", collector.LAYER_OBJECTS + 1000)
     monkeypatch.setattr(collector, "_ended", [])
     viewer = make_napari_viewer()
-    at_ease = CollectorAtEase(viewer)
+    at_ease = GcThrottle(viewer)
     small, large = (viewer.add_image(np.zeros((side, side))) for side in (5, 50))
     gc.collect()
     viewer.layers.remove(small)
@@ -161,7 +161,7 @@ def test_layers_that_come_and_go_leave_nothing_behind(make_napari_viewer, qtbot,
     monkeypatch.setattr(collector, "LARGE", 3 * collector.LAYER_OBJECTS)
     monkeypatch.setattr(collector, "_ended", [])
     viewer = make_napari_viewer()
-    at_ease = CollectorAtEase(viewer)
+    at_ease = GcThrottle(viewer)
     gone = []
     for _ in range(4):
         layer = viewer.add_image(np.zeros((5, 5)))

@@ -38,7 +38,7 @@ def record(frames, present, options):
     for t, shown in enumerate(frames):
         for key, tensor in shown.items():
             recorder.observe(t, key, tensor)
-        recorder.passed(t)
+        recorder.frame_committed(t)
     return recorder
 
 
@@ -97,7 +97,7 @@ def test_pointers_and_maps_of_the_frames_so_far():
     for t, shown in enumerate(frames):
         for key, tensor in shown.items():
             recorder.observe(t, key, tensor)
-        recorder.passed(t)
+        recorder.frame_committed(t)
         if t == 1:
             assert [frame for frame, _ in recorder.take_maps(until=0)] == [0]
     assert [frame for frame, _ in recorder.take_maps(until=1)] == [1]

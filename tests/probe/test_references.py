@@ -12,7 +12,7 @@ from napari_sam2_probe.probe.distance import FeatureOptions
 from napari_sam2_probe.probe.positions import POSITIONS
 from napari_sam2_probe.probe.recorder import ProbeRecorder
 from napari_sam2_probe.probe.references import References
-from napari_sam2_probe.tracking.observer import Pass, PassKind
+from napari_sam2_probe.tracking.observer import FramePass, PassKind
 
 frames_of_video = st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=30)
 
@@ -82,15 +82,15 @@ def test_both_recorders_compare_with_just_these(present, prompted_references, se
     values = np.cumsum(rng.uniform(1, 2, num_frames)).astype(np.float32)
     options = FeatureOptions("standard deviation", 1e-3, prompted_references)
     single, batch = ProbeRecorder(num_frames, options, {1: present}), BatchRecorder(num_frames, present[None], options)
-    single.references_wanted(1, 0)
+    single.required_references(1, 0)
     for t in range(num_frames):
         kind = PassKind.TRACKED if t else PassKind.MASK_PROMPT
         for position in POSITIONS:
             tensor = torch.full((1, 1, 1, 1) if position.is_map else (1, 1), float(values[t]))
-            single.observe(Pass(t, 1, kind, t), position.key, tensor)
+            single.observe(FramePass(t, 1, kind, t), position.key, tensor)
             batch.observe(t, position.key, tensor)
-        single.passed(Pass(t, 1, kind, t), 1.0, reverse=False)
-        batch.passed(t)
+        single.frame_committed(FramePass(t, 1, kind, t), 1.0, reverse=False)
+        batch.frame_committed(t)
     for recorded in (single.features(1).values, batch.values()[0]):
         for t in range(num_frames):
             one, many = (

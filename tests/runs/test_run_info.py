@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from napari_sam2_probe.gui.tracking.autosave import set_aside, unfinished_runs, with_those_before
 
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.export.registry import export_run
+from napari_sam2_probe.live.autosave import set_aside, unfinished_runs, with_those_before
 from napari_sam2_probe.runs import find_runs, open_run
 from napari_sam2_probe.runs.info import read_info
 from napari_sam2_probe.runs.library import list_runs, rename_run, summarise_run

@@ -15,7 +15,7 @@ from napari_sam2_probe.common.errors import InputError, ResourceError
 from napari_sam2_probe.probe.recorder import FrameRecord
 from napari_sam2_probe.probe.status import PassKind
 from napari_sam2_probe.runs import tables, writer
-from napari_sam2_probe.runs.place import check_free
+from napari_sam2_probe.runs.place import check_new_path
 from napari_sam2_probe.runs.reader import open_run
 from napari_sam2_probe.runs.writer import RunWriter
 
@@ -209,9 +209,9 @@ def test_a_place_that_is_taken(tmp_path):
     (tmp_path / "link").symlink_to(tmp_path / "nowhere")
     for name in ("file", "link", "."):
         with pytest.raises(InputError, match="exists already"):
-            check_free(tmp_path / name)
+            check_new_path(tmp_path / name)
     with pytest.raises(InputError, match=r"because .*file is a file"):
-        check_free(tmp_path / "file" / "run")
+        check_new_path(tmp_path / "file" / "run")
     assert (tmp_path / "file").read_text() == "mine"
-    check_free(tmp_path / "new" / "run")
+    check_new_path(tmp_path / "new" / "run")
     assert not (tmp_path / "new").exists()

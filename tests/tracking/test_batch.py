@@ -34,14 +34,14 @@ class Collector:
     def observe(self, at, key, tensor):
         self.tensors[at if isinstance(at, int) else at.frame_idx, key] = tensor.float()
 
-    def passed(self, at, *_score, **_direction):
+    def frame_committed(self, at, *_score, **_direction):
         self.passes.append(at if isinstance(at, int) else at.frame_idx)
 
-    def copied(self, source, target): ...
-    def references_wanted(self, obj_id, start):
+    def pass_copied(self, source, target): ...
+    def required_references(self, obj_id, start):
         return ()
 
-    def reference(self, at): ...
+    def reference_replayed(self, at): ...
     def removed(self, obj_id): ...
 
 

@@ -13,7 +13,7 @@ from napari_sam2_probe.models.device import (
     describe_device,
     free_memory,
     is_out_of_memory,
-    memory_in_words,
+    oom_as_sentence,
 )
 
 CPU = torch.device("cpu")
@@ -101,7 +101,7 @@ def test_real_lack_of_memory_is_one_sentence():
 
 
 def test_python_lack_of_memory_too():
-    with pytest.raises(ResourceError), memory_in_words(CPU):
+    with pytest.raises(ResourceError), oom_as_sentence(CPU):
         bytearray(1 << 60)
 
 

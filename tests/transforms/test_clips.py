@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from napari_sam2_probe.transforms.catalogue import MINIMUM_VISIBLE_SHARE, are_related
 from napari_sam2_probe.transforms.make import render_clip
-from napari_sam2_probe.transforms.plan import Order, plan_recipe
+from napari_sam2_probe.transforms.plan import ClipSpec, plan_recipe
 from napari_sam2_probe.transforms.recipe import Recipe, make_twin_recipe
 from napari_sam2_probe.transforms.registry import KINDS
 
@@ -23,7 +23,7 @@ few = settings(max_examples=25, deadline=None)
 @pytest.fixture(scope="module")
 def planned(catalogue, footage):
     def plan(kind: str, number: int, **order) -> Recipe:
-        return plan_recipe(catalogue, footage, Order(kind, seed=3, **order), number)
+        return plan_recipe(catalogue, footage, ClipSpec(kind, seed=3, **order), number)
 
     return plan
 

@@ -16,14 +16,14 @@ import pytest
 from killed_command import run_command, run_killed
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.transforms.dataset import make_dataset
-from napari_sam2_probe.transforms.plan import Order
+from napari_sam2_probe.transforms.plan import ClipSpec
 from napari_sam2_probe.transforms.store import ClipStore
 from napari_sam2_probe.video.davis import DavisDataset
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-ORDER = Order("obscuration", seed=1)
+ORDER = ClipSpec("obscuration", seed=1)
 SAMPLES = 3
 
 

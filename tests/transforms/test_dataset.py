@@ -23,7 +23,7 @@ from napari_sam2_probe.transforms.catalogue import MINIMUM_VISIBLE_SHARE, are_re
 from napari_sam2_probe.transforms.dataset import make_dataset, measure
 from napari_sam2_probe.transforms.footage import Footage
 from napari_sam2_probe.transforms.make import render_clip
-from napari_sam2_probe.transforms.plan import Order, plan_recipe
+from napari_sam2_probe.transforms.plan import ClipSpec, plan_recipe
 from napari_sam2_probe.transforms.recipe import Recipe
 from napari_sam2_probe.transforms.registry import KINDS
 from napari_sam2_probe.video.davis import DavisDataset
@@ -32,7 +32,7 @@ from napari_sam2_probe.video.masks import read_mask
 if TYPE_CHECKING:
     from pathlib import Path
 
-ORDER = Order("obscuration", seed=1)
+ORDER = ClipSpec("obscuration", seed=1)
 
 
 def hashes(folder: Path) -> dict[str, str]:
@@ -213,7 +213,7 @@ def test_a_data_set_without_anything_unrelated_is_refused(tmp_path, tiny_root):
             (root / part / "480p" / name).symlink_to(tiny_root / part / "480p" / name)
     for kind in set(KINDS) - {"clean", "context-removal"}:
         with pytest.raises(InputError, match="unrelated"):
-            make_dataset(DavisDataset(root), tmp_path / "clips", Order(kind), 1, workers=1)
+            make_dataset(DavisDataset(root), tmp_path / "clips", ClipSpec(kind), 1, workers=1)
     assert not (tmp_path / "clips").exists()
 
 
@@ -256,7 +256,7 @@ def test_a_base_is_large_enough_and_there_throughout(catalogue, tiny):
 def test_every_kind_is_made_from_real_footage(davis_mini, davis_catalogue, kind):
     footage = Footage(davis_mini)
     for number in range(2):
-        clip = render_clip(plan_recipe(davis_catalogue, footage, Order(kind), number), footage)
+        clip = render_clip(plan_recipe(davis_catalogue, footage, ClipSpec(kind), number), footage)
         assert clip.frames.shape[0] == 28
         assert clip.masks[0].mean() >= MINIMUM_VISIBLE_SHARE
         assert clip.masks[clip.object_present].any((1, 2)).mean() > 0.5

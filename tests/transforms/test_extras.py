@@ -7,7 +7,7 @@ import pytest
 
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.transforms.make import render_clip
-from napari_sam2_probe.transforms.plan import Order, plan_recipe
+from napari_sam2_probe.transforms.plan import ClipSpec, plan_recipe
 from napari_sam2_probe.transforms.recipe import Recipe
 from napari_sam2_probe.transforms.registry import CORRUPTIONS, parse_extra
 
@@ -17,7 +17,7 @@ KEEP_MASKS = ["gaussian-noise", "motion-blur", "low-light", "jpeg-compression"]
 @pytest.fixture(scope="module")
 def made(catalogue, footage):
     def make(*extras: str, kind: str = "interjection"):
-        order = Order(kind, then=tuple(parse_extra(text) for text in extras))
+        order = ClipSpec(kind, then=tuple(parse_extra(text) for text in extras))
         return render_clip(plan_recipe(catalogue, footage, order, 2), footage)
 
     return make
@@ -100,7 +100,7 @@ def test_camera_shake_moves_masks_with_pixels(made):
 
 
 def test_the_same_extras_on_clip_and_twin_draw_the_same_noise(catalogue, footage):
-    order = Order("context-removal", then=(parse_extra("gaussian-noise"),))
+    order = ClipSpec("context-removal", then=(parse_extra("gaussian-noise"),))
     recipe = plan_recipe(catalogue, footage, order, 1)
     from napari_sam2_probe.transforms.recipe import make_twin_recipe
 
@@ -109,7 +109,7 @@ def test_the_same_extras_on_clip_and_twin_draw_the_same_noise(catalogue, footage
 
 
 def test_a_recipe_with_extras_goes_through_json(catalogue, footage):
-    order = Order("clean", then=(parse_extra("low-light:light=0.3"), parse_extra("mosaic")))
+    order = ClipSpec("clean", then=(parse_extra("low-light:light=0.3"), parse_extra("mosaic")))
     recipe = plan_recipe(catalogue, footage, order, 0)
     assert Recipe.from_json(recipe.to_json()) == recipe
     assert dict(recipe.then[0].options) == {"light": 0.3, "photons": 2000.0}

@@ -7,12 +7,12 @@ import pytest
 from helpers import layout_trees
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.transforms.dataset import make_dataset
-from napari_sam2_probe.transforms.plan import Order
+from napari_sam2_probe.transforms.plan import ClipSpec
 from napari_sam2_probe.video import DavisDataset
 
 
 def make(root, split, out, length=6):
-    make_dataset(DavisDataset(root, split), out, Order("clean", lengths=(length, 0, 0)), samples=2, workers=1)
+    make_dataset(DavisDataset(root, split), out, ClipSpec("clean", lengths=(length, 0, 0)), samples=2, workers=1)
 
 
 @pytest.mark.parametrize(

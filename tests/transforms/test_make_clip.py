@@ -15,7 +15,7 @@ from napari_sam2_probe.transforms.footage import Footage
 from napari_sam2_probe.transforms.kinds.object_removal import ObjectRemoval
 from napari_sam2_probe.transforms.make import render_clip
 from napari_sam2_probe.transforms.pair import make_clip
-from napari_sam2_probe.transforms.plan import Order
+from napari_sam2_probe.transforms.plan import ClipSpec
 from napari_sam2_probe.transforms.recipe import Recipe, make_twin_recipe
 from napari_sam2_probe.transforms.registry import KINDS, paper_kinds, register_transform
 from napari_sam2_probe.video import DavisDataset, FrameSource, Video, open_video
@@ -210,7 +210,7 @@ def test_kinds_with_one_stream_draw_the_same_footage(kept, tiny_root):
 
 
 def test_what_a_program_registers_is_made_by_other_processes_too(kept, tiny, catalogue, tmp_path):
-    order = Order("kept", lengths=SHORT)
+    order = ClipSpec("kept", lengths=SHORT)
     for workers in (1, 2):
         make_dataset(tiny, tmp_path / str(workers), order, 4, workers=workers, catalogue=catalogue)
     assert hashes(tmp_path / "1") == hashes(tmp_path / "2")
@@ -222,7 +222,7 @@ def test_what_other_processes_cant_import_is_made_in_this_one(tiny, catalogue, t
         name = "here"
 
     try:
-        make_dataset(tiny, tmp_path / "clips", Order("here", lengths=SHORT), 2, workers=2, catalogue=catalogue)
+        make_dataset(tiny, tmp_path / "clips", ClipSpec("here", lengths=SHORT), 2, workers=2, catalogue=catalogue)
     finally:
         KINDS.unregister("here")
     assert DavisDataset(tmp_path / "clips").names == ["here-00000", "here-00001"]

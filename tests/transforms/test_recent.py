@@ -23,7 +23,7 @@ from napari_sam2_probe.transforms.encoding import Encoder
 from napari_sam2_probe.transforms.fit import cover
 from napari_sam2_probe.transforms.footage import DEFAULT_OBJECT_BYTES, Footage
 from napari_sam2_probe.transforms.make import render_clip
-from napari_sam2_probe.transforms.plan import Order, plan_recipe
+from napari_sam2_probe.transforms.plan import ClipSpec, plan_recipe
 from napari_sam2_probe.transforms.recent import Recent
 from napari_sam2_probe.transforms.recipe import Extra
 from napari_sam2_probe.transforms.registry import KINDS
@@ -66,7 +66,7 @@ def test_what_was_used_last_stays():
 def test_the_files_are_the_same_with_nothing_kept_and_memory_of_its_own_for_every_clip(
     kind, tiny, catalogue, tmp_path, monkeypatch
 ):
-    order = Order(kind, seed=5)
+    order = ClipSpec(kind, seed=5)
     make_dataset(tiny, tmp_path / "kept", order, 3, workers=1, catalogue=catalogue)
     monkeypatch.setattr(dataset_module, "Footage", lambda dataset, *_, **__: Footage(dataset, None, 0, 0))
     monkeypatch.setattr(dataset_module, "Encoder", lambda lossless: Encoder(lossless, 0))
@@ -116,7 +116,7 @@ def test_processes_take_on_neighbours_and_leave_nothing_out():
 @pytest.mark.parametrize("kind", KINDS)
 def test_intact_frames_and_masks_are_those_of_the_source(kind, footage, catalogue):
     for number in range(3):
-        recipe = plan_recipe(catalogue, footage, Order(kind, seed=2), number)
+        recipe = plan_recipe(catalogue, footage, ClipSpec(kind, seed=2), number)
         clip = render_clip(recipe, footage)
         shape = clip.masks.shape[1:]
         differing = 0
@@ -134,7 +134,7 @@ def test_intact_frames_and_masks_are_those_of_the_source(kind, footage, catalogu
 
 def test_files_of_another_size_are_other_files(footage, catalogue):
     """Where a foreign frame is fitted into clips of different sizes, and where masks are empty."""
-    recipe = plan_recipe(catalogue, footage, Order("clean"), 0)
+    recipe = plan_recipe(catalogue, footage, ClipSpec("clean"), 0)
     encoder = Encoder()
     for size in ((12, 8), (20, 14)):
         clip = Clip(
@@ -154,7 +154,7 @@ def test_files_of_another_size_are_other_files(footage, catalogue):
 
 
 def test_after_an_extra_nothing_is_known_to_be_intact(footage, catalogue):
-    order = Order("clean", then=(Extra("temporal-reversal", {}),))
+    order = ClipSpec("clean", then=(Extra("temporal-reversal", {}),))
     clip = render_clip(plan_recipe(catalogue, footage, order, 0), footage)
     assert clip.intact_frames is None
     assert clip.intact_masks is None

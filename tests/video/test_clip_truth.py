@@ -13,7 +13,7 @@ import pytest
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.common.sample_data import sample_data_folder
 from napari_sam2_probe.transforms.dataset import make_dataset
-from napari_sam2_probe.transforms.plan import Order
+from napari_sam2_probe.transforms.plan import ClipSpec
 from napari_sam2_probe.video import ArraySource, FolderSource
 from napari_sam2_probe.video.davis import DavisDataset
 from napari_sam2_probe.video.truth import ClipTruth, find_truth, read_truth
@@ -28,7 +28,7 @@ LENGTHS = (3, 2, 2)
 def made(request, tmp_path_factory):
     """Two clips of one kind from the sample videos."""
     out = tmp_path_factory.mktemp("clips") / request.param
-    order = Order(kind=request.param, seed=3, lengths=LENGTHS)
+    order = ClipSpec(kind=request.param, seed=3, lengths=LENGTHS)
     make_dataset(DavisDataset(sample_data_folder()), out, order, samples=2, workers=1)
     return out
 

@@ -27,7 +27,7 @@ from napari_sam2_probe.probe.recorder import ProbeRecorder
 from napari_sam2_probe.tracking.prompts import Prompt
 from napari_sam2_probe.tracking.session import VideoSession
 from napari_sam2_probe.transforms.dataset import make_dataset
-from napari_sam2_probe.transforms.plan import Order
+from napari_sam2_probe.transforms.plan import ClipSpec
 from napari_sam2_probe.transforms.registry import KINDS
 from napari_sam2_probe.video.array import ArraySource
 from napari_sam2_probe.video.davis import DavisDataset
@@ -211,7 +211,7 @@ def dataset(model: Any, root: Path, length: int, names: set[str] | None = None) 
 
 def transformed(model: Any, kind: str, count: int, seed: int = 0) -> dict[str, Any]:
     """The same for clips of one kind, made from the sample videos."""
-    order = Order(kind=kind, seed=seed, options=KINDS.find(kind).read_options())
+    order = ClipSpec(kind=kind, seed=seed, options=KINDS.find(kind).read_options())
     with tempfile.TemporaryDirectory() as folder:
         make_dataset(DavisDataset(CONFIG.parents[1]), folder, order, count, workers=1)
         return dataset(model, Path(folder), LENGTH)

@@ -97,6 +97,10 @@ class Comparison:
                 f"Nobody knows how much of the object is hidden in {self.run.name}: track a clip made with "
                 "make_clip(...)."
             )
+        if not np.nanmax(self._view.known.obscured_fraction, initial=0) > 0:
+            raise InputError(
+                f"Nothing hides the object in {self.run.name}: compare a clip with its twin, in this order."
+            )
         distances = self._view.distance_to(self._twin_view)
         return obscuration_response([distances], [self._view.known.obscured_fraction])
 
@@ -161,6 +165,13 @@ def compare(run: Run | Path | str, twin: Run | Path | str, *, object_id: int | N
     if not comparison._frames:
         raise InputError(
             f"{runs[0].name} and {runs[1].name} have no tracked frame in common: compare a clip with its twin."
+        )
+    hashes = {one.info["video"].get("sha256") for one in runs}
+    is_clip = any(one.info.get("known") is not None for one in runs)
+    if len({one.labels.shape[1:] for one in runs}) > 1 or (len(hashes) > 1 and not is_clip):
+        raise InputError(
+            f"{runs[0].name} and {runs[1].name} are not of one source: compare a clip with its twin, or two "
+            "runs of one video."
         )
     sizes = [one.pointers.sizes["channel"] for one in runs]
     if sizes[0] != sizes[1]:

@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 class _Stack(BackendArray):  # type: ignore[misc,unused-ignore]
     """Arrays of one shape along a new first axis, of which only what is indexed is read."""
 
-    def __init__(self, arrays: Sequence[Any]) -> None:
+    def __init__(self, arrays: Sequence[Any], owner: object) -> None:
         self._arrays = list(arrays)
+        self._owner = owner
         self.shape = (len(self._arrays), *self._arrays[0].shape)
         self.dtype = np.dtype(self._arrays[0].dtype)
 
@@ -34,8 +35,9 @@ class _Stack(BackendArray):  # type: ignore[misc,unused-ignore]
 class _One(BackendArray):  # type: ignore[misc,unused-ignore]
     """One array that is read when it is indexed."""
 
-    def __init__(self, array: Any) -> None:
+    def __init__(self, array: Any, owner: object) -> None:
         self._array = array
+        self._owner = owner
         self.shape = tuple(array.shape)
         self.dtype = np.dtype(array.dtype)
 
@@ -52,6 +54,7 @@ def lazy_array(
     coords: Mapping[str, Any],
     *,
     name: str,
+    owner: object = None,
     **attributes: Any,
 ) -> xr.DataArray:
     """Return a zarr array as a lazy DataArray.
@@ -66,10 +69,12 @@ def lazy_array(
         Coordinates by dimension; those of other dimensions are left out.
     name
         What the array is called.
+    owner
+        Kept as long as the array is: a temporary run goes with the last that needs it.
     **attributes
         Such as ``long_name`` and ``units``.
     """
-    backend = _Stack(array) if isinstance(array, list) else _One(array)
+    backend = _Stack(array, owner) if isinstance(array, list) else _One(array, owner)
     variable = xr.Variable(tuple(dims), indexing.LazilyIndexedArray(backend), attrs=attributes)
     return xr.DataArray(variable, {dim: coords[dim] for dim in dims if dim in coords}, name=name)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_sam2_probe.api.names import whole
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.tracking.prompts import Prompt, prompts_from_labels
 
@@ -35,6 +36,8 @@ def points(xy: ArrayLike, labels: ArrayLike = 1, *, frame: int = 0, object_id: i
         If the points are not pairs of numbers, or the labels don't fit them.
     """
     coordinates = _numbers(xy, "points", "(x, y) pairs")
+    if coordinates.ndim == 0:
+        raise InputError(f"points(...) takes (x, y) pairs: write points(({_short(xy)}, y)).")
     if coordinates.size == 0 or coordinates.shape[-1] != 2 or coordinates.ndim > 2:
         raise InputError(f"points(...) takes (x, y) pairs, not an array of shape {coordinates.shape}.")
     coordinates = coordinates.reshape(-1, 2)
@@ -44,7 +47,7 @@ def points(xy: ArrayLike, labels: ArrayLike = 1, *, frame: int = 0, object_id: i
     if not np.isin(signs, (0, 1)).all():
         raise InputError("A label is 1 for a point on the object, 0 for one that is not on it.")
     signs = np.broadcast_to(signs.reshape(-1), len(coordinates))
-    return Prompt.from_points(_whole(frame, "frame"), _whole(object_id, "object_id"), coordinates, signs)
+    return Prompt.from_points(whole(frame, "frame"), whole(object_id, "object_id"), coordinates, signs)
 
 
 def box(xyxy: ArrayLike, *, frame: int = 0, object_id: int = 1) -> Prompt:
@@ -65,7 +68,7 @@ def box(xyxy: ArrayLike, *, frame: int = 0, object_id: int = 1) -> Prompt:
     edges = _numbers(xyxy, "box", "x0, y0, x1, y1").reshape(-1)
     if edges.size != 4:
         raise InputError(f"box(...) takes the four numbers x0, y0, x1, y1, not {edges.size}.")
-    return Prompt.from_points(_whole(frame, "frame"), _whole(object_id, "object_id"), box=edges)
+    return Prompt.from_points(whole(frame, "frame"), whole(object_id, "object_id"), box=edges)
 
 
 def mask(array: ArrayLike | str | Path, *, frame: int = 0, object_id: int = 1) -> Prompt:
@@ -84,7 +87,7 @@ def mask(array: ArrayLike | str | Path, *, frame: int = 0, object_id: int = 1) -
     InputError
         If it is no image of labels, or doesn't hold the object.
     """
-    number, at = _whole(object_id, "object_id"), _whole(frame, "frame")
+    number, at = whole(object_id, "object_id"), whole(frame, "frame")
     labels = _labels(array)
     if labels.dtype == bool:
         return Prompt.from_mask(at, number, labels)
@@ -109,7 +112,7 @@ def masks(array: ArrayLike | str | Path, *, frame: int = 0) -> list[Prompt]:
         If it is no image of labels, or holds no object.
     """
     labels = _labels(array)
-    return prompts_from_labels(_whole(frame, "frame"), labels.astype(np.uint8) if labels.dtype == bool else labels)
+    return prompts_from_labels(whole(frame, "frame"), labels.astype(np.uint8) if labels.dtype == bool else labels)
 
 
 def as_prompts(given: Any) -> list[Prompt]:
@@ -138,6 +141,25 @@ def _is_pair(given: Iterable[Any]) -> bool:
     return isinstance(given, tuple | list) and len(given) == 2 and all(isinstance(n, int | float) for n in given)
 
 
+def combined(prompts: Iterable[Prompt]) -> list[Prompt]:
+    """Join what is said of one object on one frame: points add up, a later box replaces an earlier one, a mask all."""
+    joined: dict[tuple[int, int], Prompt] = {}
+    for prompt in prompts:
+        key = (prompt.frame_idx, prompt.obj_id)
+        joined[key] = join(joined[key], prompt) if key in joined else prompt
+    return list(joined.values())
+
+
+def join(before: Prompt, after: Prompt) -> Prompt:
+    """Return two prompts for one object on one frame as one."""
+    if before.mask is not None or after.mask is not None:
+        return after
+    points = np.concatenate([before.points, after.points])
+    labels = np.concatenate([before.labels, after.labels])
+    box = before.box if after.box is None else after.box
+    return Prompt.from_points(after.frame_idx, after.obj_id, points, labels, box)
+
+
 def _labels(array: ArrayLike | str | Path) -> NDArray[Any]:
     from napari_sam2_probe.video.masks import read_mask
 
@@ -159,12 +181,6 @@ def _numbers(values: ArrayLike, what: str, form: str) -> NDArray[np.float64]:
     if not np.isfinite(numbers).all():
         raise InputError(f"The {what} {_short(values)} hold a number that is not finite: give {form}.")
     return numbers
-
-
-def _whole(value: object, name: str) -> int:
-    if isinstance(value, bool) or not isinstance(value, int | np.integer):
-        raise InputError(f"{name}={_short(value)} can't be used: give a whole number.")
-    return int(value)
 
 
 def _short(value: object) -> str:

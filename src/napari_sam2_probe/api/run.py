@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_sam2_probe.api.names import unknown
+from napari_sam2_probe.api.names import unknown, whole
 from napari_sam2_probe.common.errors import InputError
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ class Run:
 
     Arrays are xarray DataArrays with the dimensions ``object`` (ids), ``frame``, ``statistic``, ``y`` and ``x``;
     masks and maps stay on disk until they are indexed. ``y`` and ``x`` count pixels of the video, and the centre of
-    the first pixel is at 0, so a map's values lie where they belong in the video.
+    the first pixel is at 0, so a map's values lie where they belong in the video. (For `points` it is at 0.5.)
 
     Parameters
     ----------
@@ -120,7 +120,10 @@ class Run:
 
     @property
     def masks(self) -> xr.DataArray:
-        """(object, frame, y, x) bool: each object's mask; objects may overlap."""
+        """(object, frame, y, x) bool: each object's mask; objects may overlap.
+
+        Frames that were not tracked have no mask: ``run.masks.sel(frame=run.frames)`` leaves them out.
+        """
         return self._array(self._opened.masks_per_object, ("object", "frame", "y", "x"), "masks")
 
     @property
@@ -199,7 +202,7 @@ class Run:
         InputError
             If there is no such frame or object, or the run was made by a version that recorded no banks.
         """
-        return self._opened.bank(frame, object_id)
+        return self._opened.bank(whole(frame, "frame"), object_id)
 
     def attention(self, frame: int, object_id: int | None = None) -> pd.DataFrame:
         """Return where a frame looked in memory: the share of attention that each entry of its bank received.
@@ -222,7 +225,7 @@ class Run:
         InputError
             If there is no such frame or object, or the run recorded no attention.
         """
-        return self._opened.attention(frame, object_id)
+        return self._opened.attention(whole(frame, "frame"), object_id)
 
     def explain(
         self, frame: int, object_id: int | None = None, *, model: Model | str | Path | None = None
@@ -254,7 +257,8 @@ class Run:
         from napari_sam2_probe.causes.explain import explain_frames
         from napari_sam2_probe.families.loaded import as_model
 
-        return explain_frames(self._opened, [frame], object_id, model=None if model is None else as_model(model))
+        loaded = None if model is None else as_model(model)
+        return explain_frames(self._opened, [whole(frame, "frame")], object_id, model=loaded, video=self._video)
 
     # What can be made of it.
 
@@ -326,14 +330,14 @@ class Run:
             If the folder exists, or holds something else than a run, or can't be made.
         """
         from napari_sam2_probe.common.output import atomic_folder
-        from napari_sam2_probe.runs.place import check_free, check_replaceable
+        from napari_sam2_probe.runs.place import check_new_path, check_replaceable
         from napari_sam2_probe.runs.reader import open_run
 
         target = Path(path)
         if overwrite and target.exists():
             check_replaceable(target)
         else:
-            check_free(target)
+            check_new_path(target)
         with atomic_folder(target) as folder:
             shutil.copytree(self.path, folder, dirs_exist_ok=True)
         self._opened, self._temporary = open_run(target), None
@@ -381,7 +385,7 @@ class Run:
         from napari_sam2_probe.api.lazy import lazy_array
 
         shape = array[0].shape if isinstance(array, list) else array.shape
-        return lazy_array(array, dims, self._coords(shape), name=name, **attributes)
+        return lazy_array(array, dims, self._coords(shape), name=name, owner=self._temporary, **attributes)
 
     def _coords(self, shape: tuple[int, ...]) -> dict[str, Any]:
         from napari_sam2_probe.api.lazy import pixel_centres

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from napari_sam2_probe.api.prompts import as_prompts
+from napari_sam2_probe.api.prompts import as_prompts, combined, join
 from napari_sam2_probe.api.run import Run
 from napari_sam2_probe.api.tracking import run_options
 from napari_sam2_probe.api.videos import open_video
@@ -34,11 +34,14 @@ class Session(LiveSession):
         super().__init__(video, **settings)
 
     def prompt(self, prompt: Prompt | Sequence[Prompt]) -> FrameStep:
-        """Give a prompt, or several in turn; returns the last one's frame."""
-        *before, last = as_prompts(prompt)
-        for one in before:
-            super().prompt(one)
-        return super().prompt(last)
+        """Give a prompt, or several in turn; returns the last one's frame.
+
+        Points add up with what was said of the object on that frame; a box replaces a box, a mask all.
+        """
+        for one in combined(as_prompts(prompt)):
+            before = self.prompts(one.obj_id).get(one.frame_idx)
+            step = super().prompt(one if before is None else join(before, one))
+        return step
 
     @property
     def run(self) -> Run:  # type: ignore[override]

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from napari_sam2_probe.api.names import unknown
-from napari_sam2_probe.api.prompts import as_prompts
+from napari_sam2_probe.api.prompts import as_prompts, combined
 from napari_sam2_probe.api.run import Run
 from napari_sam2_probe.api.videos import open_video
 from napari_sam2_probe.common.errors import InputError
@@ -47,8 +47,8 @@ def track(
     video
         A `Video`, or whatever `open_video` takes: a path, a folder, ``ROOT/sequence``, an array, a napari layer.
     prompts
-        One prompt or several, made with `points`, `box` or `mask`. If None, the video's own true masks of the first
-        frame that has any, one prompt for each object.
+        One prompt or several, made with `points`, `box` or `mask`; points for one object on one frame add up. If None,
+        the video's own true masks of the first frame that has any, one prompt for each object.
     model
         A loaded model or a name, as for `load_model`.
     out
@@ -81,7 +81,7 @@ def track(
     from napari_sam2_probe.runs.record import check_job, record_run
 
     opened = open_video(video)
-    given = first_masks(opened) if prompts is None else as_prompts(prompts)
+    given = first_masks(opened) if prompts is None else combined(as_prompts(prompts))
     settings = run_options(direction=direction, start=start, end=end, **options)
     with _place(out, overwrite=overwrite) as place, _progress(progress) as shown:
         check_job(opened, given, place.new, settings)
@@ -178,6 +178,7 @@ def run_options(**given: Any) -> RunOptions:
     """
     from napari_sam2_probe.probe.distance import FeatureOptions
     from napari_sam2_probe.runs.options import RunDirection, RunOptions
+    from napari_sam2_probe.tracking.attention import AttentionDetail
 
     of_features = {field.name for field in fields(FeatureOptions)}
     of_run = {field.name for field in fields(RunOptions)} - {"features"}
@@ -189,6 +190,13 @@ def run_options(**given: Any) -> RunOptions:
     features = FeatureOptions(**{name: value for name, value in given.items() if name in of_features})
     if features.denominator not in ("variance", "standard deviation"):
         raise unknown("denominator", features.denominator, ("variance", "standard deviation"))
+    for name in ("unblanked", "prompted_references"):
+        if not isinstance(given.get(name, False), bool):
+            raise InputError(f"{name}={given[name]!r:.60} can't be used: give True or False.")
+    if isinstance(features.epsilon, bool) or not isinstance(features.epsilon, int | float):
+        raise InputError(f"epsilon={features.epsilon!r:.60} can't be used: give a small number such as 1e-6.")
+    if given.get("attention", "none") not in get_args(AttentionDetail):
+        raise unknown("detail of attention", given["attention"], get_args(AttentionDetail))
     chosen = {name: value for name, value in given.items() if name in of_run}
     chosen["intervene"] = _edits(chosen.get("intervene", ()))
     return RunOptions(features=features, **chosen)

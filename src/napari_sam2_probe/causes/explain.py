@@ -65,6 +65,7 @@ def explain_frames(
     *,
     model: LoadedModel | None = None,
     truth: Mapping[int, NDArray[np.bool_]] | None = None,
+    video: Any = None,
     progress: ProgressCallback = ignore_progress,
 ) -> pd.DataFrame:
     """Drop each entry of the banks of frames in turn, and groups of them, and say what changes.
@@ -83,6 +84,8 @@ def explain_frames(
         The model, if it is loaded already.
     truth
         True masks (H, W) bool by frame; looked for beside the video if None.
+    video
+        The video, if it isn't where it was, or never lay anywhere.
     progress
         Called with every frame.
 
@@ -107,13 +110,14 @@ def explain_frames(
         check_frame(run, frame)
         if run.bank(frame, object_id).empty:
             raise InputError(
-                f"Frame {frame} read no memory for object {object_id} in {run.path}: choose one that was tracked."
+                f"Frame {frame} read no memory for object {object_id} in {run.path}: choose one that was tracked from "
+                "memory, not a prompted one or one from which an edit took all."
             )
     loaded = load_recorded_model(run) if model is None else model
     find_truth = _truth_beside(run, object_id) if truth is None else truth.get
     rows: list[dict[str, Any]] = []
     # The number of threads moves float32 results.
-    with processor_threads(run.info["model"]["threads"]), remake(run, loaded) as again:
+    with processor_threads(run.info["model"]["threads"]), remake(run, loaded, video=video) as again:
         for done, frame in enumerate(frames, 1):
             again.track_to(frame)
             _check_the_same(run, again.session, frame, object_id)
@@ -207,7 +211,11 @@ def _check_the_same(run: ProbeRun, session: VideoSession, frame: int, object_id:
     output = session.stored_output(frame, object_id)
     made = None if output is None else output.obj_ptr.float().cpu().numpy()[0]
     if made is None or not np.allclose(made, recorded, rtol=1e-2, atol=1e-2 * np.abs(recorded).max()):
-        raise InputError(
-            f"Frame {frame} of {run.path} doesn't come out as it was recorded (another device or version, or prompts "
-            "given in between): make the run again, then explain that one."
+        corrected = len(run.info.get("passes", ())) > 1
+        why = (
+            "was corrected between passes, which can't be explained yet: record one run with all its prompts from the "
+            "beginning, and explain that."
+            if corrected
+            else "doesn't come out as it was recorded, on another device or version: record it again, and explain that."
         )
+        raise InputError(f"Frame {frame} of {run.path} {why}")

@@ -36,7 +36,7 @@ def run(arguments: argparse.Namespace) -> None:
     from napari_sam2_probe.figures.blame import make_blame
     from napari_sam2_probe.figures.style import save_figure
     from napari_sam2_probe.runs.banks import the_object
-    from napari_sam2_probe.runs.place import writing
+    from napari_sam2_probe.runs.place import os_errors_as_sentences
     from napari_sam2_probe.runs.reader import open_run
     from napari_sam2_probe.runs.recorded import load_recorded_model
 
@@ -47,7 +47,7 @@ def run(arguments: argparse.Namespace) -> None:
     with progress_bars() as progress:
         table = explain_frames(probe_run, frames, object_id, model=loaded, progress=progress)
     out = arguments.out or arguments.run_folder
-    with writing(out, "table"):
+    with os_errors_as_sentences(out, "table"):
         out.mkdir(parents=True, exist_ok=True)
         with atomic_path(out / BLAME) as temporary:
             table.to_csv(temporary, index=False, lineterminator="\n")

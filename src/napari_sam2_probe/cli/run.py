@@ -220,9 +220,10 @@ def _telling_what_is_kept(out: Path) -> Iterator[None]:
     """Add to the message of a run that failed half-way where its finished frames are."""
     from napari_sam2_probe.common.errors import ProbeError
 
+    was_there = out.exists()
     try:
         yield
     except ProbeError as error:
-        if not out.exists():
+        if was_there or not out.exists():
             raise
         raise type(error)(f"{error} The frames before are in {out}, marked as unfinished.") from error

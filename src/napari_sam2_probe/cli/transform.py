@@ -81,7 +81,7 @@ def run(arguments: argparse.Namespace) -> None:
     """Make the data set."""
     from napari_sam2_probe.cli.progress import progress_bars
     from napari_sam2_probe.transforms.dataset import make_dataset
-    from napari_sam2_probe.transforms.plan import Order
+    from napari_sam2_probe.transforms.plan import ClipSpec
     from napari_sam2_probe.transforms.registry import KINDS, parse_extra
     from napari_sam2_probe.video.davis import DavisDataset
 
@@ -90,7 +90,7 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.workers is not None and arguments.workers < 1:
         raise InputError(f"--workers {arguments.workers} can't be used: give at least 1.")
     kind = KINDS.find(arguments.kind)
-    order = Order(
+    order = ClipSpec(
         kind=kind.name,
         seed=arguments.seed,
         lengths=arguments.lengths,

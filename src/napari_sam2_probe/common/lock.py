@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def hold(folder: Path, what: str) -> Iterator[None]:
+def exclusive_lock(folder: Path, what: str) -> Iterator[None]:
     """Let nobody else work in a folder, which must be there, while the block runs.
 
     The system keeps the lock, so it ends with the process however that ends. On a file system without locks nothing

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from napari_sam2_probe.common.errors import InputError, ProbeError, ResourceError
 from napari_sam2_probe.common.files import TEMPORARY, atomic_write_text, disk_error, is_empty, remove_leftovers
-from napari_sam2_probe.common.lock import hold
+from napari_sam2_probe.common.lock import exclusive_lock
 from napari_sam2_probe.common.names import check_inside, inside
 from napari_sam2_probe.common.paths import check_name
 
@@ -70,7 +70,7 @@ def made_folder(out: Path, what: str) -> Iterator[Path]:
     try:
         with _writing(out):
             out.mkdir(parents=True, exist_ok=True)
-        with hold(out, f"the {what} in"):
+        with exclusive_lock(out, f"the {what} in"):
             check_made_folder(out, what)
             remove_leftovers(out)
             with _writing(out):

@@ -61,11 +61,11 @@ def atomic_folder(target: Path) -> Iterator[Path]:
     """
     if os.path.lexists(target) and not target.is_dir():
         raise InputError(f"{target} is no folder, and a folder goes there: choose another name.")
-    with writing(target):
+    with os_errors_as_sentences(target):
         target.parent.mkdir(parents=True, exist_ok=True)
         working = Path(tempfile.mkdtemp(dir=target.parent, prefix=TEMPORARY))
     try:
-        with writing(target):
+        with os_errors_as_sentences(target):
             made = working / "made"
             made.mkdir()
             yield made
@@ -77,7 +77,7 @@ def atomic_folder(target: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def writing(target: Path) -> Iterator[None]:
+def os_errors_as_sentences(target: Path) -> Iterator[None]:
     """Say in one sentence when the system refuses to write."""
     try:
         yield

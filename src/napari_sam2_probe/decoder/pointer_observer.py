@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from napari_sam2_probe.tracking.observer import Pass
+    from napari_sam2_probe.tracking.observer import FramePass
 
 
 class PointerObserver:
@@ -29,23 +29,23 @@ class PointerObserver:
         self._pointers: dict[int, dict[int, Tensor]] = {}
         self._scores: dict[int, dict[int, float]] = {}
 
-    def observe(self, at: Pass, key: str, tensor: Tensor) -> None:
+    def observe(self, at: FramePass, key: str, tensor: Tensor) -> None:
         """Take a tensor; see `Observer.observe`."""
         if key == OBJECT_POINTER.key and at.kind not in PROMPTED_KINDS:
             self._pointers.setdefault(at.obj_id, {})[at.frame_idx] = tensor.reshape(-1).float()
 
-    def passed(self, at: Pass, object_score: float, *, reverse: bool) -> None:
-        """Take the object score; see `Observer.passed`."""
+    def frame_committed(self, at: FramePass, object_score: float, *, reverse: bool) -> None:
+        """Take the object score; see `Observer.frame_committed`."""
         self._scores.setdefault(at.obj_id, {})[at.frame_idx] = object_score
 
-    def copied(self, source: Pass, target: Pass) -> None:
+    def pass_copied(self, source: FramePass, target: FramePass) -> None:
         """Do nothing: both are prompted."""
 
-    def references_wanted(self, obj_id: int, start: int) -> Iterable[int]:
+    def required_references(self, obj_id: int, start: int) -> Iterable[int]:
         """Want none."""
         return ()
 
-    def reference(self, at: Pass) -> None:
+    def reference_replayed(self, at: FramePass) -> None:
         """Do nothing: none was wanted."""
 
     def removed(self, obj_id: int) -> None:

@@ -17,7 +17,7 @@ from napari_sam2_probe.experiments.track_batch import ClipOutput, track_batch
 from napari_sam2_probe.families.loaded import LoadedModel, load_model
 from napari_sam2_probe.probe.batch_size import CPU_CLIPS, choose_batch_size
 from napari_sam2_probe.probe.distance import FeatureOptions
-from napari_sam2_probe.runs.place import writing
+from napari_sam2_probe.runs.place import os_errors_as_sentences
 from napari_sam2_probe.tracking.results import SessionOptions
 from napari_sam2_probe.tracking.sharing import processor_threads
 
@@ -144,7 +144,7 @@ class BatchWorker:
             computed.clips, computed.outputs, prompted_references=self._config.features.prompted_references
         )
         frames = batch_frames(computed.clips, computed.outputs, self._config.lengths)
-        with writing(folder.path, "experiment"):
+        with os_errors_as_sentences(folder.path, "experiment"):
             write_table(folder.features_part(batch.name), FEATURE_COLUMNS, features)
             write_table(folder.frames_part(batch.name), FRAME_COLUMNS, frames)
 

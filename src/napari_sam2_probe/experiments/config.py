@@ -233,7 +233,7 @@ def differences(stored: ExperimentConfig, wanted: ExperimentConfig) -> list[str]
     before = _flat(stored.model_dump(mode="json", exclude=left_out))
     now = _flat(wanted.model_dump(mode="json", exclude=left_out))
     return [
-        f"{name} ({_said(before.get(name))} before, {_said(now.get(name))} now)"
+        f"{name} ({_format_value(before.get(name))} before, {_format_value(now.get(name))} now)"
         for name in before | now
         if before.get(name) != now.get(name)
     ]
@@ -249,7 +249,7 @@ def _flat(values: dict[str, Any], above: str = "") -> dict[str, Any]:
     return flat
 
 
-def _said(value: Any) -> str:
+def _format_value(value: Any) -> str:
     if value is None or value in ("", []):
         return "none"
     return ",".join(map(str, value)) if isinstance(value, list) else str(value)

@@ -12,7 +12,7 @@ from napari_sam2_probe.experiments.batch_worker import check_same_model
 from napari_sam2_probe.experiments.config import write_config
 from napari_sam2_probe.experiments.folder import ExperimentFolder, held
 from napari_sam2_probe.experiments.making import MakingAhead
-from napari_sam2_probe.experiments.place import check_place, clean_up, settled
+from napari_sam2_probe.experiments.place import check_place, clean_up, resolve_config
 from napari_sam2_probe.experiments.plan import Plan, make_plan, read_plan, write_plan
 from napari_sam2_probe.experiments.predictions import check_predictions
 from napari_sam2_probe.experiments.provenance import Provenance
@@ -20,10 +20,10 @@ from napari_sam2_probe.experiments.results import ExperimentResults, open_experi
 from napari_sam2_probe.experiments.serial import SerialExecutor
 from napari_sam2_probe.experiments.store import begin_store
 from napari_sam2_probe.experiments.tables import FEATURE_COLUMNS, FRAME_COLUMNS, join_tables
-from napari_sam2_probe.runs.place import writing
+from napari_sam2_probe.runs.place import os_errors_as_sentences
 from napari_sam2_probe.transforms.dataset import iterate_dataset, iterate_measure
 from napari_sam2_probe.transforms.footage import Footage
-from napari_sam2_probe.transforms.plan import Order, plan_recipe
+from napari_sam2_probe.transforms.plan import ClipSpec, plan_recipe
 from napari_sam2_probe.transforms.workers import default_workers
 from napari_sam2_probe.video.davis import DavisDataset
 
@@ -123,7 +123,7 @@ def iterate_experiment(
 ) -> Generator[Progress, None, None]:
     """Do what `run_experiment` does step by step; closing the generator stops and keeps what is whole."""
     folder = ExperimentFolder(Path(out))
-    config = settled(config)
+    config = resolve_config(config)
     stored = check_place(folder, config)
     if stored is not None and open_experiment(folder.path).complete:
         return
@@ -136,10 +136,10 @@ def iterate_experiment(
     with closing(_executor(folder, config, workers, scheduler)) as executor:
         model = executor.describe_model()
         check_same_model(read_provenance(folder).get("model"), model, str(folder.path))
-        with writing(folder.path, "experiment"):
+        with os_errors_as_sentences(folder.path, "experiment"):
             folder.path.mkdir(parents=True, exist_ok=True)
         with held(folder):
-            with writing(folder.path, "experiment"):
+            with os_errors_as_sentences(folder.path, "experiment"):
                 plan = _begin(folder, config, executor)
                 provenance = Provenance(
                     folder,
@@ -167,7 +167,7 @@ def iterate_experiment(
             with MakingAhead(make, later, config.samples) as making:
                 yield from _do_batches(folder, config, plan, executor, provenance, making)
             names = [batch.name for batch in plan.batches]
-            with writing(folder.path, "experiment"):
+            with os_errors_as_sentences(folder.path, "experiment"):
                 join_tables(folder.features, FEATURE_COLUMNS, [folder.features_part(name) for name in names])
                 provenance.end(finished=True)
                 # Last, since it says that everything is there.
@@ -186,8 +186,8 @@ def _divide(config: ExperimentConfig) -> tuple[tuple[str, ...], tuple[str, ...]]
     return config.kinds[:at_first], config.kinds[at_first:]
 
 
-def _order(config: ExperimentConfig, kind: str) -> Order:
-    return Order(kind, config.seed, config.lengths, config.options[kind], config.extras)
+def _order(config: ExperimentConfig, kind: str) -> ClipSpec:
+    return ClipSpec(kind, config.seed, config.lengths, config.options[kind], config.extras)
 
 
 def _check_data(
@@ -239,7 +239,7 @@ def _do_batches(
     provenance: Provenance,
     making: MakingAhead,
 ) -> Generator[Progress, None, None]:
-    missing = [batch for batch in plan.in_turn() if not folder.is_whole(batch.name)]
+    missing = [batch for batch in plan.in_turn() if not folder.is_complete(batch.name)]
     total = sum(len(batch.clips) for batch in plan.batches) * config.num_frames
     done = total - sum(len(batch.clips) for batch in missing) * config.num_frames
     what = "tracking clips" if config.predictions is None else "scoring masks"

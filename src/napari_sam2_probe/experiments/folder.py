@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from napari_sam2_probe.common.lock import hold
+from napari_sam2_probe.common.lock import exclusive_lock
 from napari_sam2_probe.common.names import check_inside
 from napari_sam2_probe.common.paths import is_file
 
@@ -94,7 +94,7 @@ class ExperimentFolder:
         of_kinds = [place for kind in kinds for place in (self.clips(kind), self.store / kind)]
         check_inside(self.path, *parts, *of_kinds)
 
-    def is_whole(self, batch: str) -> bool:
+    def is_complete(self, batch: str) -> bool:
         """Tell whether a batch is done."""
         return self.frames_part(batch).is_file()
 
@@ -112,4 +112,4 @@ def held(folder: ExperimentFolder) -> AbstractContextManager[None]:
     InputError
         If another process is at work on it.
     """
-    return hold(folder.path, "the experiment")
+    return exclusive_lock(folder.path, "the experiment")

@@ -14,13 +14,13 @@ from napari_sam2_probe.experiments.folder import is_experiment
 from napari_sam2_probe.experiments.plan import read_plan
 from napari_sam2_probe.experiments.results import read_provenance
 from napari_sam2_probe.models.checkpoints import resolve
-from napari_sam2_probe.runs.place import check_free
+from napari_sam2_probe.runs.place import check_new_path
 
 if TYPE_CHECKING:
     from napari_sam2_probe.experiments.folder import ExperimentFolder
 
 
-def settled(config: ExperimentConfig) -> ExperimentConfig:
+def resolve_config(config: ExperimentConfig) -> ExperimentConfig:
     """Return a configuration that means the same from every folder, with the checkpoint that is taken by name.
 
     Raises
@@ -55,7 +55,7 @@ def check_place(folder: ExperimentFolder, config: ExperimentConfig) -> Experimen
     """
     path = folder.path
     if not os.path.lexists(path):
-        check_free(path, "experiment")
+        check_new_path(path, "experiment")
         return None
     if not path.is_dir():
         raise InputError(f"{path} is a file: choose a folder for the experiment.")

@@ -230,7 +230,7 @@ def open_experiment(folder: Path | str) -> ExperimentResults:
     place = ExperimentFolder(path)
     # An experiment that was stopped at its very start has neither plan nor provenance.
     batches = read_plan(place.plan).batches if place.plan.is_file() else ()
-    finished = tuple(batch.name for batch in batches if place.is_whole(batch.name))
+    finished = tuple(batch.name for batch in batches if place.is_complete(batch.name))
     return ExperimentResults(path, read_config(place.config), read_provenance(place), batches, finished)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_sam2_probe.runs.place import writing
+from napari_sam2_probe.runs.place import os_errors_as_sentences
 from napari_sam2_probe.runs.zarr_store import make_store, open_store
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ _FRAMES_IN_A_CHUNK = 64
 
 def begin_store(folder: ExperimentFolder, kinds: tuple[str, ...]) -> None:
     """Make the groups of all kinds that are not there yet, and remove what a killed process left half written."""
-    with writing(folder.path, "experiment"):
+    with os_errors_as_sentences(folder.path, "experiment"):
         shutil.rmtree(folder.unfinished, ignore_errors=True)
         root: Any = open_store(folder.store, "a")
         for kind in kinds:
@@ -50,7 +50,7 @@ def write_clip_arrays(folder: ExperimentFolder, kind: str, clip: str, arrays: Ma
     """
     # Elsewhere first: another process, thought dead, may be writing the same clip.
     working = folder.unfinished / f"{clip}-{uuid.uuid4().hex}"
-    with writing(folder.path, "experiment"):
+    with os_errors_as_sentences(folder.path, "experiment"):
         try:
             group: Any = make_store(working)
             for name, values in arrays.items():

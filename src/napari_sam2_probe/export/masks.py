@@ -9,7 +9,7 @@ import numpy as np
 
 from napari_sam2_probe.common.files import atomic_path
 from napari_sam2_probe.common.names import inside
-from napari_sam2_probe.common.output import atomic_folder, writing
+from napari_sam2_probe.common.output import atomic_folder, os_errors_as_sentences
 from napari_sam2_probe.common.progress import Progress
 from napari_sam2_probe.export.rle import compressed, run_lengths
 from napari_sam2_probe.export.tiff import tiff_stack
@@ -41,7 +41,7 @@ def masks_as_tiff(run: ProbeRun, out: Path) -> Iterator[Progress]:
     """Write one TIFF of labels, (T, Y, X) uint16, with all frames of the video (0 where nothing was tracked)."""
     num_frames, height, width = run.masks.shape
     with (
-        writing(out),
+        os_errors_as_sentences(out),
         atomic_path(out) as temporary,
         tiff_stack(temporary, num_frames, (height, width)) as append,
     ):
@@ -73,7 +73,7 @@ def masks_as_coco(run: ProbeRun, out: Path) -> Iterator[Progress]:
         "annotations": annotations,
         "categories": [{"id": 1, "name": "object"}],
     }
-    with writing(out), atomic_path(out) as temporary:
+    with os_errors_as_sentences(out), atomic_path(out) as temporary:
         temporary.write_text(json.dumps(content) + "\n", encoding="utf-8")
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from napari_sam2_probe.common.errors import InputError, ProbeError
 from napari_sam2_probe.common.files import atomic_path
-from napari_sam2_probe.common.output import writing
+from napari_sam2_probe.common.output import os_errors_as_sentences
 from napari_sam2_probe.common.progress import Progress
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def export_overlay(run: ProbeRun, out: Path, colour_of: Callable[[int], Colour])
 
     with (
         closing(open_run_video(run)) as source,
-        writing(out),
+        os_errors_as_sentences(out),
         atomic_path(out) as temporary,
         av.open(temporary, "w", format="mp4") as container,
     ):

@@ -9,7 +9,7 @@ import numpy as np
 
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.common.files import atomic_path
-from napari_sam2_probe.common.output import writing
+from napari_sam2_probe.common.output import os_errors_as_sentences
 from napari_sam2_probe.common.progress import Progress
 from napari_sam2_probe.decoder.boxes import box_edges, boxes_to_pixels
 from napari_sam2_probe.probe.positions import BY_KEY
@@ -73,7 +73,7 @@ def write_table(table: pd.DataFrame, out: Path, file_format: TableFormat) -> Non
     """
     if file_format == "parquet" and find_spec("pyarrow") is None:
         raise InputError("Parquet files need pyarrow, which is not installed: pip install pyarrow, or choose csv.")
-    with writing(out), atomic_path(out) as temporary:
+    with os_errors_as_sentences(out), atomic_path(out) as temporary:
         if file_format == "parquet":
             table.to_parquet(temporary, engine="pyarrow", index=False)
         else:

@@ -25,7 +25,7 @@ from napari_sam2_probe.models.config import (
     PredictorFlags,
     model_config,
 )
-from napari_sam2_probe.models.device import memory_in_words
+from napari_sam2_probe.models.device import oom_as_sentence
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -90,7 +90,7 @@ def build_model(
         )
     model = _construct(config, flags, model_class)
     _load(model, weights, checkpoint.path, config)
-    with memory_in_words(device):
+    with oom_as_sentence(device):
         return model.to(device).eval()
 
 
@@ -131,7 +131,7 @@ def seeded_model(
             if model.pred_obj_scores:
                 _last_bias(model.sam_mask_decoder.pred_obj_score_head).add_(score_bias)
     target = device if device is not None else torch.device("cpu")
-    with memory_in_words(target):
+    with oom_as_sentence(target):
         return model.to(target).eval()
 
 
@@ -180,7 +180,7 @@ def _read_torch(path: Path) -> dict[str, Any]:
     if not zipfile.is_zipfile(path):
         raise _damaged(path)
     try:
-        with memory_in_words(torch.device("cpu")):
+        with oom_as_sentence(torch.device("cpu")):
             content = torch.load(path, map_location="cpu", weights_only=True)
     except ProbeError:
         raise
@@ -277,7 +277,7 @@ def _call(cls: Any, parameters: dict[str, Any], place: str, config: str | Path) 
     import torch
 
     try:
-        with memory_in_words(torch.device("cpu")):
+        with oom_as_sentence(torch.device("cpu")):
             return cls(**parameters)
     except (TypeError, ValueError, AssertionError, AttributeError, RuntimeError, ArithmeticError, LookupError) as error:
         reason = " ".join(str(error).split()) or type(error).__name__

@@ -31,7 +31,7 @@ LAYER_OBJECTS = 2 * 2**20
 """Bytes of what napari makes for a layer beside its array; all of it hangs together in circles."""
 
 
-class CollectorAtEase:
+class GcThrottle:
     """Lets the collector search new objects only, until the last of these is closed; one a panel.
 
     Parameters
@@ -47,7 +47,7 @@ class CollectorAtEase:
         _at_ease.add(self)
         if first:
             gc.callbacks.append(_on_search)
-            set_aside_what_is_loaded()
+            freeze_loaded_objects()
 
     def close(self) -> None:
         """Put everything back; calling it twice is harmless."""
@@ -60,13 +60,13 @@ class CollectorAtEase:
         gc.unfreeze()
 
 
-def set_aside_what_is_loaded() -> None:
+def freeze_loaded_objects() -> None:
     """Tell the collector that much was imported or loaded that is here to stay; for any thread."""
     if _at_ease:
         gc.freeze()
 
 
-def tell_of_end(num_bytes: int) -> None:
+def note_released(num_bytes: int) -> None:
     """Tell that something with circles has ended, and how many bytes it held."""
     if _at_ease:
         _ended.append(num_bytes)
@@ -75,7 +75,7 @@ def tell_of_end(num_bytes: int) -> None:
             gc.unfreeze()
 
 
-_at_ease: WeakSet[CollectorAtEase] = WeakSet()
+_at_ease: WeakSet[GcThrottle] = WeakSet()
 _began: list[float] = []
 _ended: list[int] = []
 
@@ -90,4 +90,4 @@ def _on_search(phase: str, about: dict[str, int]) -> None:
 
 
 def _on_layer_removed(event: Any) -> None:
-    tell_of_end(LAYER_OBJECTS + getattr(event.value.data, "nbytes", 0))
+    note_released(LAYER_OBJECTS + getattr(event.value.data, "nbytes", 0))

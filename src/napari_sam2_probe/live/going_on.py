@@ -10,7 +10,7 @@ from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.common.progress import Progress
 from napari_sam2_probe.live.autosave import is_being_written
 from napari_sam2_probe.runs.layout import is_run
-from napari_sam2_probe.runs.place import writing
+from napari_sam2_probe.runs.place import os_errors_as_sentences
 from napari_sam2_probe.runs.recorded import check_video
 from napari_sam2_probe.tracking.steps import TrackStep
 
@@ -30,14 +30,14 @@ if TYPE_CHECKING:
 def made_again(path: Path) -> Iterator[None]:
     """Set a run aside while another one is made in its place; it is put back if that fails, else removed."""
     before = _place_aside(path)
-    with writing(path):
+    with os_errors_as_sentences(path):
         path.rename(before)
     try:
         yield
     except BaseException:
         put_back(path)
         raise
-    with writing(path):
+    with os_errors_as_sentences(path):
         # In one step, so that a run of which a part is removed is never put back.
         done_with = before.with_name(f"{before.name}-old")
         before.rename(done_with)
@@ -49,7 +49,7 @@ def put_back(path: Path) -> None:
     before = _place_aside(path)
     if not is_run(before):
         return
-    with writing(path):
+    with os_errors_as_sentences(path):
         if is_run(path):
             shutil.rmtree(path)
         before.rename(path)

@@ -32,7 +32,7 @@ from napari_sam2_probe.live.mask_stack import MaskStack
 from napari_sam2_probe.live.options import LiveOptions
 from napari_sam2_probe.live.prompt_queue import Removal
 from napari_sam2_probe.live.prompt_state import NOTHING
-from napari_sam2_probe.models.device import memory_in_words
+from napari_sam2_probe.models.device import oom_as_sentence
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Mapping
@@ -120,26 +120,26 @@ class LiveRun:
     def apply(self) -> Events:
         """Do what the queue holds, until it is empty."""
         yield from self._get_ready()
-        with memory_in_words(self._loaded.device):
+        with oom_as_sentence(self._loaded.device):
             yield from self._apply()
 
     def propagate(self, direction: RunDirection) -> Events:
         """Track all objects."""
         with self._one_pause():
             yield from self._get_ready()
-            with memory_in_words(self._loaded.device):
+            with oom_as_sentence(self._loaded.device):
                 yield from self._propagate(direction)
 
     def resume(self) -> Events:
         """Go on where tracking was paused."""
-        with self._one_pause(), memory_in_words(self._loaded.device):
+        with self._one_pause(), oom_as_sentence(self._loaded.device):
             yield from self._apply()
             yield from self._run_passes()
 
     def stop(self) -> Events:
         """Forget what was paused; tracking again goes on there."""
         self._recording.give_up_passes()
-        with memory_in_words(self._loaded.device):
+        with oom_as_sentence(self._loaded.device):
             yield from self._apply()
 
     def close(self) -> None:
@@ -183,11 +183,11 @@ class LiveRun:
         yield Ready(self._masks, self._note())
 
     def _new_folder(self) -> Path:
-        from napari_sam2_probe.runs.place import check_free
+        from napari_sam2_probe.runs.place import check_new_path
 
         folder = new_run_folder(self._runs_folder, self.source.name, datetime.now())
         try:
-            check_free(folder)
+            check_new_path(folder)
         except InputError as error:
             # It is no fault of the prompt that is to be written there.
             raise ResourceError(str(error)) from error

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.common.progress import Progress, ignore_progress
 from napari_sam2_probe.live.recorded_session import RecordedSession
-from napari_sam2_probe.models.device import memory_in_words
+from napari_sam2_probe.models.device import oom_as_sentence
 from napari_sam2_probe.runs.info import INFO
 from napari_sam2_probe.runs.options import RunOptions, plan_passes
-from napari_sam2_probe.runs.place import check_free
+from napari_sam2_probe.runs.place import check_new_path
 from napari_sam2_probe.runs.prompts_file import prompts_from_json
 from napari_sam2_probe.runs.reader import open_run
 from napari_sam2_probe.runs.record import describe_stop
@@ -102,7 +102,7 @@ def iterate_repeat(
     """
     path, out = run.path if isinstance(run, ProbeRun) else Path(run), Path(out)
     old = open_run(path)
-    check_free(out)
+    check_new_path(out)
     with ExitStack() as stack:
         source = recorded_source(old, video)
         if source is not video:
@@ -123,7 +123,7 @@ def iterate_repeat(
         )
         recorded.object_names = {int(obj_id): name for obj_id, name in old.info.get("object_names", {}).items()}
         try:
-            with memory_in_words(loaded.device):
+            with oom_as_sentence(loaded.device):
                 yield from _tracked(recorded, steps, source, progress)
         except BaseException as error:
             recorded.close(stopped=describe_stop(error))

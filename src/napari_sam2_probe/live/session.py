@@ -17,9 +17,9 @@ from napari_sam2_probe.live.frame_step import Candidates, FrameStep, StepTensors
 from napari_sam2_probe.live.going_on import check_can_go_on, check_options, do_again, kept_info, made_again, put_back
 from napari_sam2_probe.live.recorded_session import RecordedSession
 from napari_sam2_probe.live.repeat import recorded_steps
-from napari_sam2_probe.models.device import memory_in_words
+from napari_sam2_probe.models.device import oom_as_sentence
 from napari_sam2_probe.runs.layout import is_run
-from napari_sam2_probe.runs.place import check_free
+from napari_sam2_probe.runs.place import check_new_path
 from napari_sam2_probe.runs.reader import open_run
 from napari_sam2_probe.runs.record import describe_stop
 from napari_sam2_probe.runs.recorded import check_model, recorded_options
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from napari_sam2_probe.live.plan import RunDirection
     from napari_sam2_probe.runs.options import RunOptions
     from napari_sam2_probe.runs.run import ProbeRun
-    from napari_sam2_probe.tracking.observer import Pass
+    from napari_sam2_probe.tracking.observer import FramePass
     from napari_sam2_probe.tracking.results import FrameResult
     from napari_sam2_probe.video.truth import ClipTruth
 
@@ -102,7 +102,7 @@ class Session:
             put_back(self.path)
             earlier = open_run(self.path) if is_run(self.path) else None
             if earlier is None:
-                check_free(self.path)
+                check_new_path(self.path)
             else:
                 check_can_go_on(earlier, self.source)
             self.model = as_model(model)
@@ -124,6 +124,11 @@ class Session:
         return f"<session on {self.source.name} with {self.model.checkpoint.name}, {state}, in {self.path}>"
 
     # Prompts.
+
+    def prompts(self, object_id: int) -> dict[int, Prompt]:
+        """Return what is said of an object now, by frame; nothing of one that was not named yet."""
+        session = self._open_session.session
+        return session.prompts(object_id) if object_id in session.obj_ids else {}
 
     @property
     def object_ids(self) -> tuple[int, ...]:
@@ -309,7 +314,7 @@ class Session:
         """Take a step: what lived of the one before is gone, and "out of memory" becomes a sentence."""
         recorded = self._open_session
         self._expire()
-        with memory_in_words(self.model.device):
+        with oom_as_sentence(self.model.device):
             yield recorded
 
     def _expire(self) -> None:
@@ -332,7 +337,7 @@ class Session:
         at = recorded.session.latest_pass(frame_idx, obj_id)
         return {} if at is None else recorded.recorder.prompted_embeddings(at)
 
-    def _on_passed(self, at: Pass, embeddings: Mapping[str, Any]) -> None:
+    def _on_passed(self, at: FramePass, embeddings: Mapping[str, Any]) -> None:
         self._shown[at.obj_id] = embeddings
 
     def _key(self, frame: int | None, object_id: int | None) -> tuple[int, int]:
@@ -358,7 +363,7 @@ class Session:
         recorded = RecordedSession(self.source, self.model, lambda: path, options, known, info=info)
         # Weak, so that the temporary folder goes with this object and not with a cycle of references.
         method = weakref.WeakMethod(self._on_passed)
-        recorded.recorder.on_passed = partial(_call, method)
+        recorded.recorder.on_committed = partial(_call, method)
         return recorded
 
     def _go_on(
@@ -372,7 +377,7 @@ class Session:
             recorded = self._begin(before, known, kept_info(earlier))
             recorded.object_names = {int(of): name for of, name in earlier.info.get("object_names", {}).items()}
             try:
-                with memory_in_words(self.model.device):
+                with oom_as_sentence(self.model.device):
                     do_again(recorded, steps, progress)
             except BaseException:
                 recorded.close()

@@ -129,7 +129,7 @@ def computing(device: torch.device, dtype: torch.dtype, *, fewer: str = "objects
     reduced = dtype is not torch.float32
     # Autocast refuses float32 as a format, so a float32 block only switches it off.
     with (
-        memory_in_words(device, fewer=fewer),
+        oom_as_sentence(device, fewer=fewer),
         torch.inference_mode(),
         torch.autocast(device.type, dtype=dtype if reduced else None, enabled=reduced),
     ):
@@ -137,7 +137,7 @@ def computing(device: torch.device, dtype: torch.dtype, *, fewer: str = "objects
 
 
 @contextmanager
-def memory_in_words(device: torch.device, *, fewer: str = "objects at a time") -> Iterator[None]:
+def oom_as_sentence(device: torch.device, *, fewer: str = "objects at a time") -> Iterator[None]:
     """Turn "out of memory", in the forms torch and Python have for it, into a :class:`ResourceError`."""
     try:
         yield

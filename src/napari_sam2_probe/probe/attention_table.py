@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from napari_sam2_probe.tracking.bank import Bank
-    from napari_sam2_probe.tracking.observer import Pass
+    from napari_sam2_probe.tracking.observer import FramePass
 
 COLUMNS = ("object_id", "frame", "layer", "queries", "kind", "entry_frame", "share")
 """The columns of a run's ``attention.parquet``."""
@@ -27,18 +27,18 @@ class AttentionTable:
         self._shown: dict[tuple[int, int, int], NDArray[np.float32]] = {}
         self._frames: dict[tuple[int, int], tuple[Bank, NDArray[np.float32]]] = {}
 
-    def observe(self, at: Pass, shares: Tensor) -> None:
+    def observe(self, at: FramePass, shares: Tensor) -> None:
         """Take the shares (1, layers, groups, entries) of a pass."""
         self._shown[at.obj_id, at.frame_idx, at.serial] = shares[0].cpu().numpy()
 
-    def put(self, at: Pass) -> None:
+    def put(self, at: FramePass) -> None:
         """Take what a pass showed as the frame's value."""
         self._frames.pop((at.obj_id, at.frame_idx), None)
         shares = self._shown.pop((at.obj_id, at.frame_idx, at.serial), None)
         if shares is not None and at.bank is not None:
             self._frames[at.obj_id, at.frame_idx] = (at.bank, shares)
 
-    def forget(self, at: Pass) -> None:
+    def forget(self, at: FramePass) -> None:
         """Leave out what a pass showed that was only repeated."""
         self._shown.pop((at.obj_id, at.frame_idx, at.serial), None)
 

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from napari_sam2_probe.tracking.bank import Bank
-    from napari_sam2_probe.tracking.observer import Pass
+    from napari_sam2_probe.tracking.observer import FramePass
 
 COLUMNS = ("object_id", "frame", "order", "kind", "entry_frame", "role", "temporal_position", "age")
 """The columns of a run's ``bank.parquet``; `order` counts the entries as attention sees them."""
@@ -20,7 +20,7 @@ class BankTable:
     def __init__(self) -> None:
         self._banks: dict[tuple[int, int], Bank] = {}
 
-    def put(self, at: Pass) -> None:
+    def put(self, at: FramePass) -> None:
         """Take what a pass read, if it read anything."""
         self._banks.pop((at.obj_id, at.frame_idx), None)
         if at.bank is not None:

@@ -100,8 +100,8 @@ class BatchRecorder:
             check_shape(self._by_key[key], tensor)
         self._shown[key] = tensor
 
-    def passed(self, frame_idx: int) -> None:
-        """Take what was shown of a frame as its values; see `BatchObserver.passed`."""
+    def frame_committed(self, frame_idx: int) -> None:
+        """Take what was shown of a frame as its values; see `BatchObserver.frame_committed`."""
         shown, self._shown = self._shown, {}
         for key, vectors in self._vectors.items():
             vectors.append(shown[key].float() if key in shown else None)

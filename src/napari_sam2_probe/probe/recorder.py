@@ -21,7 +21,7 @@ from napari_sam2_probe.probe.positions import recorded_positions, taps_of
 from napari_sam2_probe.probe.references import counts_as_reference
 from napari_sam2_probe.probe.statistics import channel_statistics, check_shape
 from napari_sam2_probe.tracking.engine import ATTENTION_SHARES
-from napari_sam2_probe.tracking.observer import PROMPTED_KINDS, Pass, PassKind
+from napari_sam2_probe.tracking.observer import PROMPTED_KINDS, FramePass, PassKind
 from napari_sam2_probe.tracking.spill import SpillFolder
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ class ProbeRecorder:
         What is recorded, in the order of tables.
     taps
         Where the session finds those that the model doesn't show by itself.
-    on_passed
+    on_committed
         Called with every pass that a propagation has reached, and with its tensors by position.
     """
 
@@ -110,14 +110,14 @@ class ProbeRecorder:
         self._shown: dict[tuple[int, int, int], _Shown] = {}
         self._series: dict[int, FeatureSeries] = {}
         self._serials: dict[tuple[int, int], int] = {}
-        self.on_passed: Callable[[Pass, Mapping[str, Tensor]], None] | None = None
-        self._done: list[tuple[Pass, dict[str, Tensor], dict[str, Tensor]]] = []
+        self.on_committed: Callable[[FramePass, Mapping[str, Tensor]], None] | None = None
+        self._done: list[tuple[FramePass, dict[str, Tensor], dict[str, Tensor]]] = []
         self.banks = BankTable()
         self.attention = AttentionTable()
 
     # What a session calls.
 
-    def observe(self, at: Pass, key: str, tensor: Tensor) -> None:
+    def observe(self, at: FramePass, key: str, tensor: Tensor) -> None:
         """Take a tensor; see `Observer.observe`."""
         if key == ATTENTION_SHARES:
             self.attention.observe(at, tensor)
@@ -133,17 +133,17 @@ class ProbeRecorder:
         if at.kind in PROMPTED_KINDS:
             shown.parked[key] = self._park(at, key, shown.embeddings.pop(key))
 
-    def copied(self, source: Pass, target: Pass) -> None:
-        """Let a pass start with what another has shown; see `Observer.copied`."""
+    def pass_copied(self, source: FramePass, target: FramePass) -> None:
+        """Let a pass start with what another has shown; see `Observer.pass_copied`."""
         old = self._shown.get(_key(source), _Shown())
         self._shown[_key(target)] = _Shown(dict(old.embeddings), dict(old.maps), dict(old.parked))
 
-    def passed(self, at: Pass, object_score: float, *, reverse: bool) -> None:
-        """Take what a pass showed as the frame's value; see `Observer.passed`."""
+    def frame_committed(self, at: FramePass, object_score: float, *, reverse: bool) -> None:
+        """Take what a pass showed as the frame's value; see `Observer.frame_committed`."""
         series = self._series_of(at.obj_id)
         embeddings, maps = self._take_shown(at)
-        if self.on_passed is not None:
-            self.on_passed(at, embeddings)
+        if self.on_committed is not None:
+            self.on_committed(at, embeddings)
         is_new = self._serials.get((at.obj_id, at.frame_idx)) != at.serial
         if is_new:
             self.banks.put(at)
@@ -166,12 +166,12 @@ class ProbeRecorder:
         else:
             series.pass_in_order(at.frame_idx, embeddings, is_reference=is_reference)
 
-    def references_wanted(self, obj_id: int, start: int) -> list[int]:
-        """Name the frames to show again before a pass from `start`; see `Observer.references_wanted`."""
+    def required_references(self, obj_id: int, start: int) -> list[int]:
+        """Name the frames to show again before a pass from `start`; see `Observer.required_references`."""
         return self._series_of(obj_id).rewind(start)
 
-    def reference(self, at: Pass) -> None:
-        """Take a frame shown again as a reference; see `Observer.reference`."""
+    def reference_replayed(self, at: FramePass) -> None:
+        """Take a frame shown again as a reference; see `Observer.reference_replayed`."""
         self.attention.forget(at)
         embeddings, _ = self._take_shown(at)
         if self._serials.get((at.obj_id, at.frame_idx)) != at.serial:
@@ -194,7 +194,7 @@ class ProbeRecorder:
 
     # What everybody else calls.
 
-    def prompted_embeddings(self, at: Pass) -> dict[str, Tensor]:
+    def prompted_embeddings(self, at: FramePass) -> dict[str, Tensor]:
         """Return what the pass of a prompt has shown, by position; nothing for other passes, which are not kept."""
         return self._take_shown(at)[0] if at.kind in PROMPTED_KINDS else {}
 
@@ -253,7 +253,7 @@ class ProbeRecorder:
             self._series[obj_id] = FeatureSeries(self._num_frames, tuple(self._by_key), self.options)
         return self._series[obj_id]
 
-    def _take_shown(self, at: Pass) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    def _take_shown(self, at: FramePass) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         if at.kind not in PROMPTED_KINDS:
             shown = self._shown.pop(_key(at), _Shown())
             return shown.embeddings, shown.maps
@@ -265,13 +265,13 @@ class ProbeRecorder:
             embeddings[key] = torch.from_numpy(np.load(path, allow_pickle=False)).to(device)
         return embeddings, shown.maps
 
-    def _park(self, at: Pass, key: str, embedding: Tensor) -> Path:
+    def _park(self, at: FramePass, key: str, embedding: Tensor) -> Path:
         path = self._folder.path / f"{at.obj_id}-{at.frame_idx}-{at.serial}-{key}.npy"
         np.save(path, embedding.cpu().numpy())
         return path
 
 
-def _key(at: Pass) -> tuple[int, int, int]:
+def _key(at: FramePass) -> tuple[int, int, int]:
     return at.obj_id, at.frame_idx, at.serial
 
 

@@ -20,7 +20,7 @@ from napari_sam2_probe.reports.page import Page, PageFigure, Section, write_page
 from napari_sam2_probe.runs import find_runs
 from napari_sam2_probe.runs.library import relocate_video
 from napari_sam2_probe.transforms.dataset import make_dataset
-from napari_sam2_probe.transforms.plan import Order
+from napari_sam2_probe.transforms.plan import ClipSpec
 from napari_sam2_probe.transforms.recipe import clip_name
 from napari_sam2_probe.transforms.registry import KINDS
 from napari_sam2_probe.video.davis import DavisDataset
@@ -117,7 +117,7 @@ def _make(out: Path, loaded: LoadedModel, command: str, progress: ProgressCallba
 
 
 def _make_clip(out: Path, kind: str, seed: int, progress: ProgressCallback) -> None:
-    order = Order(kind, seed, options=KINDS.find(kind).read_options())
+    order = ClipSpec(kind, seed, options=KINDS.find(kind).read_options())
     make_dataset(DavisDataset(sample_data_folder()), _clips(out, kind, seed), order, 1, workers=1, progress=progress)
 
 

@@ -41,7 +41,7 @@ def is_there(estimate: Estimate) -> bool:
     return math.isfinite(estimate.value)
 
 
-def said(estimate: Estimate) -> str:
+def format_estimate(estimate: Estimate) -> str:
     """Write an estimate with its interval."""
     return interval(estimate.value, estimate.low, estimate.high)
 

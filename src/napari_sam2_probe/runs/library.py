@@ -13,7 +13,7 @@ from napari_sam2_probe.common.errors import InputError, ResourceError
 from napari_sam2_probe.common.files import atomic_write_text
 from napari_sam2_probe.runs.info import INFO, load_info, read_info, read_sound_parts
 from napari_sam2_probe.runs.layout import is_run
-from napari_sam2_probe.runs.place import writing
+from napari_sam2_probe.runs.place import os_errors_as_sentences
 from napari_sam2_probe.runs.reader import walk_runs
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def rename_run(path: Path | str, title: str) -> None:
     folder = Path(path)
     info = load_info(_run_at(folder))
     info["title"] = " ".join(title.split())
-    with writing(folder):
+    with os_errors_as_sentences(folder):
         atomic_write_text(folder / INFO, json.dumps(info, indent=2) + "\n")
 
 
@@ -122,7 +122,7 @@ def relocate_video(path: Path | str, before: Path, after: Path) -> None:
     if video.get("path") is None or not Path(video["path"]).is_relative_to(before):
         return
     video["path"] = str(after / Path(video["path"]).relative_to(before))
-    with writing(folder):
+    with os_errors_as_sentences(folder):
         atomic_write_text(folder / INFO, json.dumps(info, indent=2) + "\n")
 
 

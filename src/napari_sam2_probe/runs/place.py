@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-def check_free(path: Path | str, what: str = "run") -> None:
+def check_new_path(path: Path | str, what: str = "run") -> None:
     """Make sure that a run, or something else, can be made at `path`, without making anything.
 
     Raises
@@ -47,7 +47,7 @@ def check_replaceable(path: Path) -> None:
 
 
 @contextmanager
-def writing(path: Path, what: str = "run") -> Iterator[None]:
+def os_errors_as_sentences(path: Path, what: str = "run") -> Iterator[None]:
     """Say in words when the system refuses to write a run, or something else.
 
     Raises

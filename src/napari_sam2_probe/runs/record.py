@@ -12,14 +12,14 @@ import numpy as np
 
 from napari_sam2_probe.common.errors import InputError, ProbeError
 from napari_sam2_probe.common.progress import Progress, ProgressCallback, ignore_progress
-from napari_sam2_probe.models.device import memory_in_words
+from napari_sam2_probe.models.device import oom_as_sentence
 from napari_sam2_probe.probe.recorder import ProbeRecorder
 from napari_sam2_probe.probe.status import PROMPTED_KINDS
 from napari_sam2_probe.runs.describe import describe_run, now
 from napari_sam2_probe.runs.donors import RunDonors, check_sources
 from napari_sam2_probe.runs.layout import ATTENTION, BANK
 from napari_sam2_probe.runs.options import RunOptions, plan_passes
-from napari_sam2_probe.runs.place import check_free, writing
+from napari_sam2_probe.runs.place import check_new_path, os_errors_as_sentences
 from napari_sam2_probe.runs.prompts_file import PromptFiles
 from napari_sam2_probe.runs.reader import open_run
 from napari_sam2_probe.runs.remake import remake_donor
@@ -55,7 +55,7 @@ def check_job(source: FrameSource, prompts: Sequence[Prompt], out: Path | str, o
         If the output exists or can't be made, a prompt doesn't fit the video, a frame is not in it, or an option
         makes no sense.
     """
-    check_free(out)
+    check_new_path(out)
     if not prompts:
         raise InputError(f"There is no prompt for {source.name}: give a mask, points or a box.")
     for prompt in prompts:
@@ -185,9 +185,9 @@ def iterate_run(
         files = PromptFiles(writer.path)
         began = time.perf_counter()
         try:
-            with writing(writer.path):
+            with os_errors_as_sentences(writer.path):
                 writer.update_info(prompts=[files.entry(prompt) for prompt in prompts])
-            with memory_in_words(loaded.device):
+            with oom_as_sentence(loaded.device):
                 yield from _track(session, recorder, writer, prompts, options, progress)
             _write_features(writer, recorder, obj_ids)
             done = describe_steps(session, files)

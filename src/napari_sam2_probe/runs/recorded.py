@@ -49,7 +49,9 @@ def recorded_source(run: ProbeRun, video: Any = None) -> FrameSource:
         return video
     about = run.info["video"]
     if video is None and about["path"] is None:
-        raise InputError(f"{run.path} was made of an array, which lies nowhere on disk: give the array again as video.")
+        raise InputError(
+            f"{run.path} was made of an array that was never saved: give the same array or clip again as its video."
+        )
     if video is None or isinstance(video, str | Path):
         return open_video(about["path"] if video is None else video, name=about["name"])
     scaling = about["scaling"] or {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.runs.donors import RunDonors, plain_session_options
@@ -32,6 +32,7 @@ def remake(
     keys: Iterable[str] = (),
     observer: Observer | None = None,
     attention: AttentionDetail = "none",
+    video: Any = None,
 ) -> SessionDonor:
     """Return a session that does again what a run did, with its policy and its intervention.
 
@@ -47,6 +48,8 @@ def remake(
         Who is shown the tensors instead.
     attention
         As in `SessionOptions`.
+    video
+        The video, if it isn't where it was, or never lay anywhere.
 
     Raises
     ------
@@ -54,14 +57,16 @@ def remake(
         If the model is another one, or the video isn't where it was or is another one.
     """
     check_model(run, loaded)
-    source, prompts, options = recorded_job(run)
+    source, prompts, options = recorded_job(run, video)
     is_present = presence(run)
     donors = RunDonors(source, prompts, loaded, options, is_present, remake=remake_donor)
     donors.prepare()
 
     def close() -> None:
         donors.close()
-        source.close()
+        # What was handed over open stays so.
+        if source is not video:
+            source.close()
 
     return SessionDonor(
         f"The run {run.path}",
@@ -82,7 +87,7 @@ def remake_donor(run: ProbeRun, loaded: LoadedModel, keys: Iterable[str]) -> Ses
     return remake(run, loaded, keys=keys)
 
 
-def recorded_job(run: ProbeRun) -> tuple[FrameSource, list[Prompt], RunOptions]:
+def recorded_job(run: ProbeRun, video: Any = None) -> tuple[FrameSource, list[Prompt], RunOptions]:
     """Open a run's video, and return it with prompts and options.
 
     Raises
@@ -93,7 +98,7 @@ def recorded_job(run: ProbeRun) -> tuple[FrameSource, list[Prompt], RunOptions]:
     prompts = prompts_from_json(run.info.get("prompts", []), run.path / INFO, enclosed=True)
     if not prompts:
         raise InputError(f"{run.path} holds no prompt: it can't be made again.")
-    source = recorded_source(run)
+    source = recorded_source(run, video)
     try:
         check_video(run, source)
     except InputError:

@@ -15,7 +15,7 @@ from napari_sam2_probe.common.files import atomic_path, atomic_write_text
 from napari_sam2_probe.probe.positions import BY_KEY, OBJECT_POINTER, OBJECT_POINTER_RAW, STATISTICS
 from napari_sam2_probe.runs.info import INFO
 from napari_sam2_probe.runs.layout import FEATURES, FORMAT, STORE
-from napari_sam2_probe.runs.place import check_free, writing
+from napari_sam2_probe.runs.place import check_new_path, os_errors_as_sentences
 from napari_sam2_probe.runs.tables import TRACKED, FrameTables
 from napari_sam2_probe.runs.zarr_store import make_store
 
@@ -78,13 +78,13 @@ class RunWriter:
         info: dict[str, Any],
     ) -> None:
         self.path = Path(path)
-        check_free(self.path)
+        check_new_path(self.path)
         self.info = {"format": FORMAT, "finished": False, **info}
         self._obj_index = {obj_id: index for index, obj_id in enumerate(obj_ids)}
         self._num_frames = shape[0]
         self._maps: dict[str, Any] = {}
         self._last_flush = time.monotonic()
-        with writing(self.path):
+        with os_errors_as_sentences(self.path):
             self.path.mkdir(parents=True)
             try:
                 self._make_store(obj_ids, shape, pointer_size)
@@ -120,7 +120,7 @@ class RunWriter:
         The objects are those of the run in its order, or `obj_ids`; of any other object nothing changes.
         """
         rows = [self._obj_index[obj_id] for obj_id in (self._obj_index if obj_ids is None else obj_ids)]
-        with writing(self.path):
+        with os_errors_as_sentences(self.path):
             self._masks[frame_idx] = labels
             for row, mask in zip(rows, masks, strict=True):
                 self._masks_per_object[row, frame_idx] = mask
@@ -134,7 +134,7 @@ class RunWriter:
 
     def write_records(self, records: Iterable[FrameRecord]) -> None:
         """Write what was seen of frames; a frame that is seen again is overwritten."""
-        with writing(self.path):
+        with os_errors_as_sentences(self.path):
             for record in records:
                 at = (self._obj_index[record.obj_id], record.frame_idx)
                 for key, maps in record.maps.items():
@@ -152,7 +152,7 @@ class RunWriter:
         if obj_id in self._obj_index:
             return
         self._obj_index[obj_id] = len(self._obj_index)
-        with writing(self.path):
+        with os_errors_as_sentences(self.path):
             self._tables.add_object()
             for array in (self._masks_per_object, *self._maps.values()):
                 array.resize((len(self._obj_index), *array.shape[1:]))
@@ -170,7 +170,7 @@ class RunWriter:
         # First of all its frames are no longer whole; then the pictures follow.
         self._tables.clear_object(row)
         self.flush()
-        with writing(self.path):
+        with os_errors_as_sentences(self.path):
             for frame_idx in frames:
                 labels = self._masks[frame_idx]
                 labels[labels == obj_id] = 0
@@ -182,26 +182,26 @@ class RunWriter:
 
     def write_features(self, table: pd.DataFrame, stale: NDArray[np.bool_]) -> None:
         """Write the features, and which (O, T) of them must be computed again."""
-        with writing(self.path), atomic_path(self.path / FEATURES) as temporary:
+        with os_errors_as_sentences(self.path), atomic_path(self.path / FEATURES) as temporary:
             table.to_csv(temporary, index=False, lineterminator="\n")
         self._tables.fill("status/features", np.where(stale, STALE, 0))
         self.flush()
 
     def write_table(self, name: str, table: pd.DataFrame) -> None:
         """Write a table beside the store, as Parquet."""
-        with writing(self.path), atomic_path(self.path / name) as temporary:
+        with os_errors_as_sentences(self.path), atomic_path(self.path / name) as temporary:
             table.to_parquet(temporary, index=False)
 
     def flush(self) -> None:
         """Write the tables as they are now."""
-        with writing(self.path):
+        with os_errors_as_sentences(self.path):
             self._tables.save()
         self._last_flush = time.monotonic()
 
     def update_info(self, **changes: Any) -> None:
         """Change what ``run.json`` says."""
         self.info |= changes
-        with writing(self.path):
+        with os_errors_as_sentences(self.path):
             self._write_info()
 
     def release_reserve(self) -> None:

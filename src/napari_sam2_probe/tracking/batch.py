@@ -159,7 +159,7 @@ class BatchTracker:
             with running, self._model.one_object_each(), self._watched(frame_idx):
                 done.append(self._frame(frame_idx))
                 if self._observer is not None:
-                    self._observer.passed(frame_idx)
+                    self._observer.frame_committed(frame_idx)
             if len(done) > behind:
                 yield done.popleft()
         yield from done

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from napari_sam2_probe.families.sam2 import ObservedSAM2
     from napari_sam2_probe.tracking.bank import EntryKind
-    from napari_sam2_probe.tracking.observer import Observer, Pass
+    from napari_sam2_probe.tracking.observer import FramePass, Observer
     from napari_sam2_probe.tracking.outputs import FrameOutput
     from napari_sam2_probe.tracking.prompts import Prompt
     from napari_sam2_probe.tracking.results import Direction, SessionOptions
@@ -196,7 +196,7 @@ class _Keeper:
         self._folder: SpillFolder | None = None
         self._files: dict[tuple[str, int], tuple[Path, torch.device]] = {}
 
-    def observe(self, at: Pass, key: str, tensor: Tensor) -> None:
+    def observe(self, at: FramePass, key: str, tensor: Tensor) -> None:
         """Keep a tensor."""
         if key not in self._keys:
             return
@@ -213,20 +213,20 @@ class _Keeper:
         path, device = self._files[key, serial]
         return torch.from_numpy(np.load(path, allow_pickle=False)).to(device)
 
-    def copied(self, source: Pass, target: Pass) -> None:
+    def pass_copied(self, source: FramePass, target: FramePass) -> None:
         """Let a pass start with what another showed."""
         for key in self._keys:
             if (key, source.serial) in self._files:
                 self._files[key, target.serial] = self._files[key, source.serial]
 
-    def passed(self, at: Pass, object_score: float, *, reverse: bool) -> None:
+    def frame_committed(self, at: FramePass, object_score: float, *, reverse: bool) -> None:
         """Do nothing: tensors are kept by pass."""
 
-    def references_wanted(self, obj_id: int, start: int) -> Iterable[int]:
+    def required_references(self, obj_id: int, start: int) -> Iterable[int]:
         """Want none."""
         return ()
 
-    def reference(self, at: Pass) -> None:
+    def reference_replayed(self, at: FramePass) -> None:
         """Do nothing: none was wanted."""
 
     def removed(self, obj_id: int) -> None:

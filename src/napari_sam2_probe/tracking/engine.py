@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from napari_sam2_probe.models.config import PredictorFlags
     from napari_sam2_probe.tracking.attention import AttentionDetail
     from napari_sam2_probe.tracking.memory_view import MemoryView
-    from napari_sam2_probe.tracking.observer import Observer, Pass
+    from napari_sam2_probe.tracking.observer import FramePass, Observer
     from napari_sam2_probe.tracking.prompts import Prompt
     from napari_sam2_probe.video.source import FrameSource
 
@@ -99,7 +99,7 @@ class FrameEngine:
         """Inference mode and mixed precision, for one step; both belong to a thread and must not outlive it."""
         return computing(self.device, self.dtype)
 
-    def watched(self, at: Pass, observer: Observer | None, *, unblanked: bool) -> AbstractContextManager[None]:
+    def watched(self, at: FramePass, observer: Observer | None, *, unblanked: bool) -> AbstractContextManager[None]:
         """Show an observer, if there is one, what arises while the block runs as tensors of the pass `at`."""
         if observer is None:
             return self.model.tapped(None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from napari_sam2_probe.tracking.observer import Pass, PassKind
+from napari_sam2_probe.tracking.observer import FramePass, PassKind
 
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
@@ -94,10 +94,10 @@ class TrackedObject:
             return self.conditioning[frame_idx].serial
         return self.tracked.serial(frame_idx) if frame_idx in self.tracked else None
 
-    def pass_of(self, frame_idx: int, output: FrameOutput) -> Pass:
+    def pass_of(self, frame_idx: int, output: FrameOutput) -> FramePass:
         """Return the pass that made one of this object's outputs."""
         bank = None if output.provenance is None else output.provenance.bank
-        return Pass(frame_idx, self.obj_id, output.kind, output.serial, bank)
+        return FramePass(frame_idx, self.obj_id, output.kind, output.serial, bank)
 
     def kind(self, frame_idx: int) -> PassKind:
         """Return the kind of pass behind a frame's newest output."""

@@ -43,7 +43,7 @@ PROMPTED_KINDS = frozenset({PassKind.POINT_PROMPT, PassKind.CORRECTION, PassKind
 
 
 @dataclass(frozen=True, slots=True)
-class Pass:
+class FramePass:
     """One pass of one frame and one object through SAM 2.
 
     Attributes
@@ -97,26 +97,26 @@ class Observer(Protocol):
     afterwards, so they may be kept, but keeping them keeps their memory.
     """
 
-    def observe(self, at: Pass, key: str, tensor: Tensor) -> None:
+    def observe(self, at: FramePass, key: str, tensor: Tensor) -> None:
         """Take the tensor (batch axis 1) that arose at the position `key`; a later one of the same pass wins."""
         ...
 
-    def copied(self, source: Pass, target: Pass) -> None:
+    def pass_copied(self, source: FramePass, target: FramePass) -> None:
         """Learn that `target` starts with all that was shown of `source` (another candidate mask was chosen)."""
         ...
 
-    def passed(self, at: Pass, object_score: float, *, reverse: bool) -> None:
+    def frame_committed(self, at: FramePass, object_score: float, *, reverse: bool) -> None:
         """Learn that the running direction has reached the frame; what the pass showed is now its value.
 
         A conditioning frame's tensors arose earlier, when its prompt was added.
         """
         ...
 
-    def references_wanted(self, obj_id: int, start: int) -> Iterable[int]:
+    def required_references(self, obj_id: int, start: int) -> Iterable[int]:
         """Name, in time order, the frames before `start` that must be shown again before a forward pass from it."""
         ...
 
-    def reference(self, at: Pass) -> None:
+    def reference_replayed(self, at: FramePass) -> None:
         """Learn that a wanted frame has been shown again."""
         ...
 
@@ -138,6 +138,6 @@ class BatchObserver(Protocol):
         """Take the tensor (batch axis B) that arose at the position `key`; a later one of the same frame wins."""
         ...
 
-    def passed(self, frame_idx: int) -> None:
+    def frame_committed(self, frame_idx: int) -> None:
         """Learn that the frame is done: all has been shown of it."""
         ...

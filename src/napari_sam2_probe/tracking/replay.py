@@ -46,12 +46,12 @@ class Replay:
         """Show the frames that the observer wants to have seen before a forward pass from `start`."""
         if self._observer is None:
             return
-        for frame_idx in self._observer.references_wanted(obj.obj_id, start):
+        for frame_idx in self._observer.required_references(obj.obj_id, start):
             output = obj.settled_output(frame_idx)
             if output is not None:
                 with self._engine.running():
                     if self._show(obj, frame_idx, output):
-                        self._observer.reference(obj.pass_of(frame_idx, output))
+                        self._observer.reference_replayed(obj.pass_of(frame_idx, output))
 
     def sweep(self, obj: TrackedObject) -> Iterator[int]:
         """Show all frames of an object in time order, as far as what their passes saw is still there.
@@ -73,7 +73,7 @@ class Replay:
                     break
                 if self._observer is not None:
                     score = float(output.object_score_logits)
-                    self._observer.passed(obj.pass_of(frame_idx, output), score, reverse=False)
+                    self._observer.frame_committed(obj.pass_of(frame_idx, output), score, reverse=False)
             yield frame_idx
 
     def again(self, obj: TrackedObject, frame_idx: int, edits: tuple[Edit, ...]) -> RepeatedFrame:

@@ -20,7 +20,7 @@ from napari_sam2_probe.tracking.engine import NO_OBJ_SCORE, Candidates, FrameEng
 from napari_sam2_probe.tracking.memory_view import MemoryView
 from napari_sam2_probe.tracking.objects import Edit as StateEdit
 from napari_sam2_probe.tracking.objects import TrackedObject
-from napari_sam2_probe.tracking.observer import Pass, PassKind
+from napari_sam2_probe.tracking.observer import FramePass, PassKind
 from napari_sam2_probe.tracking.outputs import FrameOutput, OutputStore
 from napari_sam2_probe.tracking.replay import Replay
 from napari_sam2_probe.tracking.results import Direction, FrameResult, RepeatedFrame, SessionOptions
@@ -124,7 +124,7 @@ class VideoSession:
         """Return which candidate mask was chosen for an object, by frame, where one was."""
         return dict(self._object(obj_id).chosen)
 
-    def latest_pass(self, frame_idx: int, obj_id: int) -> Pass | None:
+    def latest_pass(self, frame_idx: int, obj_id: int) -> FramePass | None:
         """Return the pass that gave a frame its newest values; None if nothing ran there."""
         obj = self._object(obj_id)
         output = obj.output(frame_idx)
@@ -233,9 +233,9 @@ class VideoSession:
             )
         self._forget_undone()
         before, old = obj.state(frame_idx), pending[frame_idx]
-        target = Pass(frame_idx, obj_id, old.kind, self._next_serial())
+        target = FramePass(frame_idx, obj_id, old.kind, self._next_serial())
         if self.observer is not None:
-            self.observer.copied(obj.pass_of(frame_idx, old), target)
+            self.observer.pass_copied(obj.pass_of(frame_idx, old), target)
         token = candidates.sam_tokens[min(index, len(candidates.sam_tokens) - 1)]
         memories = self._memories(obj)
         with self._engine.running(), self._watched(target):
@@ -445,7 +445,7 @@ class VideoSession:
         else:
             kind = PassKind.POINT_PROMPT if is_initial else PassKind.CORRECTION
             previous = obj.previous_output(t, conditioning=becomes_conditioning)
-        at = Pass(t, obj.obj_id, kind, self._next_serial())
+        at = FramePass(t, obj.obj_id, kind, self._next_serial())
         memories = self._memories(obj)
         with self._engine.running(), self._watched(at):
             out = self._engine.prompted(
@@ -515,12 +515,12 @@ class VideoSession:
             outputs.append(output)
             if self.observer is not None:
                 score = float(output.object_score_logits)
-                self.observer.passed(obj.pass_of(frame_idx, output), score, reverse=reverse)
+                self.observer.frame_committed(obj.pass_of(frame_idx, output), score, reverse=reverse)
         masks = torch.cat([out.pred_masks.to(self._engine.device) for out in outputs if out is not None])
         return self._frame_result(frame_idx, outputs, self._engine.at_video_size(masks))
 
     def _track(self, obj: TrackedObject, frame_idx: int, reverse: bool) -> FrameOutput:
-        at = Pass(frame_idx, obj.obj_id, PassKind.TRACKED, self._next_serial())
+        at = FramePass(frame_idx, obj.obj_id, PassKind.TRACKED, self._next_serial())
         memories = self._memories(obj)
         with self._watched(at):
             out = self._engine.tracked(frame_idx, memories, reverse=reverse)
@@ -549,10 +549,10 @@ class VideoSession:
             return output
         return memories.intervention.stored(output, kinds, frame_idx, memories.obj_id, memories.stored)
 
-    def _watched(self, at: Pass) -> AbstractContextManager[None]:
+    def _watched(self, at: FramePass) -> AbstractContextManager[None]:
         return self._engine.watched(at, self.observer, unblanked=self.options.observe_unblanked)
 
-    def _frame_output(self, at: Pass, out: dict[str, Any], reverse: bool, memories: MemoryView) -> FrameOutput:
+    def _frame_output(self, at: FramePass, out: dict[str, Any], reverse: bool, memories: MemoryView) -> FrameOutput:
         output = FrameOutput(
             serial=at.serial,
             kind=at.kind,

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from napari_sam2_probe.common.errors import ProbeError, ResourceError
 from napari_sam2_probe.common.files import LOCK, disk_error
-from napari_sam2_probe.common.lock import hold
+from napari_sam2_probe.common.lock import exclusive_lock
 
 _PREFIX = "sam2-probe-spill-"
 _SECONDS_TO_BEGIN = 60
@@ -40,7 +40,7 @@ class SpillFolder:
             raise disk_error(error, f"temporary files in {place}") from error
         held = ExitStack()
         self._remove = weakref.finalize(self, _remove, self.path, held)
-        held.enter_context(hold(self.path, "temporary files in"))
+        held.enter_context(exclusive_lock(self.path, "temporary files in"))
 
     def close(self) -> None:
         """Remove the folder."""
@@ -61,7 +61,7 @@ def _remove_left(place: Path) -> None:
             is_ours = not hasattr(os, "getuid") or about.st_uid == os.getuid()
             is_old = time.time() - about.st_mtime > _SECONDS_TO_BEGIN
             if stat.S_ISDIR(about.st_mode) and is_ours and is_old and (folder / LOCK).is_file():
-                with hold(folder, "temporary files in"):
+                with exclusive_lock(folder, "temporary files in"):
                     pass
                 shutil.rmtree(folder, ignore_errors=True)
 

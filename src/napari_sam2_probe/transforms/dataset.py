@@ -12,7 +12,7 @@ from napari_sam2_probe.transforms.catalogue import Catalogue, SequenceEntry, mea
 from napari_sam2_probe.transforms.encoding import Encoder
 from napari_sam2_probe.transforms.footage import DEFAULT_OBJECT_BYTES, Footage
 from napari_sam2_probe.transforms.make import compose_clip
-from napari_sam2_probe.transforms.plan import Order, draw_base, plan_recipe
+from napari_sam2_probe.transforms.plan import ClipSpec, draw_base, plan_recipe
 from napari_sam2_probe.transforms.recipe import clip_name
 from napari_sam2_probe.transforms.registry import can_be_sent, register_again, registered_by_hand
 from napari_sam2_probe.transforms.store import ClipStore, describe
@@ -33,7 +33,7 @@ _NEIGHBOURS = 8
 def make_dataset(
     dataset: Mapping[str, Video],
     out: Path | str,
-    order: Order,
+    order: ClipSpec,
     samples: int = 500,
     *,
     lossless: bool = False,
@@ -83,7 +83,7 @@ def make_dataset(
 def iterate_dataset(
     dataset: Mapping[str, Video],
     out: Path | str,
-    order: Order,
+    order: ClipSpec,
     samples: int = 500,
     *,
     lossless: bool = False,
@@ -161,7 +161,7 @@ def memory_for_objects(workers: int) -> int:
 def _clip_maker(
     dataset: Mapping[str, Video],
     catalogue: Catalogue,
-    order: Order,
+    order: ClipSpec,
     store: ClipStore,
     object_bytes: int,
     by_hand: tuple[type[Any], ...],

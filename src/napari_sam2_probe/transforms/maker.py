@@ -12,7 +12,7 @@ from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.transforms.catalogue import Catalogue, SequenceEntry, are_related, measure_sequence
 from napari_sam2_probe.transforms.footage import Footage
 from napari_sam2_probe.transforms.make import compose_clip
-from napari_sam2_probe.transforms.plan import Order, draw_base, plan_on_base
+from napari_sam2_probe.transforms.plan import ClipSpec, draw_base, plan_on_base
 from napari_sam2_probe.transforms.recipe import DEFAULT_LENGTHS, Extra, Recipe, clip_name, make_twin_recipe
 from napari_sam2_probe.transforms.registry import KINDS
 from napari_sam2_probe.video.array import ArraySource
@@ -64,9 +64,9 @@ class ClipRequest:
     then: tuple[Extra, ...] = ()
 
     @property
-    def order(self) -> Order:
+    def order(self) -> ClipSpec:
         """What a data set of such clips is made by."""
-        return Order(self.kind, self.seed, self.lengths, dict(self.options), self.then)
+        return ClipSpec(self.kind, self.seed, self.lengths, dict(self.options), self.then)
 
 
 @dataclass(frozen=True)

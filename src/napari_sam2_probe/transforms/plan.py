@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class ClipSpec:
     """What clips to make; with a data set and a clip's number it decides a recipe.
 
     Attributes
@@ -46,7 +46,7 @@ class Order:
     then: tuple[Extra, ...] = ()
 
 
-def draw_base(catalogue: Catalogue, order: Order, number: int) -> Base:
+def draw_base(catalogue: Catalogue, order: ClipSpec, number: int) -> Base:
     """Draw the base of clip `number`: with replacement, first a sequence, then an object, then a window.
 
     The object is in all frames of the window, and covers at least 0.2 % of the first.
@@ -73,7 +73,7 @@ def draw_base(catalogue: Catalogue, order: Order, number: int) -> Base:
     return Base(name, int(starts[int(rng.integers(len(starts)))]), track.object_id)
 
 
-def plan_recipe(catalogue: Catalogue, footage: Footage, order: Order, number: int) -> Recipe:
+def plan_recipe(catalogue: Catalogue, footage: Footage, order: ClipSpec, number: int) -> Recipe:
     """Draw the recipe of one clip; it depends on nothing but its arguments.
 
     Parameters
@@ -95,7 +95,7 @@ def plan_recipe(catalogue: Catalogue, footage: Footage, order: Order, number: in
     return plan_on_base(catalogue, footage, order, number, draw_base(catalogue, order, number))
 
 
-def plan_on_base(catalogue: Catalogue, footage: Footage, order: Order, number: int, base: Base) -> Recipe:
+def plan_on_base(catalogue: Catalogue, footage: Footage, order: ClipSpec, number: int, base: Base) -> Recipe:
     """Draw the rest of a recipe whose base is chosen: foreign footage, and where it goes.
 
     Parameters

@@ -21,7 +21,7 @@ from napari_sam2_probe import __version__
 from napari_sam2_probe.common.errors import InputError, ResourceError
 from napari_sam2_probe.common.files import atomic_write_text, disk_error, is_empty, remove_leftovers
 from napari_sam2_probe.common.json_file import load_json, parse_json
-from napari_sam2_probe.common.lock import hold
+from napari_sam2_probe.common.lock import exclusive_lock
 from napari_sam2_probe.common.names import check_inside, inside
 from napari_sam2_probe.common.paths import check_name
 from napari_sam2_probe.transforms.recipe import clip_name, make_twin_recipe
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from napari_sam2_probe.transforms.clip import Clip
     from napari_sam2_probe.transforms.encoding import Encoder
-    from napari_sam2_probe.transforms.plan import Order
+    from napari_sam2_probe.transforms.plan import ClipSpec
     from napari_sam2_probe.transforms.recipe import Recipe
 
 _PARTS = ("Annotations", "JPEGImages")
@@ -127,7 +127,7 @@ class ClipStore:
             raise ResourceError(
                 f"{self.folder} can't be made ({error.strerror or error}): choose a place where you may write."
             ) from error
-        with hold(self.folder, "the clips in"):
+        with exclusive_lock(self.folder, "the clips in"):
             yield
 
     def begin(self, configuration: dict[str, Any], names: Sequence[str]) -> list[int]:
@@ -307,7 +307,7 @@ class ClipStore:
         atomic_write_text(self._configuration_file, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
 
 
-def describe(order: Order, samples: int, *, lossless: bool, source: str) -> dict[str, Any]:
+def describe(order: ClipSpec, samples: int, *, lossless: bool, source: str) -> dict[str, Any]:
     """Return what decides the bytes of a data set of clips, as it is stored in ``dataset.json``.
 
     Parameters

@@ -54,7 +54,8 @@ class Video:
 
     def __repr__(self) -> str:
         masks = ", with true masks" if self.has_masks else ""
-        return f"<Video {self.name}: {self.num_frames} frames of {self.width}x{self.height}{masks}>"
+        scaled = "" if self.scaling is None else f", intensities {self.scaling.low:g} to {self.scaling.high:g} shown"
+        return f"<Video {self.name}: {self.num_frames} frames of {self.width}x{self.height}{scaled}{masks}>"
 
     def __len__(self) -> int:
         return self.num_frames

@@ -11,7 +11,7 @@ import pytest
 
 from killed_command import run_command, run_killed
 from napari_sam2_probe.common.errors import InputError
-from napari_sam2_probe.common.lock import hold
+from napari_sam2_probe.common.lock import exclusive_lock
 from napari_sam2_probe.evaluation.metrics import evaluate_folders, score_masks
 from napari_sam2_probe.evaluation.protocols.interactive import run_interactive
 from napari_sam2_probe.evaluation.protocols.jobs import OFFLINE, ONLINE, InteractionOptions
@@ -360,7 +360,7 @@ def test_a_folder_that_holds_only_what_a_killed_evaluation_left_is_used(davis, t
 def test_two_evaluations_do_not_work_in_one_folder(davis, tmp_path):
     out, words = predicted(davis, tmp_path)
     out.mkdir()
-    with hold(out, "it"):
+    with exclusive_lock(out, "it"):
         done = run_command(*words)
     assert done.returncode == 2
     assert f"Another process is working on the evaluation in {out}" in done.stderr

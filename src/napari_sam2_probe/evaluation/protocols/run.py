@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.common.files import atomic_write_text
-from napari_sam2_probe.common.lock import hold
+from napari_sam2_probe.common.lock import exclusive_lock
 from napari_sam2_probe.common.progress import Progress, ProgressCallback, ignore_progress
 from napari_sam2_probe.evaluation.protocols.jobs import (
     INTERACTIVE,
@@ -26,7 +26,7 @@ from napari_sam2_probe.evaluation.protocols.table import TableRow, make_table, w
 from napari_sam2_probe.evaluation.protocols.truth import can_be_scored, read_objects
 from napari_sam2_probe.models.caveat import banner
 from napari_sam2_probe.runs.describe import now, software_versions
-from napari_sam2_probe.runs.place import writing
+from napari_sam2_probe.runs.place import os_errors_as_sentences
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -110,9 +110,9 @@ def run_protocols(
             check_prediction(prediction, objects)
     loaded = load() if options.prompts or options.interactive else None
     work = _Work(store, options, loaded, sequences, progress)
-    with writing(store.folder, "evaluation"):
+    with os_errors_as_sentences(store.folder, "evaluation"):
         store.folder.mkdir(parents=True, exist_ok=True)
-    with hold(store.folder, "the evaluation in"):
+    with exclusive_lock(store.folder, "the evaluation in"):
         results = [(job, work.do(job)) for job in work.jobs]
         rows = make_table(results)
         write_table(rows, store.folder / TABLE)

@@ -9,7 +9,7 @@ import numpy as np
 
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.common.files import atomic_path
-from napari_sam2_probe.common.output import atomic_folder, check_target, writing
+from napari_sam2_probe.common.output import atomic_folder, check_target, os_errors_as_sentences
 from napari_sam2_probe.export.tiff import tiff_stack
 from napari_sam2_probe.video.masks import write_mask
 
@@ -46,7 +46,11 @@ def write_tiff(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
     """
     labels = _checked(data, meta)
     out = Path(path)
-    with writing(out), atomic_path(out) as temporary, tiff_stack(temporary, len(labels), labels.shape[1:]) as append:
+    with (
+        os_errors_as_sentences(out),
+        atomic_path(out) as temporary,
+        tiff_stack(temporary, len(labels), labels.shape[1:]) as append,
+    ):
         for frame_idx in range(labels.shape[0]):
             append(_frame(labels, frame_idx, meta).astype(np.uint16))
     return [path]

@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QWidget
 from napari_sam2_probe.gui.background import Background
 from napari_sam2_probe.gui.blank_frames import hide_blank_frames
 from napari_sam2_probe.gui.closing import close_all, delete_when_undocked
-from napari_sam2_probe.gui.collector import CollectorAtEase
+from napari_sam2_probe.gui.collector import GcThrottle
 from napari_sam2_probe.gui.connections import Connections
 from napari_sam2_probe.gui.one_video import show_one_video
 from napari_sam2_probe.gui.outlines import outline_truth
@@ -49,7 +49,7 @@ class Panel(QWidget):
         self.viewer = self.state.viewer
         self.background = Background()
         self.connections = Connections()
-        self._ends: list[Closable] = [self.connections, self.background, CollectorAtEase(self.viewer)]
+        self._ends: list[Closable] = [self.connections, self.background, GcThrottle(self.viewer)]
         # Bound to what outlives the widget: Qt calls it when its own part is gone already.
         self.destroyed.connect(partial(close_all, self._ends))
         delete_when_undocked(self)

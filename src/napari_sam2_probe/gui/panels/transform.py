@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from napari_sam2_probe.common.progress import Progress
     from napari_sam2_probe.gui.state import VideoEntry
     from napari_sam2_probe.transforms.maker import MadeClip
-    from napari_sam2_probe.transforms.plan import Order
+    from napari_sam2_probe.transforms.plan import ClipSpec
     from napari_sam2_probe.video import Video
 
 PAUSE = 400
@@ -254,7 +254,9 @@ def _make(maker: ClipMaker, request: ClipRequest) -> tuple[MadeClip, NDArray[Any
     return made, preview_frames(made.clip)
 
 
-def _generate(dataset: Mapping[str, Video], out: Path, order: Order, samples: int) -> Generator[Progress, None, None]:
+def _generate(
+    dataset: Mapping[str, Video], out: Path, order: ClipSpec, samples: int
+) -> Generator[Progress, None, None]:
     from napari_sam2_probe.transforms.dataset import iterate_dataset
 
     # One processor is left to the window.

@@ -10,7 +10,7 @@ from weakref import WeakSet
 from psygnal import Signal
 
 from napari_sam2_probe.common.progress import TimeLeft
-from napari_sam2_probe.gui.collector import set_aside_what_is_loaded
+from napari_sam2_probe.gui.collector import freeze_loaded_objects
 from napari_sam2_probe.gui.connections import Connections
 from napari_sam2_probe.gui.first_layers import prepare_layers
 from napari_sam2_probe.gui.jobs import Job, JobState
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 def _prepare_window() -> None:
     """Do in the worker what the window would else do when the first masks come."""
     prepare_layers()
-    set_aside_what_is_loaded()
+    freeze_loaded_objects()
 
 
 class Phase(Enum):

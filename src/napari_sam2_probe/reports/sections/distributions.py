@@ -11,7 +11,7 @@ from napari_sam2_probe.common.feature_names import FEATURE_COLUMNS, FEATURE_LABE
 from napari_sam2_probe.common.words import count, listing
 from napari_sam2_probe.figures.separability import Distribution, make_separability
 from napari_sam2_probe.probe.positions import title_of
-from napari_sam2_probe.reports.separations import ALL_FEATURES, is_there, pick, said
+from napari_sam2_probe.reports.separations import ALL_FEATURES, format_estimate, is_there, pick
 from napari_sam2_probe.reports.words import kind_label
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def _figure(subject: Subject, position: str, kind: str, folder: ReportFolder) ->
     }
     drawn = []
     for feature, label in ALL_FEATURES.items():
-        title = f"{label}: AUROC {said(found[feature])}" if is_there(found[feature]) else label
+        title = f"{label}: AUROC {format_estimate(found[feature])}" if is_there(found[feature]) else label
         values = rows[feature].to_numpy(dtype=np.float64)
         drawn.append(Distribution(title, values=values, logarithmic=feature != COMBINED, **shared))
     number = FIGURES[position, kind]
@@ -95,8 +95,12 @@ def _caption(found: dict[str, Estimate], rows: pd.DataFrame) -> str:
     if not alone:
         return f"No AUROC: {found[SHORT_TERM.column].reason}. {basis}"
     best = max(alone, key=lambda feature: alone[feature].value)
-    others = [f"{FEATURE_LABELS[feature].lower()} {said(one)}" for feature, one in alone.items() if feature != best]
-    sentences = [f"{FEATURE_LABELS[best]} alone separates best, AUROC {said(alone[best])}; {listing(others)}."]
+    others = [
+        f"{FEATURE_LABELS[feature].lower()} {format_estimate(one)}" for feature, one in alone.items() if feature != best
+    ]
+    sentences = [
+        f"{FEATURE_LABELS[best]} alone separates best, AUROC {format_estimate(alone[best])}; {listing(others)}."
+    ]
     sentences.append(_combined(found[COMBINED], alone[best]))
     backwards = [FEATURE_LABELS[feature].lower() for feature, one in alone.items() if one.high < 0.5]
     if backwards:
@@ -114,4 +118,4 @@ def _combined(combined: Estimate, best: Estimate) -> str:
         remark = ", not clearly different (the intervals overlap)"
     else:
         remark = ", more than any alone" if combined.value > best.value else ", less than the best alone"
-    return f"The linear combination reaches {said(combined)}{remark}."
+    return f"The linear combination reaches {format_estimate(combined)}{remark}."

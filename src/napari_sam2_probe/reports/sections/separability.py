@@ -10,7 +10,14 @@ from napari_sam2_probe.figures.dots import DotPanel, make_dots
 from napari_sam2_probe.reports.page import Section
 from napari_sam2_probe.reports.part import Part
 from napari_sam2_probe.reports.sections import distributions, gate
-from napari_sam2_probe.reports.separations import ALL_FEATURES, auroc_dots, is_there, pick, position_rows, said
+from napari_sam2_probe.reports.separations import (
+    ALL_FEATURES,
+    auroc_dots,
+    format_estimate,
+    is_there,
+    pick,
+    position_rows,
+)
 from napari_sam2_probe.reports.subject import absent_kinds, in_order
 from napari_sam2_probe.reports.tables import ReportTable
 from napari_sam2_probe.reports.words import kind_label
@@ -58,7 +65,7 @@ def _table(subjects: Sequence[Subject], name: str, title: str, *, ordinary: bool
         for kind in in_order(subject.feature_kinds):
             measure = "AUROC" if kind in absent_kinds() else "false alarms"
             for position in subject.positions:
-                cells = [said(pick(found, position, feature, kind)) for feature in ALL_FEATURES]
+                cells = [format_estimate(pick(found, position, feature, kind)) for feature in ALL_FEATURES]
                 rows.append((subject.name, f"{kind_label(kind)} ({measure})", position, *cells))
     data = pd.concat(parts, ignore_index=True)
     which = (
@@ -133,7 +140,8 @@ def _overview_caption(subject: Subject) -> str:
         else:
             sentences.append(
                 f"{kind_label(kind)}: the three features together tell absent from present frames best at position "
-                f"{best_position} (AUROC {said(best)}) and least at position {least_position} ({said(least)})."
+                f"{best_position} (AUROC {format_estimate(best)}) and least at position {least_position} "
+                f"({format_estimate(least)})."
             )
     if not sentences:
         sentences.append("No linear combination could be fitted: there are too few source sequences.")
