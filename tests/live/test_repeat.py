@@ -189,7 +189,7 @@ def test_another_video_is_refused(small_run, loaded, tmp_path):
 
 
 def test_an_array_must_be_given_again(small_run, loaded, tmp_path):
-    with pytest.raises(InputError, match="give the array again"):
+    with pytest.raises(InputError, match="give the same array"):
         repeat_run(small_run, tmp_path / "again", model=loaded)
     # It is scaled and named as it was.
     again = repeat_run(small_run, tmp_path / "again", moving_video(6, 60, 100), model=loaded)
