@@ -228,5 +228,5 @@ def test_a_session_records_its_edits_and_what_was_read(moving, loaded, tmp_path)
     plain = record_run(moving, [Prompt.from_mask(0, 1, square_mask(0, 60, 100))], tmp_path / "plain", loaded)
     assert 1 in set(plain.bank(3).query("kind == 'memory'")["age"])
     assert_same_run(repeat_run(made, tmp_path / "again", moving, model=loaded), made)
-    with pytest.raises(InputError, match="record a run with these edits"):
+    with pytest.raises(InputError, match="record a run with this edit"):
         Session(moving, model=loaded, options=RunOptions(intervene=({"edit": "mean", "target": "memory"},)))

@@ -144,9 +144,9 @@ def test_what_cant_be_taken_is_refused_before_anything_is_written(twin, root, lo
         with pytest.raises(InputError, match=name):
             record(tmp_path, loaded, folder, "c", RunOptions(intervene=(swap,)))
 
-    refused("lies nowhere on disk", path=None)
+    refused("an array that was never saved", path=None)
     refused("There is no video", path=str(tmp_path / "gone"))
-    refused("is not the video any more", sha256="0" * 64)
+    refused("is not the video that", sha256="0" * 64)
     (moved / "run.json").write_text(json.dumps(info | {"model": info["model"] | {"dtype": "bfloat16"}}))
     with pytest.raises(InputError, match="was made with another model"):
         record(tmp_path, loaded, folder, "c", RunOptions(intervene=(swap,)))

@@ -11,6 +11,7 @@ import pytest
 
 from killed_command import run_command, run_killed
 from napari_sam2_probe.common.errors import InputError
+from napari_sam2_probe.common.files import TEMPORARY
 from napari_sam2_probe.common.lock import exclusive_lock
 from napari_sam2_probe.evaluation.metrics import evaluate_folders, score_masks
 from napari_sam2_probe.evaluation.protocols.interactive import run_interactive
@@ -212,7 +213,7 @@ class TestGoingOn:
         kept = {path: path.stat().st_mtime_ns for path in out.rglob("*.json")}
         assert len(kept) == whole_jobs
         # As a process that is killed leaves it.
-        left = out / "results" / "seeded" / ".crossing-1.json"
+        left = out / "results" / "seeded" / f"{TEMPORARY}1.json"
         left.parent.mkdir(parents=True, exist_ok=True)
         left.write_text("{")
         run_protocols(dataset, out, self.OPTIONS, lambda: loaded)

@@ -189,7 +189,8 @@ class TrackPanel(Panel):
         dock = dock_of(self)
         if dock is not None and not self._has_dock:
             self._has_dock = True
-            self.connections.add(dock.visibilityChanged, self._on_front)
+            # Qt ends this by itself with either of the two; to end it when the dock is gone already crashes PyQt.
+            dock.visibilityChanged.connect(self._on_front)
         self._on_front(True)
 
     def _on_front(self, is_in_front: bool) -> None:
