@@ -148,7 +148,7 @@ def test_what_cant_be_taken_is_refused_before_anything_is_written(twin, root, lo
     refused("There is no video", path=str(tmp_path / "gone"))
     refused("is not the video that", sha256="0" * 64)
     (moved / "run.json").write_text(json.dumps(info | {"model": info["model"] | {"dtype": "bfloat16"}}))
-    with pytest.raises(InputError, match="was made with another model"):
+    with pytest.raises(InputError, match="another configuration, flags or number format"):
         record(tmp_path, loaded, folder, "c", RunOptions(intervene=(swap,)))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["moved"]
 
