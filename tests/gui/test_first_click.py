@@ -70,7 +70,7 @@ class Window:
         self.settle()
 
     def prediction(self):
-        result = self.controller._desk.result
+        result = self.controller._workspace.result
         result.show(np.zeros((40, H, W), np.uint8), self.controller.objects.colormap())
         self.settle()
 
