@@ -51,7 +51,7 @@ class _OneVideo:
             self._hide(viewer, before)
         if replaced or video.layer in self._hidden:
             self._show(viewer, video.layer)
-            viewer.fit_to_view(layers=[video.layer])
+            _fit(viewer, video.layer)
             show_frame(viewer, self._frames.get(video.layer, 0), video.layer)
 
     def _hide(self, viewer: napari.Viewer, video: Layer) -> None:
@@ -82,3 +82,8 @@ def _overlap(one: Layer, other: Layer) -> bool:
     """Whether some of a video is drawn over the other."""
     (low, high), (others_low, others_high) = (layer.extent.world[:, -2:] for layer in (one, other))
     return bool(np.all((low < others_high) & (others_low < high)))
+
+
+def _fit(viewer: napari.Viewer, layer: Layer) -> None:
+    # Beside layers of more axes napari takes the last axes of this one for others; then all is fitted.
+    viewer.fit_to_view(layers=[layer] if layer.ndim == viewer.dims.ndim else None)
