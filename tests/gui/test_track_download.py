@@ -114,7 +114,7 @@ def test_models_that_are_here_come_first(tmp_path, monkeypatch):
 def test_the_button_fetches_stops_and_chooses(server, tmp_path, monkeypatch, qtbot):
     monkeypatch.setenv(checkpoints.FOLDER_VARIABLE, str(tmp_path))
     others = tuple(c for c in checkpoints.OFFICIAL if c.name != CHECKPOINT.name)
-    for module in ("tracking.checkpoints", "gui.panels.track_model"):
+    for module in ("models.checkpoints", "gui.panels.track_model"):
         monkeypatch.setattr(f"napari_sam2_probe.{module}.OFFICIAL", (CHECKPOINT, *others))
     chooser = ModelChooser(base_url=server.url)
     qtbot.addWidget(chooser)
