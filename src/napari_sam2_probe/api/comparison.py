@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
     import pandas as pd
     from matplotlib.figure import Figure
-    from numpy.typing import NDArray
 
     from napari_sam2_probe.analysis.pointers import ObscurationResponse
     from napari_sam2_probe.api.run import Run
@@ -56,8 +55,11 @@ class Comparison:
             if key not in (*other.run.map_keys, *other.run.vector_keys):
                 continue
             is_map = key in one.run.map_keys
+            # Once a position, not once a frame: vectors are read as a whole.
+            array, twin_array = (_array(view, key) for view in (one, other))
             for frame, twin_frame in pairs:
-                difference = _value(one, key, frame) - _value(other, key, twin_frame)
+                value, twin_value = array[one.obj_index, frame], twin_array[other.obj_index, twin_frame]
+                difference = np.subtract(value, twin_value, dtype=np.float64)
                 distance = np.sqrt(np.mean(difference**2)) if is_map else np.linalg.norm(difference)
                 present = bool(one.object_present[frame])
                 rows.append((frame, twin_frame, present, fractions[frame], BY_KEY[key].number, float(distance)))
@@ -69,14 +71,15 @@ class Comparison:
         """IoU of the two predicted masks by frame; 1 where both are empty."""
         import pandas as pd
 
+        from napari_sam2_probe.evaluation.metrics.region import region_similarity
+
         values = {}
         for frame, twin_frame in self._frames:
             mask, twin_mask = (
                 np.asarray(view.run.masks_per_object[view.obj_index, at])
                 for view, at in ((self._view, frame), (self._twin_view, twin_frame))
             )
-            union = np.logical_or(mask, twin_mask).sum()
-            values[frame] = float(np.logical_and(mask, twin_mask).sum() / union) if union else 1.0
+            values[frame] = region_similarity(mask, twin_mask)
         return pd.Series(values, name="iou", dtype=float).rename_axis("frame")
 
     @cached_property
@@ -179,9 +182,6 @@ def compare(run: Run | Path | str, twin: Run | Path | str, *, object_id: int | N
     return comparison
 
 
-def _value(view: ClipView, key: str, frame: int) -> NDArray[np.float64]:
-    if key in view.run.map_keys:
-        values = view.run.maps(key, "mean")[view.obj_index, frame]
-    else:
-        values = view.run.vectors(key)[view.obj_index, frame]
-    return np.asarray(values, dtype=np.float64)
+def _array(view: ClipView, key: str) -> Any:
+    """Return what a position holds, (O, T, ...); channel means of maps, which are read when they are indexed."""
+    return view.run.maps(key, "mean") if key in view.run.map_keys else view.run.vectors(key)

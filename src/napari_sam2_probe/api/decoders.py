@@ -79,14 +79,10 @@ def decoder_for(run: ProbeRun, given: BoxDecoder | str | Path | None) -> BoxDeco
     """
     from napari_sam2_probe.decoder.file import load_decoder
     from napari_sam2_probe.decoder.fit import BoxDecoder
-    from napari_sam2_probe.decoder.library import find_decoder
+    from napari_sam2_probe.export.registry import decoder_for as decoder_of_run
 
-    model = run.info.get("model", {})
-    if given is None:
-        return find_decoder(model.get("sha256"))
     if isinstance(given, str | Path):
         given = load_decoder(given)
-    if not isinstance(given, BoxDecoder):
+    if not (given is None or isinstance(given, BoxDecoder)):
         raise InputError(f"{given!r:.60} is no decoder: give the one that fit_decoder(...) returns, or its file.")
-    given.check_made_for(model.get("checkpoint", "an unknown one"), model.get("sha256"))
-    return given
+    return decoder_of_run(run, given)

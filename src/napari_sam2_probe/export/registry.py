@@ -159,10 +159,17 @@ def iterate_export(
             raise InputError(f"A decoder gives boxes, not {what}: leave it out, or export boxes.")
         yield from chosen.write(run, out)
         return
-    yield from chosen.write(run, out, decoder=_decoder_for(run, decoder))
+    yield from chosen.write(run, out, decoder=decoder_for(run, decoder))
 
 
-def _decoder_for(run: ProbeRun, given: BoxDecoder | None) -> BoxDecoder | None:
+def decoder_for(run: ProbeRun, given: BoxDecoder | None) -> BoxDecoder | None:
+    """Return the decoder that belongs to a run's checkpoint: the given one, or that which is installed for it.
+
+    Raises
+    ------
+    InputError
+        If the given one was made for another checkpoint.
+    """
     # A run that another program wrote may say nothing about a model.
     model = run.info.get("model", {})
     if given is None:
