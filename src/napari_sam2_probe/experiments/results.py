@@ -11,6 +11,7 @@ from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.common.json_file import load_json
 from napari_sam2_probe.common.paths import is_dir
 from napari_sam2_probe.experiments.config import ExperimentConfig, read_config
+from napari_sam2_probe.experiments.earlier import with_distractors, with_gaps
 from napari_sam2_probe.experiments.folder import CONFIG, ExperimentFolder, is_experiment
 from napari_sam2_probe.experiments.plan import Batch, read_plan
 from napari_sam2_probe.experiments.tables import FEATURE_COLUMNS, FRAME_COLUMNS, read_tables
@@ -101,12 +102,26 @@ class ExperimentResults:
     @cached_property
     def frames(self) -> pd.DataFrame:
         """A row a clip and frame; columns as in `napari_sam2_probe.experiments.tables.FRAME_COLUMNS`."""
-        return self._table(FRAME_COLUMNS, self._folder.frames, self._folder.frames_part)
+        frames = self._table(FRAME_COLUMNS, self._folder.frames, self._folder.frames_part)
+        return with_distractors(frames, self._folder)
 
     @cached_property
     def features(self) -> pd.DataFrame:
         """A row a clip, position and frame; columns as in `FEATURE_COLUMNS`. Empty for another system's masks."""
-        return self._table(FEATURE_COLUMNS, self._folder.features, self._folder.features_part)
+        features = self._table(FEATURE_COLUMNS, self._folder.features, self._folder.features_part)
+        return with_gaps(features, self.frames, prompted_references=self.config.features.prompted_references)
+
+    @cached_property
+    def gap_features(self) -> pd.DataFrame:
+        """The same table, had the object not been in the interjection, of clips of which that was asked for.
+
+        Of kinds that are compared frame by frame and don't lose the object: ``object-kept``, and ``clean`` beside
+        ``interjection``, show what distances do there although nothing is lost. Empty for what was made before there
+        was such a table.
+        """
+        folder = self._folder
+        parts = [folder.gap_features] if self.complete else map(folder.gap_features_part, self.finished_batches)
+        return read_tables(FEATURE_COLUMNS, [part for part in parts if part.is_file()])
 
     def clips(self, kind: str) -> list[str]:
         """Return the names of the clips of a kind that are done, in order."""

@@ -40,6 +40,8 @@ class ClipOutput:
         The numbers of the P positions of the features; none for another system's masks.
     features
         (P, T, 3) float64, in the order of `napari_sam2_probe.common.feature_names.FEATURES`.
+    gap_features
+        The same (P, T, 3), had the object not been in the interjection; None where that was not asked for.
     arrays
         What else goes into the store, by name, time first.
     """
@@ -50,6 +52,7 @@ class ClipOutput:
     positions: tuple[str, ...]
     features: NDArray[np.float64]
     arrays: Mapping[str, NDArray[np.float32]]
+    gap_features: NDArray[np.float64] | None = None
 
 
 def track_batch(
@@ -58,6 +61,7 @@ def track_batch(
     options: FeatureOptions,
     *,
     keep_maps: bool = False,
+    absent: range = range(0),
     at_once: int | None = None,
 ) -> Generator[int, None, list[ClipOutput]]:
     """Track and probe the clips of a batch, prompted with the true mask on the first frame.
@@ -75,6 +79,8 @@ def track_batch(
         How features are computed.
     keep_maps
         Whether mean and variance maps are wanted.
+    absent
+        Frames that are taken as if the object was not there for a second set of features; none: no such set.
     at_once
         How many clips go through the model together; by default one on a CPU, and all elsewhere.
 
@@ -100,11 +106,11 @@ def track_batch(
         parts: list[ClipOutput] = []
         for start in range(0, len(clips), at_once):
             some = clips[start : start + at_once]
-            parts += yield from track_batch(loaded, some, options, keep_maps=keep_maps, at_once=at_once)
+            parts += yield from track_batch(loaded, some, options, keep_maps=keep_maps, absent=absent, at_once=at_once)
         return parts
     tracked = 0
     try:
-        with closing(_track(loaded, clips, options, keep_maps)) as steps:
+        with closing(_track(loaded, clips, options, keep_maps, absent)) as steps:
             while True:
                 try:
                     count = next(steps)
@@ -119,18 +125,20 @@ def track_batch(
     # Somebody else took of the device's memory since the size of batches was chosen.
     yield -tracked
     half = -(-len(clips) // 2)
-    return (yield from track_batch(loaded, clips, options, keep_maps=keep_maps, at_once=half))
+    return (yield from track_batch(loaded, clips, options, keep_maps=keep_maps, absent=absent, at_once=half))
 
 
 def _track(
-    loaded: LoadedModel, clips: Sequence[BatchClip], options: FeatureOptions, keep_maps: bool
+    loaded: LoadedModel, clips: Sequence[BatchClip], options: FeatureOptions, keep_maps: bool, absent: range
 ) -> Generator[int, None, list[ClipOutput]]:
     num_frames = clips[0].frames.num_frames
     masks = [np.zeros((num_frames, clip.frames.height, clip.frames.width), bool) for clip in clips]
     scores = np.full((2, len(clips), num_frames), np.nan, np.float32)
     maps: dict[str, NDArray[np.float32]] = {}
+    present = np.stack([clip.known.object_present for clip in clips])
+    otherwise = present & ~np.isin(np.arange(num_frames), absent)
     recorder = BatchRecorder(
-        num_frames, np.stack([clip.known.object_present for clip in clips]), options, keep_maps=keep_maps
+        num_frames, present, options, keep_maps=keep_maps, also_present=otherwise if len(absent) else None
     )
     sources = [clip.frames for clip in clips]
     prompts = [clip.true_masks[0] for clip in clips]
@@ -143,11 +151,18 @@ def _track(
                 _put_maps(maps, frame_idx, num_frames, shown)
             yield len(clips)
     features = recorder.values()
+    gap_features = recorder.values(other=True) if len(absent) else None
     arrays = recorder.arrays() | maps
     positions = tuple(position.number for position in recorder.positions)
     return [
         ClipOutput(
-            masks[k], scores[0, k], scores[1, k], positions, features[k], {name: a[k] for name, a in arrays.items()}
+            masks[k],
+            scores[0, k],
+            scores[1, k],
+            positions,
+            features[k],
+            {name: a[k] for name, a in arrays.items()},
+            None if gap_features is None else gap_features[k],
         )
         for k in range(len(clips))
     ]

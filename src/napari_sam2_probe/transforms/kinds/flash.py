@@ -62,9 +62,7 @@ def _difference(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> np.int64:
     return np.abs(one.astype(np.int16) - other).sum(dtype=np.int64)
 
 
-def _light(
-    frame: NDArray[np.uint8], region: tuple[slice, slice], opaque: NDArray[np.bool_], wanted: int
-) -> None:
+def _light(frame: NDArray[np.uint8], region: tuple[slice, slice], opaque: NDArray[np.bool_], wanted: int) -> None:
     """Change a frame in place, away from the object, by `wanted` levels summed over pixels and channels."""
     here = np.zeros(frame.shape[:2], np.bool_)
     here[region] = True
