@@ -54,6 +54,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     what.add_argument(
         "--keep-maps", action="store_true", default=None, help="keep mean and variance maps too (0.65 MB a frame)"
     )
+    what.add_argument(
+        "--no-embeddings",
+        action="store_false",
+        default=None,
+        dest="keep_embeddings",
+        help="leave out embeddings of object, context and frame (30 KB a frame), which linear probes need",
+    )
     what.add_argument("--label", metavar="TEXT", help="a name for tables and figures (default: the model's)")
     features = parser.add_argument_group("features over time")
     features.add_argument(
@@ -147,7 +154,7 @@ def _given(arguments: argparse.Namespace) -> dict[str, Any]:
         name: getattr(arguments, name)
         for name in (
             *("davis", "split", "kinds", "samples", "seed", "lengths", "option", "then", "lossless"),
-            *("keep_maps", "label", "batch_size"),
+            *("keep_maps", "keep_embeddings", "label", "batch_size"),
         )
     }
     fields["features"] = {

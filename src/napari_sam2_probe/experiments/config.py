@@ -119,6 +119,12 @@ class ExperimentConfig(_Settings):
     keep_maps: bool = False
     """Keep the mean and variance maps of all positions, about 0.65 MB a frame."""
 
+    keep_embeddings: bool = True
+    """Keep mean embeddings of object, context and frame, some single tokens, and grids: about 30 KB a frame.
+
+    Linear probes, the share of object and context, and CKA are made of them.
+    """
+
     batch_size: int | None = Field(default=None, ge=1)
     """Clips that go through SAM 2 together; by the memory that is free if not given."""
 

@@ -145,6 +145,17 @@ class ExperimentResults:
         masks: NDArray[np.bool_] = self._array(kind, clip, "masks")
         return masks
 
+    def array(self, kind: str, clip: str, name: str) -> NDArray[np.float32]:
+        """Return one of the arrays that are kept of a clip, by its name in the store, such as ``attention_entropy``.
+
+        Raises
+        ------
+        InputError
+            If the clip is not done, or the experiment doesn't hold the array.
+        """
+        found: NDArray[np.float32] = self._array(kind, clip, name)
+        return found
+
     def maps(self, kind: str, clip: str, key: str, statistic: Statistic) -> NDArray[np.float32]:
         """Return the map (T, h, w) of one position of a clip.
 
