@@ -179,7 +179,9 @@ class BatchRecorder:
     def _numbers(self) -> dict[str, NDArray[np.float32]]:
         numbers: dict[str, NDArray[np.float32]] = {}
         if self._disagreement:
-            numbers[CANDIDATE_DISAGREEMENT] = self._over_time({t: d.cpu().numpy() for t, d in self._disagreement.items()})
+            numbers[CANDIDATE_DISAGREEMENT] = self._over_time(
+                {t: d.cpu().numpy() for t, d in self._disagreement.items()}
+            )
         if self._shares:
             entropies = {t: share_entropy(s.cpu().numpy()).mean(axis=1) for t, s in self._shares.items()}
             numbers[ATTENTION_ENTROPY] = self._over_time(entropies)
