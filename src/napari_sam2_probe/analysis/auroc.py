@@ -66,6 +66,7 @@ def auroc_difference(
     positive: ArrayLike,
     groups: ArrayLike,
     *,
+    second_positive: ArrayLike | None = None,
     num_resamples: int = 1000,
     seed: int = 0,
 ) -> Estimate:
@@ -81,19 +82,24 @@ def auroc_difference(
         (N,) bool.
     groups
         (N,) what is resampled as a whole.
+    second_positive
+        (N,) bool, where the second score is of something else.
     num_resamples, seed
         The same seed gives the same interval.
     """
     scores = np.stack([np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)])
     known = ~np.isnan(scores).any(axis=0)
-    scores, is_positive = scores[:, known], np.asarray(positive, dtype=np.bool_)[known]
+    scores = scores[:, known]
+    classes = [np.asarray(positive if p is None else p, dtype=np.bool_)[known] for p in (positive, second_positive)]
     if not known.any():
         return Estimate.missing("no frame has both scores")
     codes, num_groups = group_codes(np.asarray(groups)[known])
-    if is_positive.all() or not is_positive.any():
+    if any(is_positive.all() or not is_positive.any() for is_positive in classes):
         return Estimate.missing("all frames are of one class", num_groups)
     weights = group_weights(num_groups, num_resamples, seed)
-    (value, resampled), (less, resampled_less) = (_resampled(s, is_positive, codes, weights) for s in scores)
+    (value, resampled), (less, resampled_less) = (
+        _resampled(s, is_positive, codes, weights) for s, is_positive in zip(scores, classes, strict=True)
+    )
     return estimate_of(value - less, resampled - resampled_less, num_groups)
 
 

@@ -56,7 +56,7 @@ def draw_calibration(axes: Axes, curve: Calibration, *, label: bool = True) -> N
 
 
 def make_warning(warning: LossWarning, *, width: float = DOUBLE_COLUMN) -> Figure:
-    """Make the figure: AUROC and Brier score where the object is still held, then a calibration curve for each k, on all frames.
+    """Make the figure: AUROC and Brier score where the object is held, below calibration curves on all frames.
 
     Parameters
     ----------

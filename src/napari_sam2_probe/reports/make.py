@@ -18,12 +18,14 @@ from napari_sam2_probe.reports.demo_text import describe_model
 from napari_sam2_probe.reports.folder import FORMATS, ReportFolder
 from napari_sam2_probe.reports.page import Page, Section, write_page
 from napari_sam2_probe.reports.sections import (
+    contrast,
     decoder,
     lead,
     masks,
     pointers,
     positions,
     protocols,
+    representations,
     separability,
     trends,
     warning,
@@ -118,11 +120,13 @@ def make_report(
         scores = masks.make(subjects, folder)
         parts = [
             positions.make(subjects, folder, options.composites, progress),
+            contrast.make(subjects, folder),
             pointers.make(subjects, folder),
             decoder.make(subjects, folder, options.decoder),
             lead.make(subjects, folder),
             trends.make(subjects, folder),
             separability.make(subjects, folder),
+            representations.make(subjects, folder),
             scores,
             warning.make(subjects, folder),
             protocols.make(places, folder),

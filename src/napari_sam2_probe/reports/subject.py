@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
     from napari_sam2_probe.analysis.separability import Separability
     from napari_sam2_probe.experiments.results import ExperimentResults
+    from napari_sam2_probe.reports.contrasts import Contrasts
+    from napari_sam2_probe.reports.representations import Representations
 
 TREND_KINDS = ("clean", "interjection", "object-removal", "context-removal")
 """What the paper's figures over time show."""
@@ -141,6 +143,22 @@ class Subject:
     def clip_table(self) -> pd.DataFrame:
         """`clip_table` of all kinds."""
         return clip_table(self.results.frames, ClipTableOptions(num_resamples=self.num_resamples, seed=self.seed))
+
+    @cached_property
+    def contrasts(self) -> Contrasts:
+        """What stands out from what at each position; none where no regions were kept."""
+        from napari_sam2_probe.reports.contrasts import measure_contrasts
+
+        return measure_contrasts(self.results, self.kinds, num_resamples=self.num_resamples, seed=self.seed)
+
+    @cached_property
+    def representations(self) -> Representations:
+        """What positions hold: probes, object or context, CKA; nothing where no embeddings were kept."""
+        from napari_sam2_probe.reports.representations import measure_representations
+
+        return measure_representations(
+            self.results, self.kinds, self.positions, num_resamples=self.num_resamples, seed=self.seed
+        )
 
     @cached_property
     def per_clip(self) -> pd.DataFrame:

@@ -98,8 +98,8 @@ def _calibration(warning: HorizonWarning) -> str:
         return ""
     right = int(known.sum() - outside[known].sum())
     return (
-        f"Calibration on all frames, {ahead(warning.horizon)}: in {right} of {count(int(known.sum()), 'bin')} the predicted "
-        "probability lies in the interval of the share that was lost."
+        f"Calibration on all frames, {ahead(warning.horizon)}: in {right} of {count(int(known.sum()), 'bin')} the "
+        "predicted probability lies in the interval of the share that was lost."
     )
 
 
