@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_sam2_probe.analysis.auroc import auroc_difference, auroc_estimate
+from napari_sam2_probe.analysis.auroc import auroc_beside_others
 from napari_sam2_probe.analysis.bootstrap import Estimate, mean_estimate
 from napari_sam2_probe.analysis.sequence_folds import sequence_folds
 
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 PENALTY = 0.1
 """The squared weights count this much for each row that is fitted to."""
+
+SHUFFLES = 5
+"""How often labels are shuffled; one shuffle of few clips may happen to be like the truth, or unlike it."""
 
 MOST_ROWS = 4000
 """Of more rows, as many are drawn."""
@@ -169,19 +172,22 @@ def probe_classes(
         missing = Estimate.missing("rows of one class only" if len(labels) else "no rows")
         return ProbeScore(missing, missing, missing, len(labels), 0)
     names = np.array(sorted(set(data.clips)))
-    turned = set(np.random.default_rng(seed).permutation(names)[: len(names) // 2])
-    wrong = labels ^ np.array([clip in turned for clip in data.clips])
-    scores = [
-        held_out_predictions(data, np.where(target, 1.0, -1.0)[:, None], sequences, seed=seed, centred=True)[:, 0]
-        for target in (labels, wrong)
-    ]
-    known = np.isfinite(scores[0]) & np.isfinite(scores[1])
-    real, shuffled = scores[0][known], scores[1][known]
-    groups, how = data.base[known], {"num_resamples": num_resamples, "seed": seed}
-    # Judged by the labels that it was fitted to: what can be learned by heart of other clips' labels is nothing.
-    value = auroc_estimate(real, labels[known], groups, **how)
-    chance = auroc_estimate(shuffled, wrong[known], groups, **how)
-    gain = auroc_difference(real, shuffled, labels[known], groups, second_positive=wrong[known], **how)
+    rng = np.random.default_rng(seed)
+    targets = [labels]
+    for _ in range(SHUFFLES):
+        turned = set(rng.permutation(names)[: len(names) // 2])
+        targets.append(labels ^ np.array([clip in turned for clip in data.clips]))
+    numbers = np.where(np.stack(targets, axis=1), 1.0, -1.0)
+    scores = held_out_predictions(data, numbers, sequences, seed=seed, centred=True)
+    known = np.isfinite(scores).all(axis=1)
+    # Shuffled ones are judged by the labels that they were fitted to.
+    pairs = [(scores[known, k], target[known]) for k, target in enumerate(targets)]
+    if not known.any():
+        missing = Estimate.missing("no sequence could be held out")
+        return ProbeScore(missing, missing, missing, 0, 0)
+    value, chance, gain = auroc_beside_others(
+        *pairs[0], pairs[1:], data.base[known], num_resamples=num_resamples, seed=seed
+    )
     return ProbeScore(value, chance, gain, int(known.sum()), len(set(data.clips[known])))
 
 

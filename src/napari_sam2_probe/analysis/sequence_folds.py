@@ -1,9 +1,9 @@
 """Folds in which no sequence stands on both sides: neither as the base of a clip nor as what is laid into it.
 
 Clips that share a sequence belong together. Where that leaves several groups without a sequence in common, groups are
-dealt to folds. Where it doesn't (a few sequences that all serve as each other's distractors are one group), sequences
-are dealt instead: a clip is judged where all its sequences are held out, fitted to where none is, and left out
-otherwise; that is repeated with other deals, so that most clips are judged.
+dealt to folds. Where it doesn't (a few sequences that all serve as each other's distractors are one group), some
+sequences are held out instead: a clip is judged where all its sequences are held out, fitted to where none is, and left
+out otherwise; that is repeated with others held out, so that most clips are judged.
 """
 
 from __future__ import annotations
@@ -62,9 +62,9 @@ def sequence_folds(
     num_folds
         Into how many parts groups, or sequences, are dealt.
     repeats
-        How often sequences are dealt anew, where groups don't suffice.
+        Where groups don't suffice, `num_folds` times as many sets of sequences are held out.
     seed
-        Of the deals.
+        Of what is drawn.
 
     Yields
     ------
@@ -81,14 +81,18 @@ def sequence_folds(
         return
     names = sorted(frozenset().union(*clips))
     rng = np.random.default_rng(seed)
-    for _ in range(repeats):
-        order = rng.permutation(len(names))
-        for k in range(min(num_folds, len(names))):
-            held_out = frozenset(names[i] for i in order[k::num_folds])
-            judged = np.array([clip <= held_out for clip in clips])
-            fitted = np.array([not clip & held_out for clip in clips])
-            if judged.any() and fitted.any():
-                yield fitted, judged
+    tried = np.zeros(len(clips), np.intp)
+    for _ in range(num_folds * repeats):
+        # Around a clip that was judged least, so that those of many sequences have their turn.
+        chosen = clips[int(rng.choice(np.flatnonzero(tried == tried.min())))]
+        others = [name for name in names if name not in chosen]
+        room = max(len(names) // num_folds - len(chosen), 0)
+        held_out = chosen | {others[k] for k in rng.permutation(len(others))[:room]}
+        judged = np.array([clip <= held_out for clip in clips])
+        fitted = np.array([not clip & held_out for clip in clips])
+        tried += judged
+        if fitted.any():
+            yield fitted, judged
 
 
 def _deal(sizes: NDArray[np.intp], num_folds: int) -> NDArray[np.intp]:

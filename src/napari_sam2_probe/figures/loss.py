@@ -79,8 +79,8 @@ def make_warning(warning: LossWarning, *, width: float = DOUBLE_COLUMN) -> Figur
     )
     columns = len(rows)
     with publication_style():
-        figure = new_figure(width, 1.75 + width / columns)
-        upper, lower = figure.subfigures(2, 1, height_ratios=(1.1, width / columns))
+        figure = new_figure(width, 2.0 + width / columns)
+        upper, lower = figure.subfigures(2, 1, height_ratios=(1.4, width / columns))
         handles = {}
         for axes, panel in zip(new_axes(upper, 1, 2).flat, panels, strict=True):
             handles |= {str(handle.get_label()): handle for handle in draw_dots(axes, panel)}
@@ -187,4 +187,6 @@ def _panel(
             ("object score alone", alone, BASELINE_LOOK),
         )
     )
-    return DotPanel("", rows, dots, axis, (-0.02, 1.02) if reference is not None else None, reference)
+    return DotPanel(
+        "Where the object is still held", rows, dots, axis, (-0.02, 1.02) if reference is not None else None, reference
+    )

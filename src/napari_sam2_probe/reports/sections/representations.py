@@ -59,9 +59,9 @@ def make(subjects: Sequence[Subject], folder: ReportFolder) -> Part:
         "vector (box), judged on clips that share no sequence with those it was fitted to. Beside each stands the same "
         "probe with labels shuffled by clip; only what lies above it is in the embedding. What random weights already "
         "allow is seen from an experiment with an untrained model, reported beside this one.",
-        "Object or context: the mean over channels of the correlation over pairs of clips that share the object (clean, "
-        "context removed) and over pairs that share the context (clean, another object pasted in, which is then "
-        "tracked). The share of the object is the first over the sum of both.",
+        "Object or context: the mean over channels of the correlation over pairs of clips that share the object "
+        "(clean, context removed) and over pairs that share the context (clean, another object pasted in, which is "
+        "then tracked). The share of the object is the first over the sum of both.",
         "CKA (linear, unbiased) says how alike two positions are over the same frames, up to rotation and scale. At "
         f"most 100 clips of each kind are used here. Kinds: {listing([kind_label(k).lower() for k in _kinds(shown)])}.",
     )
