@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from napari_sam2_probe.families.loaded import Model
     from napari_sam2_probe.runs.run import ProbeRun
     from napari_sam2_probe.video import Video
+    from napari_sam2_probe.video.truth import ClipTruth
 
 
 class Run:
@@ -63,6 +64,11 @@ class Run:
     def info(self) -> dict[str, Any]:
         """What ``run.json`` says: versions, model, flags, prompts, parameters, times."""
         return self._opened.info
+
+    @property
+    def truth(self) -> ClipTruth | None:
+        """What the recipe of a transformed clip tells of its frames; None for any other video."""
+        return self._opened.truth
 
     @property
     def name(self) -> str:

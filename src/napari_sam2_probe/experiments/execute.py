@@ -187,7 +187,7 @@ def _divide(config: ExperimentConfig) -> tuple[tuple[str, ...], tuple[str, ...]]
 
 
 def _order(config: ExperimentConfig, kind: str) -> ClipSpec:
-    return ClipSpec(kind, config.seed, config.lengths, config.options[kind], config.extras)
+    return ClipSpec(kind, config.seed, config.lengths, config.options[kind], config.corruptions)
 
 
 def _check_data(
@@ -225,7 +225,7 @@ def _begin(folder: ExperimentFolder, config: ExperimentConfig, executor: Executo
         write_plan(folder.plan, make_plan(config.kinds, config.samples, size, executor.threads()))
     plan = read_plan(folder.plan)
     if plan != make_plan(config.kinds, config.samples, plan.batch_size, plan.threads):
-        raise InputError(f"{folder.plan}: the plan is that of another experiment; begin the experiment anew.")
+        raise InputError(f"{folder.plan}: the plan is that of another experiment; start a new experiment.")
     clean_up(folder)
     begin_store(folder, config.kinds)
     return plan

@@ -257,7 +257,7 @@ def read_provenance(folder: ExperimentFolder) -> dict[str, Any]:
     try:
         content = load_json(folder.provenance)
     except (OSError, ValueError) as error:
-        raise InputError(f"{folder.provenance}: the file is damaged; begin the experiment anew.") from error
+        raise InputError(f"{folder.provenance}: the file is damaged; start a new experiment.") from error
     if not isinstance(content, dict):
-        raise InputError(f"{folder.provenance}: the file is damaged; begin the experiment anew.")
+        raise InputError(f"{folder.provenance}: the file is damaged; start a new experiment.")
     return content
