@@ -133,10 +133,9 @@ class Comparison:
     @cached_property
     def _frames(self) -> list[tuple[int, int]]:
         """The frames of the run with those of the twin that show the same, where both were tracked."""
-        places: dict[object, int] = {}
-        for index, source in enumerate(self._twin_view.source_frames()):
-            places.setdefault(source, index)
-        pairs = [(frame, places[s]) for frame, s in enumerate(self._view.source_frames()) if s in places]
+        from napari_sam2_probe.analysis.pointers import same_frames
+
+        pairs = same_frames(self._view.source_frames(), self._twin_view.source_frames())
         tracked, twin_tracked = (view.run.tracked[view.obj_index] for view in (self._view, self._twin_view))
         return [(frame, other) for frame, other in pairs if tracked[frame] and twin_tracked[other]]
 

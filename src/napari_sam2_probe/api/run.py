@@ -336,9 +336,12 @@ class Run:
             If the folder exists, or holds something else than a run, or can't be made.
         """
         from napari_sam2_probe.common.output import atomic_folder
+        from napari_sam2_probe.runs.layout import is_run
         from napari_sam2_probe.runs.place import check_new_path, check_replaceable
         from napari_sam2_probe.runs.reader import open_run
 
+        if not is_run(self.path):
+            raise InputError(f"{self.name} is a clip of an experiment: it lies there, and can't be saved as a run.")
         target = Path(path)
         if overwrite and target.exists():
             check_replaceable(target)

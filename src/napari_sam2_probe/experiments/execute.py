@@ -10,7 +10,7 @@ from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.common.progress import Progress, ProgressCallback, ignore_progress
 from napari_sam2_probe.experiments.batch_worker import check_same_model
 from napari_sam2_probe.experiments.config import write_config
-from napari_sam2_probe.experiments.folder import ExperimentFolder, held
+from napari_sam2_probe.experiments.folder import ExperimentFolder, locked
 from napari_sam2_probe.experiments.making import MakingAhead
 from napari_sam2_probe.experiments.place import check_place, clean_up, resolve_config
 from napari_sam2_probe.experiments.plan import Plan, make_plan, read_plan, write_plan
@@ -138,7 +138,7 @@ def iterate_experiment(
         check_same_model(read_provenance(folder).get("model"), model, str(folder.path))
         with os_errors_as_sentences(folder.path, "experiment"):
             folder.path.mkdir(parents=True, exist_ok=True)
-        with held(folder):
+        with locked(folder):
             with os_errors_as_sentences(folder.path, "experiment"):
                 plan = _begin(folder, config, executor)
                 provenance = Provenance(
