@@ -265,7 +265,7 @@ class Run:
         from napari_sam2_probe.families.loaded import as_model
         from napari_sam2_probe.runs.banks import the_object
 
-        if isinstance(frame, Iterable) and not isinstance(frame, str):
+        if isinstance(frame, Iterable):
             object_id = the_object(self._opened, object_id)
             frames = explainable(self._opened, [whole(one, "frame") for one in frame], object_id)
         else:

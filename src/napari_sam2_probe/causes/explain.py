@@ -14,6 +14,7 @@ from napari_sam2_probe.runs.banks import check_frame, the_object
 from napari_sam2_probe.runs.layout import ATTENTION
 from napari_sam2_probe.runs.recorded import load_recorded_model
 from napari_sam2_probe.runs.remake import remake
+from napari_sam2_probe.tracking.attention import GROUPS as ATTENTION_GROUPS
 from napari_sam2_probe.tracking.interventions import Edit, EntrySelector
 from napari_sam2_probe.tracking.sharing import processor_threads
 from napari_sam2_probe.video.layout import find_annotations
@@ -179,7 +180,7 @@ def blame(
     truth
         The true mask (H, W), where it is known.
     attention
-        The share of attention that each entry received, by kind and frame.
+        The share of attention that each entry received, by kind and frame; what the session sees if None.
 
     Returns
     -------
@@ -191,10 +192,10 @@ def blame(
     InputError
         If the frame was not tracked from memory, or what it read was replaced since.
     """
-    shares_of = {} if attention is None else attention
+    before = session.repeat(frame, object_id)
     bank = session.bank(frame, object_id)
     assert bank is not None
-    before = session.repeat(frame, object_id)
+    shares_of = _shown_shares(before, bank) if attention is None else attention
 
     def row(kind: str, role: str, entry: BankEntry | None, dropped: list[BankEntry], edit: Edit) -> dict[str, Any]:
         after = session.repeat(frame, object_id, [edit])
@@ -219,6 +220,14 @@ def blame(
         edit = Edit(edit="drop", target=kind, entries="all" if role == "all" else EntrySelector(role=role))
         rows.append(row(kind, role, None, dropped, edit))
     return rows
+
+
+def _shown_shares(frame: RepeatedFrame, bank: Bank) -> dict[tuple[str, int], float]:
+    """Return the share of each entry, mean over all queries and layers; nothing if the session doesn't look."""
+    if frame.attention is None:
+        return {}
+    means = frame.attention[:, ATTENTION_GROUPS.index("all")].mean(axis=0)
+    return {(item.kind, item.frame): float(share) for item, share in zip(bank.entries, means, strict=True)}
 
 
 def _group(bank: Bank, kind: str, role: str) -> list[BankEntry]:
