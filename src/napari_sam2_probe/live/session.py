@@ -16,13 +16,13 @@ from napari_sam2_probe.live.autosave import mark_of_this_process
 from napari_sam2_probe.live.frame_step import Candidates, FrameStep, StepTensors
 from napari_sam2_probe.live.going_on import check_can_go_on, check_options, do_again, kept_info, made_again, put_back
 from napari_sam2_probe.live.recorded_session import RecordedSession
-from napari_sam2_probe.live.repeat import recorded_steps
 from napari_sam2_probe.models.device import oom_as_sentence
 from napari_sam2_probe.runs.layout import is_run
 from napari_sam2_probe.runs.place import check_new_path
 from napari_sam2_probe.runs.reader import open_run
 from napari_sam2_probe.runs.record import describe_stop
 from napari_sam2_probe.runs.recorded import check_model, recorded_options
+from napari_sam2_probe.runs.recorded_steps import recorded_steps
 from napari_sam2_probe.tracking.prompts import Prompt
 from napari_sam2_probe.tracking.steps import PromptStep
 from napari_sam2_probe.video.open import open_video

@@ -14,6 +14,7 @@ from napari_sam2_probe.tracking.donors import SessionDonor
 from napari_sam2_probe.tracking.intervening import Intervention, no_donors
 from napari_sam2_probe.tracking.interventions import Edit, edits_as_json, parse_edits, read_edits, sources
 from napari_sam2_probe.tracking.policies import STOCK, make_policy
+from napari_sam2_probe.tracking.repeating import planned_steps
 from napari_sam2_probe.tracking.results import SessionOptions
 
 if TYPE_CHECKING:
@@ -119,8 +120,7 @@ class RunDonors:
             self._loaded.model,
             self._source,
             plain_session_options(self._loaded, options),
-            self._prompts,
-            plan_passes(self._prompts, self._source, options),
+            planned_steps(self._prompts, plan_passes(self._prompts, self._source, options)),
             keys=_keys(self.intervention.edits, None),
             is_present=self._is_present,
         )

@@ -84,6 +84,18 @@ class ProbeRun:
 
         return read_bank(self, frame, object_id)
 
+    def bank_frames(self, object_id: int) -> list[int]:
+        """Return the frames that read anything of memory for an object, in time order.
+
+        Raises
+        ------
+        InputError
+            If the run was made by a version that recorded no banks.
+        """
+        from napari_sam2_probe.runs.banks import reading_frames
+
+        return reading_frames(self, object_id)
+
     def attention(self, frame: int | None = None, object_id: int | None = None) -> pd.DataFrame:
         """Return the share of memory attention that each entry of the bank received.
 

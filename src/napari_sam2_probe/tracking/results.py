@@ -124,12 +124,16 @@ class RepeatedFrame:
         SAM 2's own estimate of the mask's IoU.
     pointer
         (C,) float32: the object pointer before the no-object gate.
+    attention
+        (layers, groups, entries) float32: shares of memory attention (see `tracking.attention`), where the session
+        looks at it and the frame read anything.
     """
 
     mask: NDArray[np.bool_]
     object_score: float
     predicted_iou: float
     pointer: NDArray[np.float32]
+    attention: NDArray[np.float32] | None = None
 
 
 def merge_results(results: Sequence[FrameResult]) -> FrameResult:
