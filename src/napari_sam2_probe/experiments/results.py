@@ -207,14 +207,30 @@ class ExperimentResults:
             If it is not there.
         """
         try:
+            return self.stored(kind, clip, name)[:]
+        except (OSError, ValueError, RuntimeError) as error:
+            # What zarr and its decompressors raise on chunks that are damaged.
+            raise self._without(kind, clip, name) from error
+
+    def stored(self, kind: str, clip: str, name: str) -> Any:
+        """Return an array of a clip as zarr has it, time first, without reading it.
+
+        Raises
+        ------
+        InputError
+            If it is not there.
+        """
+        try:
             # The store is opened here when it is first asked for, and may be damaged itself.
-            return self._store[f"{kind}/{clip}/{name}"][:]
+            return self._store[f"{kind}/{clip}/{name}"]
         except (OSError, LookupError, ValueError, TypeError, RuntimeError) as error:
-            what = name.replace("_", " ")
-            raise InputError(
-                f"{self.path} has no {what} of {kind} clip {clip}: choose a clip that is done, or go on with the "
-                "experiment."
-            ) from error
+            raise self._without(kind, clip, name) from error
+
+    def _without(self, kind: str, clip: str, name: str) -> InputError:
+        return InputError(
+            f"{self.path} has no {name.replace('_', ' ')} of {kind} clip {clip}: choose a clip that is done, or go on "
+            "with the experiment."
+        )
 
     @property
     def _folder(self) -> ExperimentFolder:
