@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from napari_sam2_probe.causes.tables import BLAME_COLUMNS
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.common.progress import Progress, ProgressCallback, ignore_progress
 from napari_sam2_probe.evaluation.metrics.region import region_similarity
@@ -33,21 +34,6 @@ if TYPE_CHECKING:
     from napari_sam2_probe.tracking.session import VideoSession
 
 BLAME = "blame.csv"
-
-COLUMNS = (
-    "object_id",
-    "frame",
-    "kind",
-    "entry_frame",
-    "role",
-    "age",
-    "attention",
-    "delta_iou",
-    "delta_j",
-    "delta_score",
-    "delta_pointer",
-)
-"""The columns of ``blame.csv``."""
 
 GROUPS: tuple[tuple[Literal["memory", "pointer", "both"], Literal["all", "recent", "conditioning"]], ...] = (
     ("memory", "all"),
@@ -143,10 +129,10 @@ def explainable(run: ProbeRun, frames: Iterable[int], object_id: int) -> list[in
 
 
 def blame_table(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
-    """Return rows of `blame` as a table with the columns `COLUMNS`."""
+    """Return rows of `blame` as a table with the columns `BLAME_COLUMNS`."""
     import pandas as pd
 
-    return pd.DataFrame(rows, columns=list(COLUMNS)).astype({"entry_frame": "Int64", "age": "Int64"})
+    return pd.DataFrame(rows, columns=list(BLAME_COLUMNS)).astype({"entry_frame": "Int64", "age": "Int64"})
 
 
 def _check_tracked(run: ProbeRun, frame: int, object_id: int) -> None:

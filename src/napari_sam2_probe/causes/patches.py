@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_sam2_probe.causes.pairs import TWIN, measures
+from napari_sam2_probe.causes.tables import LEAST_DIFFERENCE, PATCHED_POSITIONS
 from napari_sam2_probe.tracking.interventions import Edit, EntrySelector
 from napari_sam2_probe.tracking.observer import PassKind
 
@@ -16,26 +17,6 @@ if TYPE_CHECKING:
     from napari_sam2_probe.causes.pairs import Pair
 
 PATCHES = "patches.csv"
-
-PATCH_COLUMNS = (
-    "object_id",
-    "position",
-    "frame",
-    "measured_frame",
-    "twin_frame",
-    "measure",
-    "clip_value",
-    "twin_value",
-    "patched_value",
-    "recovered",
-)
-"""The columns of ``patches.csv``."""
-
-PATCHED_POSITIONS = ("1", "2", "3", "4", "5")
-"""The positions, by number, whose tensors are put in."""
-
-LEAST_DIFFERENCE = {"object_score": 1.0, "predicted_iou": 0.05, "J": 0.05}
-"""How far clip and twin must be apart for a recovered fraction to mean anything, by measure."""
 
 _AT_ONCE = {"1": "image_embedding", "2": "memory_attention", "3": "prompt_attention"}
 _STORED = {"4": "pointer", "5": "memory"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from napari_sam2_probe.causes.pairs import TWIN, measures
+from napari_sam2_probe.causes.tables import SUFFIX_EDITS
 from napari_sam2_probe.evaluation.metrics.region import region_similarity
 from napari_sam2_probe.tracking.interventions import Edit, EntrySelector
 
@@ -12,32 +13,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from napari_sam2_probe.causes.pairs import Pair
-
-SUFFIX_COLUMNS = (
-    "object_id",
-    "edit",
-    "frame",
-    "object_score",
-    "predicted_iou",
-    "J",
-    "unedited_object_score",
-    "unedited_predicted_iou",
-    "unedited_J",
-    "iou_with_unedited",
-)
-"""The columns of what `suffix_effects` returns."""
-
-SUFFIX_EDITS = (
-    "no memories",
-    "no pointers",
-    "nothing recent",
-    "nothing prompted",
-    "no memories of the change",
-    "no pointers of the change",
-    "nothing of the change",
-    "the twin's instead of the change",
-)
-"""What is changed of what the frames after the change read, all of them together."""
 
 
 def suffix_edits(change: range) -> dict[str, tuple[Edit, ...]]:
