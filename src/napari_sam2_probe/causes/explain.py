@@ -94,13 +94,13 @@ def explain_frames(
     for frame in frames:
         _check_tracked(run, frame, object_id)
     loaded = load_recorded_model(run) if model is None else model
-    find_truth = _truth_beside(run, object_id) if truth is None else truth.get
+    find_truth = truth_beside(run, object_id) if truth is None else truth.get
     rows: dict[int, list[dict[str, Any]]] = {}
     # The number of threads moves float32 results.
     with processor_threads(run.info["model"]["threads"]), remake(run, loaded, video=video) as again:
         # In a session that was corrected, what a frame read may be replaced later: it is explained when it was tracked.
         for frame in again.settle(frames):
-            _check_the_same(run, again.session, frame, object_id)
+            check_the_same(run, again.session, frame, object_id)
             rows[frame] = blame(again.session, frame, object_id, find_truth(frame), _attention(run, frame, object_id))
             progress(Progress(len(rows), len(set(frames)), f"explaining {run.path.name}", "frame"))
     return blame_table([row for frame in sorted(rows) for row in rows[frame]])
@@ -243,7 +243,7 @@ def _attention(run: ProbeRun, frame: int, object_id: int) -> dict[tuple[str, int
     return {(str(k), int(t)): float(share) for k, t, share in zip(kinds, frames, means, strict=True)}
 
 
-def _truth_beside(run: ProbeRun, object_id: int) -> Callable[[int], NDArray[np.bool_] | None]:
+def truth_beside(run: ProbeRun, object_id: int) -> Callable[[int], NDArray[np.bool_] | None]:
     """Return a function that reads the true mask of a frame where the video lies in a data set."""
     about = run.info["video"]
     annotations = None if about["path"] is None else find_annotations(Path(about["path"]))
@@ -259,7 +259,14 @@ def _truth_beside(run: ProbeRun, object_id: int) -> Callable[[int], NDArray[np.b
     return truth
 
 
-def _check_the_same(run: ProbeRun, session: VideoSession, frame: int, object_id: int) -> None:
+def check_the_same(run: ProbeRun, session: VideoSession, frame: int, object_id: int) -> None:
+    """Make sure that a frame of a run that was made again is what it was.
+
+    Raises
+    ------
+    InputError
+        If its object pointer differs by more than rounding.
+    """
     recorded = run.object_pointers[run.object_ids.tolist().index(object_id), frame]
     output = session.stored_output(frame, object_id)
     made = None if output is None else output.obj_ptr.float().cpu().numpy()[0]
