@@ -101,8 +101,8 @@ class Look:
     def tokens(self) -> xr.DataArray:
         """Return where the decoder's tokens look in the image: (layer, token, y, x), each map summing to 1.
 
-        Layers are those of the two-way transformer and ``"final"``; tokens are the object score, the IoU, the masks, and
-        those of the frame's prompts; ``padding`` stands for no prompt.
+        Layers are those of the two-way transformer and ``"final"``; tokens are the object score, the IoU, the masks,
+        and those of the frame's prompts; ``padding`` stands for no prompt.
         """
         coords = {"layer": list(self._seen.decoder_names), "token": list(self._seen.tokens)}
         return self._maps(self._seen.decoder_maps(), ("layer", "token"), coords, "attention")

@@ -34,7 +34,7 @@ def patch_runs(
     twin_video: Any = None,
     progress: ProgressCallback = ignore_progress,
 ) -> pd.DataFrame:
-    """Put a twin's tensors into a run, position by position and frame by frame, and say how much of the twin comes back.
+    """Put a twin's tensors into a run, position by position and frame by frame, and say how much comes back.
 
     Both runs are made again. Frames belong together that come from the same source frame, else those of the same
     number.
