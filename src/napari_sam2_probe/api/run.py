@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from napari_sam2_probe.families.loaded import Model
     from napari_sam2_probe.runs.run import ProbeRun
     from napari_sam2_probe.video import Video
+    from napari_sam2_probe.video.truth import ClipTruth
 
 
 class Run:
@@ -65,6 +66,11 @@ class Run:
     def info(self) -> dict[str, Any]:
         """What ``run.json`` says: versions, model, flags, prompts, parameters, times."""
         return self._opened.info
+
+    @property
+    def truth(self) -> ClipTruth | None:
+        """What the recipe of a transformed clip tells of its frames; None for any other video."""
+        return self._opened.truth
 
     @property
     def name(self) -> str:
@@ -404,9 +410,12 @@ class Run:
             If the folder exists, or holds something else than a run, or can't be made.
         """
         from napari_sam2_probe.common.output import atomic_folder
+        from napari_sam2_probe.runs.layout import is_run
         from napari_sam2_probe.runs.place import check_new_path, check_replaceable
         from napari_sam2_probe.runs.reader import open_run
 
+        if not is_run(self.path):
+            raise InputError(f"{self.name} is a clip of an experiment: it lies there, and can't be saved as a run.")
         target = Path(path)
         if overwrite and target.exists():
             check_replaceable(target)

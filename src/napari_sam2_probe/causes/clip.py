@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_sam2_probe.families.loaded import LoadedModel
+    from napari_sam2_probe.families.loaded import Model
     from napari_sam2_probe.video.source import FrameSource
     from napari_sam2_probe.video.truth import ClipTruth
 
@@ -79,7 +79,7 @@ def blamed_frames(lengths: tuple[int, int, int]) -> list[int]:
 
 
 def explain_clip(
-    loaded: LoadedModel,
+    loaded: Model,
     clip: CausedClip,
     twin: CausedClip | None,
     lengths: tuple[int, int, int],
@@ -134,7 +134,7 @@ def count_passes(lengths: tuple[int, int, int], *, has_twin: bool, changes: bool
     return passes
 
 
-def _tracked(loaded: LoadedModel, clip: CausedClip, name: str, keys: Iterable[str]) -> SessionDonor:
+def _tracked(loaded: Model, clip: CausedClip, name: str, keys: Iterable[str]) -> SessionDonor:
     prompt = Prompt.from_mask(0, OBJECT_OF_INTEREST, clip.true_masks[0])
     options = SessionOptions.for_model(
         loaded, intervention=Intervention(), attention="sampled", feature_budget=_FEATURE_BUDGET

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from napari_sam2_probe.families.loaded import LoadedModel
+    from napari_sam2_probe.families.loaded import Model
     from napari_sam2_probe.runs.run import ProbeRun
     from napari_sam2_probe.tracking.bank import Bank, BankEntry
     from napari_sam2_probe.tracking.results import RepeatedFrame
@@ -50,7 +50,7 @@ def explain_frames(
     frames: Sequence[int],
     object_id: int | None = None,
     *,
-    model: LoadedModel | None = None,
+    model: Model | None = None,
     truth: Mapping[int, NDArray[np.bool_]] | None = None,
     video: Any = None,
     progress: ProgressCallback = ignore_progress,

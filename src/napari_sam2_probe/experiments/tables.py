@@ -142,6 +142,6 @@ def _read(columns: Mapping[str, str], parts: Sequence[Path]) -> pa.Table:
             tables.append(pq.read_table(part, schema=wanted))
         except (OSError, pa.ArrowException) as error:
             raise InputError(
-                f"{part}: the table is damaged; remove the file and run the experiment again, which makes it anew."
+                f"{part}: the table is damaged; remove the file and run the experiment again, which makes it again."
             ) from error
     return pa.concat_tables(tables).combine_chunks()

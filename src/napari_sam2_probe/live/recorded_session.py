@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from napari_sam2_probe.families.loaded import LoadedModel
+    from napari_sam2_probe.families.loaded import Model
     from napari_sam2_probe.live.plan import RunDirection
     from napari_sam2_probe.live.prompt_state import Key, PromptState
     from napari_sam2_probe.runs.options import RunOptions
@@ -39,16 +39,16 @@ class RecordedSession(GrowingRun):
     def __init__(
         self,
         source: FrameSource,
-        loaded: LoadedModel,
+        loaded: Model,
         folder: Callable[[], Path],
         options: RunOptions | None = None,
-        known: ClipTruth | None = None,
+        truth: ClipTruth | None = None,
         *,
         obj_ids: Iterable[int] = (),
         info: Mapping[str, Any] | None = None,
         prompts: Sequence[Prompt] = (),
     ) -> None:
-        super().__init__(source, loaded, folder, options, known, obj_ids=obj_ids, info=info, prompts=prompts)
+        super().__init__(source, loaded, folder, options, truth, obj_ids=obj_ids, info=info, prompts=prompts)
         self._synchronizer = PromptSynchronizer(self.session)
         self._plan = Plan(source.num_frames)
         self._passes: list[tuple[Direction, range]] = []

@@ -23,13 +23,12 @@ from napari_sam2_probe.runs.recorded_steps import steps_of_run
 from napari_sam2_probe.runs.run import ProbeRun
 from napari_sam2_probe.tracking.sharing import processor_threads
 from napari_sam2_probe.tracking.steps import PromptStep, TrackStep
-from napari_sam2_probe.video.truth import ClipTruth
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from napari_sam2_probe.common.progress import ProgressCallback
-    from napari_sam2_probe.families.loaded import LoadedModel
+    from napari_sam2_probe.families.loaded import Model
     from napari_sam2_probe.tracking.results import FrameResult
     from napari_sam2_probe.tracking.steps import Step
     from napari_sam2_probe.video.source import FrameSource
@@ -41,7 +40,7 @@ def repeat_run(
     video: Any = None,
     *,
     checkpoint: str | Path | None = None,
-    model: LoadedModel | None = None,
+    model: Model | None = None,
     progress: ProgressCallback = ignore_progress,
 ) -> ProbeRun:
     """Make a run again from its own ``run.json``: the same prompts, passes and options in the same order.
@@ -86,7 +85,7 @@ def iterate_repeat(
     video: Any = None,
     *,
     checkpoint: str | Path | None = None,
-    model: LoadedModel | None = None,
+    model: Model | None = None,
     progress: ProgressCallback = ignore_progress,
 ) -> Iterator[FrameResult]:
     """Do what `repeat_run` does, giving each frame as it is done; closing the iterator stops and keeps the rest.
@@ -110,12 +109,11 @@ def iterate_repeat(
         check_model(old, loaded)
         # The number of threads moves float32 results.
         stack.enter_context(processor_threads(old.info["model"]["threads"]))
-        known = None if old.info.get("known") is None else ClipTruth.from_json(old.info["known"])
         info = {"parameters": old.info["parameters"], "repeats": str(path.resolve())}
         obj_ids = old.object_ids.tolist()
         prompts = [step.prompt for step in steps if isinstance(step, PromptStep)]
         recorded = RecordedSession(
-            source, loaded, lambda: out, options, known, obj_ids=obj_ids, info=info, prompts=prompts
+            source, loaded, lambda: out, options, old.truth, obj_ids=obj_ids, info=info, prompts=prompts
         )
         recorded.object_names = {int(obj_id): name for obj_id, name in old.info.get("object_names", {}).items()}
         try:

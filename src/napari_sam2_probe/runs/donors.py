@@ -20,7 +20,7 @@ from napari_sam2_probe.tracking.results import SessionOptions
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from napari_sam2_probe.families.loaded import LoadedModel
+    from napari_sam2_probe.families.loaded import Model
     from napari_sam2_probe.runs.options import RunOptions
     from napari_sam2_probe.runs.run import ProbeRun
     from napari_sam2_probe.tracking.attention import AttentionDetail
@@ -55,12 +55,12 @@ class RunDonors:
         self,
         source: FrameSource,
         prompts: Sequence[Prompt],
-        loaded: LoadedModel,
+        loaded: Model,
         options: RunOptions,
         is_present: Callable[[int, int, float], bool],
         around: Intervention | None = None,
         *,
-        remake: Callable[[ProbeRun, LoadedModel, Sequence[str]], SessionDonor],
+        remake: Callable[[ProbeRun, Model, Sequence[str]], SessionDonor],
     ) -> None:
         self._source, self._prompts, self._loaded, self._options = source, prompts, loaded, options
         self._is_present = is_present
@@ -130,7 +130,7 @@ class RunDonors:
 
 
 def plain_session_options(
-    loaded: LoadedModel,
+    loaded: Model,
     options: RunOptions,
     *,
     intervention: Intervention | None = None,

@@ -95,11 +95,11 @@ def _check_sizes(arrays: dict[str, Any], masks: tuple[int, ...], info: dict[str,
     objects_frames = (len(arrays["object_ids"]), masks[0])
     if any(array.shape[:2] != objects_frames for name, array in arrays.items() if name != "object_ids"):
         raise ValueError("arrays of other sizes")
-    names, known = info.get("video", {}).get("frame_names"), info.get("known")
+    names, truth = info.get("video", {}).get("frame_names"), info.get("known")
     if names is not None and len(names) != masks[0]:
         raise ValueError("another number of names than frames")
     # A run that another program wrote may tell of its kind alone.
-    if known is not None and "object_present" in known and len(ClipTruth.from_json(known).object_present) != masks[0]:
+    if truth is not None and "object_present" in truth and len(ClipTruth.from_json(truth).object_present) != masks[0]:
         raise ValueError("another number of known frames than frames")
 
 

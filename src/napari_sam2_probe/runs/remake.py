@@ -11,12 +11,12 @@ from napari_sam2_probe.runs.prompts_file import prompts_from_json
 from napari_sam2_probe.runs.recorded import check_model, check_video, recorded_options, recorded_source
 from napari_sam2_probe.runs.recorded_steps import steps_of_run
 from napari_sam2_probe.tracking.donors import SessionDonor
-from napari_sam2_probe.video.truth import OBJECT_OF_INTEREST, ClipTruth
+from napari_sam2_probe.video.truth import OBJECT_OF_INTEREST
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from napari_sam2_probe.families.loaded import LoadedModel
+    from napari_sam2_probe.families.loaded import Model
     from napari_sam2_probe.runs.options import RunOptions
     from napari_sam2_probe.runs.run import ProbeRun
     from napari_sam2_probe.tracking.attention import AttentionDetail
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 def remake(
     run: ProbeRun,
-    loaded: LoadedModel,
+    loaded: Model,
     *,
     keys: Iterable[str] = (),
     observer: Observer | None = None,
@@ -82,7 +82,7 @@ def remake(
     )
 
 
-def remake_donor(run: ProbeRun, loaded: LoadedModel, keys: Iterable[str]) -> SessionDonor:
+def remake_donor(run: ProbeRun, loaded: Model, keys: Iterable[str]) -> SessionDonor:
     """Return `remake` of a run that edits take from."""
     return remake(run, loaded, keys=keys)
 
@@ -109,8 +109,7 @@ def recorded_job(run: ProbeRun, video: Any = None) -> tuple[FrameSource, list[Pr
 
 def presence(run: ProbeRun) -> Callable[[int, int, float], bool]:
     """Return a function that says whether an object is in a frame: by the recipe, else by its object score."""
-    known = run.info.get("known")
-    present = None if known is None else ClipTruth.from_json(known).object_present
+    present = None if run.truth is None else run.truth.object_present
 
     def is_present(obj_id: int, frame_idx: int, score: float) -> bool:
         if present is None or obj_id != OBJECT_OF_INTEREST:

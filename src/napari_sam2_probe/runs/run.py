@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from napari_sam2_probe.probe.positions import BY_KEY, Statistic
+from napari_sam2_probe.video.truth import ClipTruth
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -121,6 +123,13 @@ class ProbeRun:
     def finished(self) -> bool:
         """Whether the run came to its end; a run that was stopped keeps its finished frames."""
         return bool(self.info["finished"])
+
+    @cached_property
+    def truth(self) -> ClipTruth | None:
+        """What the recipe of a clip tells of its frames; None for any other video."""
+        # A run that another program wrote may tell of its kind alone.
+        told = self.info.get("known")
+        return ClipTruth.from_json(told) if told is not None and "object_present" in told else None
 
     @property
     def num_frames(self) -> int:
