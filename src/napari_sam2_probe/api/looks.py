@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -10,7 +10,7 @@ from napari_sam2_probe.common.errors import InputError
 
 if TYPE_CHECKING:
     import xarray as xr
-    from numpy.typing import ArrayLike
+    from numpy.typing import ArrayLike, NDArray
 
     from napari_sam2_probe.tracking.looking import FrameAttention
 
@@ -111,13 +111,17 @@ class Look:
         read = f"read memories of frames {', '.join(map(str, self.memories))}" if self.memories else "read no memory"
         return f"<Look of frame {self.frame}, object {self._seen.obj_id}: {read}>"
 
-    def _from_pixel(self, x: float, y: float) -> list[np.ndarray]:
+    def _from_pixel(self, x: float, y: float) -> list[NDArray[np.float32]]:
         return list(self._seen.from_token(self._seen.token_at(float(x), float(y), self._video_size)))
 
     def _layers(self) -> list[int]:
         return list(range(1, len(self._seen.memory_layers) + 1))
 
-    def _maps(self, values: np.ndarray, dims: tuple[str, ...], coords: dict[str, list], name: str) -> xr.DataArray:
+    def _maps(
+        self, values: NDArray[np.float32], dims: tuple[str, ...], coords: dict[str, list[Any]], name: str
+    ) -> xr.DataArray:
+        self, values: NDArray[np.float32], dims: tuple[str, ...], coords: dict[str, list[Any]], name: str
+    ) -> xr.DataArray:
         import xarray as xr
 
         from napari_sam2_probe.api.lazy import pixel_centres

@@ -14,12 +14,11 @@ from napari_sam2_probe.runs.banks import check_frame, the_object
 from napari_sam2_probe.runs.recorded import load_recorded_model
 from napari_sam2_probe.runs.remake import remake
 from napari_sam2_probe.tracking.sharing import processor_threads
-from napari_sam2_probe.video.truth import ClipTruth
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from napari_sam2_probe.families.loaded import LoadedModel
+    from napari_sam2_probe.families.loaded import Model
     from napari_sam2_probe.runs.run import ProbeRun
     from napari_sam2_probe.tracking.looking import FrameAttention
 
@@ -29,7 +28,7 @@ def patch_runs(
     twin: ProbeRun,
     object_id: int | None = None,
     *,
-    model: LoadedModel | None = None,
+    model: Model | None = None,
     video: Any = None,
     twin_video: Any = None,
     progress: ProgressCallback = ignore_progress,
@@ -93,7 +92,7 @@ def look_at(
     frame: int,
     object_id: int | None = None,
     *,
-    model: LoadedModel | None = None,
+    model: Model | None = None,
     video: Any = None,
 ) -> FrameAttention:
     """Make a run again as far as a frame, and return where the frame looked, pixel by pixel.
@@ -124,9 +123,8 @@ def look_at(
 
 
 def _match(run: ProbeRun, twin: ProbeRun) -> list[int]:
-    known = [one.info.get("known") for one in (run, twin)]
-    if all(one is not None for one in known):
-        return match_frames(*(ClipTruth.from_json(one) for one in known))
+    if run.truth is not None and twin.truth is not None:
+        return match_frames(run.truth, twin.truth)
     if run.num_frames != twin.num_frames:
         raise InputError(
             f"{twin.path} has {twin.num_frames} frames and {run.path} {run.num_frames}: give the run of its twin."

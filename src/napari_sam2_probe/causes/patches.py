@@ -8,7 +8,7 @@ import numpy as np
 
 from napari_sam2_probe.causes.pairs import TWIN, measures
 from napari_sam2_probe.causes.tables import LEAST_DIFFERENCE, PATCHED_POSITIONS
-from napari_sam2_probe.tracking.interventions import Edit, EntrySelector
+from napari_sam2_probe.tracking.interventions import parse_edits
 from napari_sam2_probe.tracking.observer import PassKind
 
 if TYPE_CHECKING:
@@ -117,10 +117,10 @@ def _rows(
     patched = dict.fromkeys(clip, float("nan"))
     if any(abs(twin[name] - clip[name]) >= least for name, least in LEAST_DIFFERENCE.items()):
         if position in _AT_ONCE:
-            edit = Edit(edit="patch", target=_AT_ONCE[position], source=TWIN)
+            edit: dict[str, Any] = {"edit": "patch", "target": _AT_ONCE[position], "from": TWIN}
         else:
-            edit = Edit(edit="swap", target=_STORED[position], entries=EntrySelector(frames=(frame,)), source=TWIN)
-        result = pair.clip.session.repeat(measured, pair.object_id, [edit], pair.donors())
+            edit = {"edit": "swap", "target": _STORED[position], "entries": {"frames": [frame]}, "from": TWIN}
+        result = pair.clip.session.repeat(measured, pair.object_id, parse_edits([edit]), pair.donors())
         patched = measures(result, pair.clip_truth(measured))
     return [
         {

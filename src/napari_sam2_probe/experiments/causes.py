@@ -94,12 +94,12 @@ def _read(reader: ClipReader, kind: str, number: int) -> BatchClip:
 
 
 def _caused(clip: BatchClip) -> CausedClip:
-    return CausedClip(clip.frames, clip.true_masks, clip.known)
+    return CausedClip(clip.frames, clip.true_masks, clip.truth)
 
 
 def _write(place: CausesFolder, clip: BatchClip, found: ClipCauses, lengths: tuple[int, int, int]) -> None:
     stages = [stage for stage, length in zip(STAGES, lengths, strict=True) for _ in range(length)]
-    recipe = clip.known.recipe or {}
+    recipe = clip.truth.recipe or {}
     distractors = sorted({str(one["sequence"]) for one in recipe.get("distractors", ())})
     about = {
         "kind": clip.kind,

@@ -6,6 +6,7 @@ are asked for (SPEC 13). Which module is which, the model's family says (`Attent
 
 from __future__ import annotations
 
+import math
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -88,7 +89,7 @@ class FrameAttention:
     @property
     def side(self) -> int:
         """How many queries, and tokens of a memory, stand side by side: 64 at an input of 1024 pixels."""
-        return round(self.decoder_layers[0].keys.shape[-2] ** 0.5)
+        return math.isqrt(self.decoder_layers[0].keys.shape[-2])
 
     @property
     def memory_frames(self) -> list[int]:
@@ -267,4 +268,5 @@ def _weights(layer: LayerAttention, queries: Tensor) -> Tensor:
     # Mixed precision would multiply in fewer bits again.
     with torch.inference_mode(), torch.autocast(keys.device.type, enabled=False):
         chosen = layer.queries[0][:, queries.to(keys.device)].float() * keys.shape[-1] ** -0.5
-        return (chosen @ keys.transpose(-1, -2)).softmax(dim=-1).mean(dim=0)
+        weights: Tensor = (chosen @ keys.transpose(-1, -2)).softmax(dim=-1).mean(dim=0)
+        return weights
