@@ -120,8 +120,6 @@ class Look:
     def _maps(
         self, values: NDArray[np.float32], dims: tuple[str, ...], coords: dict[str, list[Any]], name: str
     ) -> xr.DataArray:
-        self, values: NDArray[np.float32], dims: tuple[str, ...], coords: dict[str, list[Any]], name: str
-    ) -> xr.DataArray:
         import xarray as xr
 
         from napari_sam2_probe.api.lazy import pixel_centres
