@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
+    from napari_sam2_probe.api.looks import Look
     from napari_sam2_probe.api.plots import RunPlots
     from napari_sam2_probe.decoder.fit import BoxDecoder
     from napari_sam2_probe.families.loaded import Model
@@ -278,6 +279,66 @@ class Run:
             frames = [whole(frame, "frame")]
         loaded = None if model is None else as_model(model)
         return explain_frames(self._opened, frames, object_id, model=loaded, video=self._video)
+
+    def look(self, frame: int, object_id: int | None = None, *, model: Model | str | Path | None = None) -> Look:
+        """Return where a frame looked, pixel by pixel: in its memories, and in the image with the decoder's tokens.
+
+        The run is made again up to the frame, which is repeated with just what it read.
+
+        Parameters
+        ----------
+        frame
+            A frame that was tracked from memory, or prompted first.
+        object_id, model
+            As in `explain`.
+
+        Raises
+        ------
+        InputError
+            If there is no such frame, it was corrected, or the run can't be made again.
+        """
+        from napari_sam2_probe.api.looks import Look
+        from napari_sam2_probe.causes.of_runs import look_at
+        from napari_sam2_probe.families.loaded import as_model
+
+        loaded = None if model is None else as_model(model)
+        seen = look_at(self._opened, whole(frame, "frame"), object_id, model=loaded, video=self._video)
+        height, width = self._opened.masks.shape[1:]
+        return Look(seen, (height, width))
+
+    def patches(
+        self, twin: Run | Path | str, object_id: int | None = None, *, model: Model | str | Path | None = None
+    ) -> pd.DataFrame:
+        """Put the twin's tensors into this run, position by position and frame by frame, and say what comes back.
+
+        Parameters
+        ----------
+        twin
+            The run of the same clip without the change, with the same prompt and model.
+        object_id, model
+            As in `explain`.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Columns ``object_id``, ``position``, ``frame``, ``measured_frame``, ``twin_frame``, ``measure``
+            (``object_score``, ``predicted_iou``, ``J``), ``clip_value``, ``twin_value``, ``patched_value``,
+            ``recovered``: 0 where nothing comes back, 1 where all does, NaN where clip and twin hardly differ.
+
+        Raises
+        ------
+        InputError
+            If the twin is no run, has another length or object, or a run can't be made again.
+        """
+        from napari_sam2_probe.causes.of_runs import patch_runs
+        from napari_sam2_probe.families.loaded import as_model
+        from napari_sam2_probe.runs.reader import open_run
+
+        other = twin if isinstance(twin, Run) else Run(open_run(Path(twin)))
+        loaded = None if model is None else as_model(model)
+        return patch_runs(
+            self._opened, other._opened, object_id, model=loaded, video=self._video, twin_video=other._video
+        )
 
     # What can be made of it.
 

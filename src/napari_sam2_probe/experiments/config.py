@@ -119,6 +119,11 @@ class ExperimentConfig(_Settings):
     keep_maps: bool = False
     """Keep the mean and variance maps of all positions, about 0.65 MB a frame."""
 
+    causes: bool = False
+    """Look for the causes of every clip's masks: blame of entries of memory, patches from the clip's twin, and edits
+    after the change. It may be asked for later, and moves no other result.
+    """
+
     batch_size: int | None = Field(default=None, ge=1)
     """Clips that go through SAM 2 together; by the memory that is free if not given."""
 
@@ -156,6 +161,8 @@ class ExperimentConfig(_Settings):
                 raise ValueError(f"then names {corruption.name}, which {reason}: leave it out")
         if self.predictions is not None and self.model != ModelSettings():
             raise ValueError("model and predictions are both given: track with a model, or evaluate predictions")
+        if self.predictions is not None and self.causes:
+            raise ValueError("causes and predictions are both given: causes are SAM 2's, and need a model")
         # The same experiment is the same configuration, whether defaults were written out or not.
         object.__setattr__(self, "then", tuple(corruption_text(corruption) for corruption in corruptions))
         object.__setattr__(self, "kinds", tuple(name for name in KINDS if name in self.kinds))
@@ -227,9 +234,9 @@ def differences(stored: ExperimentConfig, wanted: ExperimentConfig) -> list[str]
     """Name what differs between two configurations so that they don't give the same results.
 
     Where the data set lies doesn't matter (its content is compared by its fingerprint), nor does a batch size that
-    is left to us.
+    is left to us, nor whether causes are asked for, which move nothing else.
     """
-    left_out = {"davis", *(("batch_size",) if wanted.batch_size is None else ())}
+    left_out = {"davis", "causes", *(("batch_size",) if wanted.batch_size is None else ())}
     before = _flat(stored.model_dump(mode="json", exclude=left_out))
     now = _flat(wanted.model_dump(mode="json", exclude=left_out))
     return [

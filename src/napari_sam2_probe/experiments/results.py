@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.common.json_file import load_json
 from napari_sam2_probe.common.paths import is_dir
+from napari_sam2_probe.experiments.cause_tables import CausesFolder
 from napari_sam2_probe.experiments.config import ExperimentConfig, read_config
 from napari_sam2_probe.experiments.folder import CONFIG, ExperimentFolder, is_experiment
 from napari_sam2_probe.experiments.plan import Batch, read_plan
@@ -97,7 +98,15 @@ class ExperimentResults:
     @property
     def complete(self) -> bool:
         """Whether everything is there."""
-        return self._folder.frames.is_file() and self._folder.features.is_file()
+        tables = self._folder.frames.is_file() and self._folder.features.is_file()
+        return tables and (not self.config.causes or CausesFolder(self._folder).complete)
+
+    def causes(self, name: str) -> pd.DataFrame:
+        """Return one of the tables of causes, ``blame``, ``patches`` or ``suffix``, as far as it goes.
+
+        Its columns are in `napari_sam2_probe.experiments.causes.CAUSE_TABLES`; it is empty where none were asked for.
+        """
+        return CausesFolder(self._folder).read(name)
 
     @cached_property
     def frames(self) -> pd.DataFrame:
@@ -245,7 +254,7 @@ class ExperimentResults:
         return open_store(self._folder.store)
 
     def _table(self, columns: dict[str, str], whole: Path, part: Callable[[str], Path]) -> pd.DataFrame:
-        parts = [whole] if self.complete else [part(name) for name in self.finished_batches]
+        parts = [whole] if whole.is_file() else [part(name) for name in self.finished_batches]
         return read_tables(columns, parts)
 
 

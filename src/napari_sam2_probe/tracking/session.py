@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from napari_sam2_probe.tracking.bank import Bank
     from napari_sam2_probe.tracking.intervening import Donors
     from napari_sam2_probe.tracking.interventions import Edit
+    from napari_sam2_probe.tracking.looking import FrameAttention
     from napari_sam2_probe.tracking.memory_view import MemoryView
     from napari_sam2_probe.tracking.observer import Observer
     from napari_sam2_probe.tracking.prompts import Prompt
@@ -398,6 +399,22 @@ class VideoSession:
             If the frame was not tracked from memory, or what it read was replaced since.
         """
         return self._replay.again(self._object(obj_id), frame_idx, tuple(edits), donors)
+
+    def look(self, frame_idx: int, obj_id: int) -> FrameAttention:
+        """Repeat a frame with just what it read, and return where it looked, pixel by pixel.
+
+        Parameters
+        ----------
+        frame_idx, obj_id
+            A frame that was tracked from memory, or prompted first; and the object.
+
+        Raises
+        ------
+        InputError
+            If nothing ran there, what it read was replaced since, or it is a correction, whose pass can't be repeated.
+        """
+        check_frame_idx(self.source, frame_idx)
+        return self._replay.look(self._object(obj_id), frame_idx)
 
     def what_if(
         self,
