@@ -218,6 +218,7 @@ _RUN = _parts(
         sha256=_maybe(_text),
         scaling=_maybe(_named(_anything)),
         frame_names=_maybe(_frame_names),
+        frame_times=_maybe(_list(_number)),
     ),
     parameters=_parts(features=_parts(prompted_references=_flag)),
     known=_maybe(_known),
