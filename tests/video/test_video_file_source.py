@@ -245,8 +245,7 @@ def test_what_the_decoder_could_only_guess_is_refused_and_all_else_is_right(tmp_
         for i in range(source.num_frames):
             try:
                 picture = source.read(i)
-            except InputError as error:
-                assert str(error).startswith(f"Frame {i} of the video")
+            except InputError:
                 refused += 1
                 continue
             if frames:
@@ -264,7 +263,11 @@ def test_frames_that_the_decoder_drops_do_not_move_the_later_ones_up(tmp_path: P
     content[packet[0] : packet[0] + packet[1]] = bytes(packet[1])
     file.write_bytes(content)
     with pytest.raises(InputError, match=r"^(The video|Frame \d+).*clip\.avi.*damaged"):
-        source = VideoFileSource(file)
+        _read_all(file)
+
+
+def _read_all(file: Path) -> None:
+    with closing(VideoFileSource(file)) as source:
         for i in range(source.num_frames):
             source.read(i)
 

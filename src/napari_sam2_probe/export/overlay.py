@@ -33,10 +33,9 @@ _QUALITY = "18"
 
 
 def export_overlay(run: ProbeRun, out: Path, colour_of: Callable[[int], Colour]) -> Iterator[Progress]:
-    """Write an H.264 video of the tracked frames, masks filled and outlined, each shown when the video shows it.
+    """Write an H.264 video of all frames, masks filled and outlined, each shown when the video shows it.
 
-    What was tracked begins at time 0. Frames in between that were not tracked are dimmed, so that no empty one is
-    taken for one in which nothing was found.
+    Frames that were not tracked are dimmed, so that none is taken for one in which nothing was found.
 
     Parameters
     ----------
@@ -69,17 +68,16 @@ def export_overlay(run: ProbeRun, out: Path, colour_of: Callable[[int], Colour])
         if times is not None:
             stream.codec_context.time_base = _TICK
         colours = {obj_id: np.array(colour_of(obj_id), float) for obj_id in run.object_ids.tolist()}
-        tracked = run.tracked.any(0)
-        shown = range(run.num_frames) if not tracked.any() else _span(tracked)
-        for done, frame_idx in enumerate(shown):
-            yield Progress(done, len(shown), "exporting the video", "frame")
+        tracked: NDArray[np.bool_] = np.asarray(run.tracked.any(0))
+        for frame_idx in range(run.num_frames):
+            yield Progress(frame_idx, run.num_frames, "exporting the video", "frame")
             picture = draw_masks(source.read(frame_idx), np.asarray(run.masks[frame_idx]), colours)
             if not tracked[frame_idx]:
                 picture = dim(picture)
             even = np.pad(picture, ((0, source.height % 2), (0, source.width % 2), (0, 0)), mode="edge")
             frame = av.VideoFrame.from_ndarray(even, format="rgb24")
             if times is not None:
-                frame.pts, frame.time_base = round((times[frame_idx] - times[shown[0]]) / _TICK), _TICK
+                frame.pts, frame.time_base = round(times[frame_idx] / _TICK), _TICK
             container.mux(stream.encode(frame))
         container.mux(stream.encode())
 
@@ -87,11 +85,6 @@ def export_overlay(run: ProbeRun, out: Path, colour_of: Callable[[int], Colour])
 def dim(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Return a picture as it is shown where nothing was tracked: at a third of its brightness."""
     return (picture // 3).astype(np.uint8)
-
-
-def _span(tracked: NDArray[np.bool_]) -> range:
-    frames = np.flatnonzero(tracked)
-    return range(int(frames[0]), int(frames[-1]) + 1)
 
 
 def draw_masks(

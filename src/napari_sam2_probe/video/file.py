@@ -8,12 +8,10 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.common.paths import is_file
-from napari_sam2_probe.video.fingerprint import fingerprint_file
 from napari_sam2_probe.video.container import DamagedContainerError, missing_bytes
+from napari_sam2_probe.video.fingerprint import fingerprint_file
 from napari_sam2_probe.video.frame_index import DamagedFramesError, TruncatedVideoError, build_frame_index
 from napari_sam2_probe.video.orientation import orientation_of
 from napari_sam2_probe.video.source import check_frame_idx
@@ -22,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from fractions import Fraction
 
+    import numpy as np
     from numpy.typing import NDArray
 
     from napari_sam2_probe.video.source import IntensityScaling
