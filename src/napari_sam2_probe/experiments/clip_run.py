@@ -121,6 +121,7 @@ class _RunArray:
         self._has_objects = has_objects
         self.shape = (1, *stored.shape) if has_objects else tuple(stored.shape)
         self.ndim = len(self.shape)
+        self.path = stored.path
 
     def __getitem__(self, key: Any) -> Any:
         if not self._has_objects:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -12,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.common.files import atomic_write_text
+from napari_sam2_probe.common.reading import load_toml, why
 from napari_sam2_probe.families.loaded import ModelChoice
 from napari_sam2_probe.models.config import ModelFlags, with_current_flag_names
 from napari_sam2_probe.transforms.recipe import DEFAULT_LENGTHS, CorruptionSpec
@@ -218,11 +218,11 @@ def read_settings(path: Path | str) -> dict[str, Any]:
         If the file isn't there or is no TOML.
     """
     try:
-        return tomllib.loads(Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
+        return load_toml(Path(path))
+    except FileNotFoundError as error:
         raise InputError(f"There is no file of settings {path}: give the path of a TOML file.") from error
-    except ValueError as error:
-        raise InputError(f"{path}: this is no TOML ({error}); mend the file.") from error
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: not valid TOML ({why(error)}): fix the file.") from error
 
 
 def write_config(path: Path | str, config: ExperimentConfig) -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_sam2_probe.common.errors import InputError
-from napari_sam2_probe.common.json_file import load_json
 from napari_sam2_probe.common.paths import is_dir
+from napari_sam2_probe.common.reading import load_json
 from napari_sam2_probe.experiments.cause_tables import CausesFolder
 from napari_sam2_probe.experiments.config import ExperimentConfig, read_config
 from napari_sam2_probe.experiments.folder import CONFIG, ExperimentFolder, is_experiment

@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from napari_sam2_probe.probe.positions import BY_KEY, Statistic
+from napari_sam2_probe.runs.zarr_store import StoredArray
 from napari_sam2_probe.video.truth import ClipTruth
 
 if TYPE_CHECKING:
@@ -139,12 +140,12 @@ class ProbeRun:
     @property
     def masks(self) -> Any:
         """(T, H, W) uint16 zarr array of object ids; overlaps go to the object with the higher logit."""
-        return self._store["masks"]
+        return StoredArray(self._store["masks"], self.path)
 
     @property
     def masks_per_object(self) -> Any:
         """(O, T, H, W) bool zarr array."""
-        return self._store["masks_per_object"]
+        return StoredArray(self._store["masks_per_object"], self.path)
 
     @property
     def map_keys(self) -> tuple[str, ...]:
@@ -158,14 +159,15 @@ class ProbeRun:
 
     def vectors(self, key: str) -> NDArray[np.float32]:
         """(O, T, C) float32 vectors of the position with this `key`, NaN where nothing ran."""
-        vectors: NDArray[np.float32] = self._store[BY_KEY[key].array if key in BY_KEY else f"vectors/{key}"][:]
+        name = BY_KEY[key].array if key in BY_KEY else f"vectors/{key}"
+        vectors: NDArray[np.float32] = StoredArray(self._store[name], self.path)[:]
         return vectors
 
     def maps(self, key: str, statistic: Statistic) -> Any:
         """(O, T, h, w) float32 zarr array of channel `statistic` at the position with this `key`."""
-        return self._store[f"maps/{key}/{statistic}"]
+        return StoredArray(self._store[f"maps/{key}/{statistic}"], self.path)
 
     def status(self, key: str) -> NDArray[np.uint8]:
         """(O, T) uint8 status codes of the position with this `key`; see ``napari_sam2_probe.probe.status``."""
-        status: NDArray[np.uint8] = self._store[f"status/{key}"][:]
+        status: NDArray[np.uint8] = StoredArray(self._store[f"status/{key}"], self.path)[:]
         return status

@@ -20,10 +20,10 @@ from typing import TYPE_CHECKING, Any
 from napari_sam2_probe import __version__
 from napari_sam2_probe.common.errors import InputError, ResourceError
 from napari_sam2_probe.common.files import atomic_write_text, disk_error, is_empty, remove_leftovers
-from napari_sam2_probe.common.json_file import load_json, parse_json
 from napari_sam2_probe.common.lock import exclusive_lock
 from napari_sam2_probe.common.names import check_inside, inside
 from napari_sam2_probe.common.paths import check_name
+from napari_sam2_probe.common.reading import load_json, parse_json
 from napari_sam2_probe.transforms.recipe import clip_name, make_twin_recipe
 from napari_sam2_probe.video.images import is_image_file
 from napari_sam2_probe.video.truth import FRAME_COLUMNS
