@@ -62,6 +62,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="find out what caused the masks: entries of memory taken away, tensors of the twin put in; slow, its "
         "cost is said before it starts; may be asked for later",
     )
+    what.add_argument(
+        "--no-embeddings",
+        action="store_false",
+        default=None,
+        dest="keep_embeddings",
+        help="leave out embeddings of object, context and frame (30 KB a frame), which linear probes need",
+    )
     what.add_argument("--label", metavar="TEXT", help="a name for tables and figures (default: the model's)")
     features = parser.add_argument_group("features over time")
     features.add_argument(
@@ -158,7 +165,7 @@ def _given(arguments: argparse.Namespace) -> dict[str, Any]:
         name: getattr(arguments, name)
         for name in (
             *("davis", "split", "kinds", "samples", "seed", "lengths", "option", "then", "lossless"),
-            *("keep_maps", "causes", "label", "batch_size"),
+            *("keep_maps", "keep_embeddings", "causes", "label", "batch_size"),
         )
     }
     fields["features"] = {

@@ -124,6 +124,12 @@ class ExperimentConfig(_Settings):
     after the change. It may be asked for later, and moves no other result.
     """
 
+    keep_embeddings: bool = True
+    """Keep mean embeddings of object, context and frame, some single tokens, and grids: about 30 KB a frame.
+
+    Linear probes, the share of object and context, and CKA are made of them.
+    """
+
     batch_size: int | None = Field(default=None, ge=1)
     """Clips that go through SAM 2 together; by the memory that is free if not given."""
 

@@ -167,6 +167,19 @@ class ProbeRun:
         """(O, T, h, w) float32 zarr array of channel `statistic` at the position with this `key`."""
         return StoredArray(self._store[f"maps/{key}/{statistic}"], self.path)
 
+    @property
+    def candidate_disagreement(self) -> NDArray[np.float32]:
+        """(O, T) float32: 1 less the mean IoU of the masks that SAM 2 chose among on each frame.
+
+        NaN on mask prompts, where nothing ran, and in runs of versions that recorded none.
+        """
+        import numpy as np
+
+        if "candidate_disagreement" not in self._store:
+            return np.full(self.tracked.shape, np.nan, np.float32)
+        recorded: NDArray[np.float32] = self._store["candidate_disagreement"][:]
+        return recorded
+
     def status(self, key: str) -> NDArray[np.uint8]:
         """(O, T) uint8 status codes of the position with this `key`; see ``napari_sam2_probe.probe.status``."""
         status: NDArray[np.uint8] = StoredArray(self._store[f"status/{key}"], self.path)[:]

@@ -45,6 +45,7 @@ class Obscuration(Transform[NoOptions]):
     title = "Obscuration"
     description = "an object of another sequence passes over the object"
     masks_of_others = True
+    overlays = True
     section = "3.1.4"
     stream = 4
 
