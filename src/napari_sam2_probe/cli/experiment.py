@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         action="extend",
         metavar="KIND",
-        help="kinds of clips, see below (default: the six of the paper)",
+        help="kinds of clips, see below (default: the six of the paper, and object-kept)",
     )
     clips.add_argument("--samples", type=int, metavar="N", help="clips of each kind (default 500)")
     clips.add_argument("--seed", type=int, help="clip k of every kind has the same base (default 0)")
@@ -150,9 +150,9 @@ def _config(arguments: argparse.Namespace) -> ExperimentConfig:
     options = given.pop("option", None)
     fields = _merged(settings, given)
     if options:
-        from napari_sam2_probe.transforms.registry import paper_kinds
+        from napari_sam2_probe.transforms.registry import default_kinds
 
-        fields["options"] = _merged(fields.get("options", {}), _options(options, fields.get("kinds", paper_kinds())))
+        fields["options"] = _merged(fields.get("options", {}), _options(options, fields.get("kinds", default_kinds())))
     if "davis" not in fields:
         raise InputError("--davis is missing: name the DAVIS folder that clips are made from.")
     return make_config(**fields)

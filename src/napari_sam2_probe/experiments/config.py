@@ -15,7 +15,7 @@ from napari_sam2_probe.common.reading import load_toml, why
 from napari_sam2_probe.families.loaded import ModelChoice
 from napari_sam2_probe.models.config import ModelFlags, with_current_flag_names
 from napari_sam2_probe.transforms.recipe import DEFAULT_LENGTHS, CorruptionSpec
-from napari_sam2_probe.transforms.registry import CORRUPTIONS, KINDS, corruption_text, paper_kinds, parse_corruption
+from napari_sam2_probe.transforms.registry import CORRUPTIONS, KINDS, corruption_text, default_kinds, parse_corruption
 
 
 class _Settings(BaseModel):
@@ -88,8 +88,8 @@ class ExperimentConfig(_Settings):
     split: str | None = None
     """Take only the sequences of this split."""
 
-    kinds: tuple[str, ...] = Field(default_factory=paper_kinds, min_length=1)
-    """Kinds of clips, by default those of the paper.
+    kinds: tuple[str, ...] = Field(default_factory=default_kinds, min_length=1)
+    """Kinds of clips, by default those of the paper and ``object-kept``, which object removal is compared with.
 
     A clip of any other kind than ``clean`` is compared with the one of the same number in ``clean``.
     """
