@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_sam2_probe.common.errors import InputError
-from napari_sam2_probe.common.json_file import load_json
 from napari_sam2_probe.common.paths import is_dir
+from napari_sam2_probe.common.reading import load_json
+from napari_sam2_probe.experiments.cause_tables import CausesFolder
 from napari_sam2_probe.experiments.config import ExperimentConfig, read_config
 from napari_sam2_probe.experiments.folder import CONFIG, ExperimentFolder, is_experiment
 from napari_sam2_probe.experiments.plan import Batch, read_plan
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_sam2_probe.probe.positions import Statistic
+    from napari_sam2_probe.runs.run import ProbeRun
     from napari_sam2_probe.video.video import Video
 
 
@@ -96,7 +98,15 @@ class ExperimentResults:
     @property
     def complete(self) -> bool:
         """Whether everything is there."""
-        return self._folder.frames.is_file() and self._folder.features.is_file()
+        tables = self._folder.frames.is_file() and self._folder.features.is_file()
+        return tables and (not self.config.causes or CausesFolder(self._folder).complete)
+
+    def causes(self, name: str) -> pd.DataFrame:
+        """Return one of the tables of causes, ``blame``, ``patches`` or ``suffix``, as far as it goes.
+
+        Its columns are in `napari_sam2_probe.experiments.causes.CAUSE_TABLES`; it is empty where none were asked for.
+        """
+        return CausesFolder(self._folder).read(name)
 
     @cached_property
     def frames(self) -> pd.DataFrame:
@@ -131,7 +141,7 @@ class ExperimentResults:
         InputError
             If the clip is not done, or the experiment doesn't hold them.
         """
-        vectors: NDArray[np.float32] = self._array(kind, clip, BY_KEY[key].array if key in BY_KEY else f"vectors/{key}")
+        vectors: NDArray[np.float32] = self.array(kind, clip, BY_KEY[key].array if key in BY_KEY else f"vectors/{key}")
         return vectors
 
     def masks(self, kind: str, clip: str) -> NDArray[np.bool_]:
@@ -142,19 +152,8 @@ class ExperimentResults:
         InputError
             If the clip is not done.
         """
-        masks: NDArray[np.bool_] = self._array(kind, clip, "masks")
+        masks: NDArray[np.bool_] = self.array(kind, clip, "masks")
         return masks
-
-    def array(self, kind: str, clip: str, name: str) -> NDArray[np.float32]:
-        """Return one of the arrays that are kept of a clip, by its name in the store, such as ``attention_entropy``.
-
-        Raises
-        ------
-        InputError
-            If the clip is not done, or the experiment doesn't hold the array.
-        """
-        found: NDArray[np.float32] = self._array(kind, clip, name)
-        return found
 
     def maps(self, kind: str, clip: str, key: str, statistic: Statistic) -> NDArray[np.float32]:
         """Return the map (T, h, w) of one position of a clip.
@@ -166,16 +165,13 @@ class ExperimentResults:
         """
         if not self.config.keep_maps:
             raise InputError(f"{self.path} keeps no maps: make the experiment with --keep-maps.")
-        maps: NDArray[np.float32] = self._array(kind, clip, f"maps/{key}/{statistic}")
+        maps: NDArray[np.float32] = self.array(kind, clip, f"maps/{key}/{statistic}")
         return maps
 
     def map_keys(self, kind: str, clip: str) -> tuple[str, ...]:
         """Return the keys of the map positions that are kept of a clip, in the order of tables."""
-        try:
-            group = self._store[f"{kind}/{clip}"]
-        except (OSError, LookupError, ValueError):
-            return ()
-        return tuple(p.key for p in BY_KEY.values() if p.is_map and f"maps/{p.key}/mean" in group)
+        names = self.array_names(kind, clip)
+        return tuple(p.key for p in BY_KEY.values() if p.is_map and f"maps/{p.key}/mean" in names)
 
     def sequence(self, kind: str, clip: str) -> Video:
         """Return a clip's frames and true masks.
@@ -186,6 +182,64 @@ class ExperimentResults:
             If the clip is not there.
         """
         return self._datasets[kind].sequence(clip)
+
+    def run(self, kind: str, clip: str) -> ProbeRun:
+        """Return a clip as a run, as `open_run` returns one that lies in a folder of its own.
+
+        Raises
+        ------
+        InputError
+            If the clip is not done, or the masks are another system's.
+        """
+        from napari_sam2_probe.experiments.clip_run import clip_run
+
+        return clip_run(self, kind, clip)
+
+    def clip_path(self, kind: str, clip: str) -> Path:
+        """Return where the arrays of a clip lie."""
+        return self._folder.store / kind / clip
+
+    def array_names(self, kind: str, clip: str) -> tuple[str, ...]:
+        """Return the names of a clip's arrays; none of a clip that isn't done."""
+        try:
+            group = self._store[f"{kind}/{clip}"]
+        except (OSError, LookupError, ValueError):
+            return ()
+        return tuple(name for name, array in group.members(max_depth=None) if hasattr(array, "shape"))
+
+    def array(self, kind: str, clip: str, name: str) -> Any:
+        """Return an array of a clip by its name in the store, time first.
+
+        Raises
+        ------
+        InputError
+            If it is not there.
+        """
+        try:
+            return self.stored(kind, clip, name)[:]
+        except (OSError, ValueError, RuntimeError) as error:
+            # What zarr and its decompressors raise on chunks that are damaged.
+            raise self._without(kind, clip, name) from error
+
+    def stored(self, kind: str, clip: str, name: str) -> Any:
+        """Return an array of a clip as zarr has it, time first, without reading it.
+
+        Raises
+        ------
+        InputError
+            If it is not there.
+        """
+        try:
+            # The store is opened here when it is first asked for, and may be damaged itself.
+            return self._store[f"{kind}/{clip}/{name}"]
+        except (OSError, LookupError, ValueError, TypeError, RuntimeError) as error:
+            raise self._without(kind, clip, name) from error
+
+    def _without(self, kind: str, clip: str, name: str) -> InputError:
+        return InputError(
+            f"{self.path} has no {name.replace('_', ' ')} of {kind} clip {clip}: choose a clip that is done, or go on "
+            "with the experiment."
+        )
 
     @property
     def _folder(self) -> ExperimentFolder:
@@ -200,19 +254,8 @@ class ExperimentResults:
         return open_store(self._folder.store)
 
     def _table(self, columns: dict[str, str], whole: Path, part: Callable[[str], Path]) -> pd.DataFrame:
-        parts = [whole] if self.complete else [part(name) for name in self.finished_batches]
+        parts = [whole] if whole.is_file() else [part(name) for name in self.finished_batches]
         return read_tables(columns, parts)
-
-    def _array(self, kind: str, clip: str, name: str) -> Any:
-        try:
-            # The store is opened here when it is first asked for, and may be damaged itself.
-            return self._store[f"{kind}/{clip}/{name}"][:]
-        except (OSError, LookupError, ValueError, TypeError, RuntimeError) as error:
-            what = name.replace("_", " ")
-            raise InputError(
-                f"{self.path} has no {what} of {kind} clip {clip}: choose a clip that is done, or go on with the "
-                "experiment."
-            ) from error
 
 
 class _Datasets(dict[str, DavisDataset]):
@@ -268,7 +311,7 @@ def read_provenance(folder: ExperimentFolder) -> dict[str, Any]:
     try:
         content = load_json(folder.provenance)
     except (OSError, ValueError) as error:
-        raise InputError(f"{folder.provenance}: the file is damaged; begin the experiment anew.") from error
+        raise InputError(f"{folder.provenance}: the file is damaged; start a new experiment.") from error
     if not isinstance(content, dict):
-        raise InputError(f"{folder.provenance}: the file is damaged; begin the experiment anew.")
+        raise InputError(f"{folder.provenance}: the file is damaged; start a new experiment.")
     return content

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_sam2_probe.experiments.batch_clips import BatchClip
-    from napari_sam2_probe.families.loaded import LoadedModel
+    from napari_sam2_probe.families.loaded import Model
     from napari_sam2_probe.probe.distance import FeatureOptions
 
 
@@ -54,7 +54,7 @@ class ClipOutput:
 
 
 def track_batch(
-    loaded: LoadedModel,
+    loaded: Model,
     clips: Sequence[BatchClip],
     options: FeatureOptions,
     *,
@@ -129,14 +129,14 @@ def track_batch(
 
 
 def _track(
-    loaded: LoadedModel, clips: Sequence[BatchClip], options: FeatureOptions, keep_maps: bool, keep_embeddings: bool
+    loaded: Model, clips: Sequence[BatchClip], options: FeatureOptions, keep_maps: bool, keep_embeddings: bool
 ) -> Generator[int, None, list[ClipOutput]]:
     num_frames = clips[0].frames.num_frames
     masks = [np.zeros((num_frames, clip.frames.height, clip.frames.width), bool) for clip in clips]
     scores = np.full((2, len(clips), num_frames), np.nan, np.float32)
     maps: dict[str, NDArray[np.float32]] = {}
     recorder = BatchRecorder(
-        num_frames, np.stack([clip.known.object_present for clip in clips]), options, keep_maps=keep_maps
+        num_frames, np.stack([clip.truth.object_present for clip in clips]), options, keep_maps=keep_maps
     )
     others = [clip.other_masks for clip in clips]
     regions = RegionRecorder(num_frames, [clip.true_masks for clip in clips], others, embeddings=keep_embeddings)

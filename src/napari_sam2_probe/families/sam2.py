@@ -14,6 +14,7 @@ from napari_sam2_probe.tracking.attention import AttentionDetail, AttentionRecor
 from napari_sam2_probe.tracking.bank import BankRule, Reading
 from napari_sam2_probe.tracking.intervening import Intervention, donors_by_name
 from napari_sam2_probe.tracking.interventions import parse_edits
+from napari_sam2_probe.tracking.looking import AttentionPlaces
 from napari_sam2_probe.tracking.memory_tokens import join_memory
 from napari_sam2_probe.tracking.memory_view import MemorySource, StoredOutputs
 from napari_sam2_probe.tracking.observer import CANDIDATE_MASKS
@@ -128,12 +129,25 @@ class ObservedSAM2(SAM2Base):  # type: ignore[misc]
         if detail == "none" or self._tap is None:
             yield None
             return
-        self._attention = AttentionRecord(self.memory_attention)
+        self._attention = AttentionRecord(self.attention_places().memory)
         try:
             with self._attention.looking():
                 yield self._attention
         finally:
             self._attention = None
+
+    def attention_places(self) -> AttentionPlaces:
+        """Return the attention layers that look at memories and at the image, and what the decoder's tokens are."""
+        decoder = self.sam_mask_decoder
+        two_way = decoder.transformer
+        tokens = ["object score"] if decoder.pred_obj_scores else []
+        tokens += ["IoU", *(f"mask {k}" for k in range(decoder.num_mask_tokens))]
+        return AttentionPlaces(
+            memory=tuple(layer.cross_attn_image for layer in self.memory_attention.layers),
+            decoder=(*(layer.cross_attn_token_to_image for layer in two_way.layers), two_way.final_attn_token_to_image),
+            decoder_names=(*(str(k + 1) for k in range(len(two_way.layers))), "final"),
+            tokens=tuple(tokens),
+        )
 
     def show(self, key: str, tensor: Tensor | None) -> None:
         """Show a tensor that was made outside, if somebody looks and there is one."""

@@ -7,6 +7,7 @@ beyond plain references to other values of the same file (``${scratch.resolution
 
 from __future__ import annotations
 
+import io
 import re
 from dataclasses import dataclass, field
 from importlib.util import find_spec
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from napari_sam2_probe.common.errors import InputError, ResourceError
 from napari_sam2_probe.common.paths import is_file
+from napari_sam2_probe.common.reading import read_yaml, why
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -215,16 +217,15 @@ def _checked_model(path: Path) -> dict[str, Any]:
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:
-    import yaml  # type: ignore[import-untyped]
     from omegaconf import DictConfig, OmegaConf
     from omegaconf.errors import OmegaConfBaseException
 
     try:
-        loaded = OmegaConf.load(path)
-    except (yaml.YAMLError, UnicodeDecodeError, OmegaConfBaseException) as error:
-        raise InputError(f"{path}: not a valid YAML file ({_one_line(error)}); check it in a text editor.") from error
+        loaded = OmegaConf.load(io.StringIO(read_yaml(path)))
+    except (ValueError, RecursionError, OmegaConfBaseException) as error:
+        raise InputError(f"{path}: not a valid YAML file ({why(error)}); check it in a text editor.") from error
     except OSError as error:
-        raise InputError(f"{path}: the file can't be read as a configuration ({_one_line(error)}).") from error
+        raise InputError(f"{path}: the file can't be read as a configuration ({why(error)}).") from error
     if not isinstance(loaded, DictConfig):
         raise InputError(f"{path}: a configuration is a mapping with a 'model' section, and this file is none.")
     raw = OmegaConf.to_container(loaded, resolve=False)

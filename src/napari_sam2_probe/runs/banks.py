@@ -5,12 +5,24 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari_sam2_probe.common.errors import InputError
+from napari_sam2_probe.common.parquet import read_parquet
+from napari_sam2_probe.common.paths import is_file
+from napari_sam2_probe.common.reading import why
+from napari_sam2_probe.probe.attention_table import COLUMNS as ATTENTION_COLUMNS
+from napari_sam2_probe.probe.bank_table import COLUMNS as BANK_COLUMNS
 from napari_sam2_probe.runs.layout import ATTENTION, BANK
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from napari_sam2_probe.runs.run import ProbeRun
+
+
+_ATTENTION_TYPES = {"queries": "string", "kind": "string", "share": "double"}
+_COLUMNS = {
+    BANK: {name: "string" if name in ("kind", "role") else "int64" for name in BANK_COLUMNS},
+    ATTENTION: {name: _ATTENTION_TYPES.get(name, "int64") for name in ATTENTION_COLUMNS},
+}
 
 
 def read_bank(run: ProbeRun, frame: int, object_id: int | None) -> pd.DataFrame:
@@ -21,6 +33,12 @@ def read_bank(run: ProbeRun, frame: int, object_id: int | None) -> pd.DataFrame:
     rows = table[(table["object_id"] == object_id) & (table["frame"] == frame)].sort_values("order")
     columns = ["kind", "entry_frame", "role", "temporal_position", "age"]
     return rows[columns].rename(columns={"entry_frame": "frame"}).reset_index(drop=True)
+
+
+def reading_frames(run: ProbeRun, object_id: int) -> list[int]:
+    """Return the frames that read anything; see `ProbeRun.bank_frames`."""
+    table = read_table(run, BANK)
+    return sorted(int(frame) for frame in table.loc[table["object_id"] == object_id, "frame"].unique())
 
 
 def read_attention(run: ProbeRun, frame: int | None, object_id: int | None) -> pd.DataFrame:
@@ -35,23 +53,21 @@ def read_attention(run: ProbeRun, frame: int | None, object_id: int | None) -> p
 
 
 def read_table(run: ProbeRun, name: str) -> pd.DataFrame:
-    """Return one of a run's Parquet tables.
+    """Return one of a run's Parquet tables, `BANK` or `ATTENTION`.
 
     Raises
     ------
     InputError
         If the run has none, or it is damaged.
     """
-    import pandas as pd
-
     path = run.path / name
-    if not path.is_file():
+    if not is_file(path):
         raise InputError(f"{path}: this run has no such table (it was made by an older version, or killed); repeat it.")
     try:
-        return pd.read_parquet(path)
+        table: pd.DataFrame = read_parquet(path, _COLUMNS[name]).to_pandas()
     except (OSError, ValueError) as error:
-        # ArrowInvalid is a ValueError.
-        raise InputError(f"{path}: the file is damaged; make the run again.") from error
+        raise InputError(f"{path}: the file is damaged ({why(error)}); make the run again.") from error
+    return table
 
 
 def the_object(run: ProbeRun, object_id: int | None) -> int:

@@ -18,7 +18,6 @@ from torch.nn.functional import max_pool2d
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from sam2.modeling.memory_attention import MemoryAttention
     from sam2.modeling.sam.transformer import Attention
     from torch import Tensor, nn
 
@@ -54,7 +53,12 @@ class LayerAttention:
 
 
 class AttentionRecord:
-    """Looks at the queries and keys of memory attention while it runs, and says what they attended to.
+    """Looks at the queries and keys of attention while it runs, and says what they attended to.
+
+    Parameters
+    ----------
+    layers
+        The attention of each layer.
 
     Attributes
     ----------
@@ -62,9 +66,9 @@ class AttentionRecord:
         Whether it looks away, since somebody else uses the model meanwhile.
     """
 
-    def __init__(self, attention: MemoryAttention) -> None:
+    def __init__(self, layers: Sequence[Attention]) -> None:
         self.paused = False
-        self._layers: list[Attention] = [layer.cross_attn_image for layer in attention.layers]
+        self._layers = list(layers)
         self._seen: list[_Projections] = [_Projections() for _ in self._layers]
 
     @contextmanager

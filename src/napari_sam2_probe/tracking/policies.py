@@ -12,13 +12,13 @@ or by an entry point of the group ``napari_sam2_probe.policies``:
 from __future__ import annotations
 
 import inspect
-import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from napari_sam2_probe.common.errors import InputError
+from napari_sam2_probe.common.reading import parse_json
 from napari_sam2_probe.tracking.bank import Bank, BankEntry, BankRule, Reading, make_bank, stock_bank
 
 if TYPE_CHECKING:
@@ -275,7 +275,7 @@ def _settings(text: str, rest: str) -> dict[str, Any]:
         if not sign or not name.isidentifier():
             raise InputError(f"The memory policy {text!r} is not written as NAME:setting=value,setting=value.")
         try:
-            settings[name] = json.loads(value)
+            settings[name] = parse_json(value)
         except ValueError:
             settings[name] = value
     return settings

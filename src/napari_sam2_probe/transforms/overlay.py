@@ -47,7 +47,9 @@ def base_clip(footage: Footage, recipe: Recipe) -> Clip:
     )
 
 
-def overlay_clip(footage: Footage, recipe: Recipe, levels: Sequence[Sequence[int] | None]) -> Clip:
+def overlay_clip(
+    footage: Footage, recipe: Recipe, levels: Sequence[Sequence[int] | None], *, without: range = range(0)
+) -> Clip:
     """Return the base with every distractor laid on it; what they hide is taken out of the object's mask.
 
     Parameters
@@ -58,6 +60,8 @@ def overlay_clip(footage: Footage, recipe: Recipe, levels: Sequence[Sequence[int
         Its distractors are laid on in their order.
     levels
         For each distractor a table of levels for `cut_out`, or None.
+    without
+        Frames on which nothing is laid.
     """
     clip = base_clip(footage, recipe)
     assert clip.intact_frames is not None
@@ -67,7 +71,8 @@ def overlay_clip(footage: Footage, recipe: Recipe, levels: Sequence[Sequence[int
     for t in range(clip.num_frames):
         mask = clip.masks[t]
         object_area = np.count_nonzero(mask)
-        cut = [cut_out(footage, *what, t, shape) for what in zip(recipe.distractors, levels, strict=True)]
+        laid = () if t in without else tuple(zip(recipe.distractors, levels, strict=True))
+        cut = [cut_out(footage, *what, t, shape) for what in laid]
         patches.append([patch for patch in cut if patch is not None])
         for patch in patches[t]:
             mask[patch.region][patch.opaque] = 0

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import json
+import io
 from typing import TYPE_CHECKING, Any
 
+from napari_sam2_probe.common.reading import load_json, read_text
 from napari_sam2_probe.common.words import MISSING, number
 from napari_sam2_probe.reports.page import Section
 from napari_sam2_probe.reports.part import Part
@@ -67,7 +68,7 @@ def recorded_models(places: Sequence[tuple[str, Path]]) -> dict[str, dict[str, A
         if not (path / PROTOCOLS).is_file():
             continue
         try:
-            about = json.loads((path / _ABOUT).read_text(encoding="utf-8"))
+            about = load_json(path / _ABOUT)
         except (OSError, ValueError):
             continue
         model = about.get("model") if isinstance(about, dict) else None
@@ -79,7 +80,7 @@ def recorded_models(places: Sequence[tuple[str, Path]]) -> dict[str, dict[str, A
 def _read(path: Path) -> pd.DataFrame:
     import pandas as pd
 
-    table = pd.read_csv(path)
+    table: pd.DataFrame = pd.read_csv(io.StringIO(read_text(path)))
     if not len(table.columns):
         raise ValueError("no columns")
     return table
