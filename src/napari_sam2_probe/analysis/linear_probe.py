@@ -198,7 +198,7 @@ def probe_numbers(
     *,
     num_resamples: int = 1000,
     seed: int = 0,
-) -> tuple[ProbeScore, Estimate]:
+) -> tuple[ProbeScore, Estimate, Estimate]:
     """Probe for numbers (N, D); with labels shuffled, clips have each other's.
 
     Parameters
@@ -218,12 +218,14 @@ def probe_numbers(
         Its value is the mean score.
     baseline
         The mean score of always guessing the mean of what is fitted to.
+    gain
+        How much better the probe is, on the same rows.
     """
     data = data.known(seed)
     truth = np.asarray(data.targets, dtype=np.float64)
     if len(truth) < 2:
         missing = Estimate.missing("no rows")
-        return ProbeScore(missing, missing, missing, len(truth), 0), missing
+        return ProbeScore(missing, missing, missing, len(truth), 0), missing, missing
     names = sorted(set(data.clips))
     order = np.random.default_rng(seed).permutation(len(names))
     other = truth.copy()
@@ -237,8 +239,8 @@ def probe_numbers(
     )
     known = np.isfinite(real) & np.isfinite(shuffled)
     reason = "no sequence could be held out"
-    value, chance, gain, baseline = (
+    value, chance, selectivity, baseline, gain = (
         mean_estimate(values[known], data.base[known], reason=reason, num_resamples=num_resamples, seed=seed)
-        for values in (real, shuffled, real - shuffled, mean)
+        for values in (real, shuffled, real - shuffled, mean, real - mean)
     )
-    return ProbeScore(value, chance, gain, int(known.sum()), len(set(data.clips[known]))), baseline
+    return ProbeScore(value, chance, selectivity, int(known.sum()), len(set(data.clips[known]))), baseline, gain
