@@ -144,7 +144,8 @@ def held_out_predictions(
         rows, asked = fitted[clip_of], judged[clip_of]
         if not asked.any() or np.ptp(targets[rows], axis=0).max(initial=0) == 0:
             continue
-        said = ridge(data.embeddings[rows], targets[rows], data.embeddings[asked])
+        embeddings = np.asarray(data.embeddings, np.float64)
+        said = ridge(embeddings[rows], targets[rows], embeddings[asked])
         total[asked] += said - targets[rows].mean(axis=0) if centred else said
         count[asked] += 1
     predictions = np.full(targets.shape, np.nan)

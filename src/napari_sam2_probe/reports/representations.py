@@ -125,7 +125,7 @@ def measure_representations(
         if {"clean", "context-removal", "object-removal"} <= set(there):
             shares[position] = found.share(position)
     alike = {(a, b): found.alike(a, b) for k, a in enumerate(kept) for b in kept[k + 1 :]} if "clean" in there else {}
-    timelines = {
+    timelines: dict[tuple[str, str], NDArray[np.float64]] = {
         (kind, position): found.kept(kind, position)
         for kind in ("clean", "interjection", "object-removal", "context-removal")
         if kind in there
@@ -197,7 +197,8 @@ class _Measuring:
                 for kind in ("clean", other)
             )
             pairs.append(((first, second), clean.base[:both]))
-        return object_or_context(*pairs[0], *pairs[1], **self._how)
+        (same_object, first_base), (same_context, second_base) = pairs
+        return object_or_context(same_object, first_base, same_context, second_base, **self._how)
 
     def alike(self, first: str, second: str) -> Estimate:
         """Compare two positions over frames of clean clips."""

@@ -56,15 +56,14 @@ def rise_difference(subject: Subject, first: str, second: str, position: str, fe
     logs = []
     for kind in (first, second):
         factors, _ = _factors(subject, kind, position, feature, frames)
-        factors.index = [str(clip).rpartition("-")[2] for clip in factors.index]
-        logs.append(np.log(factors[factors > 0]))
-    both = logs[0].index.intersection(logs[1].index)
+        logs.append({_number(clip): float(np.log(value)) for clip, value in factors.items() if value > 0})
+    both = [number for number in logs[0] if number in logs[1]]
     table = subject.results.frames
     rows = table[table["kind"] == first].drop_duplicates("clip")
-    numbers = [str(clip).rpartition("-")[2] for clip in rows["clip"]]
+    numbers = [_number(clip) for clip in rows["clip"]]
     base = dict(zip(numbers, rows["base_sequence"], strict=True))
     estimate = mean_estimate(
-        (logs[0][both] - logs[1][both]).to_numpy(),
+        np.array([logs[0][number] - logs[1][number] for number in both]),
         np.array([base[number] for number in both], dtype=np.str_),
         num_resamples=subject.num_resamples,
         seed=subject.seed,
@@ -72,6 +71,11 @@ def rise_difference(subject: Subject, first: str, second: str, position: str, fe
     )
     value, low, high = np.exp([estimate.value, estimate.low, estimate.high])
     return Estimate(float(value), float(low), float(high), estimate.num_groups, estimate.reason)
+
+
+def _number(clip: object) -> str:
+    """Return the number of a clip, which clips of the same base share."""
+    return str(clip).rpartition("-")[2]
 
 
 def _factors(

@@ -24,8 +24,8 @@ def make(subjects: Sequence[Subject], folder: ReportFolder) -> Part:
         return Part(None)
     several = len(shown) > 1
     sentences = (
-        "A claim agrees where the 95 % interval lies on the claimed side, disagrees where it lies on the other, and can't "
-        "be told otherwise; no correction is made for so many claims, so about one in twenty that is decided may be "
+        "A claim agrees where the 95 % interval lies on the claimed side, disagrees where it lies on the other, and "
+        "can't be told otherwise. No correction is made for so many claims: with nothing to find, one in twenty would be "
         "decided by chance. The paper names no checkpoint and no intervals, so only directions can be compared.",
         *(
             f"{f'{subject.name}: ' if several else ''}{listing([_tally(claims, v) for v in _VERDICTS])} "
@@ -69,8 +69,9 @@ def _table(shown: Sequence[tuple[Subject, Sequence[Claim]]]) -> ReportTable:
     return ReportTable(
         "claims",
         "The paper's claims",
-        "What the paper says (Bromley et al., An Analysis of Segment Anything 2; its second version: An Analysis of Data "
-        "Transformation Effects on Segment Anything 2, arXiv 2503.00042v2), and what was measured here. [95 % interval]",
+        "What the paper says (Bromley et al., An Analysis of Segment Anything 2; its second version: An Analysis of "
+        "Data Transformation Effects on Segment Anything 2, arXiv 2503.00042v2), and what was measured here. "
+        "[95 % interval]",
         ("Experiment", "In the paper", "Claim", "Verdict", "Measured"),
         tuple(rows),
         pd.DataFrame(data),
