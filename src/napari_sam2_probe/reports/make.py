@@ -21,6 +21,7 @@ from napari_sam2_probe.reports.sections import (
     claims,
     contrast,
     decoder,
+    films,
     lead,
     masks,
     pointers,
@@ -121,6 +122,7 @@ def make_report(
         scores = masks.make(subjects, folder)
         parts = [
             claims.make(subjects, folder),
+            films.make(subjects, folder),
             positions.make(subjects, folder, options.composites, progress),
             contrast.make(subjects, folder),
             pointers.make(subjects, folder),

@@ -25,8 +25,8 @@ def make(subjects: Sequence[Subject], folder: ReportFolder) -> Part:
     several = len(shown) > 1
     sentences = (
         "A claim agrees where the 95 % interval lies on the claimed side, disagrees where it lies on the other, and "
-        "can't be told otherwise. No correction is made for so many claims: with nothing to find, one in twenty would be "
-        "decided by chance. The paper names no checkpoint and no intervals, so only directions can be compared.",
+        "can't be told otherwise. No correction is made for so many claims: with nothing to find, one in twenty would "
+        "be decided by chance. The paper names no checkpoint and no intervals, so only directions can be compared.",
         *(
             f"{f'{subject.name}: ' if several else ''}{listing([_tally(claims, v) for v in _VERDICTS])} "
             f"of {count(len(claims), 'claim')}."
