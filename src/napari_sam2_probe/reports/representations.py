@@ -67,7 +67,7 @@ class Representations:
     shares
         By position, whether it speaks of the object or of the context.
     alike
-        By two positions, their CKA over frames of clean clips.
+        By two positions, their CKA over clean clips, mean over frames.
     kept
         By kind and position, the CKA (T,) of each frame with the last frame of the prefix, over clips.
     """
@@ -201,20 +201,17 @@ class _Measuring:
         return object_or_context(same_object, first_base, same_context, second_base, **self._how)
 
     def alike(self, first: str, second: str) -> Estimate:
-        """Compare two positions over frames of clean clips."""
-        clips = self.clips("clean")
+        """Compare two positions over clean clips, frame by frame."""
+        a, b = (np.stack(self.embeddings("clean", position)) for position in (first, second))
         frames = sampled_frames(sum(self._results.lengths))
-        a, b = (
-            np.concatenate([one[frames] for one in self.embeddings("clean", position)]) for position in (first, second)
-        )
-        return cka_estimate(a, b, np.repeat(clips.base, len(frames)))
+        return cka_estimate([(a[:, t], b[:, t]) for t in frames], self.clips("clean").base)
 
     def kept(self, kind: str, position: str) -> NDArray[np.float64]:
         """Compare each frame with the last one of the prefix, over clips."""
         stacked = np.stack(self.embeddings(kind, position))
-        last = self._results.lengths[0] - 1
-        groups = np.asarray(self.clips(kind).base)
-        return np.array([cka_estimate(stacked[:, last], stacked[:, t], groups).value for t in range(stacked.shape[1])])
+        last = stacked[:, self._results.lengths[0] - 1]
+        base = self.clips(kind).base
+        return np.array([cka_estimate([(last, stacked[:, t])], base).value for t in range(stacked.shape[1])])
 
     def _present(self, kind: str, position: str) -> ProbeData:
         clips, frames = self.clips(kind), self._results.frames
