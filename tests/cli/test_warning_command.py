@@ -62,10 +62,16 @@ def test_fit_show_and_install(experiment, own_folder, tmp_path, capsys):
 def test_doubtful_frames_of_a_run(run, fitted, tmp_path, capsys):
     table = tmp_path / "loss.csv"
     words = ["warning", "apply", str(run.path), "--warning", str(fitted), "--ahead", "1", "--out", str(table)]
-    assert main([*words, "--threshold", "0.000001"]) == 0
-    # Every frame but the prompted one.
-    assert "object 1: doubtful frames (loss within 1): 1-7" in capsys.readouterr().out
+    assert main([*words, "--threshold", "0.4"]) == 0
     written = pd.read_csv(table)
+    next_frame = written[written["horizon"] == 1].set_index("frame")["probability"]
+    said = capsys.readouterr().out.splitlines()[0]
+    assert said.startswith("object 1: doubtful frames (loss within 1): ")
+    named = said.rpartition(": ")[2]
+    stretches = [] if named == "none" else [tuple(map(int, part.split("-"))) for part in named.split(", ")]
+    doubtful = {t for first, *last in stretches for t in range(first, (last or [first])[0] + 1)}
+    assert doubtful == set(next_frame.index[next_frame >= 0.4])
+    assert doubtful
     assert list(written.columns) == ["object_id", "frame", "horizon", "probability"]
     assert sorted(written["frame"].unique()) == list(range(1, 8))
     pd.testing.assert_frame_equal(run.loss(fitted), written)
