@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 import napari_sam2_probe as sp
 from helpers.run_checks import H, T, W
 from helpers.scenarios import moving_video, square_mask
-from napari_sam2_probe.families.loaded import LoadedModel
+from napari_sam2_probe.families.loaded import Model
 from napari_sam2_probe.models.checkpoints import CheckpointFile
 from napari_sam2_probe.models.config import SMALL_CONFIG, ModelFlags
 
@@ -28,7 +28,7 @@ def model(twins):
 
     _, network, _ = twins("open")
     checkpoint = CheckpointFile("seeded", None, SMALL_CONFIG)
-    return LoadedModel(network, checkpoint, "small.yaml", torch.device("cpu"), torch.float32, ModelFlags())
+    return Model(network, checkpoint, "small.yaml", torch.device("cpu"), torch.float32, ModelFlags())
 
 
 @pytest.fixture(scope="module")

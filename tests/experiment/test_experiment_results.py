@@ -92,7 +92,7 @@ def test_experiments_are_found(whole):
     ("file", "content", "said"),
     [
         ("experiment.toml", None, "is not an experiment: give a folder that holds experiment.toml"),
-        ("experiment.toml", "kinds = [", "this is no TOML"),
+        ("experiment.toml", "kinds = [", "not valid TOML"),
         ("experiment.toml", 'davis = "x"\nsample = 3', "there is no setting sample; the settings are: davis, split"),
         ("plan.json", "{}", "the plan of the experiment is damaged"),
         ("provenance.json", "[]", "provenance.json: the file is damaged"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from napari_sam2_probe.families.loaded import Model
     from napari_sam2_probe.runs.run import ProbeRun
     from napari_sam2_probe.video import Video
+    from napari_sam2_probe.video.truth import ClipTruth
 
 
 class Run:
@@ -63,6 +65,11 @@ class Run:
     def info(self) -> dict[str, Any]:
         """What ``run.json`` says: versions, model, flags, prompts, parameters, times."""
         return self._opened.info
+
+    @property
+    def truth(self) -> ClipTruth | None:
+        """What the recipe of a transformed clip tells of its frames; None for any other video."""
+        return self._opened.truth
 
     @property
     def name(self) -> str:
@@ -228,16 +235,22 @@ class Run:
         return self._opened.attention(whole(frame, "frame"), object_id)
 
     def explain(
-        self, frame: int, object_id: int | None = None, *, model: Model | str | Path | None = None
+        self,
+        frame: int | Iterable[int],
+        object_id: int | None = None,
+        *,
+        model: Model | str | Path | None = None,
     ) -> pd.DataFrame:
         """Say what caused a frame's mask: each entry of its bank taken away in turn, and groups of them.
 
-        The run is made again up to the frame, with the video and the weights it was made with.
+        The run is made again up to the frame, with the video and the weights it was made with, and with every
+        correction that was made on the way.
 
         Parameters
         ----------
         frame
-            A frame that was tracked from memory.
+            A frame that was tracked from memory; or several, as in ``run.explain(range(4, 10))``, of which those are
+            left out that were not.
         object_id
             The object; not needed where there is only one.
         model
@@ -252,13 +265,19 @@ class Run:
         Raises
         ------
         InputError
-            If the frame read no memory, or the run can't be made again.
+            If the frame, or all of them, read no memory, or the run can't be made again.
         """
-        from napari_sam2_probe.causes.explain import explain_frames
+        from napari_sam2_probe.causes.explain import explain_frames, explainable
         from napari_sam2_probe.families.loaded import as_model
+        from napari_sam2_probe.runs.banks import the_object
 
+        if isinstance(frame, Iterable):
+            object_id = the_object(self._opened, object_id)
+            frames = explainable(self._opened, [whole(one, "frame") for one in frame], object_id)
+        else:
+            frames = [whole(frame, "frame")]
         loaded = None if model is None else as_model(model)
-        return explain_frames(self._opened, [whole(frame, "frame")], object_id, model=loaded, video=self._video)
+        return explain_frames(self._opened, frames, object_id, model=loaded, video=self._video)
 
     # What can be made of it.
 
@@ -330,9 +349,12 @@ class Run:
             If the folder exists, or holds something else than a run, or can't be made.
         """
         from napari_sam2_probe.common.output import atomic_folder
+        from napari_sam2_probe.runs.layout import is_run
         from napari_sam2_probe.runs.place import check_new_path, check_replaceable
         from napari_sam2_probe.runs.reader import open_run
 
+        if not is_run(self.path):
+            raise InputError(f"{self.name} is a clip of an experiment: it lies there, and can't be saved as a run.")
         target = Path(path)
         if overwrite and target.exists():
             check_replaceable(target)

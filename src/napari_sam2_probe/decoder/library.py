@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from napari_sam2_probe.decoder.lead import LeadResult
-    from napari_sam2_probe.families.loaded import LoadedModel
+    from napari_sam2_probe.families.loaded import Model
     from napari_sam2_probe.video.davis import DavisDataset
 
 FOLDER_VARIABLE = "SAM2_PROBE_DECODERS"
@@ -107,7 +107,7 @@ def find_lead(checkpoint_sha256: str | None) -> LeadResult | None:
 
 
 def fit_to_dataset(
-    loaded: LoadedModel,
+    loaded: Model,
     dataset: DavisDataset,
     options: DecoderOptions | None = None,
     *,

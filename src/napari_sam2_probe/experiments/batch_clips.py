@@ -32,7 +32,7 @@ class BatchClip:
         Which clip it is.
     frames
         The video.
-    known
+    truth
         What the recipe tells of its frames.
     base_sequence
         The sequence that the clip was made from.
@@ -43,7 +43,7 @@ class BatchClip:
     kind: str
     name: str
     frames: Video
-    known: ClipTruth
+    truth: ClipTruth
     base_sequence: str
     true_masks: NDArray[np.bool_]
 
@@ -72,8 +72,8 @@ class ClipReader:
         place = self._folder.clips(batch.kind)
         if batch.kind not in self._kinds:
             self._kinds[batch.kind] = DavisDataset(place), read_all_truth(place / "frames.csv")
-        dataset, known = self._kinds[batch.kind]
-        return [_read(place, batch.kind, dataset.sequence(name), known.get(name)) for name in batch.clips]
+        dataset, truths = self._kinds[batch.kind]
+        return [_read(place, batch.kind, dataset.sequence(name), truths.get(name)) for name in batch.clips]
 
 
 def close_clips(clips: Iterable[BatchClip]) -> None:
@@ -82,12 +82,12 @@ def close_clips(clips: Iterable[BatchClip]) -> None:
         clip.frames.close()
 
 
-def _read(place: Path, kind: str, sequence: Video, known: ClipTruth | None) -> BatchClip:
+def _read(place: Path, kind: str, sequence: Video, truth: ClipTruth | None) -> BatchClip:
     masks = [mask for t in range(sequence.num_frames) if (mask := sequence.mask(t)) is not None]
-    truth = np.stack([mask == OBJECT_OF_INTEREST for mask in masks]) if masks else np.zeros((1, 1, 1), bool)
-    lengths = {sequence.num_frames, len(masks), 0 if known is None else len(known.object_present)}
-    if known is None or known.recipe is None or len(lengths) > 1 or not truth[0].any():
+    visible = np.stack([mask == OBJECT_OF_INTEREST for mask in masks]) if masks else np.zeros((1, 1, 1), bool)
+    lengths = {sequence.num_frames, len(masks), 0 if truth is None else len(truth.object_present)}
+    if truth is None or truth.recipe is None or len(lengths) > 1 or not visible[0].any():
         raise InputError(
             f"{place}: the clip {sequence.name} is not as it was made; remove {place} and run the experiment again."
         )
-    return BatchClip(kind, sequence.name, sequence, known, str(known.recipe["base"]["sequence"]), truth)
+    return BatchClip(kind, sequence.name, sequence, truth, str(truth.recipe["base"]["sequence"]), visible)

@@ -14,8 +14,8 @@ from napari_sam2_probe.common.files import atomic_write_text
 from napari_sam2_probe.common.reading import load_toml, why
 from napari_sam2_probe.families.loaded import ModelChoice
 from napari_sam2_probe.models.config import ModelFlags, with_current_flag_names
-from napari_sam2_probe.transforms.recipe import DEFAULT_LENGTHS, Extra
-from napari_sam2_probe.transforms.registry import CORRUPTIONS, KINDS, extra_text, paper_kinds, parse_extra
+from napari_sam2_probe.transforms.recipe import DEFAULT_LENGTHS, CorruptionSpec
+from napari_sam2_probe.transforms.registry import CORRUPTIONS, KINDS, corruption_text, paper_kinds, parse_corruption
 
 
 class _Settings(BaseModel):
@@ -150,14 +150,14 @@ class ExperimentConfig(_Settings):
             raise ValueError(
                 f"options are given for {foreign[0]}, which is not among the kinds {', '.join(self.kinds)}"
             )
-        extras = tuple(parse_extra(text) for text in self.then)
-        for extra in extras:
-            if reason := why_unfit(extra.name):
-                raise ValueError(f"then names {extra.name}, which {reason}: leave it out")
+        corruptions = tuple(parse_corruption(text) for text in self.then)
+        for corruption in corruptions:
+            if reason := why_unfit(corruption.name):
+                raise ValueError(f"then names {corruption.name}, which {reason}: leave it out")
         if self.predictions is not None and self.model != ModelSettings():
             raise ValueError("model and predictions are both given: track with a model, or evaluate predictions")
         # The same experiment is the same configuration, whether defaults were written out or not.
-        object.__setattr__(self, "then", tuple(extra_text(extra) for extra in extras))
+        object.__setattr__(self, "then", tuple(corruption_text(corruption) for corruption in corruptions))
         object.__setattr__(self, "kinds", tuple(name for name in KINDS if name in self.kinds))
         object.__setattr__(
             self, "options", {kind: _all_options(kind, self.options.get(kind, {})) for kind in self.kinds}
@@ -165,9 +165,9 @@ class ExperimentConfig(_Settings):
         return self
 
     @property
-    def extras(self) -> tuple[Extra, ...]:
+    def corruptions(self) -> tuple[CorruptionSpec, ...]:
         """What `then` says."""
-        return tuple(parse_extra(text) for text in self.then)
+        return tuple(parse_corruption(text) for text in self.then)
 
     @property
     def num_frames(self) -> int:

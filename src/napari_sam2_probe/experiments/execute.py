@@ -10,7 +10,7 @@ from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.common.progress import Progress, ProgressCallback, ignore_progress
 from napari_sam2_probe.experiments.batch_worker import check_same_model
 from napari_sam2_probe.experiments.config import write_config
-from napari_sam2_probe.experiments.folder import ExperimentFolder, held
+from napari_sam2_probe.experiments.folder import ExperimentFolder, locked
 from napari_sam2_probe.experiments.making import MakingAhead
 from napari_sam2_probe.experiments.place import check_place, clean_up, resolve_config
 from napari_sam2_probe.experiments.plan import Plan, make_plan, read_plan, write_plan
@@ -138,7 +138,7 @@ def iterate_experiment(
         check_same_model(read_provenance(folder).get("model"), model, str(folder.path))
         with os_errors_as_sentences(folder.path, "experiment"):
             folder.path.mkdir(parents=True, exist_ok=True)
-        with held(folder):
+        with locked(folder):
             with os_errors_as_sentences(folder.path, "experiment"):
                 plan = _begin(folder, config, executor)
                 provenance = Provenance(
@@ -187,7 +187,7 @@ def _divide(config: ExperimentConfig) -> tuple[tuple[str, ...], tuple[str, ...]]
 
 
 def _order(config: ExperimentConfig, kind: str) -> ClipSpec:
-    return ClipSpec(kind, config.seed, config.lengths, config.options[kind], config.extras)
+    return ClipSpec(kind, config.seed, config.lengths, config.options[kind], config.corruptions)
 
 
 def _check_data(
@@ -225,7 +225,7 @@ def _begin(folder: ExperimentFolder, config: ExperimentConfig, executor: Executo
         write_plan(folder.plan, make_plan(config.kinds, config.samples, size, executor.threads()))
     plan = read_plan(folder.plan)
     if plan != make_plan(config.kinds, config.samples, plan.batch_size, plan.threads):
-        raise InputError(f"{folder.plan}: the plan is that of another experiment; begin the experiment anew.")
+        raise InputError(f"{folder.plan}: the plan is that of another experiment; start a new experiment.")
     clean_up(folder)
     begin_store(folder, config.kinds)
     return plan

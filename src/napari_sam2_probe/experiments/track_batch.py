@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_sam2_probe.experiments.batch_clips import BatchClip
-    from napari_sam2_probe.families.loaded import LoadedModel
+    from napari_sam2_probe.families.loaded import Model
     from napari_sam2_probe.probe.distance import FeatureOptions
 
 
@@ -53,7 +53,7 @@ class ClipOutput:
 
 
 def track_batch(
-    loaded: LoadedModel,
+    loaded: Model,
     clips: Sequence[BatchClip],
     options: FeatureOptions,
     *,
@@ -123,14 +123,14 @@ def track_batch(
 
 
 def _track(
-    loaded: LoadedModel, clips: Sequence[BatchClip], options: FeatureOptions, keep_maps: bool
+    loaded: Model, clips: Sequence[BatchClip], options: FeatureOptions, keep_maps: bool
 ) -> Generator[int, None, list[ClipOutput]]:
     num_frames = clips[0].frames.num_frames
     masks = [np.zeros((num_frames, clip.frames.height, clip.frames.width), bool) for clip in clips]
     scores = np.full((2, len(clips), num_frames), np.nan, np.float32)
     maps: dict[str, NDArray[np.float32]] = {}
     recorder = BatchRecorder(
-        num_frames, np.stack([clip.known.object_present for clip in clips]), options, keep_maps=keep_maps
+        num_frames, np.stack([clip.truth.object_present for clip in clips]), options, keep_maps=keep_maps
     )
     sources = [clip.frames for clip in clips]
     prompts = [clip.true_masks[0] for clip in clips]

@@ -35,6 +35,12 @@ def read_bank(run: ProbeRun, frame: int, object_id: int | None) -> pd.DataFrame:
     return rows[columns].rename(columns={"entry_frame": "frame"}).reset_index(drop=True)
 
 
+def reading_frames(run: ProbeRun, object_id: int) -> list[int]:
+    """Return the frames that read anything; see `ProbeRun.bank_frames`."""
+    table = read_table(run, BANK)
+    return sorted(int(frame) for frame in table.loc[table["object_id"] == object_id, "frame"].unique())
+
+
 def read_attention(run: ProbeRun, frame: int | None, object_id: int | None) -> pd.DataFrame:
     """Return where memory attention looked; see `ProbeRun.attention`."""
     table = read_table(run, ATTENTION)

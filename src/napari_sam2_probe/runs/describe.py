@@ -12,15 +12,13 @@ from typing import TYPE_CHECKING, Any
 from napari_sam2_probe.video.video import Video
 
 if TYPE_CHECKING:
-    from napari_sam2_probe.families.loaded import LoadedModel
+    from napari_sam2_probe.families.loaded import Model
     from napari_sam2_probe.runs.options import RunOptions
     from napari_sam2_probe.video.source import FrameSource
     from napari_sam2_probe.video.truth import ClipTruth
 
 
-def describe_run(
-    source: FrameSource, loaded: LoadedModel, options: RunOptions, known: ClipTruth | None
-) -> dict[str, Any]:
+def describe_run(source: FrameSource, loaded: Model, options: RunOptions, truth: ClipTruth | None) -> dict[str, Any]:
     """Return what ``run.json`` says of a run before it begins."""
     return {
         "software": software_versions(),
@@ -38,7 +36,7 @@ def describe_run(
             "frame_times": frame_times(source),
         },
         "parameters": asdict(options),
-        "known": None if known is None else known.as_json(),
+        "known": None if truth is None else truth.as_json(),
         "times": {"started": now()},
     }
 

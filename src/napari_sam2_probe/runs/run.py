@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from napari_sam2_probe.probe.positions import BY_KEY, Statistic
 from napari_sam2_probe.runs.zarr_store import StoredArray
+from napari_sam2_probe.video.truth import ClipTruth
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -83,6 +85,18 @@ class ProbeRun:
 
         return read_bank(self, frame, object_id)
 
+    def bank_frames(self, object_id: int) -> list[int]:
+        """Return the frames that read anything of memory for an object, in time order.
+
+        Raises
+        ------
+        InputError
+            If the run was made by a version that recorded no banks.
+        """
+        from napari_sam2_probe.runs.banks import reading_frames
+
+        return reading_frames(self, object_id)
+
     def attention(self, frame: int | None = None, object_id: int | None = None) -> pd.DataFrame:
         """Return the share of memory attention that each entry of the bank received.
 
@@ -110,6 +124,13 @@ class ProbeRun:
     def finished(self) -> bool:
         """Whether the run came to its end; a run that was stopped keeps its finished frames."""
         return bool(self.info["finished"])
+
+    @cached_property
+    def truth(self) -> ClipTruth | None:
+        """What the recipe of a clip tells of its frames; None for any other video."""
+        # A run that another program wrote may tell of its kind alone.
+        told = self.info.get("known")
+        return ClipTruth.from_json(told) if told is not None and "object_present" in told else None
 
     @property
     def num_frames(self) -> int:

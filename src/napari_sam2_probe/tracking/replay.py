@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari_sam2_probe.common.errors import InputError
+from napari_sam2_probe.tracking.branch import repeated_frame
 from napari_sam2_probe.tracking.intervening import Intervention
 from napari_sam2_probe.tracking.memory_view import MemoryView
 from napari_sam2_probe.tracking.observer import PassKind
-from napari_sam2_probe.tracking.results import RepeatedFrame
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,10 +16,12 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from napari_sam2_probe.tracking.engine import FrameEngine
+    from napari_sam2_probe.tracking.intervening import Donors
     from napari_sam2_probe.tracking.interventions import Edit
     from napari_sam2_probe.tracking.objects import TrackedObject
     from napari_sam2_probe.tracking.observer import Observer
     from napari_sam2_probe.tracking.outputs import FrameOutput
+    from napari_sam2_probe.tracking.results import RepeatedFrame
 
 
 class Replay:
@@ -76,7 +78,9 @@ class Replay:
                     self._observer.frame_committed(obj.pass_of(frame_idx, output), score, reverse=False)
             yield frame_idx
 
-    def again(self, obj: TrackedObject, frame_idx: int, edits: tuple[Edit, ...]) -> RepeatedFrame:
+    def again(
+        self, obj: TrackedObject, frame_idx: int, edits: tuple[Edit, ...], donors: Donors | None = None
+    ) -> RepeatedFrame:
         """Repeat a tracked frame with what it read, under further edits; nobody is shown it and nothing is stored.
 
         Raises
@@ -90,7 +94,7 @@ class Replay:
             raise InputError(
                 f"Frame {frame_idx} {what} for object {obj.obj_id}: choose a frame that was tracked from memory."
             )
-        memories = self._memories(obj, output, edits)
+        memories = self._memories(obj, output, edits, donors)
         if memories is None:
             raise InputError(
                 f"What frame {frame_idx} read for object {obj.obj_id} was replaced since: track the frame again first."
@@ -98,15 +102,11 @@ class Replay:
         shown: dict[str, Tensor] = {}
         with self._engine.running(), self._engine.model.tapped(shown.__setitem__):
             out = self._engine.repeated(frame_idx, memories, reverse=output.reverse)
-            mask = self._engine.at_video_size(out["pred_masks"])[0, 0] > 0
-            return RepeatedFrame(
-                mask=mask.cpu().numpy(),
-                object_score=float(out["object_score_logits"]),
-                predicted_iou=float(out["ious"].max()),
-                pointer=shown["object_pointer_raw"][0].float().cpu().numpy(),
-            )
+            return repeated_frame(self._engine, out, shown)
 
-    def _memories(self, obj: TrackedObject, output: FrameOutput, edits: tuple[Edit, ...] = ()) -> MemoryView | None:
+    def _memories(
+        self, obj: TrackedObject, output: FrameOutput, edits: tuple[Edit, ...] = (), donors: Donors | None = None
+    ) -> MemoryView | None:
         """Return what a pass read; None if it isn't there any more."""
         read = output.provenance
         assert read is not None
@@ -114,7 +114,7 @@ class Replay:
             return None
         intervention = read.intervention
         if edits:
-            intervention = (intervention or Intervention()).then(edits)
+            intervention = (intervention or Intervention()).then(edits, donors)
         return MemoryView(obj, self._engine.maskmem_pos_enc, intervention=intervention, repeat=read.chosen)
 
     def _show(self, obj: TrackedObject, frame_idx: int, output: FrameOutput) -> bool:

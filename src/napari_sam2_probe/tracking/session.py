@@ -16,7 +16,9 @@ import torch
 
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.common.history import History
+from napari_sam2_probe.tracking.branch import track_branch
 from napari_sam2_probe.tracking.engine import NO_OBJ_SCORE, Candidates, FrameEngine
+from napari_sam2_probe.tracking.intervening import Intervention
 from napari_sam2_probe.tracking.memory_view import MemoryView
 from napari_sam2_probe.tracking.objects import Edit as StateEdit
 from napari_sam2_probe.tracking.objects import TrackedObject
@@ -36,6 +38,7 @@ from napari_sam2_probe.tracking.steps import (
     TrackStep,
     UndoStep,
 )
+from napari_sam2_probe.tracking.storing import as_stored, output_of_pass
 from napari_sam2_probe.video.source import check_frame_idx
 
 if TYPE_CHECKING:
@@ -46,7 +49,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from napari_sam2_probe.families.sam2 import ObservedSAM2
-    from napari_sam2_probe.tracking.bank import Bank, EntryKind
+    from napari_sam2_probe.tracking.bank import Bank
+    from napari_sam2_probe.tracking.intervening import Donors
     from napari_sam2_probe.tracking.interventions import Edit
     from napari_sam2_probe.tracking.observer import Observer
     from napari_sam2_probe.tracking.prompts import Prompt
@@ -255,7 +259,7 @@ class VideoSession:
             predicted_iou=iou,
             maskmem_features=None,
         )
-        pending[frame_idx] = self._stored(chosen, ("pointer",), frame_idx, memories)
+        pending[frame_idx] = as_stored(chosen, ("pointer",), frame_idx, memories)
         obj.chosen[frame_idx] = index
         self.history.add(StateEdit(obj_id, frame_idx, before, obj.state(frame_idx)))
         self.log.add(ChooseStep(frame_idx, obj_id, index))
@@ -397,17 +401,66 @@ class VideoSession:
                 yield step.num_frames
         step.complete = True
 
-    def repeat(self, frame_idx: int, obj_id: int, edits: Sequence[Edit] = ()) -> RepeatedFrame:
+    def repeat(
+        self, frame_idx: int, obj_id: int, edits: Sequence[Edit] = (), donors: Donors | None = None
+    ) -> RepeatedFrame:
         """Track a frame again with just what it read, under further edits; nothing is stored and nobody is shown it.
 
         Image features that are still there are not computed again.
+
+        Parameters
+        ----------
+        frame_idx, obj_id
+            The frame and object.
+        edits
+            What is changed, after the edits that the session has anyway.
+        donors
+            Gives the runs that these edits take from, in place of the session's own donors.
 
         Raises
         ------
         InputError
             If the frame was not tracked from memory, or what it read was replaced since.
         """
-        return self._replay.again(self._object(obj_id), frame_idx, tuple(edits))
+        return self._replay.again(self._object(obj_id), frame_idx, tuple(edits), donors)
+
+    def what_if(
+        self,
+        frames: range,
+        obj_id: int,
+        edits: Sequence[Edit] = (),
+        donors: Donors | None = None,
+    ) -> Iterator[tuple[int, RepeatedFrame]]:
+        """Track frames under further edits, each reading what the ones before it came to; the session stays as it is.
+
+        Parameters
+        ----------
+        frames
+            In the order of tracking: ``range(16, 28)``, or ``range(8, 3, -1)`` to go backward. What comes before the
+            first is read as it was tracked.
+        obj_id, edits, donors
+            As in `repeat`.
+
+        Yields
+        ------
+        frame_idx, RepeatedFrame
+            Frames with a prompt, which stay what they are, are left out.
+
+        Raises
+        ------
+        InputError
+            If a frame is not in the video, or an edit can't be done.
+        """
+        for frame_idx in frames:
+            check_frame_idx(self.source, frame_idx)
+
+        def memories(branch: TrackedObject) -> MemoryView:
+            view = self._memories(branch)
+            if edits:
+                view.intervention = (view.intervention or Intervention()).then(tuple(edits), donors)
+            return view
+
+        yield from track_branch(self._engine, self._object(obj_id), frames, memories)
 
     def result(self, frame_idx: int) -> FrameResult:
         """Return what is known of a frame now, pending prompts included.
@@ -461,7 +514,7 @@ class VideoSession:
         _replace_or_drop(obj.candidates, t, _candidates(out) if prompt.mask is None else None)
         pending = obj.pending_conditioning if becomes_conditioning else obj.pending_correction
         with self._engine.running():
-            pending[t] = self._frame_output(at, out, reverse, memories)
+            pending[t] = output_of_pass(at, out, memories, reverse=reverse)
 
     def _commit_prompts(self) -> None:
         """Encode the memory of prompted frames and let them condition the others.
@@ -493,7 +546,7 @@ class VideoSession:
             features = self._engine.encode_prompted_memory(
                 frame_idx, memories, output.pred_masks, output.object_score_logits
             )
-        return self._stored(replace(output, maskmem_features=features), ("memory",), frame_idx, memories)
+        return as_stored(replace(output, maskmem_features=features), ("memory",), frame_idx, memories)
 
     def _clear_memory_around(self, obj: TrackedObject, frame_idx: int) -> None:
         if not self.options.flags.clear_non_cond_mem_around_input:
@@ -524,7 +577,7 @@ class VideoSession:
         memories = self._memories(obj)
         with self._watched(at):
             out = self._engine.tracked(frame_idx, memories, reverse=reverse)
-        return self._frame_output(at, out, reverse, memories)
+        return output_of_pass(at, out, memories, reverse=reverse)
 
     def _frames(self, reverse: bool, start: int | None, end: int | None) -> range:
         prompted = [t for obj in self._objects.values() for t in obj.conditioning]
@@ -542,30 +595,8 @@ class VideoSession:
         intervention = self.options.intervention or self._model.intervention
         return MemoryView(obj, self._engine.maskmem_pos_enc, policy=self.options.policy, intervention=intervention)
 
-    def _stored(
-        self, output: FrameOutput, kinds: tuple[EntryKind, ...], frame_idx: int, memories: MemoryView
-    ) -> FrameOutput:
-        if memories.intervention is None:
-            return output
-        return memories.intervention.stored(output, kinds, frame_idx, memories.obj_id, memories.stored)
-
     def _watched(self, at: FramePass) -> AbstractContextManager[None]:
         return self._engine.watched(at, self.observer, unblanked=self.options.observe_unblanked)
-
-    def _frame_output(self, at: FramePass, out: dict[str, Any], reverse: bool, memories: MemoryView) -> FrameOutput:
-        output = FrameOutput(
-            serial=at.serial,
-            kind=at.kind,
-            reverse=reverse,
-            maskmem_features=out["maskmem_features"],
-            pred_masks=out["pred_masks"],
-            obj_ptr=out["obj_ptr"],
-            object_score_logits=out["object_score_logits"],
-            predicted_iou=math.nan if at.kind is PassKind.MASK_PROMPT else float(out["ious"].max()),
-            provenance=memories.provenance,
-        )
-        kinds: tuple[EntryKind, ...] = ("pointer",) if output.maskmem_features is None else ("memory", "pointer")
-        return self._stored(output, kinds, at.frame_idx, memories)
 
     def _frame_result(self, frame_idx: int, outputs: list[FrameOutput | None], masks: Tensor) -> FrameResult:
         return FrameResult(

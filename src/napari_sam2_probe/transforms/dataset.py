@@ -107,7 +107,7 @@ def iterate_dataset(
     plan_recipe(catalogue, Footage(dataset, catalogue), order, 0)
     by_hand = registered_by_hand(order.kind, order.then)
     workers = workers if can_be_sent(by_hand) else 1
-    with store.held():
+    with store.locked():
         # Again: another process may have been at work until now.
         store.check(configuration)
         missing = store.begin(configuration, names)

@@ -86,7 +86,7 @@ class Distractor:
 
 
 @dataclass(frozen=True, slots=True)
-class Extra:
+class CorruptionSpec:
     """A corruption of the finished clip, beyond the paper.
 
     Attributes
@@ -130,11 +130,11 @@ class Recipe:
     number: int = 0
     distractors: tuple[Distractor, ...] = ()
     options: Mapping[str, OptionValue] = field(default_factory=dict)
-    then: tuple[Extra, ...] = ()
+    then: tuple[CorruptionSpec, ...] = ()
 
     @property
     def num_frames(self) -> int:
-        """Number of frames before extras."""
+        """Number of frames before corruptions."""
         return sum(self.lengths)
 
     @property
@@ -170,7 +170,9 @@ class Recipe:
                 number=fields["number"],
                 distractors=tuple(_distractor(distractor) for distractor in fields["distractors"]),
                 options=dict(fields["options"]),
-                then=tuple(Extra(extra["name"], dict(extra["options"])) for extra in fields["then"]),
+                then=tuple(
+                    CorruptionSpec(corruption["name"], dict(corruption["options"])) for corruption in fields["then"]
+                ),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise InputError(

@@ -111,7 +111,7 @@ class ClipStore:
         return all(self._text(path) == text for path, text in self._tables([records[name] for name in names]))
 
     @contextmanager
-    def held(self) -> Generator[None, None, None]:
+    def locked(self) -> Generator[None, None, None]:
         """Make the folder, and let nobody else write into it while the block runs.
 
         Raises
@@ -209,7 +209,7 @@ class ClipStore:
     def clean_up(self) -> None:
         """Remove what a process left that was killed when all was there, unless somebody is at work on it."""
         if self._unfinished.is_dir():
-            with suppress(InputError, ResourceError), self.held():
+            with suppress(InputError, ResourceError), self.locked():
                 self._remove_unfinished()
 
     @property
