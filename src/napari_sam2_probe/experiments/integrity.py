@@ -8,7 +8,7 @@ import numpy as np
 
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.experiments.plan import make_plan
-from napari_sam2_probe.experiments.tables import STAGES
+from napari_sam2_probe.experiments.tables import STAGES, DamagedTableError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,22 +52,22 @@ def check_frames(path: Path, table: pd.DataFrame, batches: Sequence[Batch], conf
     kinds = [batch.kind for batch in batches for _ in batch.clips]
     rows = len(clips) * config.num_frames
     if len(table) != rows:
-        raise _damaged(path, f"it has {len(table)} rows where {len(clips)} clips have {rows} frames")
+        raise DamagedTableError(path, f"it has {len(table)} rows where {len(clips)} clips have {rows} frames")
     if not np.array_equal(table["clip"], np.repeat(np.array(clips, object), config.num_frames)) or not np.array_equal(
         table["kind"], np.repeat(np.array(kinds, object), config.num_frames)
     ):
-        raise _damaged(path, "its clips are not those of the plan")
+        raise DamagedTableError(path, "its clips are not those of the plan")
     if not np.array_equal(table["frame"], np.tile(np.arange(config.num_frames), len(clips))):
-        raise _damaged(path, "frames are missing, or not in order")
+        raise DamagedTableError(path, "frames are missing, or not in order")
     if not set(table["stage"].unique()) <= set(STAGES):
-        raise _damaged(path, "the column stage holds something else than the three stages")
+        raise DamagedTableError(path, "the column stage holds something else than the three stages")
     for name in _SHARES:
         limit = 1 + (_ROUNDING if name == "predicted_iou" else 1e-9)
         values = table[name].to_numpy(float)
         if (values < min(0.0, 1 - limit)).any() or (values > limit).any():
-            raise _damaged(path, f"the column {name} holds {np.nanmin(values):g} to {np.nanmax(values):g}")
+            raise DamagedTableError(path, f"the column {name} holds {np.nanmin(values):g} to {np.nanmax(values):g}")
     if (table["area"] < 0).any():
-        raise _damaged(path, "an area is negative")
+        raise DamagedTableError(path, "an area is negative")
 
 
 def check_features(path: Path, table: pd.DataFrame, batches: Sequence[Batch], config: ExperimentConfig) -> None:
@@ -83,17 +83,11 @@ def check_features(path: Path, table: pd.DataFrame, batches: Sequence[Batch], co
         return
     positions = table["position"].nunique()
     if len(table) != len(clips) * config.num_frames * positions:
-        raise _damaged(path, f"it has {len(table)} rows for {len(clips)} clips and {positions} positions")
+        raise DamagedTableError(path, f"it has {len(table)} rows for {len(clips)} clips and {positions} positions")
     if not set(table["clip"].unique()) == set(clips):
-        raise _damaged(path, "its clips are not those of the plan")
+        raise DamagedTableError(path, "its clips are not those of the plan")
     if not table["frame"].between(0, config.num_frames - 1).all():
-        raise _damaged(path, "it speaks of frames that clips don't have")
+        raise DamagedTableError(path, "it speaks of frames that clips don't have")
     for name in ("short_term_l2", "long_term_l2", "short_term_ratio"):
         if (table[name].to_numpy(float) < 0).any():
-            raise _damaged(path, f"the column {name} holds negative numbers")
-
-
-def _damaged(path: Path, what: str) -> InputError:
-    return InputError(
-        f"{path}: the table is not as it was written: {what}; run the experiment again, which makes it again."
-    )
+            raise DamagedTableError(path, f"the column {name} holds negative numbers")
