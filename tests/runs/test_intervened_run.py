@@ -11,7 +11,8 @@ import pytest
 
 from helpers.run_checks import T
 from helpers.scenarios import moving_video, square_mask, write_video
-from napari_sam2_probe.causes.explain import COLUMNS, explain_frames, explainable
+from napari_sam2_probe.causes.explain import explain_frames, explainable
+from napari_sam2_probe.causes.tables import BLAME_COLUMNS
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.live.session import Session
 from napari_sam2_probe.runs.donors import read_intervention
@@ -181,7 +182,7 @@ def test_no_attention_if_nobody_wants_it(root, loaded, folder):
 
 def test_blame_is_what_a_run_without_the_entry_gives(plain, root, loaded, folder):
     table = explain_frames(plain, [4], model=loaded)
-    assert tuple(table.columns) == COLUMNS
+    assert tuple(table.columns) == BLAME_COLUMNS
     bank = plain.bank(4)
     entries = table[table["entry_frame"].notna()]
     assert entries[["kind", "entry_frame", "role", "age"]].to_numpy().tolist() == (

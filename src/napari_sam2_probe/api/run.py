@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
+    from napari_sam2_probe.analysis.loss_warning import LossWarning
+    from napari_sam2_probe.api.looks import Look
     from napari_sam2_probe.api.plots import RunPlots
     from napari_sam2_probe.decoder.fit import BoxDecoder
     from napari_sam2_probe.families.loaded import Model
@@ -167,6 +169,13 @@ class Run:
         return self._small(self._opened.predicted_iou, "predicted_iou", long_name="predicted IoU")
 
     @property
+    def candidate_disagreement(self) -> xr.DataArray:
+        """(object, frame) float32: 1 less the mean IoU of the masks that SAM 2 chose among; NaN on mask prompts."""
+        return self._small(
+            self._opened.candidate_disagreement, "candidate_disagreement", long_name="disagreement of candidates"
+        )
+
+    @property
     def prompted(self) -> xr.DataArray:
         """(object, frame) bool: whether the frame was prompted."""
         return self._small(self._opened.prompted, "prompted")
@@ -279,6 +288,66 @@ class Run:
         loaded = None if model is None else as_model(model)
         return explain_frames(self._opened, frames, object_id, model=loaded, video=self._video)
 
+    def look(self, frame: int, object_id: int | None = None, *, model: Model | str | Path | None = None) -> Look:
+        """Return where a frame looked, pixel by pixel: in its memories, and in the image with the decoder's tokens.
+
+        The run is made again up to the frame, which is repeated with just what it read.
+
+        Parameters
+        ----------
+        frame
+            A frame that was tracked from memory, or prompted first.
+        object_id, model
+            As in `explain`.
+
+        Raises
+        ------
+        InputError
+            If there is no such frame, it was corrected, or the run can't be made again.
+        """
+        from napari_sam2_probe.api.looks import Look
+        from napari_sam2_probe.causes.of_runs import look_at
+        from napari_sam2_probe.families.loaded import as_model
+
+        loaded = None if model is None else as_model(model)
+        seen = look_at(self._opened, whole(frame, "frame"), object_id, model=loaded, video=self._video)
+        height, width = self._opened.masks.shape[1:]
+        return Look(seen, (height, width))
+
+    def patches(
+        self, twin: Run | Path | str, object_id: int | None = None, *, model: Model | str | Path | None = None
+    ) -> pd.DataFrame:
+        """Put the twin's tensors into this run, position by position and frame by frame, and say what comes back.
+
+        Parameters
+        ----------
+        twin
+            The run of the same clip without the change, with the same prompt and model.
+        object_id, model
+            As in `explain`.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Columns ``object_id``, ``position``, ``frame``, ``measured_frame``, ``twin_frame``, ``measure``
+            (``object_score``, ``predicted_iou``, ``J``), ``clip_value``, ``twin_value``, ``patched_value``,
+            ``recovered``: 0 where nothing comes back, 1 where all does, NaN where clip and twin hardly differ.
+
+        Raises
+        ------
+        InputError
+            If the twin is no run, has another length or object, or a run can't be made again.
+        """
+        from napari_sam2_probe.causes.of_runs import patch_runs
+        from napari_sam2_probe.families.loaded import as_model
+        from napari_sam2_probe.runs.reader import open_run
+
+        other = twin if isinstance(twin, Run) else Run(open_run(Path(twin)))
+        loaded = None if model is None else as_model(model)
+        return patch_runs(
+            self._opened, other._opened, object_id, model=loaded, video=self._video, twin_video=other._video
+        )
+
     # What can be made of it.
 
     @property
@@ -312,6 +381,64 @@ class Run:
         from napari_sam2_probe.export.tables import boxes_table
 
         return boxes_table(self._opened, decoder_for(self._opened, decoder))
+
+    def loss(self, warning: LossWarning | str | Path | None = None) -> pd.DataFrame:
+        """Tell how likely SAM 2 is to lose the object soon, frame by frame.
+
+        Parameters
+        ----------
+        warning
+            A warning or its file, fitted to runs of the same model; the one that belongs to the model if None.
+
+        Returns
+        -------
+        pandas.DataFrame
+            A row for each object, tracked frame and number of frames ahead: ``object_id``, ``frame``, ``horizon``,
+            ``probability`` that J falls below 0.5 on one of the next ``horizon`` frames.
+
+        Raises
+        ------
+        InputError
+            If there is no warning, or it was fitted to runs of another model.
+        """
+        from napari_sam2_probe.runs.loss import loss_table, warning_for
+
+        return loss_table(self._opened, warning_for(self._opened, warning))
+
+    def next_doubtful(
+        self,
+        after: int = -1,
+        object_id: int | None = None,
+        *,
+        horizon: int = 5,
+        threshold: float = 0.5,
+        warning: LossWarning | str | Path | None = None,
+    ) -> int | None:
+        """Return where the next stretch of frames begins on which a loss is likely; None where there is none.
+
+        Parameters
+        ----------
+        after
+            Look behind this frame.
+        object_id
+            The object; the first one if None.
+        horizon
+            How many frames ahead, one of the warning's.
+        threshold
+            From which probability on a frame is doubtful.
+        warning
+            As in `loss`.
+
+        Raises
+        ------
+        InputError
+            As in `loss`, or if the warning doesn't look so many frames ahead.
+        """
+        from napari_sam2_probe.runs.loss import loss_probability, next_doubtful_frame, warning_for
+
+        found = warning_for(self._opened, warning)
+        probability = loss_probability(self._opened, found, horizon, self.object_index(object_id))
+        return next_doubtful_frame(probability, after, threshold)
 
     def view(self) -> Any:
         """Open the run in napari and return the viewer; needs the extra ``[napari]``.

@@ -42,13 +42,13 @@ class CausedClip:
         The video.
     true_masks
         (T, H, W) bool, the visible object of interest; the first one is the prompt.
-    known
+    truth
         What the recipe tells of its frames.
     """
 
     frames: FrameSource
     true_masks: NDArray[np.bool_]
-    known: ClipTruth
+    truth: ClipTruth
 
 
 @dataclass
@@ -115,7 +115,7 @@ def explain_clip(
             return found
         other = stack.enter_context(_tracked(loaded, twin, "The twin", WHOLE_TENSORS))
         other.finish()
-        match = match_frames(clip.known, twin.known)
+        match = match_frames(clip.truth, twin.truth)
         pair = Pair(tracked, other, OBJECT_OF_INTEREST, match, _truth(clip), _truth(twin))
         found.patches = patch_effects(pair, passed=passed)
         prefix, interjection, suffix = lengths
@@ -144,4 +144,4 @@ def _tracked(loaded: Model, clip: CausedClip, name: str, keys: Iterable[str]) ->
 
 
 def _truth(clip: CausedClip) -> Callable[[int], NDArray[np.bool_] | None]:
-    return lambda frame: np.asarray(clip.true_masks[frame]) if clip.known.object_present[frame] else None
+    return lambda frame: np.asarray(clip.true_masks[frame]) if clip.truth.object_present[frame] else None

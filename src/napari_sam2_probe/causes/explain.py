@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from napari_sam2_probe.causes.tables import BLAME_COLUMNS
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.common.progress import Progress, ProgressCallback, ignore_progress
 from napari_sam2_probe.evaluation.metrics.region import region_similarity
@@ -33,21 +34,6 @@ if TYPE_CHECKING:
     from napari_sam2_probe.tracking.session import VideoSession
 
 BLAME = "blame.csv"
-
-COLUMNS = (
-    "object_id",
-    "frame",
-    "kind",
-    "entry_frame",
-    "role",
-    "age",
-    "attention",
-    "delta_iou",
-    "delta_j",
-    "delta_score",
-    "delta_pointer",
-)
-"""The columns of ``blame.csv``."""
 
 GROUPS: tuple[tuple[Literal["memory", "pointer", "both"], Literal["all", "recent", "conditioning"]], ...] = (
     ("memory", "all"),
@@ -108,13 +94,13 @@ def explain_frames(
     for frame in frames:
         _check_tracked(run, frame, object_id)
     loaded = load_recorded_model(run) if model is None else model
-    find_truth = _truth_beside(run, object_id) if truth is None else truth.get
+    find_truth = truth_beside(run, object_id) if truth is None else truth.get
     rows: dict[int, list[dict[str, Any]]] = {}
     # The number of threads moves float32 results.
     with processor_threads(run.info["model"]["threads"]), remake(run, loaded, video=video) as again:
         # In a session that was corrected, what a frame read may be replaced later: it is explained when it was tracked.
         for frame in again.settle(frames):
-            _check_the_same(run, again.session, frame, object_id)
+            check_the_same(run, again.session, frame, object_id)
             rows[frame] = blame(again.session, frame, object_id, find_truth(frame), _attention(run, frame, object_id))
             progress(Progress(len(rows), len(set(frames)), f"explaining {run.path.name}", "frame"))
     return blame_table([row for frame in sorted(rows) for row in rows[frame]])
@@ -143,10 +129,10 @@ def explainable(run: ProbeRun, frames: Iterable[int], object_id: int) -> list[in
 
 
 def blame_table(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
-    """Return rows of `blame` as a table with the columns `COLUMNS`."""
+    """Return rows of `blame` as a table with the columns `BLAME_COLUMNS`."""
     import pandas as pd
 
-    return pd.DataFrame(rows, columns=list(COLUMNS)).astype({"entry_frame": "Int64", "age": "Int64"})
+    return pd.DataFrame(rows, columns=list(BLAME_COLUMNS)).astype({"entry_frame": "Int64", "age": "Int64"})
 
 
 def _check_tracked(run: ProbeRun, frame: int, object_id: int) -> None:
@@ -257,7 +243,7 @@ def _attention(run: ProbeRun, frame: int, object_id: int) -> dict[tuple[str, int
     return {(str(k), int(t)): float(share) for k, t, share in zip(kinds, frames, means, strict=True)}
 
 
-def _truth_beside(run: ProbeRun, object_id: int) -> Callable[[int], NDArray[np.bool_] | None]:
+def truth_beside(run: ProbeRun, object_id: int) -> Callable[[int], NDArray[np.bool_] | None]:
     """Return a function that reads the true mask of a frame where the video lies in a data set."""
     about = run.info["video"]
     annotations = None if about["path"] is None else find_annotations(Path(about["path"]))
@@ -273,7 +259,14 @@ def _truth_beside(run: ProbeRun, object_id: int) -> Callable[[int], NDArray[np.b
     return truth
 
 
-def _check_the_same(run: ProbeRun, session: VideoSession, frame: int, object_id: int) -> None:
+def check_the_same(run: ProbeRun, session: VideoSession, frame: int, object_id: int) -> None:
+    """Make sure that a frame of a run that was made again is what it was.
+
+    Raises
+    ------
+    InputError
+        If its object pointer differs by more than rounding.
+    """
     recorded = run.object_pointers[run.object_ids.tolist().index(object_id), frame]
     output = session.stored_output(frame, object_id)
     made = None if output is None else output.obj_ptr.float().cpu().numpy()[0]

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_sam2_probe.causes.pairs import TWIN, measures
-from napari_sam2_probe.tracking.interventions import Edit, EntrySelector
+from napari_sam2_probe.causes.tables import LEAST_DIFFERENCE, PATCHED_POSITIONS
+from napari_sam2_probe.tracking.interventions import parse_edits
 from napari_sam2_probe.tracking.observer import PassKind
 
 if TYPE_CHECKING:
@@ -16,26 +17,6 @@ if TYPE_CHECKING:
     from napari_sam2_probe.causes.pairs import Pair
 
 PATCHES = "patches.csv"
-
-PATCH_COLUMNS = (
-    "object_id",
-    "position",
-    "frame",
-    "measured_frame",
-    "twin_frame",
-    "measure",
-    "clip_value",
-    "twin_value",
-    "patched_value",
-    "recovered",
-)
-"""The columns of ``patches.csv``."""
-
-PATCHED_POSITIONS = ("1", "2", "3", "4", "5")
-"""The positions, by number, whose tensors are put in."""
-
-LEAST_DIFFERENCE = {"object_score": 1.0, "predicted_iou": 0.05, "J": 0.05}
-"""How far clip and twin must be apart for a recovered fraction to mean anything, by measure."""
 
 _AT_ONCE = {"1": "image_embedding", "2": "memory_attention", "3": "prompt_attention"}
 _STORED = {"4": "pointer", "5": "memory"}
@@ -136,10 +117,10 @@ def _rows(
     patched = dict.fromkeys(clip, float("nan"))
     if any(abs(twin[name] - clip[name]) >= least for name, least in LEAST_DIFFERENCE.items()):
         if position in _AT_ONCE:
-            edit = Edit(edit="patch", target=_AT_ONCE[position], source=TWIN)
+            edit: dict[str, Any] = {"edit": "patch", "target": _AT_ONCE[position], "from": TWIN}
         else:
-            edit = Edit(edit="swap", target=_STORED[position], entries=EntrySelector(frames=(frame,)), source=TWIN)
-        result = pair.clip.session.repeat(measured, pair.object_id, [edit], pair.donors())
+            edit = {"edit": "swap", "target": _STORED[position], "entries": {"frames": [frame]}, "from": TWIN}
+        result = pair.clip.session.repeat(measured, pair.object_id, parse_edits([edit]), pair.donors())
         patched = measures(result, pair.clip_truth(measured))
     return [
         {

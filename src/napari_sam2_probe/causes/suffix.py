@@ -5,39 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from napari_sam2_probe.causes.pairs import TWIN, measures
+from napari_sam2_probe.causes.tables import SUFFIX_EDITS
 from napari_sam2_probe.evaluation.metrics.region import region_similarity
-from napari_sam2_probe.tracking.interventions import Edit, EntrySelector
+from napari_sam2_probe.tracking.interventions import Edit, EntrySelector, parse_edits
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from napari_sam2_probe.causes.pairs import Pair
-
-SUFFIX_COLUMNS = (
-    "object_id",
-    "edit",
-    "frame",
-    "object_score",
-    "predicted_iou",
-    "J",
-    "unedited_object_score",
-    "unedited_predicted_iou",
-    "unedited_J",
-    "iou_with_unedited",
-)
-"""The columns of what `suffix_effects` returns."""
-
-SUFFIX_EDITS = (
-    "no memories",
-    "no pointers",
-    "nothing recent",
-    "nothing prompted",
-    "no memories of the change",
-    "no pointers of the change",
-    "nothing of the change",
-    "the twin's instead of the change",
-)
-"""What is changed of what the frames after the change read, all of them together."""
 
 
 def suffix_edits(change: range) -> dict[str, tuple[Edit, ...]]:
@@ -51,7 +26,9 @@ def suffix_edits(change: range) -> dict[str, tuple[Edit, ...]]:
         "no memories of the change": (Edit(edit="drop", target="memory", entries=of_change),),
         "no pointers of the change": (Edit(edit="drop", target="pointer", entries=of_change),),
         "nothing of the change": (Edit(edit="drop", target="both", entries=of_change),),
-        "the twin's instead of the change": (Edit(edit="swap", target="both", entries=of_change, source=TWIN),),
+        "the twin's instead of the change": parse_edits(
+            [{"edit": "swap", "target": "both", "entries": {"frames": list(change)}, "from": TWIN}]
+        ),
     }
 
 

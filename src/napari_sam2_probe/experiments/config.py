@@ -15,7 +15,7 @@ from napari_sam2_probe.common.reading import load_toml, why
 from napari_sam2_probe.families.loaded import ModelChoice
 from napari_sam2_probe.models.config import ModelFlags, with_current_flag_names
 from napari_sam2_probe.transforms.recipe import DEFAULT_LENGTHS, CorruptionSpec
-from napari_sam2_probe.transforms.registry import CORRUPTIONS, KINDS, corruption_text, paper_kinds, parse_corruption
+from napari_sam2_probe.transforms.registry import CORRUPTIONS, KINDS, corruption_text, default_kinds, parse_corruption
 
 
 class _Settings(BaseModel):
@@ -88,8 +88,8 @@ class ExperimentConfig(_Settings):
     split: str | None = None
     """Take only the sequences of this split."""
 
-    kinds: tuple[str, ...] = Field(default_factory=paper_kinds, min_length=1)
-    """Kinds of clips, by default those of the paper.
+    kinds: tuple[str, ...] = Field(default_factory=default_kinds, min_length=1)
+    """Kinds of clips, by default those of the paper and ``object-kept``, which object removal is compared with.
 
     A clip of any other kind than ``clean`` is compared with the one of the same number in ``clean``.
     """
@@ -118,6 +118,17 @@ class ExperimentConfig(_Settings):
 
     keep_maps: bool = False
     """Keep the mean and variance maps of all positions, about 0.65 MB a frame."""
+
+    causes: bool = False
+    """Look for the causes of every clip's masks: blame of entries of memory, patches from the clip's twin, and edits
+    after the change. It may be asked for later, and moves no other result.
+    """
+
+    keep_embeddings: bool = True
+    """Keep mean embeddings of object, context and frame, some single tokens, and grids: about 30 KB a frame.
+
+    Linear probes, the share of object and context, and CKA are made of them.
+    """
 
     batch_size: int | None = Field(default=None, ge=1)
     """Clips that go through SAM 2 together; by the memory that is free if not given."""
@@ -156,6 +167,8 @@ class ExperimentConfig(_Settings):
                 raise ValueError(f"then names {corruption.name}, which {reason}: leave it out")
         if self.predictions is not None and self.model != ModelSettings():
             raise ValueError("model and predictions are both given: track with a model, or evaluate predictions")
+        if self.predictions is not None and self.causes:
+            raise ValueError("causes and predictions are both given: causes are SAM 2's, and need a model")
         # The same experiment is the same configuration, whether defaults were written out or not.
         object.__setattr__(self, "then", tuple(corruption_text(corruption) for corruption in corruptions))
         object.__setattr__(self, "kinds", tuple(name for name in KINDS if name in self.kinds))
@@ -227,9 +240,9 @@ def differences(stored: ExperimentConfig, wanted: ExperimentConfig) -> list[str]
     """Name what differs between two configurations so that they don't give the same results.
 
     Where the data set lies doesn't matter (its content is compared by its fingerprint), nor does a batch size that
-    is left to us.
+    is left to us, nor whether causes are asked for, which move nothing else.
     """
-    left_out = {"davis", *(("batch_size",) if wanted.batch_size is None else ())}
+    left_out = {"davis", "causes", *(("batch_size",) if wanted.batch_size is None else ())}
     before = _flat(stored.model_dump(mode="json", exclude=left_out))
     now = _flat(wanted.model_dump(mode="json", exclude=left_out))
     return [

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.common.progress import Progress, ProgressCallback, ignore_progress
 from napari_sam2_probe.experiments.batch_worker import check_same_model
+from napari_sam2_probe.experiments.cause_tables import CausesFolder
+from napari_sam2_probe.experiments.causes import iterate_causes
 from napari_sam2_probe.experiments.config import write_config
 from napari_sam2_probe.experiments.folder import ExperimentFolder, locked
 from napari_sam2_probe.experiments.making import MakingAhead
@@ -125,8 +127,11 @@ def iterate_experiment(
     folder = ExperimentFolder(Path(out))
     config = resolve_config(config)
     stored = check_place(folder, config)
-    if stored is not None and _is_done(folder):
-        return
+    if stored is not None:
+        # Causes that were asked for once are gone on with.
+        config = config.model_copy(update={"causes": config.causes or stored.causes})
+        if _is_done(folder) and not (config.causes and not CausesFolder(folder).complete):
+            return
     dataset = DavisDataset(config.davis, config.split)
     if config.predictions is not None:
         batches = make_plan(config.kinds, config.samples, 1, 1).batches
@@ -166,6 +171,8 @@ def iterate_experiment(
                 yield from make(kind)
             with MakingAhead(make, later, config.samples) as making:
                 yield from _do_batches(folder, config, plan, executor, provenance, making)
+            if config.causes:
+                yield from iterate_causes(folder, config, plan.threads)
             names = [batch.name for batch in plan.batches]
             with os_errors_as_sentences(folder.path, "experiment"):
                 join_tables(folder.features, FEATURE_COLUMNS, [folder.features_part(name) for name in names])
@@ -237,7 +244,8 @@ def _executor(
 def _begin(folder: ExperimentFolder, config: ExperimentConfig, executor: Executor) -> Plan:
     """Write what is fixed from the start, unless it is there."""
     folder.check_links(config.kinds)
-    if check_place(folder, config) is None:
+    stored = check_place(folder, config)
+    if stored is None or stored.causes != config.causes:
         write_config(folder.config, config)
     if not folder.plan.is_file():
         size = config.batch_size or executor.suggest_batch_size()

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.common.paths import exists, is_dir
 from napari_sam2_probe.common.reading import load_json, why
+from napari_sam2_probe.experiments.cause_tables import CausesFolder
 from napari_sam2_probe.experiments.config import ExperimentConfig, read_config
 from napari_sam2_probe.experiments.folder import CONFIG, ExperimentFolder, is_experiment
 from napari_sam2_probe.experiments.integrity import check_features, check_frames, check_plan
 from napari_sam2_probe.experiments.plan import Batch, read_plan
 from napari_sam2_probe.experiments.tables import FEATURE_COLUMNS, FRAME_COLUMNS, read_tables
 from napari_sam2_probe.probe.positions import BY_KEY, OBJECT_POINTER, OBJECT_POINTER_RAW
-from napari_sam2_probe.runs.zarr_store import READ_ERRORS, open_store, read_whole
+from napari_sam2_probe.runs.zarr_store import READ_ERRORS, missing_chunk, open_store, read_whole
 from napari_sam2_probe.video.davis import DavisDataset
 
 if TYPE_CHECKING:
@@ -98,7 +99,15 @@ class ExperimentResults:
     @property
     def complete(self) -> bool:
         """Whether everything is there."""
-        return self._folder.frames.is_file() and self._folder.features.is_file()
+        tables = self._folder.frames.is_file() and self._folder.features.is_file()
+        return tables and (not self.config.causes or CausesFolder(self._folder).complete)
+
+    def causes(self, name: str) -> pd.DataFrame:
+        """Return one of the tables of causes, ``blame``, ``patches`` or ``suffix``, as far as it goes.
+
+        Its columns are in `napari_sam2_probe.experiments.causes.CAUSE_TABLES`; it is empty where none were asked for.
+        """
+        return CausesFolder(self._folder).read(name)
 
     @cached_property
     def frames(self) -> pd.DataFrame:
@@ -217,22 +226,40 @@ class ExperimentResults:
             If it is not there.
         """
         try:
+            return read_whole(self.stored(kind, clip, name))
+        except READ_ERRORS as error:
+            raise self._damaged(kind, clip, name, error) from error
+
+    def stored(self, kind: str, clip: str, name: str) -> Any:
+        """Return an array of a clip as zarr has it, time first, without reading it.
+
+        Raises
+        ------
+        InputError
+            If it is not there.
+        """
+        try:
             # The store is opened here when it is first asked for, and may be damaged itself.
             stored = self._store[f"{kind}/{clip}/{name}"]
             if stored.shape[0] != self.config.num_frames:
-                raise ValueError(f"{stored.shape[0]} frames")
-            return read_whole(stored)
+                raise ValueError(f"it has {stored.shape[0]} frames")
+            lost = missing_chunk(stored)
+            if lost is not None:
+                raise ValueError(f"chunk {lost} is missing")
         except KeyError as error:
-            what = name.replace("_", " ")
             raise InputError(
-                f"{self.path} has no {what} of {kind} clip {clip}: choose a clip that is done, or go on with the "
-                "experiment."
+                f"{self.path} has no {name.replace('_', ' ')} of {kind} clip {clip}: choose a clip that is done, or go "
+                "on with the experiment."
             ) from error
         except READ_ERRORS as error:
-            raise InputError(
-                f"{self.clip_path(kind, clip)}: a part of {name} is missing or damaged ({why(error)}): start a new "
-                "experiment."
-            ) from error
+            raise self._damaged(kind, clip, name, error) from error
+        return stored
+
+    def _damaged(self, kind: str, clip: str, name: str, error: Exception) -> InputError:
+        return InputError(
+            f"{self.clip_path(kind, clip)}: a part of {name} is missing or damaged ({why(error)}): start a new "
+            "experiment."
+        )
 
     @property
     def _folder(self) -> ExperimentFolder:
@@ -247,7 +274,7 @@ class ExperimentResults:
         return open_store(self._folder.store)
 
     def _table(self, columns: dict[str, str], whole: Path, part: Callable[[str], Path]) -> pd.DataFrame:
-        parts = [whole] if self.complete else [part(name) for name in self.finished_batches]
+        parts = [whole] if whole.is_file() else [part(name) for name in self.finished_batches]
         return read_tables(columns, parts)
 
 

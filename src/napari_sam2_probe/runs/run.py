@@ -138,6 +138,19 @@ class ProbeRun:
         return int(self.tracked.shape[1])
 
     @property
+    def partly_tracked(self) -> str:
+        """Which part of the video was tracked, as views say it: ``"frames 10-19 of 0-99"``; empty if all of it was."""
+        import numpy as np
+
+        frames = np.flatnonzero(self.tracked.any(axis=0))
+        if len(frames) == self.num_frames:
+            return ""
+        if not len(frames):
+            return f"no frame of 0-{self.num_frames - 1}"
+        gaps = "" if len(frames) == frames[-1] - frames[0] + 1 else f", {len(frames)} of them"
+        return f"frames {frames[0]}-{frames[-1]}{gaps} of 0-{self.num_frames - 1}"
+
+    @property
     def masks(self) -> Any:
         """(T, H, W) uint16 zarr array of object ids; overlaps go to the object with the higher logit."""
         return StoredArray(self._store["masks"], self.path)
@@ -166,6 +179,19 @@ class ProbeRun:
     def maps(self, key: str, statistic: Statistic) -> Any:
         """(O, T, h, w) float32 zarr array of channel `statistic` at the position with this `key`."""
         return StoredArray(self._store[f"maps/{key}/{statistic}"], self.path)
+
+    @property
+    def candidate_disagreement(self) -> NDArray[np.float32]:
+        """(O, T) float32: 1 less the mean IoU of the masks that SAM 2 chose among on each frame.
+
+        NaN on mask prompts, where nothing ran, and in runs of versions that recorded none.
+        """
+        import numpy as np
+
+        if "candidate_disagreement" not in self._store:
+            return np.full(self.tracked.shape, np.nan, np.float32)
+        recorded: NDArray[np.float32] = self._store["candidate_disagreement"][:]
+        return recorded
 
     def status(self, key: str) -> NDArray[np.uint8]:
         """(O, T) uint8 status codes of the position with this `key`; see ``napari_sam2_probe.probe.status``."""

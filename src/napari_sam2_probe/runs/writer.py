@@ -144,6 +144,9 @@ class RunWriter:
                 for key, vector in record.vectors.items():
                     self._table(BY_KEY[key].array, np.float32, len(vector))
                     self._tables.put(BY_KEY[key].array, *at, vector)
+                for name, number in record.numbers.items():
+                    self._table(name, np.float32)
+                    self._tables.put(name, *at, number)
                 for key in (*record.maps, *record.vectors):
                     self._table(f"status/{key}", np.uint8)
                     self._tables.put(f"status/{key}", *at, record.kind)

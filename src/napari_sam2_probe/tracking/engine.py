@@ -32,7 +32,7 @@ NO_OBJ_SCORE = -1024.0
 """The logit that SAM 2 puts where there is no object."""
 
 ATTENTION_SHARES = "attention_shares"
-"""The key under which observers are shown the shares of memory attention: (1, layers, groups, entries)."""
+"""The key under which observers are shown the shares of memory attention: (B, layers, groups, entries)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,7 +236,7 @@ class FrameEngine:
             out = self._track_step(frame_idx, memories, maps, inputs)
             if attention is not None:
                 shares = attention.shares(memories.tokens_read, out["pred_masks"], self._attention)
-                self.model.show(ATTENTION_SHARES, None if shares is None else shares[None])
+                self.model.show(ATTENTION_SHARES, shares)
         if out["maskmem_features"] is not None:
             out["maskmem_features"] = out["maskmem_features"].to(torch.bfloat16)
             self._keep_pos_enc(out["maskmem_pos_enc"])

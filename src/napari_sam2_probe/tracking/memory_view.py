@@ -176,16 +176,26 @@ def _num_tokens(item: ReadEntry, memory_channels: int) -> int:
 
 
 class StoredOutputs:
-    """The two mappings that the stock predictor gives to ``track_step``, read as it reads them."""
+    """The two mappings that the stock predictor gives to ``track_step``, read as it reads them.
+
+    Attributes
+    ----------
+    tokens_read
+        As of a `MemoryView`, of what was read last.
+    """
 
     def __init__(self, output_dict: Mapping[str, Any]) -> None:
+        self.tokens_read: list[int] = []
         self._conditioning = output_dict["cond_frame_outputs"]
         self._tracked = output_dict["non_cond_frame_outputs"]
 
     def read(self, rule: BankRule, reading: Reading) -> list[ReadEntry]:
         """Return what a frame reads; see `MemorySource.read`."""
         bank = stock_bank(rule, reading, self._conditioning, lambda t: self._tracked.get(t) is not None)
-        return [self._entry(entry) for entry in bank.entries]
+        read = [self._entry(entry) for entry in bank.entries]
+        channels = next((item.tensor.shape[1] for item in read if item.entry.kind == "memory"), 1)
+        self.tokens_read = [_num_tokens(item, channels) for item in read]
+        return read
 
     def _entry(self, entry: BankEntry) -> ReadEntry:
         output = self._tracked.get(entry.frame) or self._conditioning[entry.frame]

@@ -24,6 +24,7 @@ from napari_sam2_probe.common.lock import exclusive_lock
 from napari_sam2_probe.common.names import check_inside, inside
 from napari_sam2_probe.common.paths import check_name
 from napari_sam2_probe.common.reading import load_json, parse_json
+from napari_sam2_probe.transforms.plan import DRAWING
 from napari_sam2_probe.transforms.recipe import clip_name, make_twin_recipe
 from napari_sam2_probe.video.images import is_image_file
 from napari_sam2_probe.video.truth import FRAME_COLUMNS
@@ -332,6 +333,7 @@ def describe(order: ClipSpec, samples: int, *, lossless: bool, source: str) -> d
         The fingerprint of the data set that they are made from.
     """
     configuration = {**asdict(order), "samples": samples, "lossless": lossless, "source": source}
+    configuration["drawing"] = DRAWING
     configuration["version"] = __version__
     # What is compared with a stored configuration has gone through JSON too.
     described: dict[str, Any] = json.loads(json.dumps(configuration))

@@ -117,7 +117,7 @@ def read_truth(frames_csv: Path | str, clip: str, num_frames: int) -> ClipTruth:
     """
     path = Path(frames_csv)
     rows = [row for row in _rows(path) if row["clip"] == clip]
-    return _truth(path, clip, rows, num_frames, _recipes(path).get(clip))
+    return _truth(path, clip, rows, num_frames, read_recipes(path).get(clip))
 
 
 def read_all_truth(frames_csv: Path | str) -> dict[str, ClipTruth]:
@@ -132,7 +132,7 @@ def read_all_truth(frames_csv: Path | str) -> dict[str, ClipTruth]:
     rows: dict[str, list[dict[str, str]]] = {}
     for row in _rows(path):
         rows.setdefault(row["clip"], []).append(row)
-    recipes = _recipes(path)
+    recipes = read_recipes(path)
     return {clip: _truth(path, clip, own, len(own), recipes.get(clip)) for clip, own in rows.items()}
 
 
@@ -202,7 +202,14 @@ def _flag(text: str) -> bool:
     return {"true": True, "false": False, "1": True, "0": False}[text.lower()]
 
 
-def _recipes(frames_csv: Path) -> dict[str, dict[str, Any]]:
+def read_recipes(frames_csv: Path) -> dict[str, dict[str, Any]]:
+    """Return the lines of the ``clips.jsonl`` beside a ``frames.csv``, by clip; none where there is no such file.
+
+    Raises
+    ------
+    InputError
+        If the file is damaged.
+    """
     path = frames_csv.with_name("clips.jsonl")
     if not path.is_file():
         return {}
