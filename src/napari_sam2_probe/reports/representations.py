@@ -11,6 +11,7 @@ from napari_sam2_probe.analysis.bootstrap import Estimate
 from napari_sam2_probe.analysis.cka import cka_estimate
 from napari_sam2_probe.analysis.linear_probe import ProbeData, ProbeScore, probe_classes, probe_numbers
 from napari_sam2_probe.analysis.object_or_context import ObjectOrContext, object_or_context
+from napari_sam2_probe.analysis.regions import REGIONS, TOKENS, sampled_frames
 from napari_sam2_probe.decoder.boxes import box_iou
 from napari_sam2_probe.experiments.embeddings import (
     ClipSet,
@@ -22,7 +23,6 @@ from napari_sam2_probe.experiments.embeddings import (
 )
 from napari_sam2_probe.experiments.sequences import clip_sequences
 from napari_sam2_probe.probe.positions import BY_NUMBER
-from napari_sam2_probe.probe.regions import REGIONS, TOKENS, sampled_frames
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
