@@ -284,7 +284,7 @@ def test_one_obscured_clip_only(tmp_path):
     out = keep_positions(write_synthetic_experiment(tmp_path / "one", kinds=("clean", "obscuration"), samples=1))
     page = assert_whole(make_report([out], tmp_path / "report", QUICK))
     assert {"figure-9", "figure-10"} <= page.anchors
-    assert "one clip, so no interval" in page.text
+    assert "one source sequence, so no interval" in page.text
 
 
 @pytest.fixture(scope="module")

@@ -70,7 +70,7 @@ def region_contrasts(
     num_resamples, seed
         Of the bootstrap.
     """
-    how = {"num_resamples": num_resamples, "seed": seed, "reason": "no clip shows both regions"}
+    reason = "no clip shows both regions"
     found = []
     for first, second in PAIRS:
         of_clips = np.full((len(values), 2), np.nan)
@@ -81,7 +81,10 @@ def region_contrasts(
                 both &= usable[k]
             if both.any():
                 of_clips[k] = _clip_contrast(a[both], b[both])
-        contrast, higher = (mean_estimate(column, groups, **how) for column in of_clips.T)
+        contrast, higher = (
+            mean_estimate(column, groups, num_resamples=num_resamples, seed=seed, reason=reason)
+            for column in of_clips.T
+        )
         found.append(Contrast(first, second, contrast, higher, int(np.isfinite(of_clips[:, 0]).sum())))
     return tuple(found)
 

@@ -67,7 +67,8 @@ def fit_to_experiments(experiments: Sequence[ExperimentResults], options: Warnin
 
     if not experiments:
         raise InputError("There is no experiment to fit a warning to: give at least one.")
-    tables, sequences = [], {}
+    tables: list[pd.DataFrame] = []
+    sequences: dict[str, frozenset[str]] = {}
     models = [results.provenance.get("model") or {} for results in experiments]
     for number, results in enumerate(experiments):
         if models[number].get("sha256") != models[0].get("sha256"):
@@ -94,9 +95,10 @@ def _recorded(
     results: ExperimentResults, kind: str, clip: str, name: str, frames: NDArray[np.int64]
 ) -> NDArray[np.float32]:
     try:
-        return results.array(kind, clip, name)[frames]
+        recorded: NDArray[np.float32] = results.array(kind, clip, name)[frames]
     except InputError as error:
         raise InputError(
             f"{results.path} was made by a version that recorded no {name.replace('_', ' ')}: make the experiment "
             "again in a new folder."
         ) from error
+    return recorded

@@ -59,6 +59,24 @@ FEATURE_COLUMNS: dict[str, str] = {
 STAGES = ("prefix", "interjection", "suffix")
 """Values of the column ``stage``."""
 
+
+class DamagedTableError(InputError):
+    """A table is not as it was written.
+
+    Attributes
+    ----------
+    path
+        Its file.
+    """
+
+    def __init__(self, path: Path, what: str) -> None:
+        super().__init__(
+            f"{path}: the table is damaged ({what}): remove the file and run the experiment again, which makes it "
+            "again."
+        )
+        self.path = path
+
+
 # All that moves a byte is said here, not left to a default.
 _WRITING: dict[str, Any] = {
     "compression": "zstd",
@@ -135,8 +153,5 @@ def _read(columns: Mapping[str, str], parts: Sequence[Path]) -> pa.Table:
         try:
             tables.append(read_parquet(part, columns).cast(wanted))
         except (OSError, ValueError) as error:
-            raise InputError(
-                f"{part}: the table is damaged ({why(error)}); remove the file and run the experiment again, which "
-                "makes it again."
-            ) from error
+            raise DamagedTableError(part, why(error)) from error
     return pa.concat_tables(tables).combine_chunks()

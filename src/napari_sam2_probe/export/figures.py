@@ -58,6 +58,8 @@ def export_figures(run: ProbeRun, out: Path, file_format: FigureFormat) -> Itera
         raise InputError(f"The run {run.path} has no tracked frame: there is nothing to draw.")
     said = f"{banner({'the run': run.info.get('model')})} {provenance(run)}.".strip()
     label = str(run.info.get("title") or Path(run.path).resolve().name)
+    if run.partly_tracked:
+        label = f"{label} ({run.partly_tracked})"
     source = _source(run)
     with nullcontext() if source is None else closing(source), atomic_folder(out) as folder:
         video = source or Video(ArraySource(np.zeros((run.num_frames, 1, 1), np.uint8)))

@@ -31,7 +31,7 @@ def provenance(run: ProbeRun) -> str:
     name = run.info.get("title") or Path(run.path).resolve().name
     return (
         f"Run {name} of the video {video.get('name', 'unknown')}, tracked by napari-sam2-probe {version} with {weights}"
-        f"{f' ({about})' if about else ''}"
+        f"{f' ({about})' if about else ''}{f'; only {run.partly_tracked} tracked' if run.partly_tracked else ''}"
     )
 
 

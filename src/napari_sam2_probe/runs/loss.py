@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,8 +18,6 @@ from napari_sam2_probe.probe.batch import ATTENTION_ENTROPY
 from napari_sam2_probe.probe.recorder import CANDIDATE_DISAGREEMENT
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     import pandas as pd
     from numpy.typing import NDArray
 
@@ -96,7 +95,7 @@ def warning_for(run: ProbeRun, given: LossWarning | Path | str | None = None) ->
             f"There is no warning of loss for the checkpoint {checkpoint}: fit one to an experiment with 'sam2-probe "
             "warning fit', or name a file."
         )
-    if not hasattr(found, "horizons"):
+    if isinstance(found, str | Path):
         found = load_warning(found)
     found.check_made_for(checkpoint, sha256)
     return found
@@ -175,5 +174,5 @@ def _attention_entropy(run: ProbeRun, obj_index: int) -> NDArray[np.float64]:
     rows = table[table["queries"] == "all"]
     for frame, of_frame in rows.groupby("frame", sort=False):
         layers = [share_entropy(shares.to_numpy()) for _, shares in of_frame.groupby("layer")["share"]]
-        values[int(frame)] = float(np.mean(layers))
+        values[int(str(frame))] = float(np.mean(layers))
     return values

@@ -138,6 +138,19 @@ class ProbeRun:
         return int(self.tracked.shape[1])
 
     @property
+    def partly_tracked(self) -> str:
+        """Which part of the video was tracked, as views say it: ``"frames 10-19 of 0-99"``; empty if all of it was."""
+        import numpy as np
+
+        frames = np.flatnonzero(self.tracked.any(axis=0))
+        if len(frames) == self.num_frames:
+            return ""
+        if not len(frames):
+            return f"no frame of 0-{self.num_frames - 1}"
+        gaps = "" if len(frames) == frames[-1] - frames[0] + 1 else f", {len(frames)} of them"
+        return f"frames {frames[0]}-{frames[-1]}{gaps} of 0-{self.num_frames - 1}"
+
+    @property
     def masks(self) -> Any:
         """(T, H, W) uint16 zarr array of object ids; overlaps go to the object with the higher logit."""
         return StoredArray(self._store["masks"], self.path)

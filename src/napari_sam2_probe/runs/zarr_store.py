@@ -143,9 +143,9 @@ class StoredArray:
             # Of an index that isn't there, as of any array.
             raise
         except READ_ERRORS as error:
+            name = getattr(self._array, "path", "it")
             raise InputError(
-                f"{self._where}: a part of {self._array.path} is damaged and can't be read ({why(error)}): make it "
-                "again."
+                f"{self._where}: a part of {name} is damaged and can't be read ({why(error)}): make it again."
             ) from error
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
     from pathlib import Path
 
+    from napari_sam2_probe.transforms.catalogue import Catalogue
     from napari_sam2_probe.transforms.clip import Clip
     from napari_sam2_probe.transforms.encoding import Encoder
     from napari_sam2_probe.transforms.plan import ClipSpec
@@ -102,6 +103,15 @@ class ClipStore:
                 "the same arguments to go on."
             )
         return finished
+
+    def source_of(self, catalogue: Catalogue) -> str:
+        """Return a data set's fingerprint, in the way of an earlier version where the folder was begun with that."""
+        earlier = catalogue.fingerprint_of_areas()
+        try:
+            begun_with = load_json(self._configuration_file)["configuration"]["source"]
+        except (OSError, ValueError, LookupError, TypeError):
+            begun_with = None
+        return earlier if begun_with == earlier else catalogue.fingerprint()
 
     def is_complete(self, names: Sequence[str]) -> bool:
         """Tell whether the clips `names` of a finished data set, and their rows in the tables, are all there."""

@@ -43,6 +43,11 @@ class VideoFileSource:
     name
         A short name for titles and tables; the file's stem if None.
 
+    Attributes
+    ----------
+    file
+        The file.
+
     Raises
     ------
     InputError
@@ -52,13 +57,13 @@ class VideoFileSource:
     """
 
     def __init__(self, path: Path | str, *, name: str | None = None) -> None:
-        self._file = Path(path)
-        if not is_file(self._file):
+        self.file = Path(path)
+        if not is_file(self.file):
             raise InputError(f"There is no video file {path}: give the path of an mp4, mov, avi, mkv or webm file.")
         import av
 
-        self.name = name or self._file.stem
-        self.path: str | None = str(self._file.absolute())
+        self.name = name or self.file.stem
+        self.path: str | None = str(self.file.absolute())
         self.scaling: IntensityScaling | None = None
         self._lock = threading.Lock()
         self._decoder: tuple[Any, Any] | None = None
@@ -68,7 +73,7 @@ class VideoFileSource:
         self._last: tuple[int, Any] | None = None
         self._closed = False
         try:
-            missing = missing_bytes(self._file)
+            missing = missing_bytes(self.file)
             if missing:
                 raise InputError(
                     f"The video {path} is cut off: {missing} bytes are missing at its end; copy or export it again."
@@ -117,7 +122,7 @@ class VideoFileSource:
         if (frame.width, frame.height) != self._coded_size:
             width, height = self._coded_size
             raise InputError(
-                f"Frame {frame_idx} of the video {self._file} is {frame.width}x{frame.height} but the first one is "
+                f"Frame {frame_idx} of the video {self.file} is {frame.width}x{frame.height} but the first one is "
                 f"{width}x{height}: give a video of one frame size."
             )
         rgb: NDArray[np.uint8] = frame.to_ndarray(format="rgb24")
@@ -125,7 +130,7 @@ class VideoFileSource:
 
     def fingerprint(self) -> str:
         """Return a hash of the file's size and of its first, middle and last mebibyte."""
-        return fingerprint_file(self._file)
+        return fingerprint_file(self.file)
 
     def close(self) -> None:
         """Close the file. Calling it twice is harmless."""
@@ -137,7 +142,7 @@ class VideoFileSource:
         import av
 
         if self._closed:
-            raise ValueError(f"The video {self._file} is closed.")
+            raise ValueError(f"The video {self.file} is closed.")
         if self._last is not None and self._last[0] == frame_idx:
             return self._last[1]
         try:
@@ -153,18 +158,18 @@ class VideoFileSource:
         except (av.FFmpegError, OSError) as error:
             self._stop_decoding()
             raise InputError(
-                f"Frame {frame_idx} of the video {self._file} can't be decoded ({_reason(error)}): the file may be "
+                f"Frame {frame_idx} of the video {self.file} can't be decoded ({_reason(error)}): the file may be "
                 "damaged; copy or export it again."
             ) from error
         if frame is None:
             self._stop_decoding()
             raise InputError(
-                f"Frame {frame_idx} of the video {self._file} can't be decoded: the file may be damaged; copy or "
+                f"Frame {frame_idx} of the video {self.file} can't be decoded: the file may be damaged; copy or "
                 "export it again."
             )
         if self._is_damaged:
             raise InputError(
-                f"Frame {frame_idx} of the video {self._file} is damaged, or built on one that is, and the decoder "
+                f"Frame {frame_idx} of the video {self.file} is damaged, or built on one that is, and the decoder "
                 "could only guess it: copy or export the video again."
             )
         self._last = frame_idx, frame
@@ -214,7 +219,7 @@ class VideoFileSource:
         from av.stream import Disposition
 
         # An absolute path is never taken for a URL, and from a file FFmpeg follows references to files only.
-        container = av.open(str(self._file.absolute()))
+        container = av.open(str(self.file.absolute()))
         for stream in container.streams.video:
             # The cover picture of a sound file is a video stream too.
             if not stream.disposition & Disposition.attached_pic:
@@ -222,7 +227,7 @@ class VideoFileSource:
                 stream.thread_type = "AUTO"
                 return container, stream
         container.close()
-        raise InputError(f"{self._file} holds no pictures, only sound or data: give a file with a video stream.")
+        raise InputError(f"{self.file} holds no pictures, only sound or data: give a file with a video stream.")
 
     @contextmanager
     def _opened(self) -> Iterator[tuple[Any, Any]]:

@@ -229,12 +229,12 @@ def _labels_of_colours(pixels: NDArray[np.uint8], path: Path) -> Labels:
         return labels
     gray: NDArray[np.uint8] = colours[..., 0]
     is_gray = bool((colours == gray[..., None]).all())
-    if is_gray and gray.min(initial=0) != gray.max(initial=0):
+    if is_gray and gray.min() != gray.max():
         return _check_edges(gray, path)
-    if alpha.min(initial=255) != alpha.max(initial=0):
+    if alpha.min() != alpha.max():
         # A cut-out, or a mask that some programs draw as what can be seen.
         return _check_edges(alpha, path)
-    if is_gray and gray.max(initial=0) in (0, VOID):
+    if is_gray and int(gray.max()) in (0, VOID):
         return gray
     red, green, blue = colours[unknown][0]
     raise InputError(
@@ -264,7 +264,7 @@ def _check_edges(labels: Labels, path: Path) -> Labels:
         return labels
     is_between = (labels != 0) & (labels != VOID)
     inside = int(np.count_nonzero(labels == VOID))
-    next_to_255 = VOID in present and int(between.max()) > _HIGHEST_OF_FEW and inside > int(is_between.sum())
+    next_to_255 = int(present[-1]) == VOID and int(between.max()) > _HIGHEST_OF_FEW and inside > int(is_between.sum())
     pairs = is_between[:, :-1] & is_between[:, 1:]
     alike = int((pairs & (labels[:, :-1] == labels[:, 1:])).sum())
     many = len(between) >= _MANY_IDS and 2 * alike < int(is_between.sum())
