@@ -83,6 +83,26 @@ def overlay_clip(
     return replace(clip, draw_frame=lambda t: laid_on(clip.draw_frame(t), patches[t]))
 
 
+def overlay_masks(footage: Footage, recipe: Recipe) -> NDArray[np.bool_]:
+    """Return where something is laid on the base, (T, H, W) bool; the same as `overlay_clip` draws.
+
+    Parameters
+    ----------
+    footage
+        Where the sequences are.
+    recipe
+        Of a kind whose distractors are all laid on the base.
+    """
+    shape = footage.shape(recipe.base.sequence)
+    masks = np.zeros((recipe.num_frames, *shape), np.bool_)
+    for t in range(recipe.num_frames):
+        for distractor in recipe.distractors:
+            patch = cut_out(footage, distractor, None, t, shape)
+            if patch is not None:
+                masks[t][patch.region] |= patch.opaque
+    return masks
+
+
 def laid_on(frame: Image.Image, patches: Sequence[Patch]) -> Image.Image:
     """Return a frame with cut-outs laid on it in their order; the frame itself where there are none."""
     if not patches:

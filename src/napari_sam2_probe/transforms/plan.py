@@ -11,7 +11,7 @@ import numpy as np
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.transforms.draw import SamplingContext
 from napari_sam2_probe.transforms.make import BASE_STREAM, KIND_STREAM
-from napari_sam2_probe.transforms.recipe import DEFAULT_LENGTHS, Base, Extra, Recipe
+from napari_sam2_probe.transforms.recipe import DEFAULT_LENGTHS, Base, CorruptionSpec, Recipe
 from napari_sam2_probe.transforms.registry import KINDS
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class ClipSpec:
     seed: int = 0
     lengths: tuple[int, int, int] = DEFAULT_LENGTHS
     options: Mapping[str, OptionValue] = field(default_factory=dict)
-    then: tuple[Extra, ...] = ()
+    then: tuple[CorruptionSpec, ...] = ()
 
 
 def draw_base(catalogue: Catalogue, order: ClipSpec, number: int) -> Base:

@@ -65,6 +65,7 @@ class Obscuration(Transform[ObscurationOptions]):
     title = "Obscuration"
     description = "an object of another sequence passes over the object"
     masks_of_others = True
+    overlays = True
     section = "3.1.4"
     stream = 4
     options_type = ObscurationOptions
