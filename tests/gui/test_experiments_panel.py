@@ -16,7 +16,7 @@ from napari_sam2_probe.experiments.results import open_experiment
 from napari_sam2_probe.gui.experiments import ExperimentShown, frame_points
 from napari_sam2_probe.gui.layers import METADATA_KEY
 from napari_sam2_probe.gui.panels.experiments import ExperimentsPanel
-from napari_sam2_probe.gui.plots import PlotView
+from napari_sam2_probe.gui.plots.view import PlotView
 from napari_sam2_probe.gui.state import state_of
 
 LENGTHS = (3, 2, 3)
@@ -85,9 +85,7 @@ def test_an_experiment_is_gone_on_with_and_looked_at(viewer, panel, qtbot, begun
 
     panel.tabs.setCurrentIndex(1)
     plot = panel.findChild(PlotView, "points")
-    qtbot.waitUntil(
-        lambda: plot.plot is not None and "finished" in panel.findChild(QLabel, "about").text(), timeout=30_000
-    )
+    qtbot.waitUntil(lambda: plot.charts and "finished" in panel.findChild(QLabel, "about").text(), timeout=30_000)
     panel.kind.setCurrentIndex(panel.kind.findData("interjection"))
     with qtbot.waitSignal(plot.drawn, timeout=30_000):
         panel.kind.activated.emit(panel.kind.currentIndex())
@@ -97,7 +95,7 @@ def test_an_experiment_is_gone_on_with_and_looked_at(viewer, panel, qtbot, begun
 
     # A click on the outermost point opens its clip at its frame.
     index = int(np.argmax(points.x))
-    at = plot.plot.areas[0].to_pixels(*points.points[index])
+    at = plot.areas[0].to_pixels(*points.points[index])
     qtbot.mouseClick(plot, Qt.MouseButton.LeftButton, pos=QPointF(*at).toPoint())
     qtbot.waitUntil(lambda: len(viewer.layers) == 3, timeout=30_000)
     clip, frame = str(points.clips[index]), int(points.frames[index])

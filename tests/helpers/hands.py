@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from qtpy.QtCore import QEvent, QPoint, QPointF, Qt, QTimer
-from qtpy.QtGui import QImage, QMouseEvent
+from qtpy.QtGui import QImage, QMouseEvent, QWheelEvent
 from qtpy.QtWidgets import QApplication
 
 LEFT = Qt.MouseButton.LeftButton
@@ -55,6 +55,14 @@ def choose_corruption(qtbot, field, name):
         qtbot.mouseClick(field.button, LEFT)
     qtbot.waitUntil(lambda: not menu.isVisible())
     return action
+
+
+def turn_wheel(widget, x, y, notches):
+    """Turn the mouse's wheel over a place of a widget; upwards where positive."""
+    at = QPointF(x, y)
+    about = (QPoint(), QPoint(0, 120 * notches), Qt.MouseButton.NoButton, Qt.KeyboardModifier.NoModifier)
+    event = QWheelEvent(at, QPointF(widget.mapToGlobal(at.toPoint())), *about, Qt.ScrollPhase.NoScrollPhase, False)
+    QApplication.sendEvent(widget, event)
 
 
 def picture_of(widget):

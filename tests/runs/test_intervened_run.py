@@ -284,6 +284,11 @@ def test_a_run_of_an_older_version_opens(plain, tmp_path):
     old = shutil.copytree(plain.path, tmp_path / "old")
     for name in ("bank.parquet", "attention.parquet"):
         (old / name).unlink()
+    with pytest.raises(InputError, match=r"bank\.parquet is missing"):
+        open_run(old)
+    info = json.loads((old / "run.json").read_text())
+    del info["written"]
+    (old / "run.json").write_text(json.dumps(info))
     run = open_run(old)
     assert run.tracked.all()
     with pytest.raises(InputError, match="has no such table"):

@@ -23,7 +23,7 @@ from napari_sam2_probe.video.davis import DavisDataset
 if TYPE_CHECKING:
     from pathlib import Path
 
-ORDER = ClipSpec("obscuration", seed=1)
+ORDER = ClipSpec("obscuration", seed=1, options={"full": 25})
 SAMPLES = 3
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
+    from napari_sam2_probe.analysis.loss_warning import LossWarning
     from napari_sam2_probe.api.looks import Look
     from napari_sam2_probe.api.plots import RunPlots
     from napari_sam2_probe.decoder.fit import BoxDecoder
@@ -166,6 +167,13 @@ class Run:
     def predicted_iou(self) -> xr.DataArray:
         """(object, frame) float32: SAM 2's own estimate of its mask's IoU; NaN on mask prompts."""
         return self._small(self._opened.predicted_iou, "predicted_iou", long_name="predicted IoU")
+
+    @property
+    def candidate_disagreement(self) -> xr.DataArray:
+        """(object, frame) float32: 1 less the mean IoU of the masks that SAM 2 chose among; NaN on mask prompts."""
+        return self._small(
+            self._opened.candidate_disagreement, "candidate_disagreement", long_name="disagreement of candidates"
+        )
 
     @property
     def prompted(self) -> xr.DataArray:
@@ -373,6 +381,64 @@ class Run:
         from napari_sam2_probe.export.tables import boxes_table
 
         return boxes_table(self._opened, decoder_for(self._opened, decoder))
+
+    def loss(self, warning: LossWarning | str | Path | None = None) -> pd.DataFrame:
+        """Tell how likely SAM 2 is to lose the object soon, frame by frame.
+
+        Parameters
+        ----------
+        warning
+            A warning or its file, fitted to runs of the same model; the one that belongs to the model if None.
+
+        Returns
+        -------
+        pandas.DataFrame
+            A row for each object, tracked frame and number of frames ahead: ``object_id``, ``frame``, ``horizon``,
+            ``probability`` that J falls below 0.5 on one of the next ``horizon`` frames.
+
+        Raises
+        ------
+        InputError
+            If there is no warning, or it was fitted to runs of another model.
+        """
+        from napari_sam2_probe.runs.loss import loss_table, warning_for
+
+        return loss_table(self._opened, warning_for(self._opened, warning))
+
+    def next_doubtful(
+        self,
+        after: int = -1,
+        object_id: int | None = None,
+        *,
+        horizon: int = 5,
+        threshold: float = 0.5,
+        warning: LossWarning | str | Path | None = None,
+    ) -> int | None:
+        """Return where the next stretch of frames begins on which a loss is likely; None where there is none.
+
+        Parameters
+        ----------
+        after
+            Look behind this frame.
+        object_id
+            The object; the first one if None.
+        horizon
+            How many frames ahead, one of the warning's.
+        threshold
+            From which probability on a frame is doubtful.
+        warning
+            As in `loss`.
+
+        Raises
+        ------
+        InputError
+            As in `loss`, or if the warning doesn't look so many frames ahead.
+        """
+        from napari_sam2_probe.runs.loss import loss_probability, next_doubtful_frame, warning_for
+
+        found = warning_for(self._opened, warning)
+        probability = loss_probability(self._opened, found, horizon, self.object_index(object_id))
+        return next_doubtful_frame(probability, after, threshold)
 
     def view(self) -> Any:
         """Open the run in napari and return the viewer; needs the extra ``[napari]``.

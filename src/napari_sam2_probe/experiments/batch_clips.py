@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from napari_sam2_probe.common.errors import InputError
+from napari_sam2_probe.transforms.footage import Footage
+from napari_sam2_probe.transforms.overlay import overlay_masks
+from napari_sam2_probe.transforms.recipe import Recipe
+from napari_sam2_probe.transforms.registry import KINDS
 from napari_sam2_probe.video.davis import DavisDataset
 from napari_sam2_probe.video.truth import OBJECT_OF_INTEREST, ClipTruth, read_all_truth
 
@@ -38,6 +42,8 @@ class BatchClip:
         The sequence that the clip was made from.
     true_masks
         (T, H, W) bool, the visible object of interest.
+    other_masks
+        (T, H, W) bool, what is laid over it; None where nothing is, or it isn't known where.
     """
 
     kind: str
@@ -46,6 +52,7 @@ class BatchClip:
     truth: ClipTruth
     base_sequence: str
     true_masks: NDArray[np.bool_]
+    other_masks: NDArray[np.bool_] | None = None
 
 
 class ClipReader:
@@ -55,10 +62,14 @@ class ClipReader:
     ----------
     folder
         The experiment, whose clips are made.
+    davis, split
+        What they were made of, which says where objects were laid over others; None to leave that out.
     """
 
-    def __init__(self, folder: ExperimentFolder) -> None:
+    def __init__(self, folder: ExperimentFolder, davis: str | None = None, split: str | None = None) -> None:
         self._folder = folder
+        self._davis, self._split = davis, split
+        self._footage: Footage | None = None
         self._kinds: dict[str, tuple[DavisDataset, dict[str, ClipTruth]]] = {}
 
     def read(self, batch: Batch) -> list[BatchClip]:
@@ -73,7 +84,22 @@ class ClipReader:
         if batch.kind not in self._kinds:
             self._kinds[batch.kind] = DavisDataset(place), read_all_truth(place / "frames.csv")
         dataset, truths = self._kinds[batch.kind]
-        return [_read(place, batch.kind, dataset.sequence(name), truths.get(name)) for name in batch.clips]
+        clips = [_read(place, batch.kind, dataset.sequence(name), truths.get(name)) for name in batch.clips]
+        return [replace(clip, other_masks=self._laid_over(clip)) for clip in clips]
+
+    def _laid_over(self, clip: BatchClip) -> NDArray[np.bool_] | None:
+        recipe = clip.truth.recipe
+        # A corruption may move pixels away from where they were laid.
+        if self._davis is None or not KINDS.find(clip.kind).overlays or recipe is None or recipe["then"]:
+            return None
+        try:
+            if self._footage is None:
+                self._footage = Footage(DavisDataset(self._davis, self._split))
+            return overlay_masks(self._footage, Recipe.from_dict(recipe))
+        except InputError:
+            # What clips were made of isn't needed to track them, and may be gone.
+            self._davis = None
+            return None
 
 
 def close_clips(clips: Iterable[BatchClip]) -> None:

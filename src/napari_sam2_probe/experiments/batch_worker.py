@@ -52,7 +52,8 @@ class BatchWorker:
     def __init__(self, folder: ExperimentFolder, config: ExperimentConfig) -> None:
         self._folder = folder
         self._config = config
-        self._reader = ClipReader(folder)
+        tracked = config.predictions is None
+        self._reader = ClipReader(folder, config.davis if tracked else None, config.split)
         self._loaded: Model | None = None
         self._is_checked = False
         self._tracking = threading.Lock()
@@ -123,7 +124,11 @@ class BatchWorker:
                 outputs = yield from read_predictions(config.predictions.folder, clips)
             else:
                 outputs = yield from track_batch(
-                    self._model(), clips, feature_options(config), keep_maps=config.keep_maps
+                    self._model(),
+                    clips,
+                    feature_options(config),
+                    keep_maps=config.keep_maps,
+                    keep_embeddings=config.keep_embeddings,
                 )
         finally:
             close_clips(clips)

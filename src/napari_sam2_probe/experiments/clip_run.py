@@ -13,10 +13,6 @@ from napari_sam2_probe.runs.run import ProbeRun
 from napari_sam2_probe.video.truth import OBJECT_OF_INTEREST
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from numpy.typing import NDArray
-
     from napari_sam2_probe.experiments.results import ExperimentResults
 
 
@@ -52,8 +48,8 @@ def clip_run(results: ExperimentResults, kind: str, clip: str) -> ProbeRun:
         path=results.clip_path(kind, clip),
         info=_info(results, clip, video),
         object_ids=np.array([OBJECT_OF_INTEREST]),
-        object_pointers=store["object_pointers"],
-        object_pointers_raw=store["object_pointers_raw"],
+        object_pointers=store["object_pointers"][:],
+        object_pointers_raw=store["object_pointers_raw"][:],
         object_scores=scores,
         predicted_iou=frames["predicted_iou"].to_numpy(np.float32)[None],
         prompted=frames["prompted"].to_numpy(bool)[None],
@@ -93,15 +89,72 @@ class _ClipStore:
     def __init__(self, results: ExperimentResults, kind: str, clip: str) -> None:
         self._results, self._kind, self._clip = results, kind, clip
 
-    def __getitem__(self, name: str) -> NDArray[Any]:
-        if name in ("masks", "masks_per_object"):
-            masks = self._results.masks(self._kind, self._clip)
-            return masks[None] if name == "masks_per_object" else masks.astype(np.uint16) * OBJECT_OF_INTEREST
-        array: NDArray[Any] = self._results.array(self._kind, self._clip, name)
-        return array[None]
+    def __getitem__(self, name: str) -> _RunArray:
+        if name == "masks":
+            return _RunArray(self._stored("masks"), np.dtype(np.uint16), has_objects=False)
+        stored = self._stored("masks" if name == "masks_per_object" else name)
+        return _RunArray(stored, stored.dtype, has_objects=True)
 
     def __contains__(self, name: object) -> bool:
         return name in self._results.array_names(self._kind, self._clip)
 
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._results.array_names(self._kind, self._clip))
+    def _stored(self, name: str) -> Any:
+        return self._results.stored(self._kind, self._clip, name)
+
+
+class _RunArray:
+    """A stored array of one clip, read when it is indexed, as the array of a run: with objects first, or as labels.
+
+    Parameters
+    ----------
+    stored
+        The zarr array, time first.
+    dtype
+        The dtype to give.
+    has_objects
+        Whether a first axis for the one object is added.
+    """
+
+    def __init__(self, stored: Any, dtype: np.dtype[Any], *, has_objects: bool) -> None:
+        self._stored = stored
+        self.dtype = dtype
+        self._has_objects = has_objects
+        self.shape = (1, *stored.shape) if has_objects else tuple(stored.shape)
+        self.ndim = len(self.shape)
+        self.path = stored.path
+
+    def __getitem__(self, key: Any) -> Any:
+        if not self._has_objects:
+            return np.asarray(self._stored[key]).astype(self.dtype)
+        first, rest = _split(key)
+        return np.asarray(self._stored[rest])[None][first]
+
+    @property
+    def oindex(self) -> _Outer:
+        """Indexing of every axis by itself, as zarr has it."""
+        return _Outer(self)
+
+    def outer(self, key: Any) -> Any:
+        """Return what `oindex` finds."""
+        if not self._has_objects:
+            return np.asarray(self._stored.oindex[key]).astype(self.dtype)
+        first, rest = _split(key)
+        return np.asarray(self._stored.oindex[rest])[None][first]
+
+
+class _Outer:
+    def __init__(self, array: _RunArray) -> None:
+        self._array = array
+
+    def __getitem__(self, key: Any) -> Any:
+        return self._array.outer(key)
+
+
+def _split(key: Any) -> tuple[Any, Any]:
+    """Return what is asked of the axis of objects, and of the others."""
+    if not isinstance(key, tuple):
+        # An ellipsis stands for all axes.
+        return (slice(None), ...) if key is Ellipsis else (key, slice(None))
+    if not key or key[0] is Ellipsis:
+        return slice(None), key or slice(None)
+    return key[0], key[1:] or slice(None)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -12,10 +11,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.common.files import atomic_write_text
+from napari_sam2_probe.common.reading import load_toml, why
 from napari_sam2_probe.families.loaded import ModelChoice
 from napari_sam2_probe.models.config import ModelFlags, with_current_flag_names
 from napari_sam2_probe.transforms.recipe import DEFAULT_LENGTHS, CorruptionSpec
-from napari_sam2_probe.transforms.registry import CORRUPTIONS, KINDS, corruption_text, paper_kinds, parse_corruption
+from napari_sam2_probe.transforms.registry import CORRUPTIONS, KINDS, corruption_text, default_kinds, parse_corruption
 
 
 class _Settings(BaseModel):
@@ -88,8 +88,8 @@ class ExperimentConfig(_Settings):
     split: str | None = None
     """Take only the sequences of this split."""
 
-    kinds: tuple[str, ...] = Field(default_factory=paper_kinds, min_length=1)
-    """Kinds of clips, by default those of the paper.
+    kinds: tuple[str, ...] = Field(default_factory=default_kinds, min_length=1)
+    """Kinds of clips, by default those of the paper and ``object-kept``, which object removal is compared with.
 
     A clip of any other kind than ``clean`` is compared with the one of the same number in ``clean``.
     """
@@ -122,6 +122,12 @@ class ExperimentConfig(_Settings):
     causes: bool = False
     """Look for the causes of every clip's masks: blame of entries of memory, patches from the clip's twin, and edits
     after the change. It may be asked for later, and moves no other result.
+    """
+
+    keep_embeddings: bool = True
+    """Keep mean embeddings of object, context and frame, some single tokens, and grids: about 30 KB a frame.
+
+    Linear probes, the share of object and context, and CKA are made of them.
     """
 
     batch_size: int | None = Field(default=None, ge=1)
@@ -218,11 +224,11 @@ def read_settings(path: Path | str) -> dict[str, Any]:
         If the file isn't there or is no TOML.
     """
     try:
-        return tomllib.loads(Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
+        return load_toml(Path(path))
+    except FileNotFoundError as error:
         raise InputError(f"There is no file of settings {path}: give the path of a TOML file.") from error
-    except ValueError as error:
-        raise InputError(f"{path}: this is no TOML ({error}); mend the file.") from error
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: not valid TOML ({why(error)}): fix the file.") from error
 
 
 def write_config(path: Path | str, config: ExperimentConfig) -> None:

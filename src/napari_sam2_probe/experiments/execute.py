@@ -21,7 +21,7 @@ from napari_sam2_probe.experiments.provenance import Provenance
 from napari_sam2_probe.experiments.results import ExperimentResults, open_experiment, read_provenance
 from napari_sam2_probe.experiments.serial import SerialExecutor
 from napari_sam2_probe.experiments.store import begin_store
-from napari_sam2_probe.experiments.tables import FEATURE_COLUMNS, FRAME_COLUMNS, join_tables
+from napari_sam2_probe.experiments.tables import FEATURE_COLUMNS, FRAME_COLUMNS, DamagedTableError, join_tables
 from napari_sam2_probe.runs.place import os_errors_as_sentences
 from napari_sam2_probe.transforms.dataset import iterate_dataset, iterate_measure
 from napari_sam2_probe.transforms.footage import Footage
@@ -130,7 +130,7 @@ def iterate_experiment(
     if stored is not None:
         # Causes that were asked for once are gone on with.
         config = config.model_copy(update={"causes": config.causes or stored.causes})
-        if open_experiment(folder.path).complete and not (config.causes and not CausesFolder(folder).complete):
+        if _is_done(folder) and not (config.causes and not CausesFolder(folder).complete):
             return
     dataset = DavisDataset(config.davis, config.split)
     if config.predictions is not None:
@@ -181,6 +181,25 @@ def iterate_experiment(
                 join_tables(folder.frames, FRAME_COLUMNS, [folder.frames_part(name) for name in names])
 
 
+def _is_done(folder: ExperimentFolder) -> bool:
+    """Tell whether all is there and sound. A table that isn't is removed: it is put together from its parts again.
+
+    Raises
+    ------
+    InputError
+        If the experiment is damaged otherwise.
+    """
+    try:
+        results = open_experiment(folder.path)
+        return results.complete and results.features is not None
+    except DamagedTableError as error:
+        if error.path not in (folder.frames, folder.features):
+            raise
+        with os_errors_as_sentences(folder.path, "experiment"):
+            folder.frames.unlink(missing_ok=True)
+        return False
+
+
 def _processes(items: int) -> int:
     """Return how many processes to divide things among: few are done sooner than processes are started."""
     return default_workers() if items >= _WORTH_PROCESSES else 1
@@ -201,8 +220,8 @@ def _check_data(
     folder: ExperimentFolder, config: ExperimentConfig, dataset: DavisDataset, catalogue: Catalogue
 ) -> None:
     """Find out before anything is written whether the data are the same as before, and give all kinds of clips."""
-    fingerprint = (read_provenance(folder).get("data") or {}).get("fingerprint", catalogue.fingerprint())
-    if fingerprint != catalogue.fingerprint():
+    before = (read_provenance(folder).get("data") or {}).get("fingerprint")
+    if before not in (None, catalogue.fingerprint(), catalogue.fingerprint_of_areas()):
         raise InputError(
             f"{folder.path} was begun with other sequences than {config.davis} holds now: give the same data set, or "
             "choose a new folder."

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.common.files import atomic_write_text
-from napari_sam2_probe.common.json_file import load_json
+from napari_sam2_probe.common.reading import load_json
 from napari_sam2_probe.transforms.recipe import clip_name
 from napari_sam2_probe.transforms.registry import KINDS
 

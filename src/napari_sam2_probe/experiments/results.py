@@ -8,15 +8,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_sam2_probe.common.errors import InputError
-from napari_sam2_probe.common.json_file import load_json
-from napari_sam2_probe.common.paths import is_dir
+from napari_sam2_probe.common.paths import exists, is_dir
+from napari_sam2_probe.common.reading import load_json, why
 from napari_sam2_probe.experiments.cause_tables import CausesFolder
 from napari_sam2_probe.experiments.config import ExperimentConfig, read_config
 from napari_sam2_probe.experiments.folder import CONFIG, ExperimentFolder, is_experiment
+from napari_sam2_probe.experiments.integrity import check_features, check_frames, check_plan
 from napari_sam2_probe.experiments.plan import Batch, read_plan
 from napari_sam2_probe.experiments.tables import FEATURE_COLUMNS, FRAME_COLUMNS, read_tables
 from napari_sam2_probe.probe.positions import BY_KEY, OBJECT_POINTER, OBJECT_POINTER_RAW
-from napari_sam2_probe.runs.zarr_store import open_store
+from napari_sam2_probe.runs.zarr_store import READ_ERRORS, missing_chunk, open_store, read_whole
 from napari_sam2_probe.video.davis import DavisDataset
 
 if TYPE_CHECKING:
@@ -111,12 +112,21 @@ class ExperimentResults:
     @cached_property
     def frames(self) -> pd.DataFrame:
         """A row a clip and frame; columns as in `napari_sam2_probe.experiments.tables.FRAME_COLUMNS`."""
-        return self._table(FRAME_COLUMNS, self._folder.frames, self._folder.frames_part)
+        table = self._table(FRAME_COLUMNS, self._folder.frames, self._folder.frames_part)
+        check_frames(self._folder.frames, table, self._finished, self.config)
+        return table
 
     @cached_property
     def features(self) -> pd.DataFrame:
         """A row a clip, position and frame; columns as in `FEATURE_COLUMNS`. Empty for another system's masks."""
-        return self._table(FEATURE_COLUMNS, self._folder.features, self._folder.features_part)
+        table = self._table(FEATURE_COLUMNS, self._folder.features, self._folder.features_part)
+        check_features(self._folder.features, table, self._finished, self.config)
+        return table
+
+    @property
+    def _finished(self) -> list[Batch]:
+        finished = set(self.finished_batches)
+        return [batch for batch in self.batches if self.complete or batch.name in finished]
 
     def clips(self, kind: str) -> list[str]:
         """Return the names of the clips of a kind that are done, in order."""
@@ -216,14 +226,40 @@ class ExperimentResults:
             If it is not there.
         """
         try:
+            return read_whole(self.stored(kind, clip, name))
+        except READ_ERRORS as error:
+            raise self._damaged(kind, clip, name, error) from error
+
+    def stored(self, kind: str, clip: str, name: str) -> Any:
+        """Return an array of a clip as zarr has it, time first, without reading it.
+
+        Raises
+        ------
+        InputError
+            If it is not there.
+        """
+        try:
             # The store is opened here when it is first asked for, and may be damaged itself.
-            return self._store[f"{kind}/{clip}/{name}"][:]
-        except (OSError, LookupError, ValueError, TypeError, RuntimeError) as error:
-            what = name.replace("_", " ")
+            stored = self._store[f"{kind}/{clip}/{name}"]
+            if stored.shape[0] != self.config.num_frames:
+                raise ValueError(f"it has {stored.shape[0]} frames")
+            lost = missing_chunk(stored)
+            if lost is not None:
+                raise ValueError(f"chunk {lost} is missing")
+        except KeyError as error:
             raise InputError(
-                f"{self.path} has no {what} of {kind} clip {clip}: choose a clip that is done, or go on with the "
-                "experiment."
+                f"{self.path} has no {name.replace('_', ' ')} of {kind} clip {clip}: choose a clip that is done, or go "
+                "on with the experiment."
             ) from error
+        except READ_ERRORS as error:
+            raise self._damaged(kind, clip, name, error) from error
+        return stored
+
+    def _damaged(self, kind: str, clip: str, name: str, error: Exception) -> InputError:
+        return InputError(
+            f"{self.clip_path(kind, clip)}: a part of {name} is missing or damaged ({why(error)}): start a new "
+            "experiment."
+        )
 
     @property
     def _folder(self) -> ExperimentFolder:
@@ -267,9 +303,18 @@ def open_experiment(folder: Path | str) -> ExperimentResults:
         raise InputError(f"{path} is not an experiment: give a folder that holds {CONFIG}.")
     place = ExperimentFolder(path)
     # An experiment that was stopped at its very start has neither plan nor provenance.
-    batches = read_plan(place.plan).batches if place.plan.is_file() else ()
+    config = read_config(place.config)
+    batches: tuple[Batch, ...] = ()
+    if exists(place.plan):
+        plan = read_plan(place.plan)
+        check_plan(place.plan, plan, config)
+        batches = plan.batches
     finished = tuple(batch.name for batch in batches if place.is_complete(batch.name))
-    return ExperimentResults(path, read_config(place.config), read_provenance(place), batches, finished)
+    results = ExperimentResults(path, config, read_provenance(place), batches, finished)
+    if results.complete:
+        # Small beside what is drawn from it, and everything is.
+        _ = results.frames
+    return results
 
 
 def find_experiments(folder: Path | str) -> list[Path]:

@@ -131,6 +131,7 @@ class ClipView:
             # This frame's alone: a long video's masks together may not fit into memory.
             mask=self.run.masks_per_object[self.obj_index, frame_idx],
             object_id=self.obj_id,
+            frame_idx=frame_idx,
         )
 
     def features(self) -> FeatureRun:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from napari_sam2_probe.analysis.pointers import ObscurationResponse
     from napari_sam2_probe.figures.features import FeatureRun
-    from napari_sam2_probe.gui.drawing import PlotArea
+    from napari_sam2_probe.gui.plots.area import PlotArea
     from napari_sam2_probe.gui.state import RunEntry, VideoEntry
     from napari_sam2_probe.runs import ProbeRun
 

@@ -12,7 +12,6 @@ from weakref import WeakKeyDictionary, ref
 
 from psygnal import Signal
 
-from napari_sam2_probe.gui.drawing_process import DrawingProcess
 from napari_sam2_probe.gui.jobs import JobQueue
 from napari_sam2_probe.runs import ProbeRun, open_run
 
@@ -71,8 +70,6 @@ class ProbeState:
     ----------
     jobs
         Whatever takes long: one job at a time, the others wait in order.
-    drawing
-        Draws figures beside this process. What uses it closes it with the viewer.
     """
 
     video_changed = Signal(object)
@@ -100,7 +97,6 @@ class ProbeState:
         # Weak, because the table of states would else keep every viewer alive.
         self._viewer = ref(viewer)
         self.jobs = JobQueue()
-        self.drawing = DrawingProcess()
         self._video: VideoEntry | None = None
         self._runs: list[RunEntry] = []
         self._current: RunEntry | None = None

@@ -59,7 +59,7 @@ class MapMaker:
             pairs = tuple(self._kept(clip, frame, key) for key in shown)
         else:
             pairs = self._probed(clip, frame)
-        return Composite(picture, pairs, label, mask)
+        return Composite(picture, pairs, label, mask, frame_idx=frame)
 
     def _kept(self, clip: ClipFrames, frame: int, key: str) -> MapPair:
         mean = self.results.maps(clip.kind, clip.clip, key, "mean")[frame]

@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from napari_sam2_probe.probe.positions import BY_KEY, Statistic
+from napari_sam2_probe.runs.zarr_store import StoredArray
 from napari_sam2_probe.video.truth import ClipTruth
 
 if TYPE_CHECKING:
@@ -137,14 +138,27 @@ class ProbeRun:
         return int(self.tracked.shape[1])
 
     @property
+    def partly_tracked(self) -> str:
+        """Which part of the video was tracked, as views say it: ``"frames 10-19 of 0-99"``; empty if all of it was."""
+        import numpy as np
+
+        frames = np.flatnonzero(self.tracked.any(axis=0))
+        if len(frames) == self.num_frames:
+            return ""
+        if not len(frames):
+            return f"no frame of 0-{self.num_frames - 1}"
+        gaps = "" if len(frames) == frames[-1] - frames[0] + 1 else f", {len(frames)} of them"
+        return f"frames {frames[0]}-{frames[-1]}{gaps} of 0-{self.num_frames - 1}"
+
+    @property
     def masks(self) -> Any:
         """(T, H, W) uint16 zarr array of object ids; overlaps go to the object with the higher logit."""
-        return self._store["masks"]
+        return StoredArray(self._store["masks"], self.path)
 
     @property
     def masks_per_object(self) -> Any:
         """(O, T, H, W) bool zarr array."""
-        return self._store["masks_per_object"]
+        return StoredArray(self._store["masks_per_object"], self.path)
 
     @property
     def map_keys(self) -> tuple[str, ...]:
@@ -158,14 +172,40 @@ class ProbeRun:
 
     def vectors(self, key: str) -> NDArray[np.float32]:
         """(O, T, C) float32 vectors of the position with this `key`, NaN where nothing ran."""
-        vectors: NDArray[np.float32] = self._store[BY_KEY[key].array if key in BY_KEY else f"vectors/{key}"][:]
+        name = BY_KEY[key].array if key in BY_KEY else f"vectors/{key}"
+        vectors: NDArray[np.float32] = StoredArray(self._store[name], self.path)[:]
         return vectors
 
     def maps(self, key: str, statistic: Statistic) -> Any:
         """(O, T, h, w) float32 zarr array of channel `statistic` at the position with this `key`."""
-        return self._store[f"maps/{key}/{statistic}"]
+        return StoredArray(self._store[f"maps/{key}/{statistic}"], self.path)
+
+    @property
+    def candidate_disagreement(self) -> NDArray[np.float32]:
+        """(O, T) float32: 1 less the mean IoU of the masks that SAM 2 chose among on each frame.
+
+        NaN on mask prompts, where nothing ran, and in runs of versions that recorded none.
+        """
+        import numpy as np
+
+        recorded = self.stored("candidate_disagreement")
+        return np.full(self.tracked.shape, np.nan, np.float32) if recorded is None else recorded
+
+    def stored(self, name: str) -> Any:
+        """Return an array of the run that not every run holds; None where it doesn't."""
+        return self._store[name][:] if name in self._store else None
+
+    @property
+    def attention_entropy(self) -> NDArray[np.float64]:
+        """(O, T) float64: how evenly memory attention is spread over the bank, from 0 to 1, mean over layers.
+
+        Of all queries of a frame; NaN where no memory was read, and where no attention was recorded.
+        """
+        from napari_sam2_probe.runs.banks import read_attention_entropy
+
+        return read_attention_entropy(self)
 
     def status(self, key: str) -> NDArray[np.uint8]:
         """(O, T) uint8 status codes of the position with this `key`; see ``napari_sam2_probe.probe.status``."""
-        status: NDArray[np.uint8] = self._store[f"status/{key}"][:]
+        status: NDArray[np.uint8] = StoredArray(self._store[f"status/{key}"], self.path)[:]
         return status

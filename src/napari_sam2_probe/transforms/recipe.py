@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from napari_sam2_probe.common.errors import InputError
+from napari_sam2_probe.common.reading import parse_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -188,8 +189,8 @@ class Recipe:
             If the text is no JSON, or no recipe.
         """
         try:
-            fields = json.loads(text)
-        except json.JSONDecodeError as error:
+            fields = parse_json(text)
+        except ValueError as error:
             raise InputError(f"This is not a clip's recipe ({error}): take a line of a clips.jsonl.") from error
         return Recipe.from_dict(fields)
 

@@ -106,6 +106,17 @@ def paper_kinds() -> tuple[str, ...]:
     return tuple(name for name in KINDS if KINDS.find(name).section)
 
 
+def default_kinds() -> tuple[str, ...]:
+    """Return the kinds that an experiment makes by default: those of the paper, and what they are compared with."""
+    wanted = {name for kind in paper_kinds() for name in (kind, KINDS.find(kind).kept)}
+    return tuple(name for name in KINDS if name in wanted)
+
+
+def kept_kind(kind: str) -> str:
+    """Return the kind that shows clips of `kind` without their change; empty where there is none, or it isn't known."""
+    return KINDS[kind].kept if kind in KINDS else ""
+
+
 def parse_corruption(text: str) -> CorruptionSpec:
     """Read a corruption as it is written on the command line: ``NAME`` or ``NAME:option=value,option=value``.
 
