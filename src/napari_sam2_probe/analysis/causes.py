@@ -8,7 +8,7 @@ multiplied), since neither is drawn anew for each clip.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -241,13 +241,13 @@ def recovery(patches: pd.DataFrame, by: Sequence[str], options: CauseOptions | N
 
     options = options or CauseOptions()
     keys = ["kind", "position", "measure", *by]
-    rows = []
+    rows: list[dict[str, Any]] = []
     for key, of_key in patches.groupby(keys, sort=False):
         clips = of_key[np.isfinite(of_key["recovered"])].groupby(CLIP, dropna=False)["recovered"].mean().reset_index()
         estimate = clip_mean(clips, "recovered", options)
         rows.append(
             {
-                **dict(zip(keys, key, strict=True)),
+                **dict(zip(keys, (*key,), strict=True)),
                 **_columns("recovered", estimate),
                 "median_recovered": float(clips["recovered"].median()) if len(clips) else float("nan"),
                 "num_clips": len(clips),

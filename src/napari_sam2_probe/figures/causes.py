@@ -99,7 +99,7 @@ def make_recovery(
         assert image is not None
         bar = figure.colorbar(image, ax=grid.ravel().tolist(), extend="both", shrink=0.9, pad=0.02, aspect=30)
         bar.set_label("Share that comes back")
-        bar.outline.set_visible(False)  # type: ignore[operator]
+        bar.outline.set_visible(False)
     return figure
 
 
@@ -175,5 +175,5 @@ def make_blame_over_frames(table: pd.DataFrame) -> Figure:
         assert image is not None
         bar = figure.colorbar(image, ax=list(panels), shrink=0.9, pad=0.02, aspect=25)
         bar.set_label("Change of the mask without it (1 − IoU)")
-        bar.outline.set_visible(False)  # type: ignore[operator]
+        bar.outline.set_visible(False)
     return figure

@@ -135,7 +135,7 @@ def make(subjects: Sequence[Subject], folder: ReportFolder) -> Part:
 
 def _suspicions(causes: _Causes, *, several: bool) -> list[str]:
     """Say which of the paper's suspicions hold for the model at hand, as far as clips with an interjection tell."""
-    table = causes.suffix_table[causes.suffix_table["kind"] == "interjection"].set_index("edit")
+    rows = _rows_of(causes, "interjection")
     prefix = f"{causes.subject.name}: " if several else ""
     said = []
     for edit, suspicion, what, agrees_below in (
@@ -152,9 +152,9 @@ def _suspicions(causes: _Causes, *, several: bool) -> list[str]:
             True,
         ),
     ):
-        if edit not in table.index:
+        if edit not in rows:
             continue
-        estimate, clips = _estimate(table.loc[edit]), int(table.loc[edit, "num_clips"])
+        estimate, clips = _estimate(rows[edit]), int(rows[edit]["num_clips"])
         outcomes = ("it agrees", "it disagrees") if not agrees_below else ("it disagrees", "it agrees")
         verdict = _verdict(estimate, *outcomes, "it can't be told, since the interval holds 0")
         said.append(
@@ -223,11 +223,11 @@ def _suffix_answers(causes: _Causes, kind: str) -> list[_Answer]:
         ("nothing prompted", "J after the change without the prompted frame"),
         ("nothing recent", "J after the change without recent frames"),
     )
-    table = causes.suffix_table[causes.suffix_table["kind"] == kind].set_index("edit")
+    rows = _rows_of(causes, kind)
     for edit, question in harms:
-        if edit not in table.index:
+        if edit not in rows:
             continue
-        row = table.loc[edit]
+        row = rows[edit]
         estimate = _estimate(row)
         verdicts = (
             "Left out, J is higher: it harms.",
@@ -240,6 +240,11 @@ def _suffix_answers(causes: _Causes, kind: str) -> list[_Answer]:
             )
         )
     return answers
+
+
+def _rows_of(causes: _Causes, kind: str) -> dict[str, pd.Series]:
+    table = causes.suffix_table
+    return {str(row["edit"]): row for _, row in table[table["kind"] == kind].iterrows()}
 
 
 def _estimate(row: pd.Series) -> Estimate:
@@ -350,8 +355,8 @@ def _suffix_figure(causes: _Causes, folder: ReportFolder) -> PageFigure:
     dots = []
     for k, kind in enumerate(kinds):
         rows = table[table["kind"] == kind].set_index("edit").reindex(edits)
-        values = (rows[name].to_numpy(np.float64) for name in ("delta_j", "delta_j_low", "delta_j_high"))
-        dots.append(Dots(kind_label(kind), *values, SERIES_LOOKS[k % len(SERIES_LOOKS)]))
+        value, low, high = (rows[name].to_numpy(np.float64) for name in ("delta_j", "delta_j_low", "delta_j_high"))
+        dots.append(Dots(kind_label(kind), value, low, high, SERIES_LOOKS[k % len(SERIES_LOOKS)]))
     panel = DotPanel("", tuple(edits), tuple(dots), "J after the change, minus as it was", None, 0.0)
     entered = ", ".join(
         f"{count(int(table.loc[table['kind'] == kind, 'num_clips'].max()), kind_label(kind).lower() + ' clip')}"
@@ -427,7 +432,7 @@ def _recovery_rows(found: Sequence[_Causes]) -> ReportTable:
         table = recovery(causes.patches, ["stage"], causes.options)
         data.append(table.assign(experiment=causes.subject.name))
         for _, row in table[table["num_clips"] > 0].iterrows():
-            values = (float(row[name]) for name in ("recovered", "recovered_low", "recovered_high"))
+            value, low, high = (float(row[name]) for name in ("recovered", "recovered_low", "recovered_high"))
             rows.append(
                 (
                     causes.subject.name,
@@ -435,7 +440,7 @@ def _recovery_rows(found: Sequence[_Causes]) -> ReportTable:
                     f"{row['position']}: {title_of(row['position'])}",
                     MEASURE_LABELS[row["measure"]],
                     row["stage"],
-                    interval(*values),
+                    interval(value, low, high),
                     number(float(row["median_recovered"])),
                     str(int(row["num_clips"])),
                 )
