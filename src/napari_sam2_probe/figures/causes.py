@@ -59,6 +59,7 @@ def make_recovery(
     *,
     value: str = "recovered",
     rows: Sequence[str] | None = None,
+    changed: Sequence[str] | None = None,
 ) -> Figure:
     """Make the figure of what patches bring back: position by frame, a row of panels a kind of clip.
 
@@ -74,6 +75,8 @@ def make_recovery(
         The column that is drawn, between 0 (nothing comes back) and 1 (all does).
     rows
         Names of positions, in order; those of the table by default.
+    changed
+        The kinds whose clips have a change; all by default.
     """
     kinds = list(dict.fromkeys(table["kind"]))
     positions = list(dict.fromkeys(table["position"])) if rows is None else list(rows)
@@ -88,7 +91,7 @@ def make_recovery(
                 cells = part.pivot_table(index="position", columns="frame", values=value, dropna=False)
                 cells = cells.reindex(index=positions, columns=frames)
                 image = draw_grid(axes, cells.to_numpy(np.float64), positions, frames, (0, 1))
-                if len(change):
+                if len(change) and (changed is None or kind in changed):
                     ends = (frames.index(change[0]) - 0.5, frames.index(change[-1]) + 0.5)
                     axes.plot(ends, (-0.62, -0.62), color=INTERJECTION_COLOUR, linewidth=2, clip_on=False)
                 title = MEASURE_LABELS.get(measure, measure)

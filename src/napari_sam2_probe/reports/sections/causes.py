@@ -411,7 +411,7 @@ def _suffix_rows(found: Sequence[_Causes]) -> ReportTable:
 def _recovery_figure(causes: _Causes, folder: ReportFolder) -> PageFigure:
     by_frame = recovery(causes.patches, ["frame"], causes.options)
     shown = by_frame[by_frame["measure"].isin(_SHOWN_MEASURES)]
-    positions = list(dict.fromkeys(by_frame["position"]))
+    positions = sorted(set(by_frame["position"]))
     names = "; ".join(f"{position} {title_of(position).lower()}" for position in positions)
     return folder.figure(
         causes.subject.file("causes-patches"),
@@ -419,7 +419,14 @@ def _recovery_figure(causes: _Causes, folder: ReportFolder) -> PageFigure:
         f"Medians over clips; grey where no clip differs enough from its twin. Positions: {names}. 1, 2 and 3 are "
         "measured on the patched frame, 4 and 5 on the next one, which reads them. The object score is made from "
         "tokens, so a patch at 3, the image side of the decoder, can't move it.",
-        make_recovery(shown, _SHOWN_MEASURES, causes.change, value="median_recovered", rows=positions),
+        make_recovery(
+            shown,
+            _SHOWN_MEASURES,
+            causes.change,
+            value="median_recovered",
+            rows=positions,
+            changed=sorted(set(causes.suffix["kind"])),
+        ),
         by_frame,
     )
 
