@@ -184,7 +184,7 @@ def draw_queries(groups: Tensor, most: int) -> list[Tensor]:
 
 
 def _layer_shares(
-    layer: LayerAttention, groups: Tensor, drawn: Sequence[Tensor], entry_tokens: Sequence[int], index: int
+    layer: LayerAttention, groups: Tensor, drawn: Sequence[Tensor], entry_tokens: Sequence[int], index: int = 0
 ) -> Tensor:
     """Return (groups, entries): the mean of each group, and of all tokens as the groups' mean by their sizes."""
     means = [
