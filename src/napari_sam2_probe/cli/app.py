@@ -31,6 +31,7 @@ COMMANDS: dict[str, str] = {
     "experiment": "make, track and score whole data sets of clips, on one GPU or many; run again, it goes on",
     "evaluate": "score predicted masks as the official DAVIS evaluation does",
     "protocols": "evaluate a model as the SAM 2 paper does: prompts on the first frame, and interactive",
+    "policies": "compare memory policies on a data set: J&F, finding an object again, time, the gap to an oracle",
     "export": "write a run's masks, maps, tables, figures or video in common formats",
     "decoder": "fit or show a decoder from object pointer to bounding box",
     "warning": "tell from what runs record whether SAM 2 is about to lose the object",
