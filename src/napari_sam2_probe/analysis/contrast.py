@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_sam2_probe.analysis.bootstrap import Estimate, mean_estimate
+from napari_sam2_probe.analysis.regions import REGIONS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
 
 PAIRS = (("object", "context"), ("other", "context"), ("object", "other"))
 """Regions that are compared, first minus second."""
-
-_REGIONS = {"object": 0, "other": 1, "context": 2}
 
 
 @dataclass(frozen=True)
@@ -75,7 +74,7 @@ def region_contrasts(
     for first, second in PAIRS:
         of_clips = np.full((len(values), 2), np.nan)
         for k, of_clip in enumerate(values):
-            a, b = (np.asarray(of_clip[:, _REGIONS[name]], np.float64) for name in (first, second))
+            a, b = (np.asarray(of_clip[:, REGIONS.index(name)], np.float64) for name in (first, second))
             both = np.isfinite(a) & np.isfinite(b)
             if usable is not None:
                 both &= usable[k]

@@ -9,10 +9,13 @@ import numpy as np
 from napari_sam2_probe.analysis.loss_model import SIGNALS
 from napari_sam2_probe.analysis.loss_warning import LossWarning, WarningOptions, fit_warning
 from napari_sam2_probe.common.errors import InputError
-from napari_sam2_probe.common.feature_names import LONG_TERM, SHORT_TERM
+from napari_sam2_probe.common.feature_names import (
+    ATTENTION_ENTROPY,
+    CANDIDATE_DISAGREEMENT,
+    LONG_TERM,
+    SHORT_TERM,
+)
 from napari_sam2_probe.experiments.sequences import clip_sequences
-from napari_sam2_probe.probe.batch import ATTENTION_ENTROPY
-from napari_sam2_probe.probe.recorder import CANDIDATE_DISAGREEMENT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -328,7 +328,7 @@ def _separability(subject: Subject) -> Iterator[Claim]:
                     f"With {word}, {claim}.",
                     judge((difference, "above", 0.0)),
                     f"AUROC of the linear combination at {better} less that at {worse}, same frames: "
-                    f"{_said(difference)}. {note}",
+                    f"{interval(difference.value, difference.low, difference.high, 3)}. {note}",
                 )
     removal = pick(subject.separability, "1", COMBINED, "object-removal")
     if "object-removal" in subject.feature_kinds and np.isfinite(removal.value):

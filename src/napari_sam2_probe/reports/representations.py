@@ -11,6 +11,7 @@ from napari_sam2_probe.analysis.bootstrap import Estimate
 from napari_sam2_probe.analysis.cka import cka_estimate
 from napari_sam2_probe.analysis.linear_probe import ProbeData, ProbeScore, probe_classes, probe_numbers
 from napari_sam2_probe.analysis.object_or_context import ObjectOrContext, object_or_context
+from napari_sam2_probe.analysis.regions import REGIONS, TOKENS, sampled_frames
 from napari_sam2_probe.decoder.boxes import box_iou
 from napari_sam2_probe.experiments.embeddings import (
     ClipSet,
@@ -22,7 +23,6 @@ from napari_sam2_probe.experiments.embeddings import (
 )
 from napari_sam2_probe.experiments.sequences import clip_sequences
 from napari_sam2_probe.probe.positions import BY_NUMBER
-from napari_sam2_probe.probe.regions import REGIONS, TOKENS, sampled_frames
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -67,7 +67,7 @@ class Representations:
     shares
         By position, whether it speaks of the object or of the context.
     alike
-        By two positions, their CKA over frames of clean clips.
+        By two positions, their CKA over clean clips, mean over frames.
     kept
         By kind and position, the CKA (T,) of each frame with the last frame of the prefix, over clips.
     """
@@ -201,20 +201,17 @@ class _Measuring:
         return object_or_context(same_object, first_base, same_context, second_base, **self._how)
 
     def alike(self, first: str, second: str) -> Estimate:
-        """Compare two positions over frames of clean clips."""
-        clips = self.clips("clean")
+        """Compare two positions over clean clips, frame by frame."""
+        a, b = (np.stack(self.embeddings("clean", position)) for position in (first, second))
         frames = sampled_frames(sum(self._results.lengths))
-        a, b = (
-            np.concatenate([one[frames] for one in self.embeddings("clean", position)]) for position in (first, second)
-        )
-        return cka_estimate(a, b, np.repeat(clips.base, len(frames)))
+        return cka_estimate([(a[:, t], b[:, t]) for t in frames], self.clips("clean").base)
 
     def kept(self, kind: str, position: str) -> NDArray[np.float64]:
         """Compare each frame with the last one of the prefix, over clips."""
         stacked = np.stack(self.embeddings(kind, position))
-        last = self._results.lengths[0] - 1
-        groups = np.asarray(self.clips(kind).base)
-        return np.array([cka_estimate(stacked[:, last], stacked[:, t], groups).value for t in range(stacked.shape[1])])
+        last = stacked[:, self._results.lengths[0] - 1]
+        base = self.clips(kind).base
+        return np.array([cka_estimate([(last, stacked[:, t])], base).value for t in range(stacked.shape[1])])
 
     def _present(self, kind: str, position: str) -> ProbeData:
         clips, frames = self.clips(kind), self._results.frames

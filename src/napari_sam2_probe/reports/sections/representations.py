@@ -62,7 +62,7 @@ def make(subjects: Sequence[Subject], folder: ReportFolder) -> Part:
         "Object or context: the mean over channels of the correlation over pairs of clips that share the object "
         "(clean, context removed) and over pairs that share the context (clean, another object pasted in, which is "
         "then tracked). The share of the object is the first over the sum of both.",
-        "CKA (linear, unbiased) says how alike two positions are over the same frames, up to rotation and scale. At "
+        "CKA (linear, unbiased) says how alike two positions are over the same clips, up to rotation and scale. At "
         f"most 100 clips of each kind are used here. Kinds: {listing([kind_label(k).lower() for k in _kinds(shown)])}.",
     )
     headlines = tuple(_headline(subject, found, several=len(shown) > 1) for subject, found in shown if found.shares)
@@ -198,7 +198,7 @@ def _alike(subject: Subject, found: Representations, folder: ReportFolder) -> Pa
     return folder.figure(
         subject.file("cka"),
         subject.title("How alike positions and frames are"),
-        "Left: CKA between positions over frames of clean clips. Right: CKA between each frame and frame "
+        "Left: CKA between positions over clean clips, mean over frames. Right: CKA between each frame and frame "
         f"{last}, the last before the change, over clips; it rests on as many things as there are clips, so with few "
         "it is rough.",
         make_similarity(
@@ -302,7 +302,7 @@ def _alike_table(shown: Sequence[tuple[Subject, Representations]], folder: Repor
         ReportTable(
             "cka",
             "Linear CKA between positions",
-            "Unbiased, over frames of clean clips. [95 % interval, jackknife over source sequences]",
+            "Unbiased, over clean clips, mean over frames. [95 % interval, jackknife over source sequences]",
             ("Experiment", "Position", "Other", "CKA"),
             tuple(rows),
             pd.DataFrame(data),
