@@ -37,7 +37,7 @@ COMMANDS: dict[str, str] = {
     "warning": "tell from what runs record whether SAM 2 is about to lose the object",
     "report": "draw every figure and table of experiments on one page",
     "view": "open a run or a folder of runs in napari",
-    "checkpoints": "list, download and verify SAM 2 checkpoints",
+    "checkpoints": "list, download, verify and convert SAM 2 checkpoints",
     "doctor": "say what this machine has and what to do about each problem",
 }
 

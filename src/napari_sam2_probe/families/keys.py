@@ -166,7 +166,7 @@ def _port_name(name: str, last: Mapping[str, int], final: int) -> str:
 
 
 def _own_candidates(weights: Mapping[str, torch.Tensor]) -> list[str]:
-    """Return every name of ``sam2`` that a port's weight may have had: its numbers are not known from one name alone."""
+    """Return the name of ``sam2`` of each of a port's weights: numbers of layers are not known from one name alone."""
     candidates = []
     layers = [int(n.split(".")[3]) for n in weights if n.startswith("memory_encoder.mask_downsampler.layers.")]
     final = 3 * (max(layers, default=-1) + 1)
