@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_sam2_probe.common.json_file import parse_json
+from napari_sam2_probe.common.reading import parse_json
 from napari_sam2_probe.experiments.derived import distractors_of, gaps
 from napari_sam2_probe.probe.references import References
 
