@@ -143,6 +143,7 @@ def test_every_figure_of_the_paper_that_needs_no_maps_is_there(report, page):
 def test_every_table_is_there_in_three_forms(report, page):
     names = (
         "separability",
+        "separability-pooled",
         "separability-ordinary",
         "segmentation",
         "false-positives",
@@ -183,7 +184,7 @@ def test_the_csv_beside_a_timeline_holds_means_over_clips(experiment, report):
 
 
 def test_captions_hold_the_numbers_of_their_tables(report, page):
-    table = pd.read_csv(report / "tables" / "separability.csv", dtype={"position": str})
+    table = pd.read_csv(report / "tables" / "separability-pooled.csv", dtype={"position": str})
     row = table.query("position == '1' and kind == 'interjection' and feature == 'long_term_l2'")
     said = f"{row['value'].item():.2f} [{row['low'].item():.2f}, {row['high'].item():.2f}]"
     caption = re.search(r"Interjection, position 1, image embedding\. (.*?) PNG", page.text).group(1)

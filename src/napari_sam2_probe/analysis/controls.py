@@ -108,6 +108,7 @@ def measure_controls(
         A table of frames: kind, clip, frame, stage, object_present, distractor_sequences.
     kept
         By kind with a change, the kind that shows the same clips (by number) without it; ``""`` for none.
+        Clips of both that keep the object are taken from `gap_features` where they are there.
     options
         How.
     """
@@ -118,13 +119,12 @@ def measure_controls(
     rows: list[dict[str, Any]] = []
     dropped: list[dict[str, Any]] = []
     for kind, kept_kind in kept.items():
-        mine = _of_kind(features, about, kind)
+        # Kinds that keep the object are compared as if it was absent too, so that all are alike but for the change.
+        as_if = _of_kind(gap_features, about, kind)
+        mine = as_if if len(as_if) else _of_kind(features, about, kind)
         if not len(mine):
             continue
-        loses_object = not bool(mine["object_present"].all())
-        # Where the object stays, references don't stand still by themselves, so neither do they in the control.
-        others = gap_features if loses_object else features
-        without = _of_kind(others, about, kept_kind) if kept_kind else mine.iloc[:0]
+        without = _of_kind(gap_features, about, kept_kind) if kept_kind else mine.iloc[:0]
         for feature in FEATURE_COLUMNS:
             used, reasons = _usable(mine, feature, options)
             used_without, _ = _usable(without, feature, options)
