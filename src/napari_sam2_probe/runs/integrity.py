@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 MOST_OBJECTS, MOST_FRAMES = 1 << 16, 1 << 27
+MOST_TABLE_BYTES = 1 << 32
 
 _SHAPES = {
     "masks": ("ui", "TYX"),
@@ -124,7 +125,7 @@ def _check_what_was_written(folder: Path, info: dict[str, Any], ids: list[int], 
         stated = written["files"].get(name)
         if stated is not None and not (folder / name).is_file():
             raise ValueError(f"{name} is missing")
-        if stated is not None and file_sha256(folder / name) != stated:
+        if stated is not None and file_sha256(folder / name, MOST_TABLE_BYTES) != stated:
             raise ValueError(f"{name} is not as it was written")
 
 
@@ -139,7 +140,11 @@ def _check_chunks(store: Any, tracked: Any) -> None:
         _require(array, [(0, span, *[0] * (array.ndim - 2)) for span in spans])
     keys = [key.removeprefix("maps/") for key in _groups(store, "maps")]
     for key in keys:
-        ran = store[f"status/{key}"][:] > 0 if f"status/{key}" in store else np.zeros_like(tracked)
+        if f"status/{key}" not in store:
+            raise ValueError(f"status/{key} is missing")
+        ran = store[f"status/{key}"][:] > 0
+        if ran.shape != tracked.shape:
+            raise ValueError(f"status/{key} has the shape {ran.shape}")
         places = [(int(row), int(t), 0, 0) for row, t in np.argwhere(ran & tracked)]
         for statistic in STATISTICS:
             if f"maps/{key}/{statistic}" not in store:

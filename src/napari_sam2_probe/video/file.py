@@ -88,7 +88,8 @@ class VideoFileSource:
             raise InputError(f"The video {path} is damaged: {error}; copy or export it again.") from error
         except DamagedFramesError as error:
             raise InputError(f"The video {path} is damaged: {error}; copy or export it again.") from error
-        except (av.FFmpegError, OSError) as error:
+        # PyAV takes what the file says of itself for UTF-8, and fails with a ValueError.
+        except (av.FFmpegError, OSError, ValueError, OverflowError) as error:
             raise InputError(
                 f"The video {path} can't be decoded ({_reason(error)}): it may be damaged; copy or export it again."
             ) from error
