@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import tomllib
 from contextlib import closing
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import av
@@ -47,6 +46,7 @@ from napari_sam2_probe.video.truth import read_all_truth
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
 FRAMES = 4
 
@@ -201,7 +201,7 @@ def _read_experiment(folder: Path) -> Any:
     results = open_experiment(folder / "exp")
     clips = [(kind, clip) for kind in results.kinds for clip in results.clips(kind)]
     vectors = [(results.pointers(*of), results.pointers(*of, raw=True), results.masks(*of)) for of in clips]
-    return results.kinds, results.complete, clips, results.frames, results.features, vectors
+    return results.kinds, clips, results.frames, results.features, vectors
 
 
 def _json(name: str) -> Callable[[Path], bool]:
@@ -316,12 +316,14 @@ SUBJECTS: tuple[Subject, ...] = (
         _read_set,
         {"ImageSets/2017/val.txt": 1, "Annotations/480p/*/*.png": 1},
         {"ImageSets/2017/val.txt": _split_as_text},
+        listed=False,
     ),
     Subject(
         "evaluation",
         _make_evaluation,
         lambda folder: evaluate_folders(folder / "truth", folder / "predicted").rows(),
         {"truth/cat/00001.png": 1, "predicted/cat/00002.png": 1},
+        listed=False,
     ),
     Subject(
         "data set of clips",

@@ -107,7 +107,7 @@ def _read(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
                     "napari-sam2-probe doesn't know: update it, or fit the decoder again."
                 )
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (SafetensorError, ValueError, TypeError) as error:
+    except (SafetensorError, ValueError, TypeError, MemoryError) as error:
         raise InputError(no_decoder) from error
     except OSError as error:
         raise InputError(f"The decoder {path} can't be read ({error.strerror or error}).") from error

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-READ_ERRORS = (OSError, LookupError, ValueError, TypeError, RuntimeError, MemoryError, OverflowError)
+READ_ERRORS = (OSError, LookupError, ValueError, TypeError, RuntimeError, MemoryError, ArithmeticError)
 """What zarr and its decompressors raise on a store that is damaged."""
 
 _EVERY_CHUNK = "every_chunk_is_written"
@@ -113,6 +113,11 @@ def make_array(
     )
 
 
+def tells_of_chunks(array: Any) -> bool:
+    """Tell whether an array is one of `make_array`, so that a chunk that is missing was never written, or is lost."""
+    return bool(array.attrs.get(_EVERY_CHUNK))
+
+
 def missing_chunk(array: Any, places: Iterable[tuple[int, ...]] | None = None) -> tuple[int, ...] | None:
     """Return the first of these chunks of an array that is missing; None if none is, or the array doesn't tell.
 
@@ -123,7 +128,7 @@ def missing_chunk(array: Any, places: Iterable[tuple[int, ...]] | None = None) -
     places
         Which chunks, by their numbers along each axis; all if None.
     """
-    if not array.attrs.get(_EVERY_CHUNK):
+    if not tells_of_chunks(array):
         return None
     folder = Path(array.store.root) / array.path
     if places is None:

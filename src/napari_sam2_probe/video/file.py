@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_sam2_probe.common.errors import InputError
+from napari_sam2_probe.common.names import shown_name
 from napari_sam2_probe.common.paths import is_file
 from napari_sam2_probe.video.container import DamagedContainerError, missing_bytes
 from napari_sam2_probe.video.fingerprint import fingerprint_file
@@ -62,7 +63,7 @@ class VideoFileSource:
             raise InputError(f"There is no video file {path}: give the path of an mp4, mov, avi, mkv or webm file.")
         import av
 
-        self.name = name or self.file.stem
+        self.name = name or shown_name(self.file.stem)
         self.path: str | None = str(self.file.absolute())
         self.scaling: IntensityScaling | None = None
         self._lock = threading.Lock()

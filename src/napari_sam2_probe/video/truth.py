@@ -181,7 +181,7 @@ def find_truth(source: FrameSource) -> ClipTruth | None:
     folder = Path(source.path)
     for root in folder.parents[1:3]:
         table = root / "frames.csv"
-        if table.is_file() and (root / "clips.jsonl").is_file():
+        if is_file(table) and (is_file(root / "clips.jsonl") or is_file(root / "dataset.json")):
             return read_truth(table, folder.name, source.num_frames) if folder.name in _clips(table) else None
     return None
 
@@ -198,14 +198,20 @@ def _check_written(path: Path) -> None:
     ValueError
         If it isn't.
     """
+    stated = _stated(path)
+    if stated is not None and stated != file_sha256(path, MOST_BYTES):
+        raise ValueError("it is not as it was written")
+
+
+def _stated(path: Path) -> str | None:
+    """Return the hash that a finished data set states of one of its tables."""
     about = path.with_name("dataset.json")
     if not is_file(about):
-        return
+        return None
     content = load_json(about)
     files = content.get("files") if isinstance(content, dict) and content.get("finished") is True else None
     stated = files.get(path.name) if isinstance(files, dict) else None
-    if stated is not None and stated != file_sha256(path, MOST_BYTES):
-        raise ValueError("it is not as it was written")
+    return stated if isinstance(stated, str) else None
 
 
 def _rows(path: Path) -> list[dict[str, str]]:
@@ -231,9 +237,9 @@ def read_recipes(frames_csv: Path) -> dict[str, dict[str, Any]]:
         If the file is damaged.
     """
     path = frames_csv.with_name("clips.jsonl")
-    if not path.is_file():
-        return {}
     try:
+        if not is_file(path) and _stated(path) is None:
+            return {}
         # Not splitlines: a name may hold a character that only Unicode takes for the end of a line.
         _check_written(path)
         entries = [parse_json(line) for line in read_text(path).split("\n") if line.strip()]
