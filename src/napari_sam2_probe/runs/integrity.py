@@ -92,7 +92,7 @@ def check_contents(
         raise ValueError("a table speaks of frames that the video hasn't")
     if info["finished"]:
         _check_what_was_written(folder, info, ids, arrays["tracked"])
-    _check_chunks(store, arrays["tracked"])
+    _check_chunks(store, arrays["tracked"], finished=info["finished"])
 
 
 def _check_lengths(info: dict[str, Any], masks: tuple[int, ...]) -> None:
@@ -129,7 +129,7 @@ def _check_what_was_written(folder: Path, info: dict[str, Any], ids: list[int], 
             raise ValueError(f"{name} is not as it was written")
 
 
-def _check_chunks(store: Any, tracked: Any) -> None:
+def _check_chunks(store: Any, tracked: Any, *, finished: bool) -> None:
     frames = [int(t) for t in np.flatnonzero(tracked.any(0))]
     cells = [(int(row), int(t)) for row, t in np.argwhere(tracked)]
     _check_chunk_shape(store["masks"], 1)
@@ -141,7 +141,10 @@ def _check_chunks(store: Any, tracked: Any) -> None:
     keys = [key.removeprefix("maps/") for key in _groups(store, "maps")]
     for key in keys:
         if f"status/{key}" not in store:
-            raise ValueError(f"status/{key} is missing")
+            if finished:
+                raise ValueError(f"status/{key} is missing")
+            # A process that was killed may not have come to write it.
+            continue
         ran = store[f"status/{key}"][:] > 0
         if ran.shape != tracked.shape:
             raise ValueError(f"status/{key} has the shape {ran.shape}")

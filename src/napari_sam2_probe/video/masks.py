@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.common.files import atomic_path
@@ -90,9 +90,8 @@ def read_mask(path: Path | str, *, several_objects: bool = False) -> Labels:
                 check_png(path)
             labels = _labels_of(image, path)
     except READ_ERRORS as error:
-        raise InputError(
-            f"The mask {path} can't be read as an image ({why(error)}): give a PNG with object ids."
-        ) from error
+        reason = "" if isinstance(error, UnidentifiedImageError) else f" ({why(error)})"
+        raise InputError(f"The mask {path} can't be read as an image{reason}: give a PNG with object ids.") from error
     if several_objects:
         return labels
     is_one_object = labels.max(initial=0) == VOID and not ((labels != 0) & (labels != VOID)).any()
