@@ -29,6 +29,17 @@ def test_unbiased_cka_is_its_definition():
     assert unbiased_cka(x, y) == pytest.approx(expected, rel=1e-9)
 
 
+def test_frames_of_a_clip_count_as_one_thing():
+    rng = np.random.default_rng(7)
+    # Two representations with nothing in common, each the same on all frames of a clip.
+    first, second = (np.repeat(rng.normal(size=(30, 1, 8)), 6, axis=1) for _ in range(2))
+    found = cka_estimate([(first[:, t], second[:, t]) for t in range(6)], [f"s{k // 3}" for k in range(30)])
+    assert found.low < 0.05
+    assert abs(found.value) < 0.12
+    pooled = unbiased_cka(*(one.reshape(180, 8) for one in (first, second)))
+    assert pooled > found.value + 0.1
+
+
 def test_cka_knows_rotations_and_is_not_fooled_by_many_channels():
     rng = np.random.default_rng(1)
     x = rng.normal(size=(40, 6))
@@ -40,7 +51,7 @@ def test_cka_knows_rotations_and_is_not_fooled_by_many_channels():
     biased /= np.linalg.norm(centred[0].T @ centred[0]) * np.linalg.norm(centred[1].T @ centred[1])
     assert biased > 0.9
     assert abs(unbiased_cka(*wide)) < 0.2
-    found = cka_estimate(*wide, np.repeat(list("abcd"), 5))
+    found = cka_estimate([wide], np.repeat(list("abcd"), 5))
     assert found.low < 0 < found.high
 
 
@@ -83,8 +94,9 @@ def test_numbers_beside_their_mean():
     rng = np.random.default_rng(4)
     targets = np.stack([data.embeddings[:, 2], data.embeddings[:, 3]], axis=1) + rng.normal(0, 0.1, (192, 2))
     data = ProbeData(data.embeddings, targets, data.clips, data.base)
-    found, mean = probe_numbers(data, sequences, lambda a, b: -np.abs(a - b).mean(axis=1), num_resamples=200)
+    found, mean, gain = probe_numbers(data, sequences, lambda a, b: -np.abs(a - b).mean(axis=1), num_resamples=200)
     assert found.value.low > mean.high
+    assert gain.value == pytest.approx(found.value.value - mean.value)
     assert found.selectivity.low > 0.3
 
 

@@ -356,6 +356,9 @@ def test_jobs_refuse_what_they_do_not_know(tmp_path):
         (lambda: sp.report(tmp_path, dpis=3), "Did you mean 'dpi'?"),
         (lambda: sp.fit_decoder(tmp_path), str(tmp_path)),
         (lambda: sp.fit_decoder(tmp_path, sead=1), "Did you mean 'seed'?"),
+        (lambda: sp.fit_warning(tmp_path), str(tmp_path)),
+        (lambda: sp.fit_warning(tmp_path, horizon=1), "Did you mean 'horizons'?"),
+        (lambda: sp.fit_warning([tmp_path, 3]), "give their paths"),
     ):
         with pytest.raises(sp.InputError) as error:
             wrong()

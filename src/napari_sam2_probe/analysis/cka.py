@@ -14,6 +14,8 @@ import numpy as np
 from napari_sam2_probe.analysis.bootstrap import Estimate, group_codes
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import ArrayLike, NDArray
 
 _LEAST = 4
@@ -38,36 +40,48 @@ def unbiased_cka(first: ArrayLike, second: ArrayLike) -> float:
     return _cka(*kernels)
 
 
-def cka_estimate(first: ArrayLike, second: ArrayLike, groups: ArrayLike) -> Estimate:
-    """Return the unbiased linear CKA with an interval by jackknife over groups.
+def cka_estimate(
+    pairs: Sequence[tuple[ArrayLike, ArrayLike]],
+    groups: ArrayLike,
+) -> Estimate:
+    """Return the mean unbiased linear CKA of pairs of representations, with an interval by jackknife over groups.
 
-    A bootstrap would put the same thing into a resample twice, which makes any two representations look alike.
+    A bootstrap would put the same thing into a resample twice, which makes any two representations look alike. For the
+    same reason things that resemble each other, such as frames of a clip, belong into pairs of their own.
 
     Parameters
     ----------
-    first, second
-        (N, C) and (N, D); rows with NaN in either are left out.
+    pairs
+        Each (N, C) and (N, D) of the same N things; rows with NaN in either are left out.
     groups
         (N,) what is left out as a whole.
     """
-    a, b = np.asarray(first, np.float64), np.asarray(second, np.float64)
-    known = np.isfinite(a).all(axis=1) & np.isfinite(b).all(axis=1)
-    codes, number = group_codes(np.asarray(groups)[known])
-    kernels = _kernel(a[known]), _kernel(b[known])
-    value = _cka(*kernels)
+    names = np.asarray(groups)
+    codes, number = group_codes(names)
+    prepared = []
+    for first, second in pairs:
+        a, b = np.asarray(first, np.float64), np.asarray(second, np.float64)
+        known = np.isfinite(a).all(axis=1) & np.isfinite(b).all(axis=1)
+        prepared.append((_kernel(a[known]), _kernel(b[known]), codes[known]))
+    value = _mean([_cka(a, b) for a, b, _ in prepared])
     if not np.isfinite(value):
         return Estimate.missing("too few things, or nothing that varies", number)
     if number < 2:
         return Estimate(value, float("nan"), float("nan"), number, "only one source sequence")
     without = []
     for group in range(number):
-        kept = np.flatnonzero(codes != group)
-        without.append(_cka(*(kernel[np.ix_(kept, kept)] for kernel in kernels)))
+        kept = [(a, b, np.flatnonzero(own != group)) for a, b, own in prepared]
+        without.append(_mean([_cka(a[np.ix_(k, k)], b[np.ix_(k, k)]) for a, b, k in kept]))
     spread = np.array([one for one in without if np.isfinite(one)])
     if spread.size < 2:
         return Estimate(value, float("nan"), float("nan"), number, "too few things without a source sequence")
     error = float(np.sqrt((spread.size - 1) / spread.size * ((spread - spread.mean()) ** 2).sum()))
     return Estimate(value, value - _QUANTILE * error, value + _QUANTILE * error, number)
+
+
+def _mean(values: Sequence[float]) -> float:
+    known = [value for value in values if np.isfinite(value)]
+    return float(np.mean(known)) if known else float("nan")
 
 
 def _kernel(values: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_sam2_probe.analysis.bootstrap import Estimate, mean_estimate
+from napari_sam2_probe.analysis.regions import REGIONS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
 
 PAIRS = (("object", "context"), ("other", "context"), ("object", "other"))
 """Regions that are compared, first minus second."""
-
-_REGIONS = {"object": 0, "other": 1, "context": 2}
 
 
 @dataclass(frozen=True)
@@ -70,18 +69,21 @@ def region_contrasts(
     num_resamples, seed
         Of the bootstrap.
     """
-    how = {"num_resamples": num_resamples, "seed": seed, "reason": "no clip shows both regions"}
+    reason = "no clip shows both regions"
     found = []
     for first, second in PAIRS:
         of_clips = np.full((len(values), 2), np.nan)
         for k, of_clip in enumerate(values):
-            a, b = (np.asarray(of_clip[:, _REGIONS[name]], np.float64) for name in (first, second))
+            a, b = (np.asarray(of_clip[:, REGIONS.index(name)], np.float64) for name in (first, second))
             both = np.isfinite(a) & np.isfinite(b)
             if usable is not None:
                 both &= usable[k]
             if both.any():
                 of_clips[k] = _clip_contrast(a[both], b[both])
-        contrast, higher = (mean_estimate(column, groups, **how) for column in of_clips.T)
+        contrast, higher = (
+            mean_estimate(column, groups, num_resamples=num_resamples, seed=seed, reason=reason)
+            for column in of_clips.T
+        )
         found.append(Contrast(first, second, contrast, higher, int(np.isfinite(of_clips[:, 0]).sum())))
     return tuple(found)
 

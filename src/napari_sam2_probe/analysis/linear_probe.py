@@ -144,7 +144,8 @@ def held_out_predictions(
         rows, asked = fitted[clip_of], judged[clip_of]
         if not asked.any() or np.ptp(targets[rows], axis=0).max(initial=0) == 0:
             continue
-        said = ridge(data.embeddings[rows], targets[rows], data.embeddings[asked])
+        embeddings = np.asarray(data.embeddings, np.float64)
+        said = ridge(embeddings[rows], targets[rows], embeddings[asked])
         total[asked] += said - targets[rows].mean(axis=0) if centred else said
         count[asked] += 1
     predictions = np.full(targets.shape, np.nan)
@@ -198,7 +199,7 @@ def probe_numbers(
     *,
     num_resamples: int = 1000,
     seed: int = 0,
-) -> tuple[ProbeScore, Estimate]:
+) -> tuple[ProbeScore, Estimate, Estimate]:
     """Probe for numbers (N, D); with labels shuffled, clips have each other's.
 
     Parameters
@@ -218,12 +219,14 @@ def probe_numbers(
         Its value is the mean score.
     baseline
         The mean score of always guessing the mean of what is fitted to.
+    gain
+        How much better the probe is, on the same rows.
     """
     data = data.known(seed)
     truth = np.asarray(data.targets, dtype=np.float64)
     if len(truth) < 2:
         missing = Estimate.missing("no rows")
-        return ProbeScore(missing, missing, missing, len(truth), 0), missing
+        return ProbeScore(missing, missing, missing, len(truth), 0), missing, missing
     names = sorted(set(data.clips))
     order = np.random.default_rng(seed).permutation(len(names))
     other = truth.copy()
@@ -237,8 +240,8 @@ def probe_numbers(
     )
     known = np.isfinite(real) & np.isfinite(shuffled)
     reason = "no sequence could be held out"
-    value, chance, gain, baseline = (
+    value, chance, selectivity, baseline, gain = (
         mean_estimate(values[known], data.base[known], reason=reason, num_resamples=num_resamples, seed=seed)
-        for values in (real, shuffled, real - shuffled, mean)
+        for values in (real, shuffled, real - shuffled, mean, real - mean)
     )
-    return ProbeScore(value, chance, gain, int(known.sum()), len(set(data.clips[known]))), baseline
+    return ProbeScore(value, chance, selectivity, int(known.sum()), len(set(data.clips[known]))), baseline, gain

@@ -201,12 +201,12 @@ def verdict(warning: HorizonWarning) -> str:
     judged = warning.held
     if not np.isfinite(judged.auroc.value):
         return f"it can't be judged ({judged.auroc.reason})."
+    gain = judged.auroc_gain
     numbers = (
         f"AUROC {_said(judged.auroc)} against {_said(judged.auroc_baseline)} of the object score alone (difference "
-        f"{_said(judged.auroc_gain)}), on {judged.frames} frames that still hold the object, {judged.losses} of them "
-        "before a loss"
+        f"{interval(gain.value, gain.low, gain.high, 3)}), on {judged.frames} frames that still hold the object, "
+        f"{judged.losses} of them before a loss"
     )
-    gain = judged.auroc_gain
     if not np.isfinite(gain.low):
         return f"{numbers}. There is too little for an interval, so it can't be told whether it is better."
     if gain.low > 0:

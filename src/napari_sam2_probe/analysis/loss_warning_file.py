@@ -85,29 +85,27 @@ def _model(content: dict[str, Any]) -> LossModel:
     signals = tuple(content["signals"])
     if not set(signals) <= set(SIGNALS):
         raise ValueError("it names signals that are not known")
-    arrays = {name: np.asarray(content[name], dtype=np.float64) for name in ("mean", "scale", "coefficients")}
-    if any(array.shape != (len(signals),) for array in arrays.values()):
+    mean, scale, coefficients = (np.asarray(content[name], np.float64) for name in ("mean", "scale", "coefficients"))
+    if any(array.shape != (len(signals),) for array in (mean, scale, coefficients)):
         raise ValueError("its lists are not equally long")
-    numbers = {name: float(content[name]) for name in ("intercept", "slope", "shift")}
-    if not all(np.isfinite(values).all() for values in (*arrays.values(), *numbers.values())):
+    intercept, slope, shift = (float(content[name]) for name in ("intercept", "slope", "shift"))
+    if not np.isfinite([*mean, *scale, *coefficients, intercept, slope, shift]).all():
         raise ValueError("a coefficient is no number")
-    return LossModel(signals, **arrays, **numbers)
+    return LossModel(signals, mean, scale, coefficients, intercept, slope, shift)
 
 
 def _judgement(content: dict[str, Any]) -> Judgement:
-    estimates = {field.name: Estimate(**_with_nan(content[field.name])) for field in fields(Judgement)[:6]}
     curve: dict[str, Any] = {
         name: np.array([np.nan if v is None else v for v in values], np.float64)
         for name, values in content["calibration"].items()
     }
     curve["num_frames"] = curve["num_frames"].astype(np.int64)
     constant = content["brier_constant"]
-    return Judgement(
-        **estimates,
-        brier_constant=float("nan") if constant is None else float(constant),
-        calibration=Calibration(**curve),
-        **{name: int(content[name]) for name in ("frames", "losses", "clips")},
-    )
+    names = [field.name for field in fields(Judgement)[:6]]
+    found: dict[str, Any] = {name: Estimate(**_with_nan(content[name])) for name in names}
+    found |= {name: int(content[name]) for name in ("frames", "losses", "clips")}
+    found["brier_constant"] = float("nan") if constant is None else float(constant)
+    return Judgement(calibration=Calibration(**curve), **found)
 
 
 def _plain(value: Any) -> Any:

@@ -83,9 +83,10 @@ def object_or_context(
     total = positive[0] + positive[1]
     share = np.divide(positive[0], total, out=np.full_like(total, np.nan), where=total > 0)
     reason = "no channel varies"
-    return ObjectOrContext(
-        *(estimate_of(float(all_[0]), all_[1:], number, reason=reason) for all_ in (*agreements, share)), pairs
+    same_object, same_context, object_share = (
+        estimate_of(float(values[0]), values[1:], number, reason=reason) for values in (*agreements, share)
     )
+    return ObjectOrContext(same_object, same_context, object_share, pairs)
 
 
 def mean_correlation(
@@ -119,7 +120,9 @@ def mean_correlation(
     np.divide(together, np.sqrt(np.abs(spread_a * spread_b)), out=correlation, where=varies)
     known = varies.sum(axis=1)
     total = np.where(varies, np.clip(correlation, -1, 1), 0).sum(axis=1)
-    return np.divide(total, known, out=np.full(len(total), np.nan), where=known > 0)
+    means = np.full(len(total), np.nan)
+    np.divide(total, known, out=means, where=known > 0)
+    return means
 
 
 def _known(

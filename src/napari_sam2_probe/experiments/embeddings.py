@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from napari_sam2_probe.analysis.regions import REGIONS
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.probe.positions import BY_NUMBER
-from napari_sam2_probe.probe.regions import REGIONS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

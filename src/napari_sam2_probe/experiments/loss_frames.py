@@ -9,10 +9,13 @@ import numpy as np
 from napari_sam2_probe.analysis.loss_model import SIGNALS
 from napari_sam2_probe.analysis.loss_warning import LossWarning, WarningOptions, fit_warning
 from napari_sam2_probe.common.errors import InputError
-from napari_sam2_probe.common.feature_names import LONG_TERM, SHORT_TERM
+from napari_sam2_probe.common.feature_names import (
+    ATTENTION_ENTROPY,
+    CANDIDATE_DISAGREEMENT,
+    LONG_TERM,
+    SHORT_TERM,
+)
 from napari_sam2_probe.experiments.sequences import clip_sequences
-from napari_sam2_probe.probe.batch import ATTENTION_ENTROPY
-from napari_sam2_probe.probe.recorder import CANDIDATE_DISAGREEMENT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -67,7 +70,8 @@ def fit_to_experiments(experiments: Sequence[ExperimentResults], options: Warnin
 
     if not experiments:
         raise InputError("There is no experiment to fit a warning to: give at least one.")
-    tables, sequences = [], {}
+    tables: list[pd.DataFrame] = []
+    sequences: dict[str, frozenset[str]] = {}
     models = [results.provenance.get("model") or {} for results in experiments]
     for number, results in enumerate(experiments):
         if models[number].get("sha256") != models[0].get("sha256"):
@@ -94,9 +98,10 @@ def _recorded(
     results: ExperimentResults, kind: str, clip: str, name: str, frames: NDArray[np.int64]
 ) -> NDArray[np.float32]:
     try:
-        return results.array(kind, clip, name)[frames]
+        recorded: NDArray[np.float32] = results.array(kind, clip, name)[frames]
     except InputError as error:
         raise InputError(
             f"{results.path} was made by a version that recorded no {name.replace('_', ' ')}: make the experiment "
             "again in a new folder."
         ) from error
+    return recorded

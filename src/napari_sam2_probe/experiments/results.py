@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from napari_sam2_probe.analysis.regions import frames_kept
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.common.paths import exists, is_dir
 from napari_sam2_probe.common.reading import load_json, why
@@ -241,7 +242,7 @@ class ExperimentResults:
         try:
             # The store is opened here when it is first asked for, and may be damaged itself.
             stored = self._store[f"{kind}/{clip}/{name}"]
-            if stored.shape[0] != self.config.num_frames:
+            if stored.shape[0] != frames_kept(name, self.config.num_frames):
                 raise ValueError(f"it has {stored.shape[0]} frames")
             lost = missing_chunk(stored)
             if lost is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -21,6 +21,7 @@ from napari_sam2_probe.figures.timeline import frame_axis, shade_frames
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
@@ -80,8 +81,9 @@ def make_warning(warning: LossWarning, *, width: float = DOUBLE_COLUMN) -> Figur
     columns = len(rows)
     with publication_style():
         figure = new_figure(width, 2.0 + width / columns)
-        upper, lower = figure.subfigures(2, 1, height_ratios=(1.4, width / columns))
-        handles = {}
+        parts: Any = figure.subfigures(2, 1, height_ratios=(1.4, width / columns))
+        upper, lower = parts
+        handles: dict[str, Artist] = {}
         for axes, panel in zip(new_axes(upper, 1, 2).flat, panels, strict=True):
             handles |= {str(handle.get_label()): handle for handle in draw_dots(axes, panel)}
             if panel is panels[1]:
@@ -180,13 +182,12 @@ def _panel(
     alone: Sequence[Estimate],
     reference: float | None,
 ) -> DotPanel:
-    dots = tuple(
-        Dots(label, *np.array([(one.value, one.low, one.high) for one in estimates], np.float64).T, look)
-        for label, estimates, look in (
-            ("all signals", all_signals, WARNING_LOOK),
-            ("object score alone", alone, BASELINE_LOOK),
-        )
-    )
-    return DotPanel(
-        "Where the object is still held", rows, dots, axis, (-0.02, 1.02) if reference is not None else None, reference
-    )
+    dots = []
+    for label, estimates, look in (
+        ("all signals", all_signals, WARNING_LOOK),
+        ("object score alone", alone, BASELINE_LOOK),
+    ):
+        columns = np.array([(one.value, one.low, one.high) for one in estimates], np.float64)
+        dots.append(Dots(label, columns[:, 0], columns[:, 1], columns[:, 2], look))
+    limits = None if reference is None else (-0.02, 1.02)
+    return DotPanel("Where the object is still held", rows, tuple(dots), axis, limits, reference)

@@ -127,7 +127,7 @@ def _add_time_bar(figure: Figure, axes: Axes, num_frames: int) -> None:
 
     bar = figure.colorbar(ScalarMappable(Normalize(0, num_frames - 1), TIME_COLOURS), ax=axes, pad=0.02, aspect=35)
     bar.set_label("Frame")
-    bar.outline.set_linewidth(0)  # type: ignore[operator]
+    bar.outline.set_linewidth(0)
 
 
 def _set_range(axes: Axes, paths: Sequence[PointerPath]) -> None:
@@ -198,7 +198,8 @@ def _draw_path(axes: Axes, path: PointerPath, colour: str, linewidth: float) -> 
     if path.obscured is not None and known.size:
         covered = np.nan_to_num(np.asarray(path.obscured, dtype=np.float64)[known])
         axes.scatter(
-            *xy[known].T,
+            xy[known, 0],
+            xy[known, 1],
             s=_SIZES[0] + covered * (_SIZES[1] - _SIZES[0]),
             c=known,
             cmap=TIME_COLOURS,

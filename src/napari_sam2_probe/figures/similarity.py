@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -87,7 +87,8 @@ def make_similarity(
     lines = -(-len(kinds) // 2) if kinds else 1
     with publication_style():
         figure = new_figure(width, max(2.7, 0.4 + 1.3 * lines))
-        left, right = figure.subfigures(1, 2, width_ratios=(1, 1.5)) if kinds else (figure, None)
+        parts: Any = figure.subfigures(1, 2, width_ratios=(1, 1.5)) if kinds else (figure, None)
+        left, right = parts
         draw_similarity(new_axes(left)[0, 0], names, values)
         if right is not None:
             grid = new_axes(right, lines, columns, sharex=True, sharey=True)

@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from napari_sam2_probe.analysis.attention import share_entropy
 from napari_sam2_probe.common.errors import InputError
-from napari_sam2_probe.probe.attention_table import share_entropy
+from napari_sam2_probe.common.feature_names import ATTENTION_ENTROPY, CANDIDATE_DISAGREEMENT
 from napari_sam2_probe.probe.distance import FeatureOptions, ReferenceRing
 from napari_sam2_probe.probe.positions import OBJECT_POINTER, OBJECT_POINTER_RAW, recorded_positions, taps_of
-from napari_sam2_probe.probe.recorder import CANDIDATE_DISAGREEMENT
 from napari_sam2_probe.probe.references import References
 from napari_sam2_probe.probe.statistics import candidate_disagreement, channel_statistics, check_shape
 from napari_sam2_probe.tracking.engine import ATTENTION_SHARES
@@ -34,10 +34,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
     from torch import Tensor
-
-
-ATTENTION_ENTROPY = "attention_entropy"
-"""What an experiment calls the evenness of memory attention over the bank, mean over layers."""
 
 
 class BatchRecorder:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from napari_sam2_probe.common.feature_names import FEATURE_COLUMNS, RUN_COLUMNS
+from napari_sam2_probe.common.feature_names import CANDIDATE_DISAGREEMENT, FEATURE_COLUMNS, RUN_COLUMNS
 from napari_sam2_probe.probe.attention_table import AttentionTable
 from napari_sam2_probe.probe.bank_table import BankTable
 from napari_sam2_probe.probe.distance import FeatureOptions
@@ -31,10 +31,6 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
     from torch import Tensor
-
-
-CANDIDATE_DISAGREEMENT = "candidate_disagreement"
-"""What a run calls the disagreement of the masks that SAM 2 chose among."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from napari_sam2_probe.analysis.regions import GRID, TOKENS, sampled_frames
 from napari_sam2_probe.probe.positions import MAP, recorded_positions
 from napari_sam2_probe.probe.statistics import channel_statistics
 
@@ -22,23 +23,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
     from torch import Tensor
-
-REGIONS = ("object", "other", "context", "frame")
-"""The visible object of interest; what is laid over it; the rest; all of the frame."""
-
-SAMPLED_EVERY = 4
-"""Single tokens and grids are kept of every such frame, beginning with the third."""
-
-TOKENS = 3
-"""Single tokens kept of each region but the frame."""
-
-GRID = 4
-"""Side of the grid of means that is kept of a frame."""
-
-
-def sampled_frames(num_frames: int) -> NDArray[np.int64]:
-    """Return the frames of which single tokens and grids are kept."""
-    return np.arange(2, num_frames, SAMPLED_EVERY)
 
 
 class RegionRecorder:
@@ -100,7 +84,7 @@ class RegionRecorder:
         Returns
         -------
         dict
-            For each map position ``contrast/<key>`` (B, T, 4, 2): mean over each of `REGIONS` of the channel mean and
+            For each map position ``contrast/<key>`` (B, T, 4, 2): mean over each of the regions of the channel mean and
             of the channel variance. With embeddings also ``regions/<key>`` (B, T, 4, C): the mean embedding of each
             region; and on the N frames of `sampled_frames` ``tokens/<key>`` (B, N, 3, `TOKENS`, C): single embeddings,
             evenly spread over each region but the frame; ``grids/<key>`` (B, N, `GRID` squared, C): means over the

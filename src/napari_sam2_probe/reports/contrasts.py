@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from napari_sam2_probe.analysis.contrast import Contrast, region_contrasts
+from napari_sam2_probe.analysis.regions import REGIONS
 from napari_sam2_probe.experiments.embeddings import arrays, clip_set, has_array
 from napari_sam2_probe.probe.positions import BY_NUMBER
-from napari_sam2_probe.probe.regions import REGIONS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -18,8 +18,11 @@ from napari_sam2_probe.reports.demo_text import describe_model
 from napari_sam2_probe.reports.folder import FORMATS, ReportFolder
 from napari_sam2_probe.reports.page import Page, Section, write_page
 from napari_sam2_probe.reports.sections import (
+    causes,
+    claims,
     contrast,
     decoder,
+    films,
     lead,
     masks,
     pointers,
@@ -119,6 +122,8 @@ def make_report(
         folder = ReportFolder(made, dpi=options.dpi, formats=options.formats, remark=caveat, progress=progress)
         scores = masks.make(subjects, folder)
         parts = [
+            claims.make(subjects, folder),
+            films.make(subjects, folder),
             positions.make(subjects, folder, options.composites, progress),
             contrast.make(subjects, folder),
             pointers.make(subjects, folder),
@@ -126,6 +131,7 @@ def make_report(
             lead.make(subjects, folder),
             trends.make(subjects, folder),
             separability.make(subjects, folder),
+            causes.make(subjects, folder),
             representations.make(subjects, folder),
             scores,
             warning.make(subjects, folder),
@@ -188,7 +194,8 @@ def _lead(subjects: Sequence[Subject]) -> str:
     what = listing([kind_label(kind).lower() for kind in kinds]) or "no kind yet"
     return (
         f"{count(clips, 'clip')} ({what}) of {count(subjects[0].num_frames, 'frame')} each, prompted with the true "
-        "mask on the first frame. Figure numbers are those of Bromley et al., An Analysis of Segment Anything 2 (2025)."
+        "mask on the first frame. Figure numbers are those of Bromley et al., An Analysis of Segment Anything 2 (2025; "
+        "arXiv 2503.00042v2, An Analysis of Data Transformation Effects on Segment Anything 2)."
     )
 
 

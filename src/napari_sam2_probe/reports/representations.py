@@ -11,6 +11,7 @@ from napari_sam2_probe.analysis.bootstrap import Estimate
 from napari_sam2_probe.analysis.cka import cka_estimate
 from napari_sam2_probe.analysis.linear_probe import ProbeData, ProbeScore, probe_classes, probe_numbers
 from napari_sam2_probe.analysis.object_or_context import ObjectOrContext, object_or_context
+from napari_sam2_probe.analysis.regions import REGIONS, TOKENS, sampled_frames
 from napari_sam2_probe.decoder.boxes import box_iou
 from napari_sam2_probe.experiments.embeddings import (
     ClipSet,
@@ -22,7 +23,6 @@ from napari_sam2_probe.experiments.embeddings import (
 )
 from napari_sam2_probe.experiments.sequences import clip_sequences
 from napari_sam2_probe.probe.positions import BY_NUMBER
-from napari_sam2_probe.probe.regions import REGIONS, TOKENS, sampled_frames
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -61,12 +61,13 @@ class Representations:
         Of which embeddings are kept, in the order of tables.
     probes
         By task and position.
-    mean_box
-        By position, the mean IoU of always guessing the mean box, on the rows of the task ``box``.
+    mean_box, box_gain
+        By position, the mean IoU of always guessing the mean box, on the rows of the task ``box``, and how much better
+        the probe is.
     shares
         By position, whether it speaks of the object or of the context.
     alike
-        By two positions, their CKA over frames of clean clips.
+        By two positions, their CKA over clean clips, mean over frames.
     kept
         By kind and position, the CKA (T,) of each frame with the last frame of the prefix, over clips.
     """
@@ -74,6 +75,7 @@ class Representations:
     positions: tuple[str, ...]
     probes: Mapping[tuple[str, str], ProbeScore]
     mean_box: Mapping[str, Estimate]
+    box_gain: Mapping[str, Estimate]
     shares: Mapping[str, ObjectOrContext]
     alike: Mapping[tuple[str, str], Estimate]
     kept: Mapping[tuple[str, str], NDArray[np.float64]]
@@ -105,16 +107,17 @@ def measure_representations(
     kept = embedded_positions(results, found.clips(there[0]), positions) if there and results.has_model else []
     # Vectors are kept by every version; without maps beside them there is nothing to compare.
     if not any(BY_NUMBER[position].is_map for position in kept):
-        return Representations((), {}, {}, {}, {}, {})
+        return Representations((), {}, {}, {}, {}, {}, {})
     probes: dict[tuple[str, str], ProbeScore] = {}
     mean_box: dict[str, Estimate] = {}
+    box_gain: dict[str, Estimate] = {}
     shares: dict[str, ObjectOrContext] = {}
     for position in kept:
         for task, kind in TASKS.items():
             if kind not in there:
                 continue
             if task == BOX:
-                score, mean_box[position] = found.box(position)
+                score, mean_box[position], box_gain[position] = found.box(position)
             else:
                 score = found.classes(task, kind, position)
             if score.rows:
@@ -122,13 +125,13 @@ def measure_representations(
         if {"clean", "context-removal", "object-removal"} <= set(there):
             shares[position] = found.share(position)
     alike = {(a, b): found.alike(a, b) for k, a in enumerate(kept) for b in kept[k + 1 :]} if "clean" in there else {}
-    timelines = {
+    timelines: dict[tuple[str, str], NDArray[np.float64]] = {
         (kind, position): found.kept(kind, position)
         for kind in ("clean", "interjection", "object-removal", "context-removal")
         if kind in there
         for position in kept
     }
-    return Representations(tuple(kept), probes, mean_box, shares, alike, timelines)
+    return Representations(tuple(kept), probes, mean_box, box_gain, shares, alike, timelines)
 
 
 class _Measuring:
@@ -162,7 +165,7 @@ class _Measuring:
             return ProbeScore(missing, missing, missing, 0, 0)
         return probe_classes(data, self.sequences(kind), **self._how)
 
-    def box(self, position: str) -> tuple[ProbeScore, Estimate]:
+    def box(self, position: str) -> tuple[ProbeScore, Estimate, Estimate]:
         """Probe for the box on sampled frames of clean clips, from the grid of a map or from a vector."""
         clips, place = self.clips("clean"), BY_NUMBER[position]
         frames = sampled_frames(sum(self._results.lengths))
@@ -194,23 +197,21 @@ class _Measuring:
                 for kind in ("clean", other)
             )
             pairs.append(((first, second), clean.base[:both]))
-        return object_or_context(*pairs[0], *pairs[1], **self._how)
+        (same_object, first_base), (same_context, second_base) = pairs
+        return object_or_context(same_object, first_base, same_context, second_base, **self._how)
 
     def alike(self, first: str, second: str) -> Estimate:
-        """Compare two positions over frames of clean clips."""
-        clips = self.clips("clean")
+        """Compare two positions over clean clips, frame by frame."""
+        a, b = (np.stack(self.embeddings("clean", position)) for position in (first, second))
         frames = sampled_frames(sum(self._results.lengths))
-        a, b = (
-            np.concatenate([one[frames] for one in self.embeddings("clean", position)]) for position in (first, second)
-        )
-        return cka_estimate(a, b, np.repeat(clips.base, len(frames)))
+        return cka_estimate([(a[:, t], b[:, t]) for t in frames], self.clips("clean").base)
 
     def kept(self, kind: str, position: str) -> NDArray[np.float64]:
         """Compare each frame with the last one of the prefix, over clips."""
         stacked = np.stack(self.embeddings(kind, position))
-        last = self._results.lengths[0] - 1
-        groups = np.asarray(self.clips(kind).base)
-        return np.array([cka_estimate(stacked[:, last], stacked[:, t], groups).value for t in range(stacked.shape[1])])
+        last = stacked[:, self._results.lengths[0] - 1]
+        base = self.clips(kind).base
+        return np.array([cka_estimate([(last, stacked[:, t])], base).value for t in range(stacked.shape[1])])
 
     def _present(self, kind: str, position: str) -> ProbeData:
         clips, frames = self.clips(kind), self._results.frames

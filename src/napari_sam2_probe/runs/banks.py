@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from napari_sam2_probe.analysis.attention import share_entropy
 from napari_sam2_probe.common.errors import InputError
+from napari_sam2_probe.common.feature_names import ATTENTION_ENTROPY
 from napari_sam2_probe.common.parquet import read_parquet
 from napari_sam2_probe.common.paths import is_file
 from napari_sam2_probe.common.reading import why
@@ -14,6 +18,7 @@ from napari_sam2_probe.runs.layout import ATTENTION, BANK
 
 if TYPE_CHECKING:
     import pandas as pd
+    from numpy.typing import NDArray
 
     from napari_sam2_probe.runs.run import ProbeRun
 
@@ -50,6 +55,28 @@ def read_attention(run: ProbeRun, frame: int | None, object_id: int | None) -> p
         check_frame(run, frame)
         table = table[table["frame"] == frame]
     return table.reset_index(drop=True)
+
+
+def read_attention_entropy(run: ProbeRun) -> NDArray[np.float64]:
+    """Return the entropy of memory attention; see `ProbeRun.attention_entropy`."""
+    kept = run.stored(ATTENTION_ENTROPY)
+    if kept is not None:
+        return np.asarray(kept, np.float64)
+    values = np.full(run.tracked.shape, np.nan)
+    try:
+        table = read_table(run, ATTENTION)
+    except InputError:
+        return values
+    rows = {int(object_id): row for row, object_id in enumerate(run.object_ids)}
+    means: dict[tuple[int, int], list[float]] = {}
+    of_all = table[table["queries"] == "all"]
+    for (object_id, frame, _), shares in of_all.groupby(["object_id", "frame", "layer"], sort=False)["share"]:
+        means.setdefault((rows[int(str(object_id))], int(str(frame))), []).append(
+            float(share_entropy(shares.to_numpy()))
+        )
+    for at, layers in means.items():
+        values[at] = np.mean(layers)
+    return values
 
 
 def read_table(run: ProbeRun, name: str) -> pd.DataFrame:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,16 +10,16 @@ import numpy as np
 from napari_sam2_probe.analysis.loss_model import SIGNALS, doubtful_stretches, next_doubtful_frame
 from napari_sam2_probe.analysis.loss_warning_file import load_warning, save_warning
 from napari_sam2_probe.common.errors import InputError
-from napari_sam2_probe.common.feature_names import LONG_TERM, SHORT_TERM
+from napari_sam2_probe.common.feature_names import (
+    ATTENTION_ENTROPY,
+    CANDIDATE_DISAGREEMENT,
+    LONG_TERM,
+    SHORT_TERM,
+)
 from napari_sam2_probe.common.names import inside
 from napari_sam2_probe.decoder.library import decoder_folder, find_for_model
-from napari_sam2_probe.probe.attention_table import share_entropy
-from napari_sam2_probe.probe.batch import ATTENTION_ENTROPY
-from napari_sam2_probe.probe.recorder import CANDIDATE_DISAGREEMENT
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     import pandas as pd
     from numpy.typing import NDArray
 
@@ -96,7 +97,7 @@ def warning_for(run: ProbeRun, given: LossWarning | Path | str | None = None) ->
             f"There is no warning of loss for the checkpoint {checkpoint}: fit one to an experiment with 'sam2-probe "
             "warning fit', or name a file."
         )
-    if not hasattr(found, "horizons"):
+    if isinstance(found, str | Path):
         found = load_warning(found)
     found.check_made_for(checkpoint, sha256)
     return found
@@ -109,7 +110,7 @@ def run_signals(run: ProbeRun, obj_index: int = 0) -> dict[str, NDArray[np.float
         "object_score": run.object_scores[obj_index].astype(np.float64),
         "predicted_iou": run.predicted_iou[obj_index].astype(np.float64),
         CANDIDATE_DISAGREEMENT: run.candidate_disagreement[obj_index].astype(np.float64),
-        ATTENTION_ENTROPY: _attention_entropy(run, obj_index),
+        ATTENTION_ENTROPY: run.attention_entropy[obj_index],
     }
     object_id = int(run.object_ids[obj_index])
     for position in ("4r", "5r"):
@@ -163,17 +164,3 @@ def loss_table(run: ProbeRun, warning: LossWarning) -> pd.DataFrame:
             parts.append(pd.DataFrame(columns | {"probability": probability[frames]}))
     table: pd.DataFrame = pd.concat(parts, ignore_index=True)[list(WARNING_COLUMNS)]
     return table
-
-
-def _attention_entropy(run: ProbeRun, obj_index: int) -> NDArray[np.float64]:
-    """Return the mean over layers of the entropy of attention over the bank's entries, for all queries."""
-    values = np.full(run.num_frames, np.nan)
-    try:
-        table = run.attention(object_id=int(run.object_ids[obj_index]))
-    except InputError:
-        return values
-    rows = table[table["queries"] == "all"]
-    for frame, of_frame in rows.groupby("frame", sort=False):
-        layers = [share_entropy(shares.to_numpy()) for _, shares in of_frame.groupby("layer")["share"]]
-        values[int(frame)] = float(np.mean(layers))
-    return values

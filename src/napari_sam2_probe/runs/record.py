@@ -26,7 +26,7 @@ from napari_sam2_probe.runs.remake import remake_donor
 from napari_sam2_probe.runs.steps_file import describe_steps
 from napari_sam2_probe.runs.writer import RunWriter
 from napari_sam2_probe.tracking.interventions import edits_as_json, parse_edits
-from napari_sam2_probe.tracking.policies import STOCK, make_policy
+from napari_sam2_probe.tracking.policies import STOCK, make_policy, policy_for
 from napari_sam2_probe.tracking.results import SessionOptions
 from napari_sam2_probe.tracking.session import VideoSession
 from napari_sam2_probe.video.truth import OBJECT_OF_INTEREST, ClipTruth
@@ -61,7 +61,7 @@ def check_job(source: FrameSource, prompts: Sequence[Prompt], out: Path | str, o
     for prompt in prompts:
         check_prompt(prompt, source)
     plan_passes(prompts, source, options)
-    make_policy(options.policy)
+    policy_for(make_policy(options.policy), source)
     check_sources(parse_edits(options.intervene))
     check_features(options.features)
 

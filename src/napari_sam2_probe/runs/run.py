@@ -188,10 +188,22 @@ class ProbeRun:
         """
         import numpy as np
 
-        if "candidate_disagreement" not in self._store:
-            return np.full(self.tracked.shape, np.nan, np.float32)
-        recorded: NDArray[np.float32] = self._store["candidate_disagreement"][:]
-        return recorded
+        recorded = self.stored("candidate_disagreement")
+        return np.full(self.tracked.shape, np.nan, np.float32) if recorded is None else recorded
+
+    def stored(self, name: str) -> Any:
+        """Return an array of the run that not every run holds; None where it doesn't."""
+        return self._store[name][:] if name in self._store else None
+
+    @property
+    def attention_entropy(self) -> NDArray[np.float64]:
+        """(O, T) float64: how evenly memory attention is spread over the bank, from 0 to 1, mean over layers.
+
+        Of all queries of a frame; NaN where no memory was read, and where no attention was recorded.
+        """
+        from napari_sam2_probe.runs.banks import read_attention_entropy
+
+        return read_attention_entropy(self)
 
     def status(self, key: str) -> NDArray[np.uint8]:
         """(O, T) uint8 status codes of the position with this `key`; see ``napari_sam2_probe.probe.status``."""

@@ -18,11 +18,14 @@ from napari_sam2_probe.tracking.observer import taps_wanted
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
+    import numpy as np
+    from numpy.typing import NDArray
     from torch import Tensor
 
     from napari_sam2_probe.families.sam2 import ObservedSAM2
     from napari_sam2_probe.models.config import PredictorFlags
     from napari_sam2_probe.tracking.attention import AttentionDetail
+    from napari_sam2_probe.tracking.bank import Reading
     from napari_sam2_probe.tracking.memory_view import MemoryView
     from napari_sam2_probe.tracking.observer import FramePass, Observer
     from napari_sam2_probe.tracking.prompts import Prompt
@@ -154,6 +157,13 @@ class FrameEngine:
             track_in_reverse=reverse,
             run_mem_encoder=False,
         )
+
+    def attempted(self, reading: Reading, memories: MemoryView) -> NDArray[np.bool_]:
+        """Return the mask (H, W) that a frame would get from other memories, in the middle of its own step."""
+        with self.model.by_another():
+            out = self.repeated(reading.frame_idx, memories, reverse=reading.reverse)
+        mask: NDArray[np.bool_] = (self.at_video_size(out["pred_masks"])[0, 0] > 0).cpu().numpy()
+        return mask
 
     def encode_prompted_memory(
         self, frame_idx: int, memories: MemoryView, pred_masks: Tensor, object_score_logits: Tensor

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from napari_sam2_probe.tracking.engine import Candidates
 from napari_sam2_probe.tracking.memory_view import MemoryView
 from napari_sam2_probe.tracking.observer import FramePass, PassKind
+from napari_sam2_probe.tracking.policies import policy_for
 from napari_sam2_probe.tracking.storing import as_stored, output_of_pass
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ class ObjectPasses:
         self._engine = engine
         self._options = options
         self._observer = observer
+        self._policy = policy_for(options.policy, engine.source)
         self._serial = 0
 
     def prompt(self, obj: TrackedObject, prompt: Prompt) -> None:
@@ -62,7 +64,8 @@ class ObjectPasses:
             kind = PassKind.POINT_PROMPT if is_initial else PassKind.CORRECTION
             previous = obj.previous_output(t, conditioning=becomes_conditioning)
         at = FramePass(t, obj.obj_id, kind, self._next_serial())
-        memories = self.memories(obj)
+        # What to read is tried out only where nothing is said of the frame.
+        memories = self.memories(obj, tries=False)
         with self._engine.running(), self._watched(at):
             out = self._engine.prompted(
                 self._engine.prompt_inputs(prompt),
@@ -104,6 +107,7 @@ class ObjectPasses:
             obj_ptr=obj_ptr,
             predicted_iou=iou,
             maskmem_features=None,
+            seen=None if old.seen is None else old.seen.taking(index),
         )
         pending[frame_idx] = as_stored(chosen, ("pointer",), frame_idx, memories)
         obj.chosen[frame_idx] = index
@@ -133,10 +137,15 @@ class ObjectPasses:
         for near in range(frame_idx - reach, frame_idx + reach + 1):
             obj.tracked.discard(near)
 
-    def memories(self, obj: TrackedObject) -> MemoryView:
+    def memories(self, obj: TrackedObject, *, tries: bool = True) -> MemoryView:
         """Return what a pass of an object can read, under the policy and the intervention of the session."""
-        intervention = self._options.intervention or self._model.intervention
-        return MemoryView(obj, self._engine.maskmem_pos_enc, policy=self._options.policy, intervention=intervention)
+        return MemoryView(
+            obj,
+            self._engine.maskmem_pos_enc,
+            policy=self._policy,
+            intervention=self._options.intervention or self._model.intervention,
+            attempt=self._engine.attempted if tries else None,
+        )
 
     def _watched(self, at: FramePass) -> AbstractContextManager[None]:
         return self._engine.watched(at, self._observer, unblanked=self._options.observe_unblanked)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_sam2_probe.tracking.observer import PassKind
 from napari_sam2_probe.tracking.outputs import FrameOutput
+from napari_sam2_probe.tracking.seen_masks import SeenMasks
 
 if TYPE_CHECKING:
     from napari_sam2_probe.tracking.bank import EntryKind
@@ -38,6 +39,7 @@ def output_of_pass(at: FramePass, out: dict[str, Any], memories: MemoryView, *, 
         object_score_logits=out["object_score_logits"],
         predicted_iou=math.nan if at.kind is PassKind.MASK_PROMPT else float(out["ious"].max()),
         provenance=memories.provenance,
+        seen=SeenMasks.of_pass(out) if memories.keeps_masks else None,
     )
     kinds: tuple[EntryKind, ...] = ("pointer",) if output.maskmem_features is None else ("memory", "pointer")
     return as_stored(output, kinds, at.frame_idx, memories)

@@ -81,7 +81,7 @@ def _dots(found: Contrasts, kind: str, statistic: str, first: str, second: str, 
         one = found.pick(kind, position, statistic, first, second)
         if one is not None:
             values[row] = one.higher.value, one.higher.low, one.higher.high
-    return Dots(f"{NAMES[first]} against {NAMES[second]}", *values.T, look)
+    return Dots(f"{NAMES[first]} against {NAMES[second]}", values[:, 0], values[:, 1], values[:, 2], look)
 
 
 def _table(shown: Sequence[tuple[Subject, Contrasts]]) -> ReportTable:
@@ -112,7 +112,12 @@ def _data(shown: Sequence[tuple[Subject, Contrasts]]) -> pd.DataFrame:
     for subject, found in shown:
         for (kind, position, statistic), contrasts in found.found.items():
             for one in contrasts:
-                row = {"experiment": subject.name, "kind": kind, "position": position, "statistic": statistic}
+                row: dict[str, object] = {
+                    "experiment": subject.name,
+                    "kind": kind,
+                    "position": position,
+                    "statistic": statistic,
+                }
                 row |= {"first": one.first, "second": one.second, "clips": one.clips}
                 for name in ("higher", "contrast"):
                     estimate = getattr(one, name)

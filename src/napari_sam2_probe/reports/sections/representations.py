@@ -62,7 +62,7 @@ def make(subjects: Sequence[Subject], folder: ReportFolder) -> Part:
         "Object or context: the mean over channels of the correlation over pairs of clips that share the object "
         "(clean, context removed) and over pairs that share the context (clean, another object pasted in, which is "
         "then tracked). The share of the object is the first over the sum of both.",
-        "CKA (linear, unbiased) says how alike two positions are over the same frames, up to rotation and scale. At "
+        "CKA (linear, unbiased) says how alike two positions are over the same clips, up to rotation and scale. At "
         f"most 100 clips of each kind are used here. Kinds: {listing([kind_label(k).lower() for k in _kinds(shown)])}.",
     )
     headlines = tuple(_headline(subject, found, several=len(shown) > 1) for subject, found in shown if found.shares)
@@ -102,7 +102,7 @@ def _rows(found: Representations) -> tuple[str, ...]:
 
 def _dots(label: str, estimates: Sequence[Estimate | None], look: tuple[str, str]) -> Dots:
     columns = np.array([(e.value, e.low, e.high) if e is not None else (np.nan,) * 3 for e in estimates], np.float64)
-    return Dots(label, *columns.T, look)
+    return Dots(label, columns[:, 0], columns[:, 1], columns[:, 2], look)
 
 
 def _probes(subject: Subject, found: Representations, folder: ReportFolder) -> PageFigure:
@@ -112,8 +112,8 @@ def _probes(subject: Subject, found: Representations, folder: ReportFolder) -> P
         if not any(scores):
             continue
         dots = [
-            _dots("probe", [s and s.value for s in scores], SERIES_LOOKS[0]),
-            _dots("labels shuffled by clip", [s and s.shuffled for s in scores], SERIES_LOOKS[5]),
+            _dots("probe", [None if s is None else s.value for s in scores], SERIES_LOOKS[0]),
+            _dots("labels shuffled by clip", [None if s is None else s.shuffled for s in scores], SERIES_LOOKS[5]),
         ]
         if task == BOX:
             dots.append(_dots("mean box", [found.mean_box.get(p) for p in found.positions], SERIES_LOOKS[1]))
@@ -150,15 +150,23 @@ def _shares(subject: Subject, found: Representations, folder: ReportFolder) -> P
             "What pairs of clips have in common",
             _rows(found),
             (
-                _dots("pairs that share the object", [s and s.same_object for s in shares], SERIES_LOOKS[0]),
-                _dots("pairs that share the context", [s and s.same_context for s in shares], SERIES_LOOKS[1]),
+                _dots(
+                    "pairs that share the object",
+                    [None if s is None else s.same_object for s in shares],
+                    SERIES_LOOKS[0],
+                ),
+                _dots(
+                    "pairs that share the context",
+                    [None if s is None else s.same_context for s in shares],
+                    SERIES_LOOKS[1],
+                ),
             ),
             "Mean correlation of channels",
         ),
         DotPanel(
             "Object or context",
             _rows(found),
-            (_dots("share of the object", [s and s.object_share for s in shares], SERIES_LOOKS[3]),),
+            (_dots("share of the object", [None if s is None else s.object_share for s in shares], SERIES_LOOKS[3]),),
             "Share of the object",
             (-0.02, 1.02),
             0.5,
@@ -190,7 +198,7 @@ def _alike(subject: Subject, found: Representations, folder: ReportFolder) -> Pa
     return folder.figure(
         subject.file("cka"),
         subject.title("How alike positions and frames are"),
-        "Left: CKA between positions over frames of clean clips. Right: CKA between each frame and frame "
+        "Left: CKA between positions over clean clips, mean over frames. Right: CKA between each frame and frame "
         f"{last}, the last before the change, over clips; it rests on as many things as there are clips, so with few "
         "it is rough.",
         make_similarity(
@@ -294,7 +302,7 @@ def _alike_table(shown: Sequence[tuple[Subject, Representations]], folder: Repor
         ReportTable(
             "cka",
             "Linear CKA between positions",
-            "Unbiased, over frames of clean clips. [95 % interval, jackknife over source sequences]",
+            "Unbiased, over clean clips, mean over frames. [95 % interval, jackknife over source sequences]",
             ("Experiment", "Position", "Other", "CKA"),
             tuple(rows),
             pd.DataFrame(data),
@@ -314,7 +322,7 @@ def _kept_data(found: Representations) -> pd.DataFrame:
 
 
 def _numbers(**estimates: Estimate) -> dict[str, float]:
-    numbers = {}
+    numbers: dict[str, float] = {}
     for name, estimate in estimates.items():
         numbers |= {name: estimate.value, f"{name}_low": estimate.low, f"{name}_high": estimate.high}
     return numbers
