@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -70,9 +70,10 @@ def read_attention_entropy(run: ProbeRun) -> NDArray[np.float64]:
     rows = {int(object_id): row for row, object_id in enumerate(run.object_ids)}
     means: dict[tuple[int, int], list[float]] = {}
     of_all = table[table["queries"] == "all"]
-    layers_of: Any = of_all.groupby(["object_id", "frame", "layer"], sort=False)["share"]
-    for (object_id, frame, _), shares in layers_of:
-        means.setdefault((rows[int(object_id)], int(frame)), []).append(float(share_entropy(shares.to_numpy())))
+    for (object_id, frame, _), shares in of_all.groupby(["object_id", "frame", "layer"], sort=False)["share"]:
+        means.setdefault((rows[int(str(object_id))], int(str(frame))), []).append(
+            float(share_entropy(shares.to_numpy()))
+        )
     for at, layers in means.items():
         values[at] = np.mean(layers)
     return values

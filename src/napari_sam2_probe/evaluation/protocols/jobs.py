@@ -99,11 +99,14 @@ class JobResult:
         ``points`` with ``labels``, ``box``, or ``mask`` (its area).
     left_out
         Objects that can't be scored: fewer than three masks from their first on.
+    seconds
+        What tracking took, without scoring; None where it was not measured.
     """
 
     rows: tuple[JobRow, ...]
     prompts: tuple[dict[str, Any], ...] = ()
     left_out: tuple[int, ...] = ()
+    seconds: float | None = None
 
 
 def parse_names(text: str, known: Sequence[str], option: str) -> tuple[str, ...]:

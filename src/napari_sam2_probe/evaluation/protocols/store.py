@@ -78,6 +78,7 @@ class ResultStore:
                 rows=tuple(JobRow(**row) for row in stored["rows"]),
                 prompts=tuple(stored["prompts"]),
                 left_out=tuple(stored["left_out"]),
+                seconds=stored.get("seconds"),
             )
         except (LookupError, TypeError) as error:
             raise InputError(f"{path} can't be read: remove it, then run the command again.") from error
