@@ -282,7 +282,7 @@ def test_one_kind_and_one_clip_only(tmp_path):
 
 
 def test_one_obscured_clip_only(tmp_path):
-    out = keep_positions(write_synthetic_experiment(tmp_path / "one", kinds=("clean", "obscuration"), samples=1))
+    out = keep_positions(write_synthetic_experiment(tmp_path / "one", kinds=("clean", "obscuration"), samples=1), "1")
     page = assert_whole(make_report([out], tmp_path / "report", QUICK))
     assert {"figure-9", "figure-10"} <= page.anchors
     assert "one source sequence, so no interval" in page.text
@@ -442,7 +442,7 @@ def test_an_earlier_report_is_replaced_and_nothing_else(tmp_path, capsys):
 
 
 def test_a_decoder_of_another_model_is_not_used(tmp_path):
-    experiment = keep_positions(write_synthetic_experiment(tmp_path / "e", kinds=("clean",), samples=1))
+    experiment = keep_positions(write_synthetic_experiment(tmp_path / "e", kinds=("clean",), samples=1), "1")
     path = small_decoder(tmp_path)
     save_decoder(replace(load_decoder(path), sha256="1" * 64), path)
     page = assert_whole(make_report([experiment], tmp_path / "report", ReportOptions(dpi=40, formats=(), decoder=path)))

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-MOST_BYTES = 1 << 34
+MOST_BYTES = 1 << 32
 """Larger files are not read."""
 
 _TYPES = {"string": "string", "int64": "int64", "bool": "bool_", "double": "float64"}

@@ -15,7 +15,7 @@ from napari_sam2_probe.experiments.cause_tables import CausesFolder
 from napari_sam2_probe.experiments.config import ExperimentConfig, read_config
 from napari_sam2_probe.experiments.earlier import with_distractors, with_gaps
 from napari_sam2_probe.experiments.folder import CONFIG, ExperimentFolder, is_experiment
-from napari_sam2_probe.experiments.integrity import check_features, check_frames, check_plan
+from napari_sam2_probe.experiments.integrity import check_features, check_frames, check_plan, check_settings
 from napari_sam2_probe.experiments.plan import Batch, read_plan
 from napari_sam2_probe.experiments.tables import FEATURE_COLUMNS, FRAME_COLUMNS, read_tables
 from napari_sam2_probe.probe.positions import BY_KEY, OBJECT_POINTER, OBJECT_POINTER_RAW
@@ -324,7 +324,9 @@ def open_experiment(folder: Path | str) -> ExperimentResults:
         check_plan(place.plan, plan, config)
         batches = plan.batches
     finished = tuple(batch.name for batch in batches if place.is_complete(batch.name))
-    results = ExperimentResults(path, config, read_provenance(place), batches, finished)
+    provenance = read_provenance(place)
+    check_settings(place.config, config, provenance)
+    results = ExperimentResults(path, config, provenance, batches, finished)
     if results.complete:
         # Small beside what is drawn from it, and everything is.
         _ = results.frames

@@ -149,10 +149,10 @@ def _port_name(name: str, last: Mapping[str, int], final: int) -> str:
     renamed = name
     found = _NUMBERED.match(name)
     if found and found[1] in last:
-        number = int(found[2])
-        part = f"layers.{number - 1}"
-        if number in (0, last[found[1]]):
-            part = "proj_in" if number == 0 else "proj_out"
+        layer_idx = int(found[2])
+        part = f"layers.{layer_idx - 1}"
+        if layer_idx in (0, last[found[1]]):
+            part = "proj_in" if layer_idx == 0 else "proj_out"
         renamed = f"{found[1]}.{part}.{found[3]}"
     renamed = _CONVOLUTION.sub(r"image_encoder.neck.convs.\1.", renamed)
     for start, parts in _PARTS:
