@@ -314,7 +314,7 @@ def test_several_experiments_stand_side_by_side(several):
     # Both are of the same model, so their folders tell them apart.
     assert {"figure-18-synthetic-half", "figure-18-synthetic-whole"} <= page.anchors
     assert several.read_text().count('class="beside"') >= 6
-    assert (several.parent / "tables" / "separability.csv").read_text().count("synthetic (whole)") > 10
+    assert (several.parent / "tables" / "separability-pooled.csv").read_text().count("synthetic (whole)") > 10
 
 
 def test_a_half_done_experiment_says_so_at_the_top(several):

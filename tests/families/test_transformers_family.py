@@ -130,7 +130,9 @@ def test_transformers_own_inference_gives_the_same(both, video):
     reader = FrameReader(video, size)
     frames = torch.stack([reader.read(t, 0) for t in range(NUM_FRAMES)])
     reader.close()
-    theirs = Sam2VideoInferenceSession(video=frames, video_height=video.height, video_width=video.width)
+    theirs = Sam2VideoInferenceSession(
+        video=frames, video_height=video.height, video_width=video.width, dtype=torch.float32
+    )
     index = theirs.obj_id_to_idx(1)
     scale = torch.tensor([size / video.width, size / video.height])
     points = torch.tensor([[[[48.0, 48.0], [100.0, 10.0]]]]) * scale

@@ -47,7 +47,7 @@ def test_weights_of_something_else(convert):
 
 def test_a_weight_that_sam_2_does_not_have():
     ported = to_transformers(seeded_model(SMALL_CONFIG).state_dict())
-    with pytest.raises(InputError, match="'spatial_perceiver.latents' is none of a Sam2VideoModel"):
+    with pytest.raises(InputError, match=r"'spatial_perceiver\.latents' is none of a Sam2VideoModel"):
         from_transformers(ported | {"spatial_perceiver.latents": torch.zeros(1)})
 
 

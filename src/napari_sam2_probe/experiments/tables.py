@@ -65,6 +65,9 @@ FEATURE_COLUMNS: dict[str, str] = {
 differ; NaN without a reference.
 """
 
+_LATER = ("distractor_sequences", "gap")
+"""Columns that earlier versions didn't write."""
+
 SEPARATOR = "/"
 """Between sequences of ``distractor_sequences``: it is in no name of a folder."""
 
@@ -163,7 +166,7 @@ def _read(columns: Mapping[str, str], parts: Sequence[Path]) -> pa.Table:
     tables = [wanted.empty_table()]
     for part in parts:
         try:
-            tables.append(read_parquet(part, columns).cast(wanted))
+            tables.append(read_parquet(part, columns, _LATER).cast(wanted))
         except (OSError, ValueError) as error:
             raise DamagedTableError(part, why(error)) from error
     return pa.concat_tables(tables).combine_chunks()
