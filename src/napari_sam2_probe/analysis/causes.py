@@ -12,13 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_sam2_probe.analysis.bootstrap import Estimate, estimate_of, group_codes, group_weights, mean_estimate
+from napari_sam2_probe.analysis.bootstrap import Clusters, Estimate, crossed_mean
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     import pandas as pd
-    from numpy.typing import NDArray
 
 CLIP = ["kind", "clip", "base_sequence", "distractor_sequences"]
 """The columns that name a clip and what it was made from."""
@@ -274,25 +273,9 @@ def clip_mean(clips: pd.DataFrame, column: str, options: CauseOptions) -> Estima
     keep = np.isfinite(values)
     values, bases = values[keep], clips["base_sequence"].to_numpy(dtype=str)[keep]
     others = clips["distractor_sequences"].to_numpy(dtype=str)[keep]
-    crossed = len(values) > 0 and all(name and "," not in name for name in others)
-    if not crossed:
-        return mean_estimate(values, bases, num_resamples=options.num_resamples, seed=options.seed, reason="no clip")
-    return _crossed_mean(values, bases, others, options)
-
-
-def _crossed_mean(
-    values: NDArray[np.float64], bases: NDArray[np.str_], others: NDArray[np.str_], options: CauseOptions
-) -> Estimate:
-    """Return a mean with an interval in which bases and other sequences are both drawn, and weights are multiplied."""
-    weights = np.ones((options.num_resamples, len(values)))
-    numbers = []
-    for k, names in enumerate((bases, others)):
-        codes, number = group_codes(names)
-        weights *= group_weights(number, options.num_resamples, options.seed + k)[:, codes]
-        numbers.append(number)
-    total = weights.sum(axis=1)
-    resampled = np.divide(weights @ values, total, out=np.full(len(total), np.nan), where=total > 0)
-    return estimate_of(float(values.mean()), resampled, numbers[0])
+    if not len(values):
+        return Estimate.missing("no clip")
+    return crossed_mean(values, Clusters.of(bases, others), options.num_resamples, options.seed)
 
 
 def _per_clip(

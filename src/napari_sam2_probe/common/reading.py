@@ -21,7 +21,7 @@ import json
 import os
 import stat
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -100,7 +100,7 @@ def file_sha256(path: Path, most: int | None = None) -> str:
         If it is no ordinary file, or too large.
     """
     with _opened(path, most) as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        return hashlib.file_digest(cast("Any", file), "sha256").hexdigest()
 
 
 def read_text(path: Path, most: int = MOST_BYTES) -> str:

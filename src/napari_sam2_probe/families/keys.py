@@ -80,6 +80,12 @@ _PERCEPTRONS = (
     "sam_mask_decoder.pred_obj_score_head.",
     "obj_ptr_proj.",
 )
+_OWN = (
+    *("image_encoder.", "memory_attention.", "memory_encoder.", "sam_mask_decoder.", "sam_prompt_encoder."),
+    *("mask_downsample.", "maskmem_tpos_enc", "no_mem_", "no_obj_", "obj_ptr_"),
+)
+"""How names of weights begin in ``sam2``; what is called otherwise is of another model."""
+
 _NUMBERED = re.compile(r"^(.*?)\.layers\.(\d+)\.(weight|bias)$")
 _MASK_ENCODER = "memory_encoder.mask_downsampler.encoder."
 _CONVOLUTION = re.compile(r"^image_encoder\.neck\.convs\.(\d+)\.conv\.")
@@ -121,7 +127,7 @@ def from_transformers(weights: Mapping[str, torch.Tensor]) -> StateDict:
             converted |= {f"{_POINTS}{k}.weight": tensor[k : k + 1].clone() for k in range(len(tensor))}
         elif name in _PORT_GAUSSIANS:
             converted[_GAUSSIAN] = tensor
-        elif name in own_names:
+        elif name in own_names and own_names[name].startswith(_OWN):
             converted[own_names[name]] = tensor
         else:
             raise InputError(f"The weight {name!r} is none of a Sam2VideoModel: only SAM 2 and 2.1 can be converted.")
@@ -149,10 +155,10 @@ def _port_name(name: str, last: Mapping[str, int], final: int) -> str:
     renamed = name
     found = _NUMBERED.match(name)
     if found and found[1] in last:
-        number = int(found[2])
-        part = f"layers.{number - 1}"
-        if number in (0, last[found[1]]):
-            part = "proj_in" if number == 0 else "proj_out"
+        layer_idx = int(found[2])
+        part = f"layers.{layer_idx - 1}"
+        if layer_idx in (0, last[found[1]]):
+            part = "proj_in" if layer_idx == 0 else "proj_out"
         renamed = f"{found[1]}.{part}.{found[3]}"
     renamed = _CONVOLUTION.sub(r"image_encoder.neck.convs.\1.", renamed)
     for start, parts in _PARTS:

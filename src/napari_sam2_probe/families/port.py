@@ -88,7 +88,7 @@ class PortedSAM2(ObservedSAM2):
 
     def attention_places(self) -> AttentionPlaces:
         """Return the attention layers that look at memories and at the image, and what the decoder's tokens are."""
-        two_way = self.sam_mask_decoder.transformer
+        two_way = cast("Any", self.sam_mask_decoder.transformer)
         tokens = ["object score", "IoU", *(f"mask {k}" for k in range(self.sam_mask_decoder.num_mask_tokens))]
         layers = [*(layer.cross_attn_token_to_image for layer in two_way.layers), two_way.final_attn_token_to_image]
         memory = [_PortAttention(layer.cross_attn_image) for layer in self.memory_attention.network.layers]

@@ -13,9 +13,13 @@ if TYPE_CHECKING:
 SEMI_SUPERVISED = "semi-supervised"
 OFFLINE = "interactive-offline"
 ONLINE = "interactive-online"
+IMAGE = "image"
 
 PROMPTS = ("mask", "box", "1-click", "3-click", "5-click")
 """Prompts on the first frame of each object, as in table 4 of the SAM 2 paper."""
+
+IMAGE_PROMPTS = ("1-click", "5-click")
+"""Prompts of single images, as in table 5 of the SAM 2 paper."""
 
 INTERACTIVE = {"offline": OFFLINE, "online": ONLINE}
 """Interactive protocols by the names that the command line takes."""
