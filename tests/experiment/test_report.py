@@ -284,7 +284,7 @@ def test_one_obscured_clip_only(tmp_path):
     out = keep_positions(write_synthetic_experiment(tmp_path / "one", kinds=("clean", "obscuration"), samples=1))
     page = assert_whole(make_report([out], tmp_path / "report", QUICK))
     assert {"figure-9", "figure-10"} <= page.anchors
-    assert "one clip, so no interval" in page.text
+    assert "one source sequence, so no interval" in page.text
 
 
 @pytest.fixture(scope="module")
@@ -403,6 +403,25 @@ def test_results_of_protocols_are_shown(tmp_path):
     (folder / "protocols.json").write_text(json.dumps(about))
     make_report([folder], tmp_path / "report", QUICK)
     assert "THE SAMPLE MODEL, A TOY" in warning_of(tmp_path / "report" / "index.html")
+
+
+def test_the_effort_of_annotation_is_told(tmp_path):
+    folder = tmp_path / "protocols"
+    folder.mkdir()
+    lines = ["model,protocol,prompt,annotated_frames,sequence,object_id,J_mean,JF_mean"]
+    lines += [
+        f"tiny,interactive-offline,3-click,{n},global,,{jf},{jf}" for n, jf in enumerate((0.5, 0.74, 0.75, 0.7), 1)
+    ]
+    lines += [f"tiny,interactive-online,1-click,{n},global,,0.6,0.6" for n in (1, 2)]
+    lines += ["tiny,semi-supervised,mask,1,global,,0.9,0.9"]
+    (folder / "protocols.csv").write_text("\n".join(lines) + "\n")
+    make_report([folder], tmp_path / "report", QUICK)
+    effort = pd.read_csv(tmp_path / "report" / "tables" / "protocols-effort.csv")
+    assert list(effort["protocol"]) == ["interactive-offline", "interactive-online"]
+    # Three frames of one second and three clicks of one and a half.
+    assert (effort.loc[0, "frames_needed"], effort.loc[0, "seconds"]) == (3, 16.5)
+    assert effort.loc[1, ["frames_needed", "seconds"]].isna().all()
+    assert "more than 2" in PageText(tmp_path / "report" / "index.html").text
 
 
 def test_an_earlier_report_is_replaced_and_nothing_else(tmp_path, capsys):

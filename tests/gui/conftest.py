@@ -20,12 +20,9 @@ from napari_sam2_probe.runs.writer import RunWriter
 MAP_POSITIONS = [p for p in POSITIONS if p.is_map]
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from pytestqt.qtbot import QtBot
-
-    from napari_sam2_probe.gui.drawing_process import DrawingProcess
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -58,36 +55,6 @@ def qtbot(qtbot: QtBot) -> QtBot:
 
     qtbot.waitUntil, qtbot.waitSignal = patient_until, patient_signal
     return qtbot
-
-
-@pytest.fixture(scope="session")
-def drawing_process() -> Iterator[DrawingProcess]:
-    """A process that draws and lives on from test to test: each new one imports matplotlib, which takes seconds."""
-    from napari_sam2_probe.gui.drawing_process import DrawingProcess
-
-    drawing = DrawingProcess()
-    yield drawing
-    drawing.close()
-
-
-@pytest.fixture(autouse=True)
-def _one_process_draws_for_all_viewers(drawing_process: DrawingProcess, monkeypatch: pytest.MonkeyPatch) -> None:
-    # `own_drawing_process` is for tests of how it ends.
-    class OfAllViewers:
-        draw = drawing_process.draw
-
-        def close(self) -> None:
-            pass
-
-    monkeypatch.setattr("napari_sam2_probe.gui.state.DrawingProcess", OfAllViewers)
-
-
-@pytest.fixture
-def own_drawing_process(_one_process_draws_for_all_viewers: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A test that asks for this has viewers with a process each that draws and ends with them, as users have."""
-    from napari_sam2_probe.gui.drawing_process import DrawingProcess
-
-    monkeypatch.setattr("napari_sam2_probe.gui.state.DrawingProcess", DrawingProcess)
 
 
 @pytest.fixture

@@ -111,7 +111,6 @@ def test_titles_of_all_tabs_can_be_read(viewer, qtbot):
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("own_drawing_process")
 def test_all_panels_at_once_go_without_a_trace(make_napari_viewer, qtbot):
     viewer = make_napari_viewer(show=True)
     before = {thread.ident for thread in threading.enumerate()}

@@ -12,13 +12,15 @@ import pandas as pd
 import pytest
 from PIL import Image
 from qtpy.QtCore import QPoint, Qt, QTimer
-from qtpy.QtWidgets import QLabel, QPushButton
+from qtpy.QtWidgets import QComboBox, QLabel, QPushButton, QScrollArea
 
 from helpers.clip_runs import ABSENT, NUM_FRAMES, features_table, write_frame
-from helpers.hands import picture_of
+from helpers.hands import picture_of, turn_wheel
+from napari_sam2_probe.gui.panels import features as features_panel
 from napari_sam2_probe.gui.panels.features import FeaturesPanel
-from napari_sam2_probe.gui.panels.run_panel import LIVE_PAUSE, WITHOUT_RUN
-from napari_sam2_probe.gui.plots import PlotView
+from napari_sam2_probe.gui.panels.run_panel import WITHOUT_RUN
+from napari_sam2_probe.gui.plots.legend import entries_of, place_entries
+from napari_sam2_probe.gui.plots.view import PlotView
 from napari_sam2_probe.gui.run_views import open_views
 from napari_sam2_probe.gui.state import RunEntry, state_of
 from napari_sam2_probe.runs import open_run
@@ -57,16 +59,16 @@ def plot(dock) -> PlotView:
 
 
 def settle(dock, qtbot):
-    qtbot.waitUntil(lambda: not dock.background.busy and not plot(dock)._pause.isActive(), timeout=20_000)
+    qtbot.waitUntil(lambda: not dock.background.busy, timeout=20_000)
 
 
-def press_frame(dock, qtbot, frame, area=1):
+def press_frame(dock, qtbot, frame, area=0):
     x, y = pixel(dock, frame, area)
     qtbot.mouseClick(plot(dock), Qt.MouseButton.LeftButton, pos=QPoint(x, y))
 
 
-def pixel(dock, frame, area=1):
-    where = plot(dock).plot.areas[area]
+def pixel(dock, frame, area=0):
+    where = plot(dock).areas[area]
     return round(where.to_pixels(frame, 0)[0]), round(where.top + where.height / 2)
 
 
@@ -76,28 +78,93 @@ def test_without_a_run_it_says_what_to_do(dock):
     assert hint.text() == WITHOUT_RUN
 
 
-def test_rows_are_positions_and_columns_features(dock, compared, qtbot):
-    assert len(plot(dock).plot.areas) == 2 * 3
-    assert [run.label for run in dock._shown.runs] == ["interjection", "clean"]
+def choose(dock, name, data):
+    box = dock.findChild(QComboBox, name)
+    box.setCurrentIndex(box.findData(data))
+    box.activated.emit(box.currentIndex())
+
+
+def test_positions_are_lines_of_one_plot(dock, compared, qtbot):
+    (chart,) = plot(dock).charts
+    # Two positions, two runs; the runs by their dash.
+    assert [trace.label[0] for trace in chart.traces] == ["2", "4", "2", "4"]
+    assert [trace.dash for trace in chart.traces] == ["solid", "solid", "dashed", "dashed"]
+    assert len({trace.colour for trace in chart.traces}) == 2
     np.testing.assert_array_equal(np.flatnonzero(dock._shown.interjection), np.arange(NUM_FRAMES)[ABSENT])
+    assert ("interjection", ((ABSENT.start - 0.5, ABSENT.stop - 0.5),)) in [(s.label, s.spans) for s in chart.shades]
     actions = {action.data(): action for action in dock.findChild(QPushButton, "positions").menu().actions()}
-    with qtbot.waitSignal(plot(dock).drawn, timeout=20_000):
-        actions["4r"].trigger()
-    settle(dock, qtbot)
+    actions["4r"].trigger()
     assert dock.positions == ("2", "4", "4r")
-    assert len(plot(dock).plot.areas) == 3 * 3
-    before = plot(dock).plot.picture
+    assert len(plot(dock).charts[0].traces) == 6
+    # Own scales leave no numbers; one scale has them, and what is read off is the same.
+    values = [trace.values for trace in chart.traces]
+    assert not chart.y_numbers
+    choose(dock, "scale", False)
+    (shared,) = plot(dock).charts
+    assert shared.y_numbers
+    np.testing.assert_array_equal(shared.traces[0].y, values[0])
+
+
+def test_all_is_a_row_a_position_and_a_column_a_feature(dock, compared, qtbot):
+    choose(dock, "feature", "all")
+    assert len(plot(dock).areas) == 2 * 3
+    columns = [round(area.left) for area in plot(dock).areas]
+    assert columns[:3] == columns[3:]
     logs = {action.data(): action for action in dock.findChild(QPushButton, "log").menu().actions()}
-    with qtbot.waitSignal(plot(dock).drawn, timeout=20_000):
-        logs["short_term_l2"].trigger()
+    assert [chart.y_log for chart in plot(dock).charts[:3]] == [False, True, False]
+    logs["short_term_l2"].trigger()
     assert dock.log == ("short_term_l2", "long_term_l2")
-    assert (plot(dock).plot.picture != before).any()
+    assert [chart.y_log for chart in plot(dock).charts[:3]] == [True, True, False]
+
+
+def test_low_a_dock_still_has_five_lines_numbers_and_a_legend(viewer, dock, compared, qtbot):
+    for action in dock.findChild(QPushButton, "positions").menu().actions():
+        if action.isChecked() != (action.data() in ("1", "2", "3", "4", "5")):
+            action.trigger()
+    viewer.window._qt_window.resizeDocks([dock.parent()], [200], Qt.Orientation.Vertical)
+    qtbot.waitUntil(lambda: abs(dock.parent().height() - 200) < 10)
+    view = plot(dock)
+    (area,) = view.areas
+    assert area.height > 60
+    assert area.top + area.height + 15 <= view.height()
+    assert area.left + area.width <= view.width()
+    # Nothing has to be scrolled to.
+    assert not dock.findChild(QScrollArea).verticalScrollBar().isVisible()
+    placed, rows = place_entries(entries_of(view.charts), view.width() - 12, view.fontMetrics().horizontalAdvance)
+    assert len([one for one in placed if one.entry.label[0] in "12345"]) == 10
+    assert rows * 15 <= area.top
+    assert all(one.x + view.fontMetrics().horizontalAdvance(one.text) <= view.width() for one in placed)
+
+
+def test_the_values_under_the_mouse_are_told(dock, compared, qtbot):
+    x, y = pixel(dock, 9)
+    frame, *lines = plot(dock).read(x, y)
+    assert frame == "Frame 9"
+    told = dict(line.rsplit(": ", 1) for line in lines)
+    for run in dock._shown.runs:
+        value = run.values("2", "short_term_l2")[9]
+        if np.isfinite(value):
+            assert float(told[f"2 Memory attention · {run.label}"].replace("−", "-")) == pytest.approx(value, rel=1e-3)
+
+
+def test_the_wheel_zooms_and_a_double_click_shows_all(dock, compared, qtbot):
+    view, (x, y) = plot(dock), pixel(dock, 9)
+    before = view.areas[0].xlim
+    turn_wheel(view, x, y, 3)
+    low, high = view.areas[0].xlim
+    assert high - low < 0.6 * (before[1] - before[0])
+    assert view.areas[0].to_pixels(9, 0)[0] == pytest.approx(x, abs=1)
+    # What a run that grows shows next keeps the zoom.
+    dock.refresh()
+    settle(dock, qtbot)
+    assert view.areas[0].xlim == (low, high)
+    qtbot.mouseDClick(view, Qt.MouseButton.LeftButton, pos=QPoint(x, y))
+    assert view.areas[0].xlim == before
 
 
 def test_moving_the_slider_moves_the_cursor_and_draws_nothing(viewer, dock, compared, qtbot):
     drawn = []
     plot(dock).drawn.connect(lambda: drawn.append(1))
-    picture = plot(dock).plot
     viewer.dims.set_current_step(0, 2)
 
     def columns_that_differ(frame):
@@ -107,13 +174,12 @@ def test_moving_the_slider_moves_the_cursor_and_draws_nothing(viewer, dock, comp
         return np.flatnonzero((picture_of(plot(dock)) != before).any(axis=(0, 2)))
 
     differ = columns_that_differ(9)
-    expected = {pixel(dock, frame, area)[0] for frame in (2, 9) for area in range(3)}
+    expected = {pixel(dock, frame)[0] for frame in (2, 9)}
     assert len(differ) > 0
     assert all(min(abs(column - x) for x in expected) <= 2 for column in differ)
     assert all(min(abs(x - differ)) <= 2 for x in expected)
     assert plot(dock).frame == 9
     assert drawn == []
-    assert plot(dock).plot is picture
 
 
 def test_click_and_drag_move_the_slider(viewer, dock, compared, qtbot):
@@ -171,10 +237,10 @@ def test_a_run_that_can_t_be_read_leaves_no_earlier_plot(dock, compared, clips, 
     settle(dock, qtbot)
     assert len(errors) == 1
     assert str(other.path) in errors[0]
-    assert plot(dock).plot is None
+    assert plot(dock).charts == ()
     compared.compared_runs = before
     settle(dock, qtbot)
-    assert plot(dock).plot is not None
+    assert plot(dock).charts
 
 
 def test_frames_that_were_not_tracked_are_not_called_absent(maker):
@@ -185,10 +251,10 @@ def test_frames_that_were_not_tracked_are_not_called_absent(maker):
 
 
 def test_the_theme_of_the_window_is_followed(viewer, dock, compared, qtbot):
-    dark = tuple(plot(dock).plot.picture[0, 0, :3])
+    dark = tuple(picture_of(plot(dock))[0, 0])
     with qtbot.waitSignal(plot(dock).drawn, timeout=20_000):
         viewer.theme = "light"
-    light = tuple(plot(dock).plot.picture[0, 0, :3])
+    light = tuple(picture_of(plot(dock))[0, 0])
     assert sum(map(int, light)) > sum(map(int, dark)) + 300
 
 
@@ -210,18 +276,19 @@ def test_a_run_that_grows_is_drawn_when_it_has_features(viewer, dock, clips, qtb
     np.testing.assert_array_equal(shown, expected)
 
 
-def test_a_slow_drawing_is_seen_while_tracking_goes_on(viewer, dock, clips, qtbot, monkeypatch):
+def test_what_takes_five_seconds_is_seen_while_tracking_goes_on(viewer, dock, clips, qtbot, monkeypatch):
     state, writer, drawn = state_of(viewer), clips.begin("obscuration"), []
-    live, draw, seconds = RunEntry(writer.path, "live", live=True), state.drawing.draw, LIVE_PAUSE / 1000 + 2
+    live, load = RunEntry(writer.path, "live", live=True), features_panel.load_features
 
-    def draw_slowly(*about):
-        time.sleep(seconds)
-        return draw(*about)
+    def load_slowly(*about):
+        time.sleep(5)
+        return load(*about)
 
-    monkeypatch.setattr(state.drawing, "draw", draw_slowly)
+    monkeypatch.setattr(features_panel, "load_features", load_slowly)
     plot(dock).drawn.connect(lambda: drawn.append(time.monotonic()))
+    began = time.monotonic()
     state.add_run(live)
-    # A frame every quarter of a second, and a look at them every two seconds, for as long as it takes.
+    # A frame every quarter of a second, and a look at them every second, for as long as it takes.
     frames, told = iter(range(NUM_FRAMES)), QTimer(interval=250)
 
     def track():
@@ -232,31 +299,31 @@ def test_a_slow_drawing_is_seen_while_tracking_goes_on(viewer, dock, clips, qtbo
 
     told.timeout.connect(track)
     told.start()
-    qtbot.waitUntil(lambda: len(drawn) >= 2, timeout=180_000)
+    qtbot.waitUntil(lambda: len(drawn) >= 2)
     told.stop()
-    assert plot(dock).plot is not None
+    # One after the other, and none that was begun is thrown away.
+    assert drawn[0] - began < 2 * 5
+    assert plot(dock).charts
 
 
-def test_a_drawing_of_another_run_is_not_shown_for_this_one(viewer, dock, clips, qtbot, monkeypatch):
-    state, begun, go_on, made = state_of(viewer), threading.Event(), threading.Event(), []
-    draw = state.drawing.draw
+def test_a_plot_of_another_run_is_not_shown_for_this_one(viewer, dock, clips, qtbot, monkeypatch):
+    state, begun, go_on, seen = state_of(viewer), threading.Event(), threading.Event(), []
+    load = features_panel.load_features
 
-    def draw_when_told(make, *about):
+    def load_when_told(*about):
         begun.set()
         go_on.wait(120)
-        made.append([run.label for run in make.keywords["shown"].runs])
-        return draw(make, *about)
+        return load(*about)
 
     first, second = clips.run("clean"), clips.run("interjection")
-    monkeypatch.setattr(state.drawing, "draw", draw_when_told)
-    seen = []
-    plot(dock).drawn.connect(lambda: seen.append(made[-1]))
+    monkeypatch.setattr(features_panel, "load_features", load_when_told)
+    plot(dock).drawn.connect(lambda: seen.append([run.label for run in dock._shown.runs]))
     state.add_run(first)
-    qtbot.waitUntil(begun.is_set, timeout=120_000)
+    qtbot.waitUntil(begun.is_set)
     state.add_run(second)
     qtbot.wait(50)
     go_on.set()
-    qtbot.waitUntil(lambda: bool(seen) and not dock.background.busy, timeout=120_000)
+    qtbot.waitUntil(lambda: bool(seen) and not dock.background.busy)
     assert all(labels == ["interjection"] for labels in seen)
 
 
@@ -295,7 +362,6 @@ def test_nothing_of_the_dock_is_left_behind(viewer, clips, qtbot):
     background.submit("late", lambda: pytest.fail("ran after the end"), print)
 
 
-@pytest.mark.usefixtures("own_drawing_process")
 def test_closing_the_viewer_while_panels_draw_ends_them(viewer, clips, qtbot):
     state = state_of(viewer)
     backgrounds = []

@@ -9,10 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from helpers.hands import picture_of
 from napari_sam2_probe.common.errors import InputError
-from napari_sam2_probe.figures.style import KIND_COLOURS, OTHER_COLOURS, new_axes, new_figure
+from napari_sam2_probe.figures.chart import Chart, Dots
+from napari_sam2_probe.figures.feature_charts import POSITION_COLOURS
+from napari_sam2_probe.figures.style import KIND_COLOURS, OTHER_COLOURS
 from napari_sam2_probe.gui.background import Background
-from napari_sam2_probe.gui.drawing import PlotArea, PlotTheme, draw_plot, readable
+from napari_sam2_probe.gui.plots.area import PlotArea, PlotTheme, readable
+from napari_sam2_probe.gui.plots.view import PlotView
 from napari_sam2_probe.gui.run_views import nearest_point
 
 DARK, LIGHT = PlotTheme("#262930", "#f0f1f2"), PlotTheme("#efebe9", "#3b3a39")
@@ -44,37 +48,29 @@ def luminance(colour: str) -> float:
 
 @pytest.mark.parametrize("theme", [DARK, LIGHT])
 def test_every_series_is_seen_on_the_background(theme):
-    for colour in (*KIND_COLOURS.values(), *OTHER_COLOURS):
+    for colour in (*KIND_COLOURS.values(), *OTHER_COLOURS, *POSITION_COLOURS):
         high, low = sorted((luminance(readable(colour, theme.background)), luminance(theme.background)), reverse=True)
-        assert (high + 0.05) / (low + 0.05) > 2.5
+        assert (high + 0.05) / (low + 0.05) > 2.99
     assert readable("#ffffff", DARK.background) == "#ffffff"
 
 
-@pytest.mark.parametrize("scale", ["linear", "log"])
-@pytest.mark.parametrize("ratio", [1.0, 2.0])
-def test_areas_lie_where_the_axes_are_drawn(ratio, scale):
-    def make(width, height):
-        figure = new_figure(width, height)
-        axes = new_axes(figure)[0, 0]
-        axes.plot([4], [30], linestyle="none", marker="s", markersize=8, color="#ff0000")
-        axes.set(xlim=(1, 10), ylim=(20, 50), xscale=scale, yscale=scale)
-        return figure
-
-    drawn = draw_plot(make, (300, 200), ratio, DARK)
-    assert drawn.picture.shape == (200 * ratio, 300 * ratio, 4)
-    rgb = drawn.picture[..., :3].astype(int)
-    red = np.argwhere((rgb[..., 0] > 200) & (rgb[..., 1] < 60))
-    down, across = (red.mean(axis=0) + 0.5) / ratio
-    assert drawn.areas[0].to_pixels(4, 30) == pytest.approx((across, down), abs=1.2)
-    assert tuple(drawn.picture[0, 0, :3]) == (0x26, 0x29, 0x30)
+def test_a_point_is_painted_where_its_area_says(qtbot):
+    for log in (False, True):
+        dots = Dots("", np.array([4.0]), np.array([30.0]), "#ff0000", "square", 8.0)
+        chart = Chart(dots=(dots,), x_limits=(1, 10), y_limits=(20, 50), x_log=log, y_log=log)
+        view = shown(qtbot, PlotView(DARK), (300, 200))
+        view.show_chart(chart)
+        rgb = picture_of(view).astype(int)
+        red = np.argwhere((rgb[..., 0] > 200) & (rgb[..., 1] < 60))
+        down, across = (red.mean(axis=0) + 0.5) / view.devicePixelRatioF()
+        assert view.areas[0].to_pixels(4, 30) == pytest.approx((across, down), abs=1.2)
+        assert tuple(rgb[0, 0]) == (0x26, 0x29, 0x30)
 
 
-def test_drawing_leaves_no_style_behind():
-    import matplotlib
-
-    before = dict(matplotlib.rcParams)
-    draw_plot(lambda w, h: new_figure(w, h), (100, 100), 1.0, DARK)
-    assert dict(matplotlib.rcParams) == before
+def shown(qtbot, view, size):
+    qtbot.addWidget(view)
+    view.resize(*size)
+    return view
 
 
 def test_the_nearest_point_within_reach_is_found():

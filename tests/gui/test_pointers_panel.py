@@ -13,7 +13,7 @@ from helpers.clip_runs import NUM_FRAMES, box, obscured_fraction
 from napari_sam2_probe.analysis.pointers import project_pointers
 from napari_sam2_probe.gui.layers import METADATA_KEY
 from napari_sam2_probe.gui.panels.pointers import PointersPanel
-from napari_sam2_probe.gui.plots import PlotView
+from napari_sam2_probe.gui.plots.view import PlotView
 from napari_sam2_probe.gui.state import state_of
 from napari_sam2_probe.gui.videos import add_video, read_video
 
@@ -35,7 +35,7 @@ def panel(viewer):
 def compared(viewer, panel, clips, qtbot):
     """An obscured clip and its clean twin, both with two objects, compared."""
     state = state_of(viewer)
-    add_video(viewer, *read_video(clips.video("obscuration-00000")))
+    add_video(viewer, read_video(clips.video("obscuration-00000")))
     entries = tuple(clips.run(kind, object_ids=(1, 2)) for kind in ("obscuration", "clean"))
     for entry in entries:
         state.add_run(entry)
@@ -50,10 +50,7 @@ def plot(panel, name="paths") -> PlotView:
 
 
 def settle(panel, qtbot):
-    views = panel.findChildren(PlotView)
-    qtbot.waitUntil(
-        lambda: not panel.background.busy and not any(view._pause.isActive() for view in views), timeout=20_000
-    )
+    qtbot.waitUntil(lambda: not panel.background.busy, timeout=20_000)
 
 
 def show_distances(panel, qtbot):
@@ -65,7 +62,7 @@ def show_distances(panel, qtbot):
 
 def click_point(panel, qtbot, name, point, off=0):
     view = plot(panel, name)
-    x, y = view.plot.areas[0].to_pixels(*point)
+    x, y = view.areas[0].to_pixels(*point)
     qtbot.mouseClick(view, Qt.MouseButton.LeftButton, pos=QPoint(round(x) + off, round(y)))
 
 
@@ -89,7 +86,7 @@ def test_a_click_on_a_point_goes_to_its_frame(viewer, panel, compared, qtbot):
     for path, frame in ((0, 9), (1, 5), (0, 10)):
         click_point(panel, qtbot, "paths", panel._shown.paths[path].coordinates[frame])
         assert viewer.dims.current_step[0] == frame
-    area = plot(panel).plot.areas[0]
+    area = plot(panel).areas[0]
     points = np.concatenate([path.coordinates for path in panel._shown.paths])
     pixels = np.array([area.to_pixels(x, y) for x, y in points])
     corners = [
@@ -172,11 +169,11 @@ def test_what_can_t_be_compared_is_said_instead_of_an_earlier_plot(viewer, panel
     settle(panel, qtbot)
     said = "Object pointers of 4 and 8 numbers can't be compared: choose runs of one model."
     assert panel.findChild(QLabel, "correlation").text() == said
-    assert plot(panel, "distances").plot is None
+    assert plot(panel, "distances").charts == ()
     state_of(viewer).compared_runs = (compared[0], other)
     settle(panel, qtbot)
     assert panel.findChild(QLabel, "no_paths").text() == said
-    assert plot(panel).plot is None
+    assert plot(panel).charts == ()
     state_of(viewer).compared_runs = compared
     settle(panel, qtbot)
     assert panel.findChild(QLabel, "no_paths").isHidden()

@@ -14,7 +14,7 @@ from helpers.hands import LEFT, click_canvas
 from napari_sam2_probe.gui.layers import METADATA_KEY
 from napari_sam2_probe.gui.map_layers import MapOf, map_layers
 from napari_sam2_probe.gui.panels.export import TITLES
-from napari_sam2_probe.gui.plots import PlotView
+from napari_sam2_probe.gui.plots.view import PlotView
 from napari_sam2_probe.gui.state import state_of
 from napari_sam2_probe.gui.tracking.runner import Phase
 from napari_sam2_probe.runs import open_run
@@ -77,7 +77,6 @@ def middle(mask):
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.usefixtures("own_drawing_process")
 @pytest.mark.flaky(reason="a hand has to press Cancel while 28 frames are tracked")
 def test_from_a_sample_to_an_export_and_back(make_napari_viewer, qtbot, tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "home"))
@@ -99,7 +98,7 @@ def test_from_a_sample_to_an_export_and_back(make_napari_viewer, qtbot, tmp_path
     me.press(transform, "add")
     me.until(lambda: len(viewer.layers) == 6)
     clip, clip_masks = viewer.layers[2], viewer.layers[3]
-    known = clip.metadata[METADATA_KEY]["known"]
+    known = clip.metadata[METADATA_KEY]["video"].truth
     assert known.object_present.sum() == T - LENGTHS[1]
 
     # Click.
@@ -157,9 +156,9 @@ def test_from_a_sample_to_an_export_and_back(make_napari_viewer, qtbot, tmp_path
     # Pointers: a click on the point of a frame goes there.
     pointers = me.panel("Pointers")
     paths = pointers.findChild(PlotView, "paths")
-    me.until(lambda: paths.plot is not None and pointers._shown is not None)
+    me.until(lambda: paths.charts and pointers._shown is not None)
     there = pointers._shown.paths[0].coordinates[0]
-    at = paths.plot.areas[0].to_pixels(*there)
+    at = paths.areas[0].to_pixels(*there)
     viewer.dims.set_current_step(0, 5)
     qtbot.mouseClick(paths, LEFT, pos=QPointF(*at).toPoint())
     assert viewer.dims.current_step[0] == 0
@@ -167,9 +166,8 @@ def test_from_a_sample_to_an_export_and_back(make_napari_viewer, qtbot, tmp_path
     # Features: a click moves the time slider; absent frames are known.
     features = me.panel("Features over time")
     plot = features.findChild(PlotView, "plot")
-    # A drawing of the size before is shown, stretched, until there is another.
-    me.until(lambda: plot.plot is not None and not features.background.busy and not plot._pause.isActive())
-    area = plot.plot.areas[0]
+    me.until(lambda: plot.charts and not features.background.busy)
+    area = plot.areas[0]
     qtbot.mouseClick(plot, LEFT, pos=QPointF(area.to_pixels(9, 0)[0], area.top + area.height / 2).toPoint())
     assert viewer.dims.current_step[0] == 9
     shown = features._shown

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from qtpy.QtCore import QEvent, QPoint, QPointF, Qt, QTimer
-from qtpy.QtGui import QImage, QMouseEvent
+from qtpy.QtGui import QImage, QMouseEvent, QWheelEvent
 from qtpy.QtWidgets import QApplication
 
 LEFT = Qt.MouseButton.LeftButton
@@ -44,8 +44,8 @@ def drag_canvas(qtbot, viewer, layer, places):
     qtbot.mouseRelease(native, LEFT, pos=points[-1])
 
 
-def choose_extra(qtbot, field, name):
-    """Open the menu of a field of extras and click one of them."""
+def choose_corruption(qtbot, field, name):
+    """Open the menu of a field of corruptions and click one of them."""
     menu = field.button.menu()
     action = next(action for action in menu.actions() if action.text() == name)
     # Some versions of Qt show a menu in an event loop of its own, which ends with the choice.
@@ -55,6 +55,14 @@ def choose_extra(qtbot, field, name):
         qtbot.mouseClick(field.button, LEFT)
     qtbot.waitUntil(lambda: not menu.isVisible())
     return action
+
+
+def turn_wheel(widget, x, y, notches):
+    """Turn the mouse's wheel over a place of a widget; upwards where positive."""
+    at = QPointF(x, y)
+    about = (QPoint(), QPoint(0, 120 * notches), Qt.MouseButton.NoButton, Qt.KeyboardModifier.NoModifier)
+    event = QWheelEvent(at, QPointF(widget.mapToGlobal(at.toPoint())), *about, Qt.ScrollPhase.NoScrollPhase, False)
+    QApplication.sendEvent(widget, event)
 
 
 def picture_of(widget):

@@ -33,6 +33,7 @@ COMMANDS: dict[str, str] = {
     "protocols": "evaluate a model as the SAM 2 paper does: prompts on the first frame, and interactive",
     "export": "write a run's masks, maps, tables, figures or video in common formats",
     "decoder": "fit or show a decoder from object pointer to bounding box",
+    "warning": "tell from what runs record whether SAM 2 is about to lose the object",
     "report": "draw every figure and table of experiments on one page",
     "view": "open a run or a folder of runs in napari",
     "checkpoints": "list, download and verify SAM 2 checkpoints",

@@ -13,6 +13,7 @@ from napari_sam2_probe.analysis.bootstrap import Estimate
 from napari_sam2_probe.common.errors import InputError, ProbeError, ResourceError
 from napari_sam2_probe.common.files import atomic_path, disk_error
 from napari_sam2_probe.common.paths import is_file
+from napari_sam2_probe.common.reading import parse_json
 from napari_sam2_probe.decoder.fit import BoxDecoder, DecoderOptions, DecoderReport
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ def _read(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
     no_decoder = f"{path} is no decoder: give a file that 'sam2-probe decoder fit' made."
     try:
         with safe_open(path, framework="numpy") as file:
-            about = json.loads((file.metadata() or {}).get(_HEADER, "null"))
+            about = parse_json((file.metadata() or {}).get(_HEADER, "null"))
             if not isinstance(about, dict) or about.get("format") != FORMAT:
                 raise InputError(no_decoder)
             if about.get("version") != FORMAT_VERSION:

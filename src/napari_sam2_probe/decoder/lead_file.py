@@ -12,6 +12,7 @@ import numpy as np
 from napari_sam2_probe.analysis.bootstrap import Estimate
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.common.files import atomic_write_text
+from napari_sam2_probe.common.reading import load_json, why
 from napari_sam2_probe.decoder.lead import LeadOptions, LeadResult
 
 FORMAT = "napari-sam2-probe lead"
@@ -55,11 +56,13 @@ def load_lead(path: Path | str) -> LeadResult:
     """
     path = Path(path)
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = load_json(path)
     except OSError as error:
-        raise InputError(f"{path} can't be read ({error.strerror or error}).") from error
+        raise InputError(f"{path} can't be read ({why(error)}).") from error
     except ValueError as error:
-        raise InputError(f"{path} is no measured lead: make it with 'sam2-probe decoder lead'.") from error
+        raise InputError(
+            f"{path} is no measured lead ({why(error)}): make it with 'sam2-probe decoder lead'."
+        ) from error
     if not isinstance(content, dict) or (content.get("format"), content.get("version")) != (FORMAT, FORMAT_VERSION):
         raise InputError(f"{path} is no measured lead of this version: make it with 'sam2-probe decoder lead'.")
     try:

@@ -14,7 +14,7 @@ from napari_sam2_probe.experiments.rows import batch_features, batch_frames
 from napari_sam2_probe.experiments.store import write_clip_arrays
 from napari_sam2_probe.experiments.tables import FEATURE_COLUMNS, FRAME_COLUMNS, write_table
 from napari_sam2_probe.experiments.track_batch import ClipOutput, track_batch
-from napari_sam2_probe.families.loaded import LoadedModel, load_model
+from napari_sam2_probe.families.loaded import Model, load_model
 from napari_sam2_probe.probe.batch_size import CPU_CLIPS, choose_batch_size
 from napari_sam2_probe.probe.distance import FeatureOptions
 from napari_sam2_probe.runs.place import os_errors_as_sentences
@@ -52,8 +52,9 @@ class BatchWorker:
     def __init__(self, folder: ExperimentFolder, config: ExperimentConfig) -> None:
         self._folder = folder
         self._config = config
-        self._reader = ClipReader(folder)
-        self._loaded: LoadedModel | None = None
+        tracked = config.predictions is None
+        self._reader = ClipReader(folder, config.davis if tracked else None, config.split)
+        self._loaded: Model | None = None
         self._is_checked = False
         self._tracking = threading.Lock()
 
@@ -123,7 +124,11 @@ class BatchWorker:
                 outputs = yield from read_predictions(config.predictions.folder, clips)
             else:
                 outputs = yield from track_batch(
-                    self._model(), clips, feature_options(config), keep_maps=config.keep_maps
+                    self._model(),
+                    clips,
+                    feature_options(config),
+                    keep_maps=config.keep_maps,
+                    keep_embeddings=config.keep_embeddings,
                 )
         finally:
             close_clips(clips)
@@ -148,7 +153,7 @@ class BatchWorker:
             write_table(folder.features_part(batch.name), FEATURE_COLUMNS, features)
             write_table(folder.frames_part(batch.name), FRAME_COLUMNS, frames)
 
-    def _model(self) -> LoadedModel:
+    def _model(self) -> Model:
         if self._loaded is None:
             self._loaded = load_model(self._config.model.choice())
         return self._loaded
@@ -172,7 +177,7 @@ def check_same_model(before: dict[str, Any] | None, now: dict[str, Any] | None, 
     Parameters
     ----------
     before, now
-        What `LoadedModel.describe` said.
+        What `Model.describe` said.
     where
         Where the first was, for the message.
 

@@ -104,7 +104,7 @@ def is_experiment(path: Path) -> bool:
     return is_file(path / CONFIG)
 
 
-def held(folder: ExperimentFolder) -> AbstractContextManager[None]:
+def locked(folder: ExperimentFolder) -> AbstractContextManager[None]:
     """Let nobody else work on the experiment while the block runs; a process that is killed lets go too.
 
     Raises

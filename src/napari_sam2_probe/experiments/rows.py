@@ -24,12 +24,12 @@ Columns = dict[str, Any]
 
 def frame_rows(clip: BatchClip, output: ClipOutput, lengths: tuple[int, int, int]) -> Columns:
     """Return the columns of a clip's rows in the table of frames (T,)."""
-    known = clip.known
-    num_frames = len(known.object_present)
-    scores = score_clip(clip.true_masks, output.masks, known.object_present, lengths=lengths, object_id=True)
+    truth = clip.truth
+    num_frames = len(truth.object_present)
+    scores = score_clip(clip.true_masks, output.masks, truth.object_present, lengths=lengths, object_id=True)
     edges = np.stack([box_edges(mask) for mask in clip.true_masks])
-    assert known.recipe is not None
-    twin = "" if clip.kind == "clean" else clip_name("clean", int(known.recipe["number"]))
+    assert truth.recipe is not None
+    twin = "" if clip.kind == "clean" else clip_name("clean", int(truth.recipe["number"]))
     columns: Columns = {
         "kind": [clip.kind] * num_frames,
         "clip": [clip.name] * num_frames,
@@ -37,11 +37,11 @@ def frame_rows(clip: BatchClip, output: ClipOutput, lengths: tuple[int, int, int
         "base_sequence": [clip.base_sequence] * num_frames,
         "frame": np.arange(num_frames),
         "stage": np.repeat(STAGES, lengths).tolist(),
-        "source_sequence": list(known.source_sequence),
-        "source_frame": known.source_frame,
-        "object_present": known.object_present,
-        "context_present": known.context_present,
-        "obscured_fraction": known.obscured_fraction,
+        "source_sequence": list(truth.source_sequence),
+        "source_frame": truth.source_frame,
+        "object_present": truth.object_present,
+        "context_present": truth.context_present,
+        "obscured_fraction": truth.obscured_fraction,
         "object_score": output.object_scores,
         "predicted_iou": output.predicted_iou,
         "prompted": np.arange(num_frames) == 0,
@@ -56,9 +56,9 @@ def frame_rows(clip: BatchClip, output: ClipOutput, lengths: tuple[int, int, int
 
 def feature_rows(clip: BatchClip, output: ClipOutput, *, prompted_references: bool) -> Columns:
     """Return the columns of a clip's rows in the table of features (P * T,), position by position."""
-    num_frames, count = len(clip.known.object_present), len(output.positions)
+    num_frames, count = len(clip.truth.object_present), len(output.positions)
     prompted = np.arange(num_frames) == 0
-    references = References.of(clip.known.object_present, prompted, prompted_references=prompted_references)
+    references = References.of(clip.truth.object_present, prompted, prompted_references=prompted_references)
     size = num_frames * count
     columns: Columns = {
         "kind": [clip.kind] * size,
@@ -66,7 +66,7 @@ def feature_rows(clip: BatchClip, output: ClipOutput, *, prompted_references: bo
         "base_sequence": [clip.base_sequence] * size,
         "frame": np.tile(np.arange(num_frames), count),
         "position": [position for position in output.positions for _ in range(num_frames)],
-        "object_present": np.tile(clip.known.object_present, count),
+        "object_present": np.tile(clip.truth.object_present, count),
         "prompted_reference": np.tile(references.holds(prompted), count),
         "window": np.tile(references.window(), count),
     }

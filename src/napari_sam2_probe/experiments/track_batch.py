@@ -13,6 +13,7 @@ from napari_sam2_probe.models.device import is_out_of_memory
 from napari_sam2_probe.probe.batch import BatchRecorder
 from napari_sam2_probe.probe.batch_size import clips_at_once
 from napari_sam2_probe.probe.positions import STATISTICS
+from napari_sam2_probe.probe.regions import RegionRecorder
 from napari_sam2_probe.tracking.batch import BatchTracker
 from napari_sam2_probe.tracking.results import SessionOptions
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_sam2_probe.experiments.batch_clips import BatchClip
-    from napari_sam2_probe.families.loaded import LoadedModel
+    from napari_sam2_probe.families.loaded import Model
     from napari_sam2_probe.probe.distance import FeatureOptions
 
 
@@ -53,11 +54,12 @@ class ClipOutput:
 
 
 def track_batch(
-    loaded: LoadedModel,
+    loaded: Model,
     clips: Sequence[BatchClip],
     options: FeatureOptions,
     *,
     keep_maps: bool = False,
+    keep_embeddings: bool = True,
     at_once: int | None = None,
 ) -> Generator[int, None, list[ClipOutput]]:
     """Track and probe the clips of a batch, prompted with the true mask on the first frame.
@@ -75,6 +77,8 @@ def track_batch(
         How features are computed.
     keep_maps
         Whether mean and variance maps are wanted.
+    keep_embeddings
+        Whether embeddings of regions are wanted beside their contrasts.
     at_once
         How many clips go through the model together; by default one on a CPU, and all elsewhere.
 
@@ -100,11 +104,12 @@ def track_batch(
         parts: list[ClipOutput] = []
         for start in range(0, len(clips), at_once):
             some = clips[start : start + at_once]
-            parts += yield from track_batch(loaded, some, options, keep_maps=keep_maps, at_once=at_once)
+            kept = {"keep_maps": keep_maps, "keep_embeddings": keep_embeddings}
+            parts += yield from track_batch(loaded, some, options, **kept, at_once=at_once)
         return parts
     tracked = 0
     try:
-        with closing(_track(loaded, clips, options, keep_maps)) as steps:
+        with closing(_track(loaded, clips, options, keep_maps, keep_embeddings)) as steps:
             while True:
                 try:
                     count = next(steps)
@@ -119,22 +124,27 @@ def track_batch(
     # Somebody else took of the device's memory since the size of batches was chosen.
     yield -tracked
     half = -(-len(clips) // 2)
-    return (yield from track_batch(loaded, clips, options, keep_maps=keep_maps, at_once=half))
+    kept = {"keep_maps": keep_maps, "keep_embeddings": keep_embeddings}
+    return (yield from track_batch(loaded, clips, options, **kept, at_once=half))
 
 
 def _track(
-    loaded: LoadedModel, clips: Sequence[BatchClip], options: FeatureOptions, keep_maps: bool
+    loaded: Model, clips: Sequence[BatchClip], options: FeatureOptions, keep_maps: bool, keep_embeddings: bool
 ) -> Generator[int, None, list[ClipOutput]]:
     num_frames = clips[0].frames.num_frames
     masks = [np.zeros((num_frames, clip.frames.height, clip.frames.width), bool) for clip in clips]
     scores = np.full((2, len(clips), num_frames), np.nan, np.float32)
     maps: dict[str, NDArray[np.float32]] = {}
     recorder = BatchRecorder(
-        num_frames, np.stack([clip.known.object_present for clip in clips]), options, keep_maps=keep_maps
+        num_frames, np.stack([clip.truth.object_present for clip in clips]), options, keep_maps=keep_maps
     )
+    others = [clip.other_masks for clip in clips]
+    regions = RegionRecorder(num_frames, [clip.true_masks for clip in clips], others, embeddings=keep_embeddings)
+    recorder.on_committed = regions.frame_committed
     sources = [clip.frames for clip in clips]
     prompts = [clip.true_masks[0] for clip in clips]
-    with BatchTracker(loaded.model, sources, prompts, SessionOptions.for_model(loaded), recorder) as tracker:
+    session_options = SessionOptions.for_model(loaded, attention="sampled")
+    with BatchTracker(loaded.model, sources, prompts, session_options, recorder) as tracker:
         for frame in tracker.track():
             for clip_masks, mask in zip(masks, frame.masks(), strict=True):
                 clip_masks[frame.frame_idx] = mask
@@ -143,7 +153,7 @@ def _track(
                 _put_maps(maps, frame_idx, num_frames, shown)
             yield len(clips)
     features = recorder.values()
-    arrays = recorder.arrays() | maps
+    arrays = recorder.arrays() | regions.arrays() | maps
     positions = tuple(position.number for position in recorder.positions)
     return [
         ClipOutput(

@@ -158,6 +158,3 @@ def as_model(model: Model | ModelChoice | str | Path) -> Model:
     if isinstance(model, str | Path):
         return load_model(ModelChoice(None if str(model) == "auto" else str(model)))
     raise InputError(f"{model!r:.60} is no model: give one that was loaded, or a name such as 'sample'.")
-
-
-LoadedModel = Model

@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from collections.abc import Generator
 
     import pandas as pd
-    from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
     from napari_sam2_probe.common.progress import Progress
     from napari_sam2_probe.experiments.config import ExperimentConfig
+    from napari_sam2_probe.figures.chart import Chart
     from napari_sam2_probe.gui.layers import LayerData
 
 """Value of ``content`` in the metadata of a clip's predicted masks."""
@@ -146,28 +146,25 @@ def frame_points(shown: ExperimentShown, kind: str, position: str, names: tuple[
     )
 
 
-def points_figure(width: float, height: float, points: FramePoints) -> Figure:
-    """Make the figure of one point a frame, `width` x `height` inches."""
-    from napari_sam2_probe.figures.log_axis import number_log_axis
-    from napari_sam2_probe.figures.style import NEUTRAL, add_legend, new_axes, new_figure
+def points_chart(points: FramePoints) -> Chart:
+    """Return one point a frame as a chart on logarithmic axes."""
+    from napari_sam2_probe.figures.chart import Chart, Dots, limits_of
+    from napari_sam2_probe.figures.style import NEUTRAL
 
-    figure = new_figure(width, height)
-    axes = new_axes(figure)[0, 0]
+    dots = []
     for absent, colour, label in ((False, NEUTRAL, "object present"), (True, ABSENT_COLOUR, "object absent")):
         chosen = points.absent == absent
         if chosen.any():
-            x, y = points.x[chosen], points.y[chosen]
-            axes.plot(x, y, linestyle="none", marker="o", markersize=2.5, color=colour, alpha=0.6, label=label)
-    if len(points.x):
-        axes.set_xscale("log")
-        axes.set_yscale("log")
-        for axis, values in ((axes.xaxis, points.x), (axes.yaxis, points.y)):
-            number_log_axis(axis, float(values.min()), float(values.max()))
-    axes.set_xlabel(points.titles[0])
-    axes.set_ylabel(points.titles[1])
-    if len(points.x):
-        add_legend(figure, axes.get_legend_handles_labels()[0], loc="outside upper center")
-    return figure
+            dots.append(Dots(label, points.x[chosen], points.y[chosen], colour, size=3.5, frames=points.frames[chosen]))
+    return Chart(
+        dots=tuple(dots),
+        x_limits=limits_of([points.x], log=True),
+        y_limits=limits_of([points.y], log=True),
+        x_label=points.titles[0],
+        y_label=points.titles[1],
+        x_log=True,
+        y_log=True,
+    )
 
 
 def clip_of_experiment(folder: Path | str, kind: str, clip: str) -> list[LayerData]:
@@ -184,8 +181,7 @@ def clip_of_experiment(folder: Path | str, kind: str, clip: str) -> list[LayerDa
     results = open_experiment(folder)
     sequence = results.sequence(kind, clip)
     predicted = results.masks(kind, clip).astype(np.uint8) * OBJECT_OF_INTEREST
-    (video, about, image), (truth, truth_about, labels) = video_layers(sequence, sequence)
-    about["metadata"][METADATA_KEY]["known"] = sequence.truth
+    (video, about, image), (truth, truth_about, labels) = video_layers(sequence)
     keywords: dict[str, Any] = {
         "name": f"{clip} predicted masks",
         "opacity": MASK_OPACITY,

@@ -9,17 +9,20 @@ from napari_sam2_probe.common.files import atomic_path
 from napari_sam2_probe.figures.style import save_figure
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Sequence
 
     import pandas as pd
 
     from napari_sam2_probe.analysis.pointers import ObscurationResponse
+    from napari_sam2_probe.figures.chart import Chart
     from napari_sam2_probe.gui.run_views import FeaturesShown, PointersShown
 
 TABLE = ".csv"
 
 
-def save_features(path: Path | str, shown: FeaturesShown, positions: Sequence[str], log: Collection[str]) -> Path:
+def save_features(
+    path: Path | str, shown: FeaturesShown, positions: Sequence[str], charts: Sequence[Sequence[Chart]]
+) -> Path:
     """Write features over time; the suffix says how.
 
     Parameters
@@ -30,8 +33,8 @@ def save_features(path: Path | str, shown: FeaturesShown, positions: Sequence[st
         What is drawn.
     positions
         Numbers of the positions.
-    log
-        Features on a logarithmic axis.
+    charts
+        The rows of charts of them that are shown.
 
     Raises
     ------
@@ -40,7 +43,7 @@ def save_features(path: Path | str, shown: FeaturesShown, positions: Sequence[st
     ResourceError
         If the disk is full.
     """
-    from napari_sam2_probe.figures.features import make_features
+    from napari_sam2_probe.figures.draw_chart import make_chart, make_charts
 
     if _is_table(path):
         import pandas as pd
@@ -48,12 +51,15 @@ def save_features(path: Path | str, shown: FeaturesShown, positions: Sequence[st
         tables = [run.table[run.table["position"].isin(positions)].assign(run=run.label) for run in shown.runs]
         table = pd.concat(tables)
         return _write(table[["run", *(column for column in table if column != "run")]], path)
-    return save_figure(make_features(shown.runs, positions, interjection=shown.interjection, log=log), path)
+    alone = len(charts) == 1 and len(charts[0]) == 1
+    return save_figure(make_chart(charts[0][0]) if alone else make_charts(charts), path)
 
 
 def save_pointers(path: Path | str, shown: PointersShown) -> Path:
     """Write pointer paths as a figure, or as a table with a row a run and frame; errors as `save_features`."""
-    from napari_sam2_probe.figures.pointers import make_pointer_paths
+    from napari_sam2_probe.figures.draw_chart import make_chart
+    from napari_sam2_probe.figures.pointer_charts import paths_chart
+    from napari_sam2_probe.figures.style import SINGLE_COLUMN
 
     if _is_table(path):
         import pandas as pd
@@ -71,7 +77,8 @@ def save_pointers(path: Path | str, shown: PointersShown) -> Path:
             for run in shown.paths
         ]
         return _write(pd.concat(tables), path)
-    return save_figure(make_pointer_paths(shown.paths, shown.explained_variance), path)
+    chart = paths_chart(shown.paths, shown.explained_variance)
+    return save_figure(make_chart(chart, width=SINGLE_COLUMN, height=0.85 * SINGLE_COLUMN), path)
 
 
 def save_response(path: Path | str, response: ObscurationResponse) -> Path:

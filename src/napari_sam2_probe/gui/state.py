@@ -14,7 +14,6 @@ from weakref import WeakKeyDictionary, ref
 
 from psygnal import Signal
 
-from napari_sam2_probe.gui.drawing_process import DrawingProcess
 from napari_sam2_probe.gui.jobs import JobQueue
 from napari_sam2_probe.live.next_step import Situation
 from napari_sam2_probe.runs import ProbeRun, open_run
@@ -26,8 +25,6 @@ if TYPE_CHECKING:
     import napari
     from napari.layers import Image
 
-    from napari_sam2_probe.video.source import FrameSource
-    from napari_sam2_probe.video.truth import ClipTruth
     from napari_sam2_probe.video.video import Video
 
 
@@ -39,18 +36,12 @@ class VideoEntry:
     ----------
     layer
         Its layer. The user may rename, move or delete it.
-    source
-        Its frames.
-    sequence
-        The video with its true masks; None where there are none.
-    known
-        What the recipe of a clip that was made here tells of its frames; None for any other video.
+    video
+        Its frames, and what is known of them: true masks, the truth of a clip.
     """
 
     layer: Image
-    source: FrameSource
-    sequence: Video | None = None
-    known: ClipTruth | None = None
+    video: Video
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,8 +74,6 @@ class ProbeState:
     ----------
     jobs
         Whatever takes long: one job at a time, the others wait in order.
-    drawing
-        Draws figures beside this process. What uses it closes it with the viewer.
     """
 
     video_changed = Signal(object)
@@ -121,7 +110,6 @@ class ProbeState:
         # Weak, because the table of states would else keep every viewer alive.
         self._viewer = ref(viewer)
         self.jobs = JobQueue()
-        self.drawing = DrawingProcess()
         self._video: VideoEntry | None = None
         self._runs: list[RunEntry] = []
         self._current: RunEntry | None = None
@@ -237,13 +225,13 @@ class ProbeState:
 
     def add_run(self, run: RunEntry, *, make_current: bool = True) -> RunEntry:
         """Add a run, or find it if its folder is known already, and look at it."""
-        known = next((r for r in self._runs if r.path == run.path and r.live == run.live), None)
-        if known is None:
+        existing = next((r for r in self._runs if r.path == run.path and r.live == run.live), None)
+        if existing is None:
             self._runs = [r for r in self._runs if r.path != run.path] + [run]
             self.runs_changed.emit()
         if make_current:
-            self.current_run = known or run
-        return known or run
+            self.current_run = existing or run
+        return existing or run
 
     def remove_run(self, run: RunEntry) -> None:
         """Forget a run; its folder stays. What was compared with it stays compared."""

@@ -18,14 +18,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from napari_sam2_probe.analysis.attention import share_entropy
 from napari_sam2_probe.common.errors import InputError
+from napari_sam2_probe.common.feature_names import ATTENTION_ENTROPY, CANDIDATE_DISAGREEMENT
 from napari_sam2_probe.probe.distance import FeatureOptions, ReferenceRing
 from napari_sam2_probe.probe.positions import OBJECT_POINTER, OBJECT_POINTER_RAW, recorded_positions, taps_of
 from napari_sam2_probe.probe.references import References
-from napari_sam2_probe.probe.statistics import channel_statistics, check_shape
+from napari_sam2_probe.probe.statistics import candidate_disagreement, channel_statistics, check_shape
+from napari_sam2_probe.tracking.engine import ATTENTION_SHARES
 from napari_sam2_probe.tracking.host_copy import HostCopy
+from napari_sam2_probe.tracking.observer import CANDIDATE_MASKS
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from numpy.typing import NDArray
     from torch import Tensor
 
@@ -55,6 +61,8 @@ class BatchRecorder:
         What is recorded, in the order of tables.
     taps
         Where the tracker finds those that the model doesn't show by itself.
+    on_committed
+        Called with every frame that is done, and with its tensors by position.
 
     Raises
     ------
@@ -91,18 +99,28 @@ class BatchRecorder:
         self._distances: Tensor | None = None
         self._vectors: dict[str, list[Tensor | None]] = {p.key: [] for p in self.positions if not p.is_map}
         self._maps: list[tuple[int, list[str], HostCopy]] = []
+        self._disagreement: dict[int, Tensor] = {}
+        self._shares: dict[int, Tensor] = {}
+        self.on_committed: Callable[[int, Mapping[str, Tensor]], None] | None = None
 
     # What a tracker calls.
 
     def observe(self, frame_idx: int, key: str, tensor: Tensor) -> None:
         """Take a tensor; see `BatchObserver.observe`."""
-        if key in self._by_key:
+        if key == CANDIDATE_MASKS:
+            self._disagreement[frame_idx] = candidate_disagreement(tensor)
+        elif key == ATTENTION_SHARES:
+            # Of all queries: the first group.
+            self._shares[frame_idx] = tensor[:, :, 0]
+        elif key in self._by_key:
             check_shape(self._by_key[key], tensor)
-        self._shown[key] = tensor
+            self._shown[key] = tensor
 
     def frame_committed(self, frame_idx: int) -> None:
         """Take what was shown of a frame as its values; see `BatchObserver.frame_committed`."""
         shown, self._shown = self._shown, {}
+        if self.on_committed is not None:
+            self.on_committed(frame_idx, shown)
         for key, vectors in self._vectors.items():
             vectors.append(shown[key].float() if key in shown else None)
         if self._keep_maps:
@@ -147,9 +165,29 @@ class BatchRecorder:
         return values
 
     def arrays(self) -> dict[str, NDArray[np.float32]]:
-        """Return the vectors of all positions that have any, by the name that they bear in a store."""
+        """Return the vectors of all positions that have any, by the name that they bear in a store.
+
+        Beside them (B, T), where the tracker showed them: disagreement of candidates and entropy of attention.
+        """
         shown = [key for key, frames in self._vectors.items() if any(vectors is not None for vectors in frames)]
-        return {self._by_key[key].array: self.vectors(key) for key in shown}
+        return {self._by_key[key].array: self.vectors(key) for key in shown} | self._numbers()
+
+    def _numbers(self) -> dict[str, NDArray[np.float32]]:
+        numbers: dict[str, NDArray[np.float32]] = {}
+        if self._disagreement:
+            numbers[CANDIDATE_DISAGREEMENT] = self._over_time(
+                {t: d.cpu().numpy() for t, d in self._disagreement.items()}
+            )
+        if self._shares:
+            entropies = {t: share_entropy(s.cpu().numpy()).mean(axis=1) for t, s in self._shares.items()}
+            numbers[ATTENTION_ENTROPY] = self._over_time(entropies)
+        return numbers
+
+    def _over_time(self, by_frame: Mapping[int, NDArray[np.floating]]) -> NDArray[np.float32]:
+        values = np.full((self._num_clips, self._num_frames), np.nan, np.float32)
+        for frame_idx, numbers in by_frame.items():
+            values[:, frame_idx] = numbers
+        return values
 
     def take_maps(self, until: int | None = None) -> list[tuple[int, dict[str, NDArray[np.float32]]]]:
         """Return frame and channel statistics, by position key (B, 2, h, w), of frames since the last call.

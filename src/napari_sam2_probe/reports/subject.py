@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
     from napari_sam2_probe.analysis.separability import Separability
     from napari_sam2_probe.experiments.results import ExperimentResults
+    from napari_sam2_probe.reports.contrasts import Contrasts
+    from napari_sam2_probe.reports.covers import Cover
+    from napari_sam2_probe.reports.representations import Representations
 
 TREND_KINDS = ("clean", "interjection", "object-removal", "context-removal")
 """What the paper's figures over time show."""
@@ -141,6 +144,34 @@ class Subject:
     def clip_table(self) -> pd.DataFrame:
         """`clip_table` of all kinds."""
         return clip_table(self.results.frames, ClipTableOptions(num_resamples=self.num_resamples, seed=self.seed))
+
+    @cached_property
+    def contrasts(self) -> Contrasts:
+        """What stands out from what at each position; none where no regions were kept."""
+        from napari_sam2_probe.reports.contrasts import measure_contrasts
+
+        return measure_contrasts(self.results, self.kinds, num_resamples=self.num_resamples, seed=self.seed)
+
+    @cached_property
+    def covers(self) -> dict[str, Cover]:
+        """What a cover does to pointers, by kind of clip that has covers."""
+        from napari_sam2_probe.reports.covers import measure_cover
+
+        if not self.results.has_model:
+            return {}
+        how = {"num_resamples": self.num_resamples, "seed": self.seed}
+        kinds = [kind for kind in ("obscuration", "three-object") if kind in self.kinds]
+        found = {kind: measure_cover(self.results, kind, **how) for kind in kinds}
+        return {kind: cover for kind, cover in found.items() if cover is not None}
+
+    @cached_property
+    def representations(self) -> Representations:
+        """What positions hold: probes, object or context, CKA; nothing where no embeddings were kept."""
+        from napari_sam2_probe.reports.representations import measure_representations
+
+        return measure_representations(
+            self.results, self.kinds, self.positions, num_resamples=self.num_resamples, seed=self.seed
+        )
 
     @cached_property
     def per_clip(self) -> pd.DataFrame:

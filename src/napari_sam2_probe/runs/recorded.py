@@ -17,7 +17,7 @@ from napari_sam2_probe.video.open import open_video
 from napari_sam2_probe.video.source import FrameSource
 
 if TYPE_CHECKING:
-    from napari_sam2_probe.families.loaded import LoadedModel
+    from napari_sam2_probe.families.loaded import Model
     from napari_sam2_probe.runs.run import ProbeRun
 
 
@@ -72,7 +72,7 @@ def check_video(run: ProbeRun, source: FrameSource) -> None:
         raise InputError(f"{where} is not the video that {run.path} was made of (its hash differs): name that one.")
 
 
-def check_model(run: ProbeRun, loaded: LoadedModel) -> None:
+def check_model(run: ProbeRun, loaded: Model) -> None:
     """Make sure that a model is the one that a run was made with.
 
     Raises
@@ -89,7 +89,7 @@ def check_model(run: ProbeRun, loaded: LoadedModel) -> None:
         )
 
 
-def load_recorded_model(run: ProbeRun, checkpoint: str | Path | None = None) -> LoadedModel:
+def load_recorded_model(run: ProbeRun, checkpoint: str | Path | None = None) -> Model:
     """Load the model that a run was made with.
 
     Parameters

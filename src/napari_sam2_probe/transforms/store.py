@@ -20,10 +20,11 @@ from typing import TYPE_CHECKING, Any
 from napari_sam2_probe import __version__
 from napari_sam2_probe.common.errors import InputError, ResourceError
 from napari_sam2_probe.common.files import atomic_write_text, disk_error, is_empty, remove_leftovers
-from napari_sam2_probe.common.json_file import load_json, parse_json
 from napari_sam2_probe.common.lock import exclusive_lock
 from napari_sam2_probe.common.names import check_inside, inside
 from napari_sam2_probe.common.paths import check_name
+from napari_sam2_probe.common.reading import load_json, parse_json
+from napari_sam2_probe.transforms.plan import DRAWING
 from napari_sam2_probe.transforms.recipe import clip_name, make_twin_recipe
 from napari_sam2_probe.video.images import is_image_file
 from napari_sam2_probe.video.truth import FRAME_COLUMNS
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
     from pathlib import Path
 
+    from napari_sam2_probe.transforms.catalogue import Catalogue
     from napari_sam2_probe.transforms.clip import Clip
     from napari_sam2_probe.transforms.encoding import Encoder
     from napari_sam2_probe.transforms.plan import ClipSpec
@@ -102,6 +104,15 @@ class ClipStore:
             )
         return finished
 
+    def source_of(self, catalogue: Catalogue) -> str:
+        """Return a data set's fingerprint, in the way of an earlier version where the folder was begun with that."""
+        earlier = catalogue.fingerprint_of_areas()
+        try:
+            begun_with = load_json(self._configuration_file)["configuration"]["source"]
+        except (OSError, ValueError, LookupError, TypeError):
+            begun_with = None
+        return earlier if begun_with == earlier else catalogue.fingerprint()
+
     def is_complete(self, names: Sequence[str]) -> bool:
         """Tell whether the clips `names` of a finished data set, and their rows in the tables, are all there."""
         records = self._stored_records()
@@ -111,7 +122,7 @@ class ClipStore:
         return all(self._text(path) == text for path, text in self._tables([records[name] for name in names]))
 
     @contextmanager
-    def held(self) -> Generator[None, None, None]:
+    def locked(self) -> Generator[None, None, None]:
         """Make the folder, and let nobody else write into it while the block runs.
 
         Raises
@@ -209,7 +220,7 @@ class ClipStore:
     def clean_up(self) -> None:
         """Remove what a process left that was killed when all was there, unless somebody is at work on it."""
         if self._unfinished.is_dir():
-            with suppress(InputError, ResourceError), self.held():
+            with suppress(InputError, ResourceError), self.locked():
                 self._remove_unfinished()
 
     @property
@@ -322,6 +333,7 @@ def describe(order: ClipSpec, samples: int, *, lossless: bool, source: str) -> d
         The fingerprint of the data set that they are made from.
     """
     configuration = {**asdict(order), "samples": samples, "lossless": lossless, "source": source}
+    configuration["drawing"] = DRAWING
     configuration["version"] = __version__
     # What is compared with a stored configuration has gone through JSON too.
     described: dict[str, Any] = json.loads(json.dumps(configuration))

@@ -12,6 +12,7 @@ from PIL import Image, UnidentifiedImageError
 from PIL.TiffImagePlugin import TiffImageFile
 
 from napari_sam2_probe.common.errors import InputError
+from napari_sam2_probe.common.paths import is_left_behind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,7 +28,9 @@ IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".
 # Their formats, as Pillow calls them.
 _FORMATS = ("BMP", "JPEG", "PNG", "TIFF", "WEBP")
 
-_BITS_PER_SAMPLE = 258  # TIFF tag
+# TIFF tags
+_NEW_SUBFILE_TYPE = 254
+_BITS_PER_SAMPLE = 258
 
 _STRIP_BYTES = 2**16
 
@@ -75,8 +78,8 @@ def open_image(file: Path | BinaryIO) -> ImageFile:
 
 
 def is_image_file(name: str) -> bool:
-    """Return whether a file of this `name` is taken for an image; hidden files are not."""
-    return not name.startswith(".") and name[name.rfind(".") :].lower() in IMAGE_SUFFIXES
+    """Return whether a file of this `name` is taken for an image; hidden files and what systems leave are not."""
+    return not is_left_behind(name) and name[name.rfind(".") :].lower() in IMAGE_SUFFIXES
 
 
 def read_header(path: Path) -> ImageHeader:
@@ -85,10 +88,11 @@ def read_header(path: Path) -> ImageHeader:
     Raises
     ------
     InputError
-        If the file is not a readable image.
+        If the file is not a readable image, or holds several pictures.
     """
     try:
         with open_image(path) as image:
+            check_one_picture(image, path)
             return ImageHeader(image.width, image.height, _is_deep(image))
     except _READ_ERRORS as error:
         # Pillow knows no floating-point colour; tifffile does.
@@ -96,6 +100,32 @@ def read_header(path: Path) -> ImageHeader:
         if pixels is None:
             raise _unreadable(path, error) from error
         return ImageHeader(pixels.shape[1], pixels.shape[0], True)
+
+
+def check_one_picture(image: Image.Image, path: Path) -> None:
+    """Make sure that an image file holds one picture, not the pages of a stack or the frames of an animation.
+
+    A thumbnail or smaller version beside the picture, which a TIFF marks as such, is none.
+
+    Raises
+    ------
+    InputError
+        If it holds several.
+    """
+    count = getattr(image, "n_frames", 1)
+    if count > 1 and isinstance(image, TiffImageFile):
+        count = 1 + sum(_is_page(image, page) for page in range(1, count))
+        image.seek(0)
+    if count > 1:
+        raise InputError(
+            f"{path} holds {count} pictures, and a file in a folder is one frame: save them as one file each, or give "
+            "them as an array."
+        )
+
+
+def _is_page(image: TiffImageFile, page: int) -> bool:
+    image.seek(page)
+    return not int(image.tag_v2.get(_NEW_SUBFILE_TYPE, 0)) & 1
 
 
 def read_rgb(path: Path) -> NDArray[np.uint8]:
@@ -189,9 +219,16 @@ def _read_tiff(path: Path) -> NDArray[Any] | None:
     import tifffile
 
     try:
-        image: NDArray[Any] = tifffile.imread(path, key=0)
+        with tifffile.TiffFile(path) as file:
+            pages = sum(not getattr(page, "is_reduced", False) for page in file.pages)
+            image: NDArray[Any] = file.pages[0].asarray()
     except _READ_ERRORS:
         return None
+    if pages > 1:
+        raise InputError(
+            f"{path} holds {pages} pictures, and a file in a folder is one frame: save them as one file each, or give "
+            "them as an array."
+        )
     if image.ndim == 3 and image.shape[0] in (3, 4) and image.shape[2] not in (3, 4):
         image = np.moveaxis(image, 0, 2)
     if image.ndim == 3 and image.shape[2] in (3, 4):

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from napari_sam2_probe.evaluation.protocols.truth import ObjectTruth
-    from napari_sam2_probe.families.loaded import LoadedModel
+    from napari_sam2_probe.families.loaded import Model
     from napari_sam2_probe.video.davis import DavisDataset
 
 _READING = "reading masks"
@@ -70,7 +70,7 @@ def run_protocols(
     dataset: DavisDataset,
     out: Path | str,
     options: ProtocolOptions,
-    load: Callable[[], LoadedModel],
+    load: Callable[[], Model],
     *,
     command: str = "",
     progress: ProgressCallback = ignore_progress,
@@ -128,7 +128,7 @@ def _about(
     dataset: DavisDataset,
     sequences: dict[str, tuple[ObjectTruth, ...]],
     options: ProtocolOptions,
-    loaded: LoadedModel | None,
+    loaded: Model | None,
     results: list[tuple[Job, JobResult]],
 ) -> dict[str, Any]:
     return {
@@ -152,7 +152,7 @@ class _Work:
         self,
         store: ResultStore,
         options: ProtocolOptions,
-        loaded: LoadedModel | None,
+        loaded: Model | None,
         sequences: dict[str, tuple[ObjectTruth, ...]],
         progress: ProgressCallback,
     ) -> None:

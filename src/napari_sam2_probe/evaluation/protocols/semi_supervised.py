@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from napari_sam2_probe.evaluation.protocols.truth import ObjectTruth
-    from napari_sam2_probe.families.loaded import LoadedModel
+    from napari_sam2_probe.families.loaded import Model
     from napari_sam2_probe.tracking.results import FrameResult
 
 
 def run_semi_supervised(
-    loaded: LoadedModel,
+    loaded: Model,
     objects: Sequence[ObjectTruth],
     prompt: str,
     *,

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.common.files import atomic_write_text, is_empty, remove_leftovers
-from napari_sam2_probe.common.json_file import load_json
 from napari_sam2_probe.common.names import check_inside, inside
 from napari_sam2_probe.common.paths import check_name
+from napari_sam2_probe.common.reading import load_json
 from napari_sam2_probe.evaluation.protocols.jobs import JobResult, JobRow
 
 if TYPE_CHECKING:

@@ -28,7 +28,7 @@ from napari_sam2_probe.gui.experiments import (
     experiment_job,
     frame_points,
     look_at_experiment,
-    points_figure,
+    points_chart,
 )
 from napari_sam2_probe.gui.jobs import JobState
 from napari_sam2_probe.gui.layers import METADATA_KEY
@@ -36,7 +36,8 @@ from napari_sam2_probe.gui.panels.experiment_form import ExperimentForm
 from napari_sam2_probe.gui.panels.job_row import JobRow
 from napari_sam2_probe.gui.panels.panel import Panel
 from napari_sam2_probe.gui.panels.parts import make_combo
-from napari_sam2_probe.gui.plots import PlotView, Ring, plot_theme
+from napari_sam2_probe.gui.plots.theme import plot_theme
+from napari_sam2_probe.gui.plots.view import PlotView, Ring
 from napari_sam2_probe.gui.run_views import nearest_point
 from napari_sam2_probe.gui.time_axis import show_frame
 from napari_sam2_probe.gui.videos import use_video, video_from_layer
@@ -63,7 +64,6 @@ class ExperimentsPanel(Panel):
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
         super().__init__(viewer, "experiments")
         when_closed(self.viewer, self.state.jobs.close)
-        when_closed(self.viewer, self.state.drawing.close)
         self._shown: ExperimentShown | None = None
         self._points: FramePoints | None = None
         self._opened: list[Layer] = []
@@ -167,7 +167,7 @@ class ExperimentsPanel(Panel):
             combo.setCurrentIndex(combo.findData(name))
         for combo in (self.kind, self.position, *self.axes):
             combo.activated.connect(self._draw)
-        self.plot = PlotView(self.background, self.state.drawing, plot_theme(self.viewer.theme), "points plot")
+        self.plot = PlotView(plot_theme(self.viewer.theme))
         self.plot.setObjectName("points")
         self.plot.setToolTip("One point a frame: click one to open its clip there")
         self.plot.pressed.connect(self._on_pressed)
@@ -227,19 +227,19 @@ class ExperimentsPanel(Panel):
             self.clips.addItems(names)
         if position is None:
             self._told.setText("Masks of another system have no features.")
-            self.plot.show_figure(None)
+            self.plot.show_chart(None)
             return
         x, y = (combo.currentData() for combo in self.axes)
         points = self._points = frame_points(shown, kind, position, (x, y))
         self._told.setText(points.describe())
         self.plot.set_rings([])
-        self.plot.show_figure(partial(points_figure, points=points), about=(shown.path, kind, position, x, y))
+        self.plot.show_chart(points_chart(points), about=(shown.path, kind, position, x, y))
 
     def _on_pressed(self, area: int, x: float, y: float) -> None:
-        drawn, points = self.plot.plot, self._points
-        if drawn is None or points is None or not len(points.x):
+        points = self._points
+        if points is None or not len(points.x):
             return
-        index = nearest_point(drawn.areas[area], (x, y), points.points, CLICK_RADIUS)
+        index = nearest_point(self.plot.areas[area], (x, y), points.points, CLICK_RADIUS)
         if index is not None:
             px, py = points.points[index]
             self.plot.set_rings([Ring(0, float(px), float(py), "#EE7733")])
@@ -249,7 +249,7 @@ class ExperimentsPanel(Panel):
             self.open_clip(clip, int(points.frames[index]))
 
     def _add_clip(self, frame_idx: int | None, layers: list[LayerData]) -> None:
-        path = layers[0][1]["metadata"][METADATA_KEY]["source"].path
+        path = layers[0][1]["metadata"][METADATA_KEY]["video"].path
         here = [layer for layer in self._opened if layer in self.viewer.layers]
         video = next((layer for layer in here if _shows(layer, path)), None)
         if video is None:
@@ -268,8 +268,8 @@ class ExperimentsPanel(Panel):
 
 
 def _shows(layer: Layer, path: str | None) -> bool:
-    source = layer.metadata.get(METADATA_KEY, {}).get("source")
-    return source is not None and source.path == path
+    video = layer.metadata.get(METADATA_KEY, {}).get("video")
+    return video is not None and video.path == path
 
 
 def _offer(combo: QComboBox, keys: Any) -> None:

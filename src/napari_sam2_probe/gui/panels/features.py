@@ -22,10 +22,11 @@ from qtpy.QtWidgets import (
 )
 
 from napari_sam2_probe.common.feature_names import FEATURE_LABELS, HEAVY_TAILED
-from napari_sam2_probe.gui.dock_figures import features_figure
+from napari_sam2_probe.figures.feature_charts import all_charts, positions_chart
 from napari_sam2_probe.gui.figure_files import save_features
+from napari_sam2_probe.gui.panels.parts import make_combo
 from napari_sam2_probe.gui.panels.run_panel import ObjectBox, RunPanel, say_nothing_to_save, say_saved
-from napari_sam2_probe.gui.plots import PlotView
+from napari_sam2_probe.gui.plots.view import PlotView
 from napari_sam2_probe.gui.run_views import load_features, or_reason
 from napari_sam2_probe.probe.positions import POSITIONS
 
@@ -34,17 +35,24 @@ if TYPE_CHECKING:
 
     import napari.viewer
 
+    from napari_sam2_probe.figures.chart import Chart
     from napari_sam2_probe.gui.run_views import FeaturesShown
 
-ROW_HEIGHT = 84
-LEGEND_HEIGHT = 52
-DOCK_HEIGHT = 300
-"""Pixels of the window that the panel asks for when it is opened: two rows, the legend and the buttons."""
+ROW_HEIGHT, LEGEND_HEIGHT = 96, 40
+"""Pixels of a row of plots where all features are shown, and of what stands above and below them."""
+
+DOCK_HEIGHT = 250
+"""Pixels of the window that the panel asks for when it is opened."""
+
 FILES = "PNG picture (*.png);;SVG drawing (*.svg);;PDF (*.pdf);;CSV table (*.csv)"
+ALL = "all"
+"""Data of the entry that shows every feature, a row a position."""
+
+SCALES = {True: ("Own scales", "Each position goes from bottom to top"), False: ("One scale", "All share one axis")}
 
 
 class FeaturesPanel(RunPanel):
-    """Rows are positions, columns short-term L2, long-term L2 and ratio; a cursor follows the time slider."""
+    """A line a position of the chosen feature, or rows and columns of all; a cursor follows the time slider."""
 
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
         super().__init__(viewer, "features")
@@ -57,25 +65,36 @@ class FeaturesPanel(RunPanel):
         self._placing.timeout.connect(self._move_below)
         self._object = ObjectBox()
         self._object.chosen.connect(self._choose_object)
+        self._feature = make_combo("feature", "Which feature is shown; All: a row a position", letters=12)
+        for column, label in FEATURE_LABELS.items():
+            self._feature.addItem(label, column)
+        self._feature.addItem("All", ALL)
+        self._scale = make_combo("scale", "Whether positions share the axis of values", letters=9)
+        for own, (text, tip) in SCALES.items():
+            self._scale.addItem(text, own)
+            self._scale.setItemData(self._scale.count() - 1, tip, Qt.ItemDataRole.ToolTipRole)
+        for box in (self._feature, self._scale):
+            box.activated.connect(self._draw)
         titles = {p.number: f"{p.number}: {p.title}" for p in POSITIONS}
         shown_at_first = tuple(p.number for p in POSITIONS if p.is_main)
         self._positions = _menu_of(self, titles, shown_at_first, self._draw)
         self._log = _menu_of(self, FEATURE_LABELS, HEAVY_TAILED, self._draw)
-        positions = _menu_button("Positions", "positions", "Which positions have a row", self._positions)
+        positions = _menu_button("Positions", "positions", "Which positions are shown", self._positions)
         log = _menu_button("Log axis", "log", "Which features are on a logarithmic axis", self._log)
         save = QPushButton("Save…", objectName="save")
         save.setToolTip("Save the figure (PNG, SVG, PDF) at publication size, or its numbers (CSV)")
         save.clicked.connect(self._ask_where_to_save)
-        self._plot = PlotView(self.background, self.state.drawing, self.theme, "plot")
+        self._plot = PlotView(self.theme)
         self._plot.setObjectName("plot")
-        self._plot.setToolTip("Click, drag or press the arrow keys to move the time slider")
+        # A tooltip would lie over the values under the mouse.
+        self._plot.setWhatsThis("Click, drag or press the arrow keys to move the time slider; turn the wheel to zoom")
         self._plot.pressed.connect(self._on_pressed)
         self._plot.stepped.connect(self.step_frame)
         scroll = QScrollArea(widgetResizable=True)
         scroll.setWidget(self._plot)
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         row = QHBoxLayout()
-        for widget in (self._object, positions, log):
+        for widget in (self._object, self._feature, self._scale, positions, log):
             row.addWidget(widget)
         row.addStretch()
         row.addWidget(save)
@@ -90,7 +109,7 @@ class FeaturesPanel(RunPanel):
 
     @property
     def positions(self) -> tuple[str, ...]:
-        """The numbers of the positions that have a row."""
+        """The numbers of the positions that are shown."""
         return _checked(self._positions)
 
     @property
@@ -98,8 +117,13 @@ class FeaturesPanel(RunPanel):
         """The features on a logarithmic axis."""
         return _checked(self._log)
 
+    @property
+    def feature(self) -> str:
+        """The feature that is shown, a column of ``features.csv``; `ALL` for all."""
+        return str(self._feature.currentData())
+
     def showEvent(self, event: Any) -> None:
-        """Move below the canvas when it is first seen: three columns of plots are wide; Qt calls it."""
+        """Move below the canvas when it is first seen: frames need width; Qt calls it."""
         super().showEvent(event)
         if self._placing is not None:
             self._placing.start()
@@ -110,17 +134,16 @@ class FeaturesPanel(RunPanel):
         about = tuple(entry.path for entry in entries), obj_id
         if about != self._about:
             self.background.forget("load")
-            self._plot.expect_other()
             self._about = about
-        # A run that grows is read every few seconds, which reading and drawing may take longer than.
+        # A run that grows is read again and again, which reading may take longer than.
         load = partial(or_reason, partial(load_features, entries, obj_id))
         self.background.submit("load", load, self._show, show_older=True)
 
     def save(self, path: Path | str) -> None:
         """Write what is shown to a PNG, SVG or PDF figure or to a CSV table, without holding up the window."""
-        shown, positions, log = self._shown, self.positions, self.log
-        if shown is not None:
-            self.background.submit(f"save {path}", lambda: save_features(path, shown, positions, log), say_saved)
+        shown, positions, charts = self._shown, self.positions, self._charts()
+        if shown is not None and charts:
+            self.background.submit(f"save {path}", lambda: save_features(path, shown, positions, charts), say_saved)
 
     def _move_below(self) -> None:
         # napari has one place for the panels of plugins, at the right. From then on the user decides.
@@ -140,23 +163,39 @@ class FeaturesPanel(RunPanel):
 
             show_error(shown)
             self._shown = None
-            self._plot.show_figure(None)
+            self._plot.show_charts([])
             return
         self._shown = shown
         self._object.set_objects(shown.object_ids, self.state.obj_id)
         self._draw()
 
-    def _draw(self) -> None:
-        shown, positions = self._shown, self.positions
-        if shown is None:
-            return
-        if not positions:
-            self._plot.show_figure(None)
-            return
-        self._plot.setMinimumHeight(ROW_HEIGHT * len(positions) + LEGEND_HEIGHT)
+    def _draw(self, *_: Any) -> None:
+        charts, is_grid = self._charts(), self.feature == ALL
+        self._scale.setEnabled(not is_grid)
+        self._plot.scrolls = is_grid
+        self._plot.setMinimumHeight(ROW_HEIGHT * len(charts) + LEGEND_HEIGHT if is_grid else 0)
         self._plot.move_cursor(self.shown_frame())
-        make = partial(features_figure, shown=shown, positions=positions, log=self.log)
-        self._plot.show_figure(make, about=(self._about, positions, self.log))
+        self._plot.show_charts(charts, about=(self._about, self.positions, self.log, self.feature))
+
+    def _charts(self) -> list[list[Chart]]:
+        """Return what is shown, as rows of charts; empty where nothing is."""
+        shown, positions = self._shown, self.positions
+        if shown is None or not positions:
+            return []
+        if self.feature == ALL:
+            return all_charts(shown.runs, positions, log=self.log, interjection=shown.interjection)
+        return [
+            [
+                positions_chart(
+                    shown.runs,
+                    positions,
+                    self.feature,
+                    own_scales=bool(self._scale.currentData()),
+                    log=self.feature in self.log,
+                    interjection=shown.interjection,
+                )
+            ]
+        ]
 
     def _choose_object(self, obj_id: int) -> None:
         self.state.obj_id = obj_id

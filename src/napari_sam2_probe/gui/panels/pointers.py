@@ -22,13 +22,13 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_sam2_probe.figures.pointer_charts import distance_chart, paths_chart
 from napari_sam2_probe.figures.style import series_colours
-from napari_sam2_probe.gui.dock_figures import obscuration_figure, pointers_figure
 from napari_sam2_probe.gui.figure_files import save_pointers, save_response
 from napari_sam2_probe.gui.panels.box_row import BoxRow
 from napari_sam2_probe.gui.panels.features import FILES
 from napari_sam2_probe.gui.panels.run_panel import ObjectBox, RunPanel, say_nothing_to_save, say_saved
-from napari_sam2_probe.gui.plots import PlotView, Ring
+from napari_sam2_probe.gui.plots.view import PlotView, Ring
 from napari_sam2_probe.gui.run_views import find_pair, load_pointers, load_response, nearest_point, or_reason
 
 if TYPE_CHECKING:
@@ -99,7 +99,6 @@ class PointersPanel(RunPanel):
         about = tuple(entry.path for entry in entries), obj_id, raw
         if about != self._about:
             self.background.forget("paths")
-            self._paths.expect_other()
             self._about = about
         self.background.submit(
             "paths",
@@ -139,9 +138,10 @@ class PointersPanel(RunPanel):
         return tab
 
     def _make_plot(self, name: str, tip: str) -> PlotView:
-        plot = PlotView(self.background, self.state.drawing, self.theme, f"{name} plot")
+        plot = PlotView(self.theme)
         plot.setObjectName(name)
-        plot.setToolTip(tip)
+        # A tooltip would lie over the values under the mouse.
+        plot.setWhatsThis(tip)
         plot.stepped.connect(self.step_frame)
         return plot
 
@@ -150,12 +150,12 @@ class PointersPanel(RunPanel):
         if isinstance(shown, str):
             self._shown = None
             self._no_paths.setText(shown)
-            self._paths.show_figure(None)
+            self._paths.show_chart(None)
             return
         self._shown = shown
         self._object.set_objects(shown.object_ids, self.obj_id or 0)
         self._move_rings()
-        self._paths.show_figure(partial(pointers_figure, shown=shown), about=self._about)
+        self._paths.show_chart(paths_chart(shown.paths, shown.explained_variance), about=self._about)
 
     def _load_response(self) -> None:
         clip, twin = self._pair()
@@ -166,7 +166,6 @@ class PointersPanel(RunPanel):
         about = clip.path, twin.path, obj_id, raw
         if about != self._about_pair:
             self.background.forget("distances")
-            self._distances.expect_other()
             self._about_pair = about
         self.background.submit(
             "distances",
@@ -179,12 +178,12 @@ class PointersPanel(RunPanel):
         if isinstance(response, str):
             self._response = None
             self._correlation.setText(response)
-            self._distances.show_figure(None)
+            self._distances.show_chart(None)
             return
         self._response = response
         self._correlation.setText(f"{response.pearson}\n{response.spearman}")
         self._move_rings()
-        self._distances.show_figure(partial(obscuration_figure, response=response), about=self._about_pair)
+        self._distances.show_chart(distance_chart(response), about=self._about_pair)
 
     def _pair(self) -> tuple[RunEntry | None, RunEntry | None]:
         return self._clip.currentData(), self._twin.currentData()
@@ -246,11 +245,9 @@ class PointersPanel(RunPanel):
             self._go_to(self._distances, area, (x, y), points, self._response.frame_index)
 
     def _go_to(self, plot: PlotView, area: int, at: tuple[float, float], points: Any, frames: Any) -> None:
-        drawn = plot.plot
-        if drawn is not None:
-            nearest = nearest_point(drawn.areas[area], at, points, CLICK_RADIUS)
-            if nearest is not None:
-                self.show_frame(int(frames[nearest]))
+        nearest = nearest_point(plot.areas[area], at, points, CLICK_RADIUS)
+        if nearest is not None:
+            self.show_frame(int(frames[nearest]))
 
     def _ask_where_to_save(self) -> None:
         if (self._shown if self._tabs.currentIndex() == 0 else self._response) is None:

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import Qt, QTimer, Signal
 from qtpy.QtWidgets import QComboBox, QLabel, QStackedWidget, QVBoxLayout, QWidget
 
-from napari_sam2_probe.gui.closing import when_closed
 from napari_sam2_probe.gui.layers import MAP, MASKS, VIDEO
 from napari_sam2_probe.gui.panels.panel import Panel
-from napari_sam2_probe.gui.plots import plot_theme
+from napari_sam2_probe.gui.plots.theme import plot_theme
 from napari_sam2_probe.gui.run_layers import layers_of_run, watch_run_layers
 from napari_sam2_probe.gui.time_axis import show_frame, shown_frame
 
@@ -21,11 +20,11 @@ if TYPE_CHECKING:
     import napari.viewer
     from napari.layers import Layer
 
-    from napari_sam2_probe.gui.drawing import PlotTheme
+    from napari_sam2_probe.gui.plots.area import PlotTheme
     from napari_sam2_probe.gui.state import RunEntry
 
 WITHOUT_RUN = "Track an object, or open a run: drop its folder on the window."
-LIVE_PAUSE = 2000
+LIVE_PAUSE = 700
 """Milliseconds between two looks at a run that grows."""
 
 
@@ -38,7 +37,6 @@ class RunPanel(Panel):
     def __init__(self, viewer: napari.viewer.Viewer, name: str) -> None:
         super().__init__(viewer, name)
         watch_run_layers(self.viewer)
-        when_closed(self.viewer, self.state.drawing.close)
 
         self.content = QWidget()
         self._hint = QLabel(WITHOUT_RUN, objectName="hint")

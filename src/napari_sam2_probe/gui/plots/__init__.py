@@ -1,0 +1,1 @@
+"""Plots in panels: charts painted by Qt."""
