@@ -130,6 +130,7 @@ def test_regions_are_numpys(results, recorded, key):
     np.testing.assert_allclose(grid[5], tensor[:, side : 2 * side, side : 2 * side].mean((1, 2)), rtol=1e-3, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_what_covers_is_what_was_laid_over(small_root, tmp_path):
     """Where the cover is known, pixels of clip and twin differ there and nowhere far from it."""
     from napari_sam2_probe.experiments.batch_clips import ClipReader

@@ -143,6 +143,7 @@ def test_every_figure_of_the_paper_that_needs_no_maps_is_there(report, page):
 def test_every_table_is_there_in_three_forms(report, page):
     names = (
         "separability",
+        "separability-pooled",
         "separability-ordinary",
         "segmentation",
         "false-positives",
@@ -183,7 +184,7 @@ def test_the_csv_beside_a_timeline_holds_means_over_clips(experiment, report):
 
 
 def test_captions_hold_the_numbers_of_their_tables(report, page):
-    table = pd.read_csv(report / "tables" / "separability.csv", dtype={"position": str})
+    table = pd.read_csv(report / "tables" / "separability-pooled.csv", dtype={"position": str})
     row = table.query("position == '1' and kind == 'interjection' and feature == 'long_term_l2'")
     said = f"{row['value'].item():.2f} [{row['low'].item():.2f}, {row['high'].item():.2f}]"
     caption = re.search(r"Interjection, position 1, image embedding\. (.*?) PNG", page.text).group(1)
@@ -281,7 +282,7 @@ def test_one_kind_and_one_clip_only(tmp_path):
 
 
 def test_one_obscured_clip_only(tmp_path):
-    out = keep_positions(write_synthetic_experiment(tmp_path / "one", kinds=("clean", "obscuration"), samples=1))
+    out = keep_positions(write_synthetic_experiment(tmp_path / "one", kinds=("clean", "obscuration"), samples=1), "1")
     page = assert_whole(make_report([out], tmp_path / "report", QUICK))
     assert {"figure-9", "figure-10"} <= page.anchors
     assert "one source sequence, so no interval" in page.text
@@ -313,7 +314,7 @@ def test_several_experiments_stand_side_by_side(several):
     # Both are of the same model, so their folders tell them apart.
     assert {"figure-18-synthetic-half", "figure-18-synthetic-whole"} <= page.anchors
     assert several.read_text().count('class="beside"') >= 6
-    assert (several.parent / "tables" / "separability.csv").read_text().count("synthetic (whole)") > 10
+    assert (several.parent / "tables" / "separability-pooled.csv").read_text().count("synthetic (whole)") > 10
 
 
 def test_a_half_done_experiment_says_so_at_the_top(several):
@@ -441,7 +442,7 @@ def test_an_earlier_report_is_replaced_and_nothing_else(tmp_path, capsys):
 
 
 def test_a_decoder_of_another_model_is_not_used(tmp_path):
-    experiment = keep_positions(write_synthetic_experiment(tmp_path / "e", kinds=("clean",), samples=1))
+    experiment = keep_positions(write_synthetic_experiment(tmp_path / "e", kinds=("clean",), samples=1), "1")
     path = small_decoder(tmp_path)
     save_decoder(replace(load_decoder(path), sha256="1" * 64), path)
     page = assert_whole(make_report([experiment], tmp_path / "report", ReportOptions(dpi=40, formats=(), decoder=path)))

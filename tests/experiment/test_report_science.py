@@ -41,6 +41,7 @@ def table(made, name):
     return pd.read_csv(made[1] / "tables" / f"{name}.csv", dtype={"position": str, "other": str})
 
 
+@pytest.mark.slow
 def test_contrasts_are_those_of_the_arrays(subject, made):
     found = table(made, "contrasts")
     for position, key, statistic, index in (
@@ -63,6 +64,7 @@ def test_contrasts_are_those_of_the_arrays(subject, made):
     assert row["clips"] == 10
 
 
+@pytest.mark.slow
 def test_object_and_context_are_told_apart(made):
     shares = table(made, "object-or-context").set_index("position")
     assert shares.loc["3", "object_share"] > 0.9
@@ -71,6 +73,7 @@ def test_object_and_context_are_told_apart(made):
     assert list(shares["pairs"]) == [10] * len(shares)
 
 
+@pytest.mark.slow
 def test_probes_find_what_is_there(made):
     probes = table(made, "linear-probes").set_index(["task", "position"])
     assert probes.loc[("token in mask", "3"), "value"] > 0.9
@@ -81,12 +84,14 @@ def test_probes_find_what_is_there(made):
     assert probes.loc[("box", "4r"), "value"] > probes.loc[("box", "4r"), "mean_box"]
 
 
+@pytest.mark.slow
 def test_positions_that_hold_the_same_are_alike(made):
     alike = table(made, "cka").set_index(["position", "other"])["cka"]
     assert alike["1", "5"] > 0.9
     assert alike["1", "3"] < 0.3
 
 
+@pytest.mark.slow
 def test_the_warning_is_judged_beside_the_object_score(made):
     found = table(made, "warning-of-loss").set_index(["frames_judged", "horizon"])
     assert found.loc[("held", 1), "auroc"] > found.loc[("held", 1), "auroc_baseline"]
@@ -95,6 +100,7 @@ def test_the_warning_is_judged_beside_the_object_score(made):
     assert "of the object score alone" in part.headlines[0]
 
 
+@pytest.mark.slow
 def test_covers_are_told_within_clips(made):
     found = table(made, "obscuration-correlation")
     rows = found[(found["kind"] == "obscuration") & (found["position"] == "4r")].set_index("correlation")
@@ -102,6 +108,7 @@ def test_covers_are_told_within_clips(made):
     assert {"Pearson", "after less before"} <= set(rows.index)
 
 
+@pytest.mark.slow
 def test_every_claim_has_a_verdict_and_a_number(subject, made):
     found = table(made, "claims")
     assert len(found) == len(claims_of(subject)) > 20
@@ -138,6 +145,7 @@ def test_one_part_against_a_claim_is_enough():
     assert judge((up, "above", 0), (down, "below", 0)) == "agrees"
 
 
+@pytest.mark.slow
 def test_rises_are_compared_clip_by_clip(subject):
     change = range(12, 16)
     features = subject.results.features
@@ -154,6 +162,7 @@ def test_rises_are_compared_clip_by_clip(subject):
     assert found.value == pytest.approx(expected)
 
 
+@pytest.mark.slow
 def test_the_spread_of_pointers_is_a_mean_of_ratios(subject):
     logs = []
     for number in range(10):
@@ -163,6 +172,7 @@ def test_the_spread_of_pointers_is_a_mean_of_ratios(subject):
     assert pointer_spread(subject, "three-object").value == pytest.approx(np.exp(np.mean(logs)), rel=1e-4)
 
 
+@pytest.mark.slow
 def test_without_embeddings_the_page_says_so(tmp_path):
     out = write_synthetic_experiment(tmp_path / "old", kinds=("clean", "obscuration"), samples=2)
     (old,) = make_subjects([open_experiment(out)], num_resamples=20, seed=0)

@@ -76,10 +76,21 @@ def write_synthetic_experiment(
         tables = [_write_clip(folder, config, batch.kind, int(clip[-5:]), with_embeddings) for clip in batch.clips]
         frames, features = (pd.concat(part, ignore_index=True) for part in zip(*tables, strict=True))
         write_table(folder.features_part(batch.name), FEATURE_COLUMNS, features)
+        if predictions is None and batch.kind in ("clean", "object-kept"):
+            # As the engine has it: nothing changes, and references stand still as if the object was gone.
+            present = _present(config, "interjection")
+            gaps = [
+                _features(batch.kind, clip, frames["base_sequence"].iloc[0], present, config, rng, changed=False)
+                for clip, rng in ((c, _rng(config, int(c[-5:]), 90)) for c in batch.clips)
+            ]
+            write_table(folder.gap_features_part(batch.name), FEATURE_COLUMNS, pd.concat(gaps, ignore_index=True))
         write_table(folder.frames_part(batch.name), FRAME_COLUMNS, frames)
     if not skip_batches:
         names = [batch.name for batch in plan.batches]
         join_tables(folder.features, FEATURE_COLUMNS, [folder.features_part(name) for name in names])
+        parts = [part for part in map(folder.gap_features_part, names) if part.is_file()]
+        if parts:
+            join_tables(folder.gap_features, FEATURE_COLUMNS, parts)
         join_tables(folder.frames, FRAME_COLUMNS, [folder.frames_part(name) for name in names])
     return out
 
@@ -158,6 +169,7 @@ def _write_clip(
             "clip": name,
             "twin": "" if kind == "clean" else clip_name("clean", number),
             "base_sequence": base,
+            "distractor_sequences": "" if kind in ("clean", "context-removal") else SEQUENCES[number % 3],
             "frame": np.arange(num_frames),
             "stage": stages,
             "source_sequence": base,
@@ -230,15 +242,17 @@ def _embeddings(config, kind, number, lost, rng) -> dict[str, np.ndarray]:
     return {name: values.astype(np.float32) for name, values in arrays.items()}
 
 
-def _features(kind, name, base, present, config, rng) -> pd.DataFrame:
+def _features(kind, name, base, present, config, rng, *, changed=True) -> pd.DataFrame:
     num_frames = config.num_frames
     references = np.array([present[:t].sum() for t in range(num_frames)])
     window = np.minimum(references, 5)
     first_in = (references <= 5) & (references > 0)
+    last = np.array([np.flatnonzero(present[:t]).max(initial=-1) for t in range(num_frames)])
+    gap = np.where(last >= 0, np.arange(num_frames) - last, np.nan)
     tables = []
     for position in POSITIONS:
         times = {"4": 10.0, "5": 10.0, "4r": 1.0, "5r": 1.0}.get(position, 3.0)
-        size = np.where(present, 1.0, times)
+        size = np.where(present | (not changed), 1.0, times)
         short = np.where(window > 0, size * rng.lognormal(2, 0.3, num_frames), np.nan)
         long = np.where(window > 1, size * rng.lognormal(5, 0.5, num_frames), np.nan)
         ratio = np.where(window > 1, size * rng.lognormal(0, 0.3, num_frames), np.nan)
@@ -253,6 +267,7 @@ def _features(kind, name, base, present, config, rng) -> pd.DataFrame:
                     "object_present": present,
                     "prompted_reference": first_in,
                     "window": window,
+                    "gap": gap,
                     "short_term_l2": short,
                     "long_term_l2": long,
                     "short_term_ratio": ratio,

@@ -44,6 +44,7 @@ def test_arrays_have_the_names_shapes_and_types_of_the_specification(two_objects
         "masks_per_object": ((2, T, H, W), "bool"),
         "object_scores": ((2, T), "float32"),
         "predicted_iou": ((2, T), "float32"),
+        "candidate_disagreement": ((2, T), "float32"),
         "prompted": ((2, T), "bool"),
         "tracked": ((2, T), "bool"),
         "object_present": ((2, T), "bool"),

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_sam2_probe.analysis.bootstrap import Estimate, estimate_of, group_codes, group_weights
+from napari_sam2_probe.analysis.bootstrap import Clusters, Estimate, bounded, estimate_of, group_codes, group_weights
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -60,6 +60,26 @@ def auroc_estimate(
         return Estimate.missing("all frames are of one class", num_groups)
     value, resampled = _resampled(numbers, is_positive, codes, group_weights(num_groups, num_resamples, seed))
     return estimate_of(value, resampled, num_groups)
+
+
+def weighted_auroc_estimate(
+    scores: NDArray[np.float64], positive: NDArray[np.bool_], clusters: Clusters, num_resamples: int, seed: int
+) -> Estimate:
+    """Estimate an AUROC with an interval over both sources of randomness; see `Clusters`.
+
+    Parameters
+    ----------
+    scores
+        (N,) no NaN.
+    positive
+        (N,) bool, of both classes.
+    clusters
+        Of the entries.
+    num_resamples, seed
+        The same seed gives the same interval.
+    """
+    value, resampled = _resampled(scores, positive, clusters.cells, clusters.weights(num_resamples, seed))
+    return bounded(estimate_of(value, resampled, clusters.num_bases), clusters.smallest)
 
 
 def auroc_difference(

@@ -21,6 +21,7 @@ from napari_sam2_probe.analysis.loss_warning import (
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.common.files import atomic_write_text
 from napari_sam2_probe.common.reading import load_json
+from napari_sam2_probe.common.seal import check_seal, sealed
 
 FORMAT = "napari-sam2-probe warning"
 """What the file calls itself."""
@@ -37,7 +38,7 @@ def save_warning(warning: LossWarning, path: Path | str) -> None:
         If the disk is full.
     """
     content = {"format": FORMAT, "version": FORMAT_VERSION} | _plain(asdict(warning))
-    atomic_write_text(path, json.dumps(content, indent=1, allow_nan=False) + "\n")
+    atomic_write_text(path, json.dumps(sealed(content), indent=1, allow_nan=False) + "\n")
 
 
 def load_warning(path: Path | str) -> LossWarning:
@@ -58,6 +59,7 @@ def load_warning(path: Path | str) -> LossWarning:
     if not isinstance(content, dict) or (content.get("format"), content.get("version")) != (FORMAT, FORMAT_VERSION):
         raise InputError(f"{path} is no warning of loss of this version: make one with 'sam2-probe warning fit'.")
     try:
+        check_seal(content)
         return LossWarning(
             str(content["checkpoint"]),
             None if content["sha256"] is None else str(content["sha256"]),

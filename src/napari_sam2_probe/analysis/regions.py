@@ -25,3 +25,16 @@ GRID = 4
 def sampled_frames(num_frames: int) -> NDArray[np.int64]:
     """Return the frames of which single tokens and grids are kept."""
     return np.arange(2, num_frames, SAMPLED_EVERY)
+
+
+def frames_kept(name: str, num_frames: int) -> int:
+    """Return of how many frames an array of a clip is kept: of all, or of `sampled_frames`.
+
+    Parameters
+    ----------
+    name
+        Of the array in an experiment's store.
+    num_frames
+        Frames of the clip.
+    """
+    return len(sampled_frames(num_frames)) if name.startswith(("tokens/", "grids/")) else num_frames

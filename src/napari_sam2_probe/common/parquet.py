@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 from napari_sam2_probe.common.reading import read_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
     from pathlib import Path
 
     import pyarrow as pa
 
-MOST_BYTES = 1 << 34
+MOST_BYTES = 1 << 32
 """Larger files are not read."""
 
 _TYPES = {"string": "string", "int64": "int64", "bool": "bool_", "double": "float64"}
@@ -26,7 +26,7 @@ def schema(columns: Mapping[str, str]) -> pa.Schema:
     return pa.schema([(name, getattr(pa, _TYPES[kind])()) for name, kind in columns.items()])
 
 
-def read_parquet(path: Path, columns: Mapping[str, str] | None = None) -> pa.Table:
+def read_parquet(path: Path, columns: Mapping[str, str] | None = None, optional: Collection[str] = ()) -> pa.Table:
     """Return what a Parquet file holds.
 
     Parameters
@@ -36,6 +36,8 @@ def read_parquet(path: Path, columns: Mapping[str, str] | None = None) -> pa.Tab
     columns
         What it must hold, by column: ``string`` (categories too), ``int64``, ``bool`` or ``double`` (of half the width
         too). Other columns are not read. All that there is if None.
+    optional
+        Columns that earlier versions didn't write: nulls where they are missing.
 
     Raises
     ------
@@ -53,12 +55,21 @@ def read_parquet(path: Path, columns: Mapping[str, str] | None = None) -> pa.Tab
         wanted = None if columns is None else schema(columns)
         for field in wanted or ():
             index = file.schema_arrow.get_field_index(field.name)
+            if index < 0 and field.name in optional:
+                continue
             if index < 0:
                 raise ValueError(f"it has no column {field.name}")
             there = file.schema_arrow.field(index).type
             if not _is_alike(there, field.type):
                 raise ValueError(f"its column {field.name} holds {there} where {field.type} should be")
-        return file.read(None if columns is None else list(columns))
+        if columns is None:
+            return file.read()
+        names = [name for name in columns if file.schema_arrow.get_field_index(name) >= 0]
+        table = file.read(names)
+        for place, field in enumerate(wanted or ()):
+            if field.name not in names:
+                table = table.add_column(place, field, pa.nulls(table.num_rows, field.type))
+        return table
     # ArrowInvalid is a ValueError, ArrowMemoryError a MemoryError; the rest are neither.
     except (pa.ArrowException, MemoryError, OverflowError, OSError) as error:
         raise ValueError(str(error) or type(error).__name__) from error

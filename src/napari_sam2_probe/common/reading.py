@@ -20,11 +20,13 @@ import io
 import json
 import os
 import stat
-from typing import TYPE_CHECKING, Any
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
+    from typing import BinaryIO
 
 MOST_BYTES = 1 << 28
 """Larger files are not read: what we write stays far below, also for videos of a million frames."""
@@ -62,30 +64,43 @@ def read_bytes(path: Path, most: int = MOST_BYTES) -> bytes:
     ValueError
         If it is no ordinary file, or too large.
     """
+    with _opened(path, most) as file:
+        # No more than there is: room for it is made at once.
+        return file.read(os.fstat(file.fileno()).st_size)
+
+
+@contextmanager
+def _opened(path: Path, most: int | None) -> Iterator[BinaryIO]:
     # A pipe would be waited for without end, already when it is opened.
     handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     with os.fdopen(handle, "rb") as file:
         about = os.fstat(file.fileno())
         if not stat.S_ISREG(about.st_mode):
             raise ValueError("it is no ordinary file")
-        if about.st_size > most:
+        if most is not None and about.st_size > most:
             raise ValueError(f"it has {about.st_size} bytes")
-        content = file.read(most + 1)
-    if len(content) > most:
-        raise ValueError(f"it has more than {most} bytes")
-    return content
+        yield file
 
 
-def file_sha256(path: Path) -> str:
-    """Return the SHA-256 of a file as 64 hexadecimal digits.
+def file_sha256(path: Path, most: int | None = None) -> str:
+    """Return the SHA-256 of an ordinary file as 64 hexadecimal digits.
+
+    Parameters
+    ----------
+    path
+        The file.
+    most
+        Larger ones are refused; of any size if None.
 
     Raises
     ------
     OSError
         If the system can't read it.
+    ValueError
+        If it is no ordinary file, or too large.
     """
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    with _opened(path, most) as file:
+        return hashlib.file_digest(cast("Any", file), "sha256").hexdigest()
 
 
 def read_text(path: Path, most: int = MOST_BYTES) -> str:

@@ -11,6 +11,7 @@ from napari_sam2_probe.common.progress import Progress
 from napari_sam2_probe.common.words import count
 from napari_sam2_probe.experiments.batch_clips import ClipReader, close_clips
 from napari_sam2_probe.experiments.cause_tables import CAUSE_TABLES, CausesFolder, changes_interjection, twin_kind
+from napari_sam2_probe.experiments.derived import distractors_of
 from napari_sam2_probe.experiments.plan import Batch
 from napari_sam2_probe.experiments.tables import STAGES, join_tables, write_table
 from napari_sam2_probe.families.loaded import load_model
@@ -100,12 +101,11 @@ def _caused(clip: BatchClip) -> CausedClip:
 def _write(place: CausesFolder, clip: BatchClip, found: ClipCauses, lengths: tuple[int, int, int]) -> None:
     stages = [stage for stage, length in zip(STAGES, lengths, strict=True) for _ in range(length)]
     recipe = clip.truth.recipe or {}
-    distractors = sorted({str(one["sequence"]) for one in recipe.get("distractors", ())})
     about = {
         "kind": clip.kind,
         "clip": clip.name,
         "base_sequence": clip.base_sequence,
-        "distractor_sequences": ",".join(distractors),
+        "distractor_sequences": distractors_of(recipe) if recipe else "",
     }
     for name, columns in CAUSE_TABLES.items():
         rows = []

@@ -14,6 +14,7 @@ from napari_sam2_probe.common.files import atomic_write_text
 from napari_sam2_probe.common.reading import load_toml, why
 from napari_sam2_probe.families.loaded import ModelChoice
 from napari_sam2_probe.models.config import ModelFlags, with_current_flag_names
+from napari_sam2_probe.transforms.dataset import MOST_SAMPLES
 from napari_sam2_probe.transforms.recipe import DEFAULT_LENGTHS, CorruptionSpec
 from napari_sam2_probe.transforms.registry import CORRUPTIONS, KINDS, corruption_text, default_kinds, parse_corruption
 
@@ -94,7 +95,7 @@ class ExperimentConfig(_Settings):
     A clip of any other kind than ``clean`` is compared with the one of the same number in ``clean``.
     """
 
-    samples: int = Field(default=500, ge=1)
+    samples: int = Field(default=500, ge=1, le=MOST_SAMPLES)
     """Clips of each kind."""
 
     seed: int = Field(default=0, ge=0, le=2**63 - 1)

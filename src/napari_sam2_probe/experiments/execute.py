@@ -176,6 +176,9 @@ def iterate_experiment(
             names = [batch.name for batch in plan.batches]
             with os_errors_as_sentences(folder.path, "experiment"):
                 join_tables(folder.features, FEATURE_COLUMNS, [folder.features_part(name) for name in names])
+                # Not all batches have some.
+                gap_parts = [part for name in names if (part := folder.gap_features_part(name)).is_file()]
+                join_tables(folder.gap_features, FEATURE_COLUMNS, gap_parts)
                 provenance.end(finished=True)
                 # Last, since it says that everything is there.
                 join_tables(folder.frames, FRAME_COLUMNS, [folder.frames_part(name) for name in names])

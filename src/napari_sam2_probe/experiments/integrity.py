@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
     from napari_sam2_probe.experiments.config import ExperimentConfig
     from napari_sam2_probe.experiments.plan import Batch, Plan
+
+LEFT_OUT = {"davis", "label", "batch_size", "causes"}
+"""Settings that don't decide what the results are, and may change."""
 
 _SHARES = ("region", "boundary", "obscured_fraction", "predicted_iou")
 """Columns whose numbers are from 0 to 1, or missing; a predicted IoU may be a little beyond."""
@@ -37,6 +40,25 @@ def check_plan(path: Path, plan: Plan, config: ExperimentConfig) -> None:
         raise InputError(
             f"{path}: the plan is not that of the experiment's settings ({', '.join(config.kinds)}, {config.samples} "
             "clips each): put back the file that was edited, or start a new experiment."
+        )
+
+
+def check_settings(path: Path, config: ExperimentConfig, provenance: dict[str, Any]) -> None:
+    """Make sure that the settings are those that the experiment was begun with.
+
+    Raises
+    ------
+    InputError
+        If what decides the results was edited since.
+    """
+    before = provenance.get("settings")
+    now = config.model_dump(mode="json", exclude=LEFT_OUT)
+    # Another version may know other settings.
+    names = [name for name in before if name in now and before[name] != now[name]] if isinstance(before, dict) else []
+    if names:
+        raise InputError(
+            f"{path}: {' and '.join(names)} was changed since the experiment was begun: put it back, or start a new "
+            "experiment."
         )
 
 

@@ -7,13 +7,15 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from napari_sam2_probe.analysis.regions import frames_kept
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.common.paths import exists, is_dir
 from napari_sam2_probe.common.reading import load_json, why
 from napari_sam2_probe.experiments.cause_tables import CausesFolder
 from napari_sam2_probe.experiments.config import ExperimentConfig, read_config
+from napari_sam2_probe.experiments.earlier import with_distractors, with_gaps
 from napari_sam2_probe.experiments.folder import CONFIG, ExperimentFolder, is_experiment
-from napari_sam2_probe.experiments.integrity import check_features, check_frames, check_plan
+from napari_sam2_probe.experiments.integrity import check_features, check_frames, check_plan, check_settings
 from napari_sam2_probe.experiments.plan import Batch, read_plan
 from napari_sam2_probe.experiments.tables import FEATURE_COLUMNS, FRAME_COLUMNS, read_tables
 from napari_sam2_probe.probe.positions import BY_KEY, OBJECT_POINTER, OBJECT_POINTER_RAW
@@ -114,14 +116,26 @@ class ExperimentResults:
         """A row a clip and frame; columns as in `napari_sam2_probe.experiments.tables.FRAME_COLUMNS`."""
         table = self._table(FRAME_COLUMNS, self._folder.frames, self._folder.frames_part)
         check_frames(self._folder.frames, table, self._finished, self.config)
-        return table
+        return with_distractors(table, self._folder)
 
     @cached_property
     def features(self) -> pd.DataFrame:
         """A row a clip, position and frame; columns as in `FEATURE_COLUMNS`. Empty for another system's masks."""
         table = self._table(FEATURE_COLUMNS, self._folder.features, self._folder.features_part)
         check_features(self._folder.features, table, self._finished, self.config)
-        return table
+        return with_gaps(table, self.frames, prompted_references=self.config.features.prompted_references)
+
+    @cached_property
+    def gap_features(self) -> pd.DataFrame:
+        """The same table, had the object not been in the interjection, of clips of which that was asked for.
+
+        Of kinds that are compared frame by frame and don't lose the object: ``object-kept``, and ``clean`` beside
+        ``interjection``, show what distances do there although nothing is lost. Empty for what was made before there
+        was such a table.
+        """
+        folder = self._folder
+        parts = [folder.gap_features] if self.complete else map(folder.gap_features_part, self.finished_batches)
+        return read_tables(FEATURE_COLUMNS, [part for part in parts if part.is_file()])
 
     @property
     def _finished(self) -> list[Batch]:
@@ -241,7 +255,7 @@ class ExperimentResults:
         try:
             # The store is opened here when it is first asked for, and may be damaged itself.
             stored = self._store[f"{kind}/{clip}/{name}"]
-            if stored.shape[0] != self.config.num_frames:
+            if stored.shape[0] != frames_kept(name, self.config.num_frames):
                 raise ValueError(f"it has {stored.shape[0]} frames")
             lost = missing_chunk(stored)
             if lost is not None:
@@ -310,7 +324,9 @@ def open_experiment(folder: Path | str) -> ExperimentResults:
         check_plan(place.plan, plan, config)
         batches = plan.batches
     finished = tuple(batch.name for batch in batches if place.is_complete(batch.name))
-    results = ExperimentResults(path, config, read_provenance(place), batches, finished)
+    provenance = read_provenance(place)
+    check_settings(place.config, config, provenance)
+    results = ExperimentResults(path, config, provenance, batches, finished)
     if results.complete:
         # Small beside what is drawn from it, and everything is.
         _ = results.frames

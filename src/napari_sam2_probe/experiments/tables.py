@@ -22,6 +22,7 @@ FRAME_COLUMNS: dict[str, str] = {
     "clip": "string",
     "twin": "string",
     "base_sequence": "string",
+    "distractor_sequences": "string",
     "frame": "int64",
     "stage": "string",
     "source_sequence": "string",
@@ -41,7 +42,10 @@ FRAME_COLUMNS: dict[str, str] = {
     "true_xmax": "double",
     "true_ymax": "double",
 }
-"""Columns of ``frames.parquet`` with their types; a row a clip and frame."""
+"""Columns of ``frames.parquet`` with their types; a row a clip and frame.
+
+``distractor_sequences`` names the other sequences that a clip is made of, with a slash between two.
+"""
 
 FEATURE_COLUMNS: dict[str, str] = {
     "kind": "string",
@@ -52,9 +56,20 @@ FEATURE_COLUMNS: dict[str, str] = {
     "object_present": "bool",
     "prompted_reference": "bool",
     "window": "int64",
+    "gap": "double",
     **dict.fromkeys(COLUMNS, "double"),
 }
-"""Columns of ``features.parquet`` with their types; a row a clip, position and frame."""
+"""Columns of ``features.parquet`` and ``gap_features.parquet`` with their types; a row a clip, position and frame.
+
+``gap`` is how many frames of its source a frame lies behind its last reference; of the clip, where their sources
+differ; NaN without a reference.
+"""
+
+_LATER = ("distractor_sequences", "gap")
+"""Columns that earlier versions didn't write."""
+
+SEPARATOR = "/"
+"""Between sequences of ``distractor_sequences``: it is in no name of a folder."""
 
 STAGES = ("prefix", "interjection", "suffix")
 """Values of the column ``stage``."""
@@ -151,7 +166,7 @@ def _read(columns: Mapping[str, str], parts: Sequence[Path]) -> pa.Table:
     tables = [wanted.empty_table()]
     for part in parts:
         try:
-            tables.append(read_parquet(part, columns).cast(wanted))
+            tables.append(read_parquet(part, columns, _LATER).cast(wanted))
         except (OSError, ValueError) as error:
             raise DamagedTableError(part, why(error)) from error
     return pa.concat_tables(tables).combine_chunks()

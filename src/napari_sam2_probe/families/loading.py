@@ -188,11 +188,13 @@ def _as_float32(value: torch.Tensor, name: str, path: Path) -> torch.Tensor:
 
 
 def _read_safetensors(path: Path) -> dict[str, Any]:
+    import torch
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
     try:
-        weights: dict[str, Any] = load_file(path)
+        with oom_as_sentence(torch.device("cpu")):
+            weights: dict[str, Any] = load_file(path)
     except (SafetensorError, OSError) as error:
         raise _damaged(path) from error
     return weights

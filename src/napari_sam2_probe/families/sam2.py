@@ -315,7 +315,7 @@ class ObservedSAM2(SAM2Base):  # type: ignore[misc]
         return pointer
 
     def _show_prompt_attention(self, _module: nn.Module, _inputs: Any, output: tuple[Tensor, Tensor]) -> None:
-        tokens = output[1]  # (B, h*w, C)
+        tokens = output[1].flatten(0, -3)  # (B, h*w, C), where others have (B, 1, h*w, C)
         size = self.sam_image_embedding_size
         self._show("prompt_attention", tokens.transpose(1, 2).reshape(len(tokens), -1, size, size))
 
@@ -370,10 +370,11 @@ class ObservedSAM2(SAM2Base):  # type: ignore[misc]
     def _change_prompt_attention(
         self, _module: nn.Module, _inputs: Any, output: tuple[Tensor, Tensor]
     ) -> tuple[Tensor, Tensor]:
-        queries, tokens = output  # tokens: (B, h*w, C)
+        queries, tokens = output
         size = self.sam_image_embedding_size
-        maps = tokens.transpose(1, 2).reshape(len(tokens), -1, size, size)
-        return queries, self._goes_on("prompt_attention", maps).flatten(2).transpose(1, 2)
+        flat = tokens.flatten(0, -3)
+        maps = flat.transpose(1, 2).reshape(len(flat), -1, size, size)
+        return queries, self._goes_on("prompt_attention", maps).flatten(2).transpose(1, 2).reshape(tokens.shape)
 
     def _forget_step(self) -> None:
         self._decoder_output = self._heads_input = None

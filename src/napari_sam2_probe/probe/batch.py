@@ -30,7 +30,7 @@ from napari_sam2_probe.tracking.host_copy import HostCopy
 from napari_sam2_probe.tracking.observer import CANDIDATE_MASKS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from numpy.typing import NDArray
     from torch import Tensor
@@ -52,6 +52,8 @@ class BatchRecorder:
         How features are computed.
     keep_maps
         Whether channel statistics are recorded; whoever tracks must then call `take_maps` as it goes.
+    also_present
+        (B, T) bool: a second answer to where the object is, under which features are computed too; see `values`.
     unblanked
         Whether position 5u is recorded too; the tracker must be asked to show it.
 
@@ -77,6 +79,7 @@ class BatchRecorder:
         options: FeatureOptions | None = None,
         *,
         keep_maps: bool = False,
+        also_present: NDArray[np.bool_] | None = None,
         unblanked: bool = False,
     ) -> None:
         if object_present.ndim != 2 or object_present.shape[1] != num_frames:
@@ -89,12 +92,17 @@ class BatchRecorder:
         self.taps = taps_of(self.positions)
         self._by_key = {p.key: p for p in self.positions}
         # All clips are prompted on their first frame.
-        self._references = References.of(
-            object_present, np.arange(num_frames) == 0, prompted_references=self.options.prompted_references
+        self._references, self._other = (
+            References.of(present, np.arange(num_frames) == 0, prompted_references=self.options.prompted_references)
+            for present in (object_present, object_present if also_present is None else also_present)
         )
+        self._has_other = also_present is not None
+        # Where both rules look back to the same frames, one distance is both.
+        self._differs = (self._references.as_frames() != self._other.as_frames()).any(axis=(0, 2))
         self._num_clips, self._num_frames = object_present.shape
         self._keep_maps = keep_maps
         self._rings = [ReferenceRing(self.options, self._num_clips) for _ in self.positions]
+        self._other_rings: list[ReferenceRing] = []
         self._shown: dict[str, Tensor] = {}
         self._distances: Tensor | None = None
         self._vectors: dict[str, list[Tensor | None]] = {p.key: [] for p in self.positions if not p.is_map}
@@ -126,26 +134,62 @@ class BatchRecorder:
         if self._keep_maps:
             maps = {p.key: channel_statistics(shown[p.key]) for p in self.positions if p.is_map and p.key in shown}
             self._maps.append((frame_idx, list(maps), HostCopy(list(maps.values()))))
-        for index, (position, ring) in enumerate(zip(self.positions, self._rings, strict=True)):
+        embeddings = {}
+        for position in self.positions:
             tensor = shown.pop(position.key, None)
-            # Once for all uses: some embeddings arise with channels last, and to flatten these moves every element.
-            embedding = None if tensor is None else tensor.flatten(1)
+            if tensor is not None:
+                # Once for all uses: some embeddings arise with channels last, and to flatten these moves every element.
+                embeddings[position.key] = tensor.flatten(1)
+        self._measure(frame_idx, embeddings, 0, self._rings)
+        self._measure(frame_idx, embeddings, 1, self._other_rings or self._rings)
+        self._remember(frame_idx, embeddings)
+
+    def _measure(
+        self, frame_idx: int, embeddings: dict[str, Tensor], rule: int, rings: Sequence[ReferenceRing]
+    ) -> None:
+        """Compute the distances of a frame under one of the two rules; the second only where it differs."""
+        if rule and not self._has_other:
+            return
+        for index, (position, ring) in enumerate(zip(self.positions, rings, strict=True)):
+            embedding = embeddings.get(position.key)
             if embedding is not None:
                 distances = self._distances_at(frame_idx, embedding.device)
-                distances[index, 0] = ring.short_term(embedding)
-                distances[index, 1] = ring.long_term(embedding)
-            ring.push(embedding, self._references.is_reference[:, frame_idx])
+                if rule and not self._differs[frame_idx]:
+                    distances[rule, index] = distances[0, index]
+                else:
+                    distances[rule, index, 0] = ring.short_term(embedding)
+                    distances[rule, index, 1] = ring.long_term(embedding)
+
+    def _remember(self, frame_idx: int, embeddings: dict[str, Tensor]) -> None:
+        """Make the frame a reference of whom it is one, under both rules."""
+        later = slice(frame_idx + 1, None)
+        if not self._differs[later].any():
+            self._other_rings = []
+        elif self._differs[frame_idx + 1] and not self._other_rings:
+            self._other_rings = [ring.fork() for ring in self._rings]
+        for rings, references in ((self._rings, self._references), (self._other_rings, self._other)):
+            if rings:
+                for position, ring in zip(self.positions, rings, strict=True):
+                    ring.push(embeddings.get(position.key), references.is_reference[:, frame_idx])
 
     # What everybody else calls.
 
-    def values(self) -> NDArray[np.float64]:
-        """Return the features (B, P, T, 3) of all frames so far, NaN elsewhere; it waits for the device."""
+    def values(self, *, other: bool = False) -> NDArray[np.float64]:
+        """Return the features (B, P, T, 3) of all frames so far, NaN elsewhere; it waits for the device.
+
+        Parameters
+        ----------
+        other
+            Under the second answer to where the object is, which must have been given.
+        """
+        if other and not self._has_other:
+            raise ValueError("no second answer to where the object is was given")
         values = np.full((self._num_clips, len(self.positions), self._num_frames, 3), np.nan)
         if self._distances is None:
             return values
-        # (T, P, 2, B) on the device.
-        values[..., :2] = self._distances.double().cpu().numpy().transpose(3, 1, 0, 2)
-        last = self._references.last[:, None, :]
+        # (rule, T, P, 2, B) on the device.
+        values[..., :2] = self._distances[int(other)].double().cpu().numpy().transpose(3, 1, 0, 2)
+        last = (self._other if other else self._references).last[:, None, :]
         before = np.take_along_axis(values[..., 0], np.maximum(last, 0), axis=2)
         known = (last >= 0) & (before > 0)
         np.divide(values[..., 0], before, out=values[..., 2], where=known)
@@ -205,6 +249,7 @@ class BatchRecorder:
 
     def _distances_at(self, frame_idx: int, device: torch.device) -> Tensor:
         if self._distances is None:
-            size = (self._num_frames, len(self.positions), 2, self._num_clips)
+            rules = 2 if self._has_other else 1
+            size = (rules, self._num_frames, len(self.positions), 2, self._num_clips)
             self._distances = torch.full(size, float("nan"), device=device)
-        return self._distances[frame_idx]
+        return self._distances[:, frame_idx]

@@ -239,8 +239,8 @@ def _pointers(subject: Subject) -> Iterator[Claim]:
             "The object's box can be decoded from its pointer.",
             # A decoder that fails shows nothing of others.
             "agrees" if gain.low > 0 else "can't be told",
-            f"Mean IoU of a linear decoder on sequences held out {_said(score.value)}, better than the mean box by "
-            f"{_said(gain)}. (The section on the decoder judges the network.)",
+            f"Mean IoU of a linear decoder on sequences held out {_said(score.value)}; less that of the mean "
+            f"box {_said(gain)}. (The section on the decoder judges the network.)",
         )
     yield from _leads(subject)
 

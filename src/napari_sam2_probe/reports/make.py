@@ -18,6 +18,7 @@ from napari_sam2_probe.reports.demo_text import describe_model
 from napari_sam2_probe.reports.folder import FORMATS, ReportFolder
 from napari_sam2_probe.reports.page import Page, Section, write_page
 from napari_sam2_probe.reports.sections import (
+    causes,
     claims,
     contrast,
     decoder,
@@ -130,6 +131,7 @@ def make_report(
             lead.make(subjects, folder),
             trends.make(subjects, folder),
             separability.make(subjects, folder),
+            causes.make(subjects, folder),
             representations.make(subjects, folder),
             scores,
             warning.make(subjects, folder),

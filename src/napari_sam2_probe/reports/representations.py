@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_sam2_probe.analysis.bootstrap import Estimate
-from napari_sam2_probe.analysis.cka import cka_estimate
+from napari_sam2_probe.analysis.cka import cka_estimate, unbiased_cka
 from napari_sam2_probe.analysis.linear_probe import ProbeData, ProbeScore, probe_classes, probe_numbers
 from napari_sam2_probe.analysis.object_or_context import ObjectOrContext, object_or_context
 from napari_sam2_probe.analysis.regions import REGIONS, TOKENS, sampled_frames
@@ -210,8 +210,11 @@ class _Measuring:
         """Compare each frame with the last one of the prefix, over clips."""
         stacked = np.stack(self.embeddings(kind, position))
         last = stacked[:, self._results.lengths[0] - 1]
-        base = self.clips(kind).base
-        return np.array([cka_estimate([(last, stacked[:, t])], base).value for t in range(stacked.shape[1])])
+        values = np.full(stacked.shape[1], np.nan)
+        for t in range(stacked.shape[1]):
+            known = np.isfinite(last).all(axis=1) & np.isfinite(stacked[:, t]).all(axis=1)
+            values[t] = unbiased_cka(last[known], stacked[known, t])
+        return values
 
     def _present(self, kind: str, position: str) -> ProbeData:
         clips, frames = self.clips(kind), self._results.frames

@@ -15,7 +15,7 @@ from napari_sam2_probe.common.feature_names import FEATURE_COLUMNS
 from napari_sam2_probe.figures.features import prompted_in_references
 from napari_sam2_probe.probe.positions import in_order as positions_in_order
 from napari_sam2_probe.probe.positions import position_pairs
-from napari_sam2_probe.transforms.registry import KINDS
+from napari_sam2_probe.transforms.registry import KINDS, kept_kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
+    from napari_sam2_probe.analysis.controls import Controls
     from napari_sam2_probe.analysis.separability import Separability
     from napari_sam2_probe.experiments.results import ExperimentResults
     from napari_sam2_probe.reports.contrasts import Contrasts
@@ -139,6 +140,21 @@ class Subject:
             prompted_references=False, full_window=True, num_resamples=self.num_resamples, seed=self.seed
         )
         return separability(self.results.features, options, pairs=position_pairs())
+
+    @cached_property
+    def controls(self) -> Controls:
+        """Separations beside what they are where nothing changes."""
+        from napari_sam2_probe.analysis.controls import ControlOptions, measure_controls
+
+        changed = [kind for kind in self.feature_kinds if kept_kind(kind) or kind in absent_kinds()]
+        kept = {kind: kept_kind(kind) if kept_kind(kind) in self.feature_kinds else "" for kind in changed}
+        return measure_controls(
+            self.results.features,
+            self.results.gap_features,
+            self.results.frames,
+            kept,
+            ControlOptions(num_resamples=self.num_resamples, seed=self.seed),
+        )
 
     @cached_property
     def clip_table(self) -> pd.DataFrame:

@@ -71,7 +71,9 @@ def read_attention_entropy(run: ProbeRun) -> NDArray[np.float64]:
     means: dict[tuple[int, int], list[float]] = {}
     of_all = table[table["queries"] == "all"]
     for (object_id, frame, _), shares in of_all.groupby(["object_id", "frame", "layer"], sort=False)["share"]:
-        means.setdefault((rows[object_id], frame), []).append(float(share_entropy(shares.to_numpy())))
+        means.setdefault((rows[int(str(object_id))], int(str(frame))), []).append(
+            float(share_entropy(shares.to_numpy()))
+        )
     for at, layers in means.items():
         values[at] = np.mean(layers)
     return values

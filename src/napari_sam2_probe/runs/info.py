@@ -7,6 +7,7 @@ its contents has to ask whether a part is of the type that it should be.
 from __future__ import annotations
 
 import math
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -93,6 +94,16 @@ def _text(value: Any, at: str) -> None:
     try:
         # Half a character of UTF-16, which JSON can say, can be neither shown nor written.
         sound = isinstance(value, str) and bool(value.encode() or True)
+    except UnicodeEncodeError:
+        sound = False
+    if not sound:
+        raise _wrong(at, "a text")
+
+
+def _path(value: Any, at: str) -> None:
+    """Take what a file can be called, which on Linux need not be UTF-8."""
+    try:
+        sound = isinstance(value, str) and bool(os.fsencode(value) or True)
     except UnicodeEncodeError:
         sound = False
     if not sound:
@@ -201,17 +212,17 @@ _RUN = _parts(
     title=_maybe(_text),
     software=_named(_text),
     model=_parts(
-        checkpoint=_maybe(_text),
+        checkpoint=_maybe(_path),
         sha256=_maybe(_text),
         trained=_flag,
-        config=_maybe(_text),
+        config=_maybe(_path),
         device=_text,
         device_name=_text,
         dtype=_text,
         flags=_named(_anything),
     ),
     video=_parts(
-        path=_maybe(_text),
+        path=_maybe(_path),
         name=_text,
         num_frames=_whole,
         height=_whole,

@@ -13,7 +13,7 @@ import numpy as np
 from napari_sam2_probe.common.reading import file_sha256
 from napari_sam2_probe.probe.positions import STATISTICS
 from napari_sam2_probe.runs.layout import STORE, TABLES
-from napari_sam2_probe.runs.zarr_store import missing_chunk
+from napari_sam2_probe.runs.zarr_store import missing_chunk, tells_of_chunks
 from napari_sam2_probe.video.truth import ClipTruth
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 MOST_OBJECTS, MOST_FRAMES = 1 << 16, 1 << 27
+MOST_TABLE_BYTES = 1 << 32
 
 _SHAPES = {
     "masks": ("ui", "TYX"),
@@ -91,7 +92,7 @@ def check_contents(
         raise ValueError("a table speaks of frames that the video hasn't")
     if info["finished"]:
         _check_what_was_written(folder, info, ids, arrays["tracked"])
-    _check_chunks(store, arrays["tracked"])
+    _check_chunks(store, arrays["tracked"], finished=info["finished"])
 
 
 def _check_lengths(info: dict[str, Any], masks: tuple[int, ...]) -> None:
@@ -124,22 +125,30 @@ def _check_what_was_written(folder: Path, info: dict[str, Any], ids: list[int], 
         stated = written["files"].get(name)
         if stated is not None and not (folder / name).is_file():
             raise ValueError(f"{name} is missing")
-        if stated is not None and file_sha256(folder / name) != stated:
+        if stated is not None and file_sha256(folder / name, MOST_TABLE_BYTES) != stated:
             raise ValueError(f"{name} is not as it was written")
 
 
-def _check_chunks(store: Any, tracked: Any) -> None:
+def _check_chunks(store: Any, tracked: Any, *, finished: bool) -> None:
     frames = [int(t) for t in np.flatnonzero(tracked.any(0))]
     cells = [(int(row), int(t)) for row, t in np.argwhere(tracked)]
+    _check_chunk_shape(store["masks"], 1)
+    _check_chunk_shape(store["masks_per_object"], 2)
     _require(store["masks"], [(t, 0, 0) for t in frames])
     _require(store["masks_per_object"], [(*cell, 0, 0) for cell in cells])
     for name in _SHAPES.keys() - {"masks", "masks_per_object", "object_ids"}:
-        array = store[name]
-        spans = sorted({t // array.chunks[1] for t in frames})
-        _require(array, [(0, span, *[0] * (array.ndim - 2)) for span in spans])
+        _require_spans(store[name], frames)
     keys = [key.removeprefix("maps/") for key in _groups(store, "maps")]
     for key in keys:
-        ran = store[f"status/{key}"][:] > 0 if f"status/{key}" in store else np.zeros_like(tracked)
+        if f"status/{key}" not in store:
+            if finished:
+                raise ValueError(f"status/{key} is missing")
+            # A process that was killed may not have come to write it.
+            continue
+        ran = store[f"status/{key}"][:] > 0
+        if ran.shape != tracked.shape:
+            raise ValueError(f"status/{key} has the shape {ran.shape}")
+        _require_spans(store[f"status/{key}"], frames)
         places = [(int(row), int(t), 0, 0) for row, t in np.argwhere(ran & tracked)]
         for statistic in STATISTICS:
             if f"maps/{key}/{statistic}" not in store:
@@ -147,11 +156,24 @@ def _check_chunks(store: Any, tracked: Any) -> None:
             maps = store[f"maps/{key}/{statistic}"]
             if maps.shape[:2] != tracked.shape or maps.dtype.kind != "f" or maps.ndim != 4:
                 raise ValueError(f"maps/{key}/{statistic} is {maps.dtype} of the shape {maps.shape}")
+            _check_chunk_shape(maps, 2)
             _require(maps, places)
 
 
 def _groups(store: Any, name: str) -> list[str]:
     return [f"{name}/{key}" for key in store[name].group_keys()] if name in store else []
+
+
+def _check_chunk_shape(array: Any, leading: int) -> None:
+    """Make sure that a chunk is a whole picture, as we write it: else the array's size was changed."""
+    if tells_of_chunks(array) and array.chunks != (*[1] * leading, *array.shape[leading:]):
+        raise ValueError(f"{array.path} has the shape {array.shape} in chunks of {array.chunks}")
+
+
+def _require_spans(array: Any, frames: list[int]) -> None:
+    """Require the chunks of a table (O, T, ...) that speak of these frames."""
+    spans = sorted({t // array.chunks[1] for t in frames})
+    _require(array, [(0, span, *[0] * (array.ndim - 2)) for span in spans])
 
 
 def _require(array: Any, places: Iterable[tuple[int, ...]]) -> None:

@@ -12,7 +12,7 @@ from napari_sam2_probe.common.feature_names import RUN_COLUMNS
 from napari_sam2_probe.common.paths import is_file
 from napari_sam2_probe.common.reading import read_text, why
 from napari_sam2_probe.runs.info import INFO, load_info, read_info
-from napari_sam2_probe.runs.integrity import check_contents, check_metadata
+from napari_sam2_probe.runs.integrity import MOST_TABLE_BYTES, check_contents, check_metadata
 from napari_sam2_probe.runs.layout import FEATURES, FORMAT, STORE, is_run
 from napari_sam2_probe.runs.run import ProbeRun
 from napari_sam2_probe.runs.zarr_store import READ_ERRORS, open_store
@@ -81,7 +81,7 @@ def _features(path: Path) -> pd.DataFrame:
     if not is_file(path):
         # A run that was killed early has none yet.
         return pd.DataFrame(columns=list(RUN_COLUMNS))
-    text = io.StringIO(read_text(path, _MOST_BYTES))
+    text = io.StringIO(read_text(path, MOST_TABLE_BYTES))
     table: pd.DataFrame = pd.read_csv(text, dtype={"position": str}, float_precision="round_trip")
     missing = [column for column in RUN_COLUMNS if column not in table.columns]
     if missing:
@@ -91,8 +91,6 @@ def _features(path: Path) -> pd.DataFrame:
         raise ValueError(f"{path.name} holds something else than numbers in the column {wrong[0]}")
     return table
 
-
-_MOST_BYTES = 1 << 33
 
 _ARRAYS = (
     "object_ids",

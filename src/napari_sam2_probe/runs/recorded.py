@@ -78,11 +78,13 @@ def check_model(run: ProbeRun, loaded: Model) -> None:
     Raises
     ------
     InputError
-        If weights, configuration, flags or number format differ.
+        If weights, configuration, flags, number format or family differ.
     """
     _check_weights(run, loaded.checkpoint.sha256, loaded.checkpoint.path or loaded.checkpoint.name)
     here, there = loaded.describe(), run.info["model"]
     differing = [name for name in ("config", "dtype") if here[name] != there[name]]
+    if here["family"] != there.get("family", here["family"]):
+        raise InputError(f"{run.path} was made through {there['family']}: load its model by the family of that name.")
     if _flags(there) != loaded.flags or differing:
         raise InputError(
             f"{run.path} was made with another configuration, flags or number format than the model has: load it so."

@@ -6,6 +6,8 @@ lost or damaged looks like empty masks: what we write is there in full, with che
 
 from __future__ import annotations
 
+import stat
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -19,10 +21,13 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-READ_ERRORS = (OSError, LookupError, ValueError, TypeError, RuntimeError, MemoryError, OverflowError)
+READ_ERRORS = (OSError, LookupError, ValueError, TypeError, RuntimeError, MemoryError, ArithmeticError)
 """What zarr and its decompressors raise on a store that is damaged."""
 
 _EVERY_CHUNK = "every_chunk_is_written"
+_MOST_BYTES = 1 << 32
+"""Of one chunk, or of metadata."""
+
 _MOST_VALUES = 1 << 28
 """Of a table that is read as a whole: a million frames of pointers."""
 
@@ -40,7 +45,36 @@ def open_store(path: Path, mode: Literal["r", "a"] = "r") -> Any:
     """
     import zarr
 
+    if mode == "r":
+        return zarr.open_group(
+            _ordinary_files()(path, read_only=True), mode=mode, zarr_format=3, use_consolidated=False
+        )
     return zarr.open_group(path, mode=mode, zarr_format=3, use_consolidated=False)
+
+
+@cache
+def _ordinary_files() -> Any:
+    """Return the class of stores of which only ordinary files are read: a pipe would be waited for without end."""
+    from zarr.storage import LocalStore
+
+    class OrdinaryFiles(LocalStore):
+        async def get(self, key: str, *arguments: Any, **options: Any) -> Any:
+            self._check(key)
+            return await super().get(key, *arguments, **options)
+
+        def get_sync(self, key: str, *arguments: Any, **options: Any) -> Any:
+            self._check(key)
+            return super().get_sync(key, *arguments, **options)
+
+        def _check(self, key: str) -> None:
+            try:
+                about = (self.root / key).stat()
+            except FileNotFoundError:
+                return
+            if not stat.S_ISREG(about.st_mode) or about.st_size > _MOST_BYTES:
+                raise OSError(f"{key} is no ordinary file, or has {about.st_size} bytes")
+
+    return OrdinaryFiles
 
 
 def make_store(path: Path) -> Any:
@@ -79,6 +113,11 @@ def make_array(
     )
 
 
+def tells_of_chunks(array: Any) -> bool:
+    """Tell whether an array is one of `make_array`, so that a chunk that is missing was never written, or is lost."""
+    return bool(array.attrs.get(_EVERY_CHUNK))
+
+
 def missing_chunk(array: Any, places: Iterable[tuple[int, ...]] | None = None) -> tuple[int, ...] | None:
     """Return the first of these chunks of an array that is missing; None if none is, or the array doesn't tell.
 
@@ -89,7 +128,7 @@ def missing_chunk(array: Any, places: Iterable[tuple[int, ...]] | None = None) -
     places
         Which chunks, by their numbers along each axis; all if None.
     """
-    if not array.attrs.get(_EVERY_CHUNK):
+    if not tells_of_chunks(array):
         return None
     folder = Path(array.store.root) / array.path
     if places is None:

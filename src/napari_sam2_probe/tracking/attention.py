@@ -6,10 +6,10 @@ it and the rest (SPEC 13). Nothing of the model's own computation changes: proje
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
 import torch
 from sam2.modeling.sam.transformer import RoPEAttention, apply_rotary_enc
@@ -17,6 +17,7 @@ from torch.nn.functional import max_pool2d
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from contextlib import AbstractContextManager
 
     from sam2.modeling.sam.transformer import Attention
     from torch import Tensor, nn
@@ -52,6 +53,19 @@ class LayerAttention:
     keys: Tensor
 
 
+@runtime_checkable
+class RotatedElsewhere(Protocol):
+    """A layer of another family, which rotates queries and keys into new tensors by what it was called with."""
+
+    def looking(self) -> AbstractContextManager[None]:
+        """Note how it is called while the block runs."""
+        ...
+
+    def rotated(self, queries: Tensor, keys: Tensor) -> tuple[Tensor, Tensor]:
+        """Return queries and keys as the layer rotated them."""
+        ...
+
+
 class AttentionRecord:
     """Looks at the queries and keys of attention while it runs, and says what they attended to.
 
@@ -81,7 +95,11 @@ class AttentionRecord:
             handles.append(layer.q_proj.register_forward_hook(partial(self._take, seen, "queries")))
             handles.append(layer.k_proj.register_forward_hook(partial(self._take, seen, "keys")))
         try:
-            yield
+            with ExitStack() as calls:
+                for layer in self._layers:
+                    if isinstance(layer, RotatedElsewhere):
+                        calls.enter_context(layer.looking())
+                yield
         finally:
             for handle in handles:
                 handle.remove()
@@ -150,6 +168,8 @@ class _Projections:
         if isinstance(layer, RoPEAttention):
             # Queries it rotates into a new tensor, with what it made for this very size when it ran.
             queries, _ = apply_rotary_enc(queries, queries[:, :, :0], freqs_cis=layer.freqs_cis)
+        elif isinstance(layer, RotatedElsewhere):
+            queries, keys = layer.rotated(queries, keys)
         return LayerAttention(queries, keys)
 
 
@@ -184,7 +204,7 @@ def draw_queries(groups: Tensor, most: int) -> list[Tensor]:
 
 
 def _layer_shares(
-    layer: LayerAttention, groups: Tensor, drawn: Sequence[Tensor], entry_tokens: Sequence[int], index: int
+    layer: LayerAttention, groups: Tensor, drawn: Sequence[Tensor], entry_tokens: Sequence[int], index: int = 0
 ) -> Tensor:
     """Return (groups, entries): the mean of each group, and of all tokens as the groups' mean by their sizes."""
     means = [

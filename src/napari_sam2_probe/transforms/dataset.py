@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from napari_sam2_probe.common.progress import ProgressCallback
     from napari_sam2_probe.video.video import Video
 
+MOST_SAMPLES = 1_000_000
+"""Clips of one data set: their plan is made before the first, and file systems don't like larger folders."""
+
 # All objects of DAVIS that can be cut out take a little less, at 480p.
 _MOST_OBJECT_BYTES = 2 * 2**30
 # So many clips that share footage one process makes in a row: it then decodes and encodes that once.
@@ -95,6 +98,10 @@ def iterate_dataset(
     """Do what `make_dataset` does step by step, for whoever wants to stop in between: by closing the iterator."""
     if samples < 1:
         raise InputError(f"{samples} samples were asked for: ask for at least one.")
+    if samples > MOST_SAMPLES:
+        raise InputError(
+            f"{samples} samples were asked for: ask for {MOST_SAMPLES} at most, and for more by other seeds."
+        )
     workers = default_workers() if workers is None else workers
     store = ClipStore(Path(out), lossless)
     if catalogue is None:

@@ -8,6 +8,7 @@ looked at. One process at a time writes. No file holds a time or an absolute pat
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import json
 import math
@@ -212,9 +213,11 @@ class ClipStore:
                     f"{self.folder}: the clip {name}, which was made, is gone or not whole any more; run the command "
                     "again, and let nothing else write there meanwhile."
                 )
+        files = {}
         for path, text in self._tables([self._record(name) for name in names]):
             atomic_write_text(path, text)
-        self._write_configuration(configuration, finished=True)
+            files[path.name] = hashlib.sha256(text.encode()).hexdigest()
+        self._write_configuration(configuration, finished=True, files=files)
         self._remove_unfinished()
 
     def clean_up(self) -> None:
@@ -313,8 +316,11 @@ class ClipStore:
     def _record_file(self, name: str) -> Path:
         return self._records / f"{name}.json"
 
-    def _write_configuration(self, configuration: dict[str, Any], *, finished: bool) -> None:
-        content = {"finished": finished, "configuration": configuration}
+    def _write_configuration(
+        self, configuration: dict[str, Any], *, finished: bool, files: dict[str, str] | None = None
+    ) -> None:
+        content: dict[str, Any] = {"finished": finished, "configuration": configuration}
+        content |= {"files": files} if files else {}
         atomic_write_text(self._configuration_file, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
 
 

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 # Writers count the header of the last part, or the byte that makes its length even, in or out.
 _SLACK = 8
 
+# FFmpeg would look for frames in all that follows.
+_MOST_BEHIND = 1 << 24
+
 # Parts of an mp4 that nothing is lost with.
 _PADDING = (b"free", b"skip", b"wide", b"uuid")
 
@@ -39,7 +42,7 @@ def missing_bytes(path: Path) -> int:
     Raises
     ------
     DamagedContainerError
-        If the parts of an mkv or webm file don't follow one another.
+        If the parts of a file don't follow one another, or much that is no video follows.
     OSError
         If the file can't be read.
     """
@@ -79,8 +82,10 @@ def _end_of_riff(file: BinaryIO, size: int) -> int:
     while at + 12 <= size:
         file.seek(at)
         kind, length = file.read(4), int.from_bytes(file.read(4), "little")
+        if kind != b"RIFF" and at and size - at > _MOST_BEHIND:
+            raise DamagedContainerError(f"{size - at} bytes that are no video follow its end")
         if kind != b"RIFF" or length in (0, 0xFFFFFFFF):
-            # Something else behind it, or a recorder that never came back to write the length.
+            # Something small behind it, or a recorder that never came back to write the length.
             return size
         at += 8 + length + length % 2
     return at

@@ -36,6 +36,6 @@ def fingerprint_contents(video: Video) -> str:
         else:
             for t in range(video.num_frames):
                 digest.update(video.read(t).tobytes())
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise InputError(f"{video.name} can't be read ({why(error)}).") from error
     return digest.hexdigest()

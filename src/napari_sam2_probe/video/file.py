@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_sam2_probe.common.errors import InputError
+from napari_sam2_probe.common.names import shown_name
 from napari_sam2_probe.common.paths import is_file
 from napari_sam2_probe.video.container import DamagedContainerError, missing_bytes
 from napari_sam2_probe.video.fingerprint import fingerprint_file
@@ -62,7 +63,7 @@ class VideoFileSource:
             raise InputError(f"There is no video file {path}: give the path of an mp4, mov, avi, mkv or webm file.")
         import av
 
-        self.name = name or self.file.stem
+        self.name = name or shown_name(self.file.stem)
         self.path: str | None = str(self.file.absolute())
         self.scaling: IntensityScaling | None = None
         self._lock = threading.Lock()
@@ -88,7 +89,8 @@ class VideoFileSource:
             raise InputError(f"The video {path} is damaged: {error}; copy or export it again.") from error
         except DamagedFramesError as error:
             raise InputError(f"The video {path} is damaged: {error}; copy or export it again.") from error
-        except (av.FFmpegError, OSError) as error:
+        # PyAV takes what the file says of itself for UTF-8, and fails with a ValueError.
+        except (av.FFmpegError, OSError, ValueError, OverflowError) as error:
             raise InputError(
                 f"The video {path} can't be decoded ({_reason(error)}): it may be damaged; copy or export it again."
             ) from error

@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image
 
 from napari_sam2_probe.common.errors import InputError
+from napari_sam2_probe.common.names import shown_name
 from napari_sam2_probe.common.paths import is_dir, is_file, kind_of
 from napari_sam2_probe.video.fingerprint import fingerprint_files
 from napari_sam2_probe.video.images import is_image_file, read_header, read_image, read_intensities, read_rgb
@@ -51,7 +52,7 @@ class FolderSource:
     def __init__(self, folder: Path | str, *, name: str | None = None) -> None:
         folder = Path(folder)
         self.files = list_frames(folder)
-        self.name = name or folder.resolve().name
+        self.name = name or shown_name(folder.resolve().name)
         self.path: str | None = str(folder.absolute())
         self.num_frames = len(self.files)
         self.fps: float | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import zlib
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ from PIL.TiffImagePlugin import TiffImageFile
 
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.common.paths import is_left_behind
+from napari_sam2_probe.common.reading import read_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,8 +36,10 @@ _BITS_PER_SAMPLE = 258
 
 _STRIP_BYTES = 2**16
 
+_PNG = b"\x89PNG\r\n\x1a\n"
+
 # What Pillow and tifffile raise on files that are damaged or not images.
-_READ_ERRORS = (
+READ_ERRORS = (
     OSError,
     SyntaxError,
     ValueError,
@@ -43,6 +47,8 @@ _READ_ERRORS = (
     IndexError,
     struct.error,
     Image.DecompressionBombError,
+    MemoryError,
+    OverflowError,
 )
 
 
@@ -94,7 +100,7 @@ def read_header(path: Path) -> ImageHeader:
         with open_image(path) as image:
             check_one_picture(image, path)
             return ImageHeader(image.width, image.height, _is_deep(image))
-    except _READ_ERRORS as error:
+    except READ_ERRORS as error:
         # Pillow knows no floating-point colour; tifffile does.
         pixels = _read_tiff(path) if isinstance(error, UnidentifiedImageError) and _is_tiff(path) else None
         if pixels is None:
@@ -156,14 +162,37 @@ def read_image(path: Path) -> Image.Image:
     return pixels
 
 
+def check_png(path: Path) -> None:
+    """Compare the checksums of a PNG file, which Pillow doesn't: a flipped bit may give another picture.
+
+    Raises
+    ------
+    ValueError
+        If one is wrong or the file is cut off; of a file that is no PNG nothing is said.
+    """
+    content = read_bytes(path)
+    if not content.startswith(_PNG):
+        return
+    at, kind = len(_PNG), b""
+    while kind != b"IEND":
+        length, kind = int.from_bytes(content[at : at + 4]), content[at + 4 : at + 8]
+        end = at + 8 + length
+        if end + 4 > len(content):
+            raise ValueError("the file is cut off")
+        if zlib.crc32(content[at + 4 : end]) != int.from_bytes(content[end : end + 4]):
+            raise ValueError("a checksum in it is wrong")
+        at = end + 4
+
+
 @contextmanager
 def _decoded(path: Path) -> Iterator[Image.Image]:
     """Open and decode an image, and say in words what is wrong with it."""
     try:
+        check_png(path)
         with open_image(path) as image:
             image.load()
             yield image
-    except _READ_ERRORS as error:
+    except READ_ERRORS as error:
         raise _unreadable(path, error) from error
 
 
@@ -190,10 +219,11 @@ def read_intensities(path: Path) -> NDArray[Any]:
     if pixels is not None:
         return pixels
     try:
+        check_png(path)
         with open_image(path) as image:
             if _has_deep_mode(image):
                 return np.array(image)
-    except _READ_ERRORS as error:
+    except READ_ERRORS as error:
         raise _unreadable(path, error) from error
     return _read_deep_colour(path)
 
@@ -222,7 +252,7 @@ def _read_tiff(path: Path) -> NDArray[Any] | None:
         with tifffile.TiffFile(path) as file:
             pages = sum(not getattr(page, "is_reduced", False) for page in file.pages)
             image: NDArray[Any] = file.pages[0].asarray()
-    except _READ_ERRORS:
+    except READ_ERRORS:
         return None
     if pages > 1:
         raise InputError(

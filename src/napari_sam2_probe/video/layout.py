@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from napari_sam2_probe.common.errors import InputError
+from napari_sam2_probe.common.names import is_plain_name
 from napari_sam2_probe.common.paths import is_dir, is_file, is_left_behind
 from napari_sam2_probe.common.reading import read_text, why
 from napari_sam2_probe.video.images import is_image_file
@@ -121,6 +122,9 @@ def read_split(root: Path, split: str, resolution: str) -> list[str] | None:
             except (OSError, ValueError) as error:
                 raise InputError(f"{file}: the list can't be read ({why(error)}); save it as UTF-8 text.") from error
             names = [_name_in(line.split()[0]) for line in lines if line.strip()]
+            odd = next((name for name in names if not is_plain_name(name)), None)
+            if odd is not None:
+                raise InputError(f"{file}: {odd[:40]!r} can't be the name of a sequence; give a list of names.")
             return list(dict.fromkeys(names))
     return None
 

@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.common.files import atomic_path
 from napari_sam2_probe.common.paths import is_file
-from napari_sam2_probe.video.images import check_one_picture, open_image
+from napari_sam2_probe.common.reading import why
+from napari_sam2_probe.video.images import READ_ERRORS, check_one_picture, check_png, open_image
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -85,9 +86,12 @@ def read_mask(path: Path | str, *, several_objects: bool = False) -> Labels:
             if image.format == "JPEG":
                 raise InputError(f"The mask {path} is a JPEG, which changes object ids: save masks as PNG.")
             check_one_picture(image, path)
+            if image.format == "PNG":
+                check_png(path)
             labels = _labels_of(image, path)
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise InputError(f"The mask {path} can't be read as an image: give a PNG with object ids.") from error
+    except READ_ERRORS as error:
+        reason = "" if isinstance(error, UnidentifiedImageError) else f" ({why(error)})"
+        raise InputError(f"The mask {path} can't be read as an image{reason}: give a PNG with object ids.") from error
     if several_objects:
         return labels
     is_one_object = labels.max(initial=0) == VOID and not ((labels != 0) & (labels != VOID)).any()

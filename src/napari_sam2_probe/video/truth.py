@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_sam2_probe.common.errors import InputError
-from napari_sam2_probe.common.reading import parse_json, read_rows, read_text, why
+from napari_sam2_probe.common.paths import is_file
+from napari_sam2_probe.common.reading import MOST_BYTES, file_sha256, load_json, parse_json, read_rows, read_text, why
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -180,7 +181,7 @@ def find_truth(source: FrameSource) -> ClipTruth | None:
     folder = Path(source.path)
     for root in folder.parents[1:3]:
         table = root / "frames.csv"
-        if table.is_file() and (root / "clips.jsonl").is_file():
+        if is_file(table) and (is_file(root / "clips.jsonl") or is_file(root / "dataset.json")):
             return read_truth(table, folder.name, source.num_frames) if folder.name in _clips(table) else None
     return None
 
@@ -189,8 +190,33 @@ def _clips(path: Path) -> set[str]:
     return {row["clip"] for row in _rows(path)}
 
 
+def _check_written(path: Path) -> None:
+    """Make sure that a table is as it was written, where the data set says what that was.
+
+    Raises
+    ------
+    ValueError
+        If it isn't.
+    """
+    stated = _stated(path)
+    if stated is not None and stated != file_sha256(path, MOST_BYTES):
+        raise ValueError("it is not as it was written")
+
+
+def _stated(path: Path) -> str | None:
+    """Return the hash that a finished data set states of one of its tables."""
+    about = path.with_name("dataset.json")
+    if not is_file(about):
+        return None
+    content = load_json(about)
+    files = content.get("files") if isinstance(content, dict) and content.get("finished") is True else None
+    stated = files.get(path.name) if isinstance(files, dict) else None
+    return stated if isinstance(stated, str) else None
+
+
 def _rows(path: Path) -> list[dict[str, str]]:
     try:
+        _check_written(path)
         return read_rows(path, FRAME_COLUMNS)
     except (OSError, ValueError) as error:
         raise InputError(
@@ -211,10 +237,11 @@ def read_recipes(frames_csv: Path) -> dict[str, dict[str, Any]]:
         If the file is damaged.
     """
     path = frames_csv.with_name("clips.jsonl")
-    if not path.is_file():
-        return {}
     try:
+        if not is_file(path) and _stated(path) is None:
+            return {}
         # Not splitlines: a name may hold a character that only Unicode takes for the end of a line.
+        _check_written(path)
         entries = [parse_json(line) for line in read_text(path).split("\n") if line.strip()]
         return {entry["clip"]: entry for entry in entries}
     except (OSError, ValueError, KeyError, TypeError) as error:

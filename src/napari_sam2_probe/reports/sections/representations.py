@@ -134,12 +134,15 @@ def _probes(subject: Subject, found: Representations, folder: ReportFolder) -> P
 def _probes_caption(found: Representations) -> str:
     sentences = []
     for task in TASKS:
-        selective = [p for p in found.positions if (s := found.probes.get((task, p))) and s.selectivity.low > 0]
+        scores = {p: found.probes[task, p] for p in found.positions if (task, p) in found.probes}
+        chance = -np.inf if task == BOX else 0.5
+        selective = [p for p, s in scores.items() if s.selectivity.low > 0 and s.value.low > chance]
         asked = [p for p in found.positions if (task, p) in found.probes]
         if not asked:
             continue
+        above = "the shuffled labels" if task == BOX else "chance and the shuffled labels"
         where = f"at {listing(selective)}" if selective else "nowhere"
-        sentences.append(f"{task.capitalize()}: above the shuffled labels {where} (of {listing(asked)}).")
+        sentences.append(f"{task.capitalize()}: above {above} {where} (of {listing(asked)}).")
     return " ".join(sentences)
 
 

@@ -52,14 +52,14 @@ class Flash(ObjectRemoval):
                 return clip.draw_frame(t)
             frame = np.array(clip.draw_frame(t))
             without = np.asarray(footage.frame(recipe.base.sequence, recipe.base.start + t))
-            _light(frame, patch.region, patch.opaque, int(_difference(frame, without)))
+            _light(frame, patch.region, patch.opaque, _difference(frame, without))
             return Image.fromarray(frame)
 
         return replace(clip, draw_frame=draw_frame)
 
 
-def _difference(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> np.int64:
-    return np.abs(one.astype(np.int16) - other).sum(dtype=np.int64)
+def _difference(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> int:
+    return int(np.abs(one.astype(np.int16) - other).sum(dtype=np.int64))
 
 
 def _light(frame: NDArray[np.uint8], region: tuple[slice, slice], opaque: NDArray[np.bool_], wanted: int) -> None:
@@ -68,12 +68,12 @@ def _light(frame: NDArray[np.uint8], region: tuple[slice, slice], opaque: NDArra
     here[region] = True
     there = np.zeros_like(here)
     there[region] = opaque
-    height, width = here.shape
+    height, width = frame.shape[:2]
     away = np.roll(there, (height // 2, width // 2), axis=(0, 1)) & ~here
     for area in (away, ~here):
         pixels = frame[area]
         for goal in (255, 0):
-            if int(_difference(np.full_like(pixels, goal), pixels)) >= wanted:
+            if _difference(np.full_like(pixels, goal), pixels) >= wanted:
                 frame[area] = _towards(pixels, goal, wanted)
                 return
     # As far as it goes: the object fills nearly all of the frame.

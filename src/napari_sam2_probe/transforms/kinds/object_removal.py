@@ -6,7 +6,7 @@ With lengths (28, 0, 0), or as `object-kept`, the same recipe never removes the 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 
@@ -47,7 +47,7 @@ class ObjectRemoval(Transform[NoOptions]):
     name = "object-removal"
     title = "Object removal"
     description = "a pasted object that is gone in the middle"
-    object_present = "not in the interjection"
+    object_present: ClassVar[Literal["always", "not in the interjection"]] = "not in the interjection"
     masks_of_others = True
     section = "3.1.2"
     kept = "object-kept"
