@@ -6,20 +6,16 @@ growing is on disk like any other, so whoever shows runs needs no other source o
 
 from __future__ import annotations
 
-from collections import Counter
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary, ref
 
 from psygnal import Signal
 
 from napari_sam2_probe.gui.jobs import JobQueue
-from napari_sam2_probe.live.next_step import Situation
 from napari_sam2_probe.runs import ProbeRun, open_run
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     import napari
@@ -97,15 +93,6 @@ class ProbeState:
     object_changed = Signal(int)
     """An object id is worked on now."""
 
-    situation_changed = Signal(object)
-    """`situation` is another."""
-
-    told = Signal(str)
-    """Something that a person should read about what was just done; no error."""
-
-    apart_changed = Signal()
-    """Another set of panels has docks of their own."""
-
     def __init__(self, viewer: napari.Viewer) -> None:
         # Weak, because the table of states would else keep every viewer alive.
         self._viewer = ref(viewer)
@@ -115,50 +102,6 @@ class ProbeState:
         self._current: RunEntry | None = None
         self._compared: tuple[RunEntry, ...] = ()
         self._obj_id = 1
-        self._situation = Situation()
-        self._hosting = 0
-        self._apart: Counter[str] = Counter()
-
-    @property
-    def situation(self) -> Situation:
-        """Where the work stands: what the state line is made of."""
-        return self._situation
-
-    def know(self, **changes: Any) -> None:
-        """Note that the work stands elsewhere now: fields of `Situation`."""
-        situation = replace(self._situation, **changes)
-        if situation != self._situation:
-            self._situation = situation
-            self.situation_changed.emit(situation)
-
-    @contextmanager
-    def hosting(self) -> Iterator[None]:
-        """Let the panels that are made meanwhile be pages of another one, without docks of their own."""
-        self._hosting += 1
-        try:
-            yield
-        finally:
-            self._hosting -= 1
-
-    @property
-    def is_hosting(self) -> bool:
-        """Whether a panel that is made now becomes a page of another one."""
-        return self._hosting > 0
-
-    @property
-    def apart(self) -> frozenset[str]:
-        """The names of the panels that have docks of their own; the workspace has all others."""
-        return frozenset(+self._apart)
-
-    def take_apart(self, name: str) -> None:
-        """Note that a panel comes to have a dock of its own, before it begins to work."""
-        self._apart[name] += 1
-        self.apart_changed.emit()
-
-    def put_back(self, name: str) -> None:
-        """Note that a panel with a dock of its own is closed."""
-        self._apart[name] -= 1
-        self.apart_changed.emit()
 
     @property
     def viewer(self) -> napari.Viewer:
@@ -177,10 +120,6 @@ class ProbeState:
     def video(self, video: VideoEntry | None) -> None:
         if video is not self._video:
             self._video = video
-            self.know(
-                video="" if video is None else video.layer.name,
-                num_frames=0 if video is None else video.source.num_frames,
-            )
             self.video_changed.emit(video)
 
     @property
@@ -208,7 +147,6 @@ class ProbeState:
     def current_run(self, run: RunEntry | None) -> None:
         if run is not self._current:
             self._current = run
-            self.know(run="" if run is None else run.title)
             self.current_run_changed.emit(run)
             self.compared_runs = () if run is None else (run,)
 

@@ -6,16 +6,14 @@ than the screen.
 
 from __future__ import annotations
 
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QDockWidget, QMainWindow, QTabBar
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, MutableMapping
+    from collections.abc import Iterable
 
-    import napari
     from qtpy.QtCore import QSize
     from qtpy.QtGui import QAction
     from qtpy.QtWidgets import QWidget
@@ -42,37 +40,6 @@ def menu_entries(window: QWidget, panel_name: str) -> list[QAction]:
     actions = [action for menu in menus for action in menu.actions()]
     actions += [action for entry in actions if entry.menu() is not None for action in entry.menu().actions()]
     return [action for action in actions if action.objectName() == f"{_PLUGIN}.{panel_name}"]
-
-
-def know_by_both_names(viewer: napari.Viewer, panel: QWidget) -> None:
-    """Let napari's menu find a panel that its command line (``-w``) or a script has opened, and not open another.
-
-    The two have different names for it.
-    """
-    dock, known = dock_of(panel), viewer.window._wrapped_dock_widgets
-    names = [name for name, other in known.items() if other is dock]
-    for name in names:
-        for ending, other in (_NAMES, _NAMES[::-1]):
-            if dock is not None and name.endswith(ending):
-                alias = name.removesuffix(ending) + other
-                known.setdefault(alias, dock)
-                dock.destroyed.connect(partial(_forget, known, alias))
-
-
-def _forget(known: MutableMapping[str, Any], name: str, *_: object) -> None:
-    known.pop(name, None)
-
-
-def move_below(panel: QWidget, height: int) -> None:
-    """Put a panel's dock below the canvas only, so that the docks at the sides keep their height."""
-    dock, window = dock_of(panel), panel.window()
-    if dock is None or dock.isFloating() or not isinstance(window, QMainWindow):
-        return
-    window.setCorner(Qt.Corner.BottomLeftCorner, Qt.DockWidgetArea.LeftDockWidgetArea)
-    window.setCorner(Qt.Corner.BottomRightCorner, Qt.DockWidgetArea.RightDockWidgetArea)
-    window.addDockWidget(Qt.DockWidgetArea.BottomDockWidgetArea, dock)
-    window.resizeDocks([dock], [height], Qt.Orientation.Vertical)
-    dock.show()
 
 
 def raise_panel(panel: QWidget) -> None:

@@ -16,39 +16,19 @@ from napari_sam2_probe.gui.connections import Connections
 from napari_sam2_probe.gui.one_video import show_one_video
 from napari_sam2_probe.gui.outlines import outline_truth
 from napari_sam2_probe.gui.state import state_of
-from napari_sam2_probe.gui.tabs import know_by_both_names, menu_entries, name_shortly, raise_panel, tab_with
+from napari_sam2_probe.gui.tabs import menu_entries, name_shortly, raise_panel, tab_with
 
 if TYPE_CHECKING:
     import napari.viewer
 
     from napari_sam2_probe.gui.closing import Closable
-    from napari_sam2_probe.gui.state import ProbeState
 
 
 _OPENED: WeakSet[Panel] = WeakSet()
 
 
-class _Apart:
-    """A panel is apart from the workspace until it ends."""
-
-    def __init__(self, state: ProbeState, name: str) -> None:
-        self._state, self._name, self._ended = state, name, False
-        state.take_apart(name)
-
-    def close(self) -> None:
-        """Give the workspace its page back; calling it twice is harmless."""
-        if not self._ended:
-            self._ended = True
-            self._state.put_back(self._name)
-
-
-def panel_of(state: ProbeState, name: str) -> Panel | None:
-    """Return the panel of this name that is open in a dock of its own."""
-    return next((panel for panel in _OPENED if panel.state is state and panel.objectName() == name), None)
-
-
 class Panel(QWidget):
-    """A widget in a dock of its own, or a page of the workspace.
+    """A widget in a dock of its own.
 
     Attributes
     ----------
@@ -60,8 +40,6 @@ class Panel(QWidget):
         To the signals of what outlives the panel.
     background
         One thread for what is read and computed; it begins with the first request.
-    is_page
-        Whether another panel holds it, and its dock.
     """
 
     def __init__(self, viewer: napari.viewer.Viewer, name: str) -> None:
@@ -72,10 +50,6 @@ class Panel(QWidget):
         self.background = Background()
         self.connections = Connections()
         self._ends: list[Closable] = [self.connections, self.background, GcThrottle(self.viewer)]
-        self.is_page = self.state.is_hosting
-        if not self.is_page:
-            # First of all: a page that shows the same ends before this begins.
-            self._ends.append(_Apart(self.state, name))
         # Bound to what outlives the widget: Qt calls it when its own part is gone already.
         self.destroyed.connect(partial(close_all, self._ends))
         delete_when_undocked(self)
@@ -91,9 +65,8 @@ class Panel(QWidget):
     def showEvent(self, event: Any) -> None:
         """Find a place when the panel is opened; Qt calls it."""
         super().showEvent(event)
-        if self not in _OPENED and not self.is_page:
+        if self not in _OPENED:
             _OPENED.add(self)
-            know_by_both_names(self.viewer, self)
             tab_with(self, [panel for panel in _OPENED if panel.state is self.state], self._size_before)
             name_shortly(self)
             for entry in menu_entries(self.window(), self.objectName()):

@@ -37,7 +37,6 @@ from napari_sam2_probe.gui.prompt_clicks import PromptClicks
 from napari_sam2_probe.gui.tabs import dock_of
 from napari_sam2_probe.gui.time_axis import show_frame, shown_frame
 from napari_sam2_probe.gui.tracking.controller import TrackController
-from napari_sam2_probe.gui.tracking.reporting import Reporter
 from napari_sam2_probe.gui.tracking.runner import Phase
 from napari_sam2_probe.gui.videos import is_video_layer, layer_to_work_on, use_video, video_from_layer, watch_videos
 
@@ -93,7 +92,6 @@ class TrackPanel(Panel):
         self._fill_layers()
         self._on_video(self.controller.video)
         self._on_options()
-        self.end_with_panel(Reporter(self.controller))
         self.end_with_panel(self.clicks)
         self.end_with_panel(self.tools.connections)
         self.end_with_panel(self.controller)
@@ -195,15 +193,9 @@ class TrackPanel(Panel):
             dock.visibilityChanged.connect(self._on_front)
         self._on_front(True)
 
-    def hideEvent(self, event: Any) -> None:
-        """Leave clicks to others; Qt calls it."""
-        super().hideEvent(event)
-        self._on_front(False)
-
     def _on_front(self, is_in_front: bool) -> None:
-        # Behind another dock a panel is not hidden, as Qt sees it; its dock tells. Behind another page it is.
-        self.clicks.in_front = is_in_front and self.isVisible()
-        self.state.know(can_click=self.clicks.in_front)
+        # Behind another tab a panel is not hidden, as Qt sees it; its dock tells.
+        self.clicks.in_front = is_in_front
         self.clicks.arm()
 
     # The video.
