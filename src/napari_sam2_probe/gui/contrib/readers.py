@@ -90,7 +90,7 @@ def read_dataset(path: Paths) -> list[LayerData]:
     if viewer is None:
         raise InputError(f"{root} holds several videos: open the folder of one of them.")
     _, panel = viewer.window.add_plugin_dock_widget("napari-sam2-probe", "Video")
-    panel.open_path(root)  # type: ignore[attr-defined]
+    panel.open_path(root)
     return _NO_LAYERS
 
 

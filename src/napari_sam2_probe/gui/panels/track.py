@@ -104,6 +104,9 @@ class TrackPanel(Panel):
         self._forward = make_button("forward", "Track forward", "From the earliest prompt to the end")
         self._pause = make_button("pause", "Pause", "Pause after this frame; you can still add prompts")
         self._cancel = make_button("cancel", "Cancel", "Stop; the frames that are done are kept")
+        self._truth = make_button(
+            "use_truth", "Use ground truth", "Prompt with the true mask of each object on the frame that is shown"
+        )
         self._follow = QCheckBox("Follow", objectName="follow")
         self._follow.setToolTip("Let the time slider follow the frame that is being tracked")
         self._follow.setChecked(True)
@@ -133,6 +136,7 @@ class TrackPanel(Panel):
         column.addWidget(_line())
         column.addWidget(self.objects)
         column.addWidget(self.tools)
+        column.addWidget(self._truth)
         column.addWidget(_line())
         column.addLayout(ways)
         column.addLayout(stops)
@@ -172,6 +176,7 @@ class TrackPanel(Panel):
         self._layers.opening.connect(self._fill_layers)
         self.model.chosen.connect(self._on_model)
         self.options.changed.connect(self._on_options)
+        self._truth.clicked.connect(controller.use_truth)
         self._backward.clicked.connect(partial(controller.propagate, "backward"))
         self._both.clicked.connect(partial(controller.propagate, "both"))
         self._forward.clicked.connect(partial(controller.propagate, "forward"))
@@ -232,6 +237,7 @@ class TrackPanel(Panel):
         self._fill_layers()
         self.tools.set_prompts(self.controller.prompts)
         self.objects.setEnabled(video is not None)
+        self._truth.setVisible(video is not None and video.video.has_masks)
         self.objects.fill()
         self._note.setText("" if video else "Choose a video, then click on an object in it.")
         self._on_phase(self.controller.runner.phase)
