@@ -10,10 +10,11 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from napari.layers import Shapes
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QPushButton
+from qtpy.QtWidgets import QLabel, QPushButton
 
 from helpers.hands import click_canvas, drag_canvas
 from napari_sam2_probe.common.sample_data import sample_data_folder
+from napari_sam2_probe.families.loaded import ModelChoice
 from napari_sam2_probe.gui.adding import turns_of
 from napari_sam2_probe.gui.decoders import DecodedBoxes
 from napari_sam2_probe.gui.layer_order import insert_in_order, layers_of, rank_of, video_of
@@ -272,6 +273,32 @@ def test_ground_truth_of_the_shown_frame_is_a_prompt_for_each_object(window, qtb
     layer = window.viewer.add_image(noise(), name="film")
     use_video(window.viewer, video_from_layer(layer))
     assert button.isHidden()
+
+
+def test_the_panel_says_what_to_do_next(window):
+    def said():
+        return window.panel.findChild(QLabel, "next_step").text()
+
+    assert said().startswith("Open a video")
+    window.open("coins")
+    assert said().startswith("Download the chosen model")
+    window.controller.choice = ModelChoice()
+    window.controller.model_changed.emit()
+    assert said().startswith("Click the object")
+    window.controller.choice = None
+    window.check_click()
+    window.controller.choice = ModelChoice()
+    window.controller.model_changed.emit()
+    assert said().startswith("Track forward")
+    scores = window.controller.scores
+    scores.object_scores(1)[:] = 5.0
+    scores.predicted_iou(1)[:] = 0.95
+    scores.predicted_iou(1)[[0, 4]] = 0.3
+    window.controller.scores_changed.emit()
+    # Frame 0 is prompted.
+    assert said().startswith("Review the doubtful frame 4")
+    window.viewer.layers.remove(window.video)
+    assert said().startswith("Open a video")
 
 
 def test_nothing_active_loses_no_click(window):

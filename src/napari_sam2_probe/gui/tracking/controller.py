@@ -51,6 +51,12 @@ class TrackController:
     scores_changed = Signal()
     """There are other scores."""
 
+    prompts_changed = Signal()
+    """Something else is said about the objects."""
+
+    model_changed = Signal()
+    """`choice` is another."""
+
     candidates_changed = Signal(object, tuple)
     """Frame and object, and the predicted IoU of the masks that SAM 2 considered there; empty for a single one."""
 
@@ -110,6 +116,7 @@ class TrackController:
             # First, because what it has tracked is kept as that model's.
             self.runner.drop()
             self.choice = choice
+            self.model_changed.emit()
 
     def choose_options(self, options: LiveOptions) -> None:
         """Compute and record with other options from now on; the next prompt begins a run of its own."""
@@ -237,6 +244,7 @@ class TrackController:
     def _on_prompts(self, wishes: dict[Key, PromptState]) -> None:
         for _, obj_id in wishes:
             self.objects.add(obj_id)
+        self.prompts_changed.emit()
         if self._has_run():
             self.runner.tell(wishes)
 
