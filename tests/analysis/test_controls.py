@@ -127,8 +127,8 @@ def test_the_table_is_what_other_code_computes():
         assert row["auroc"] == pytest.approx(roc_auc_score(np.tile(label, 12), at.ravel()))
         assert row["auroc_within"] == pytest.approx(np.mean([roc_auc_score(label, one) for one in at]))
         assert row["auroc_placebo"] == pytest.approx(roc_auc_score(np.tile(label, 12), kept[:, frames, k].ravel()))
-        wins = values[:, CHANGE, k] > kept[:, CHANGE, k]
-        assert row["auroc_matched"] == pytest.approx(wins.mean())
+        both = np.concatenate([values[:, CHANGE, k].ravel(), kept[:, CHANGE, k].ravel()])
+        assert row["auroc_matched"] == pytest.approx(roc_auc_score(np.repeat([1, 0], 48), both))
         farther = values[:, CHANGE, k].mean(axis=1) > kept[:, CHANGE, k].mean(axis=1)
         assert row["farther_share"] == pytest.approx(farther.mean())
         assert row["clips"] == 12

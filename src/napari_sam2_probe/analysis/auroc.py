@@ -82,6 +82,22 @@ def weighted_auroc_estimate(
     return bounded(estimate_of(value, resampled, clusters.num_bases), clusters.smallest)
 
 
+def weighted_auroc_difference(
+    first: NDArray[np.float64],
+    second: NDArray[np.float64],
+    positive: NDArray[np.bool_],
+    clusters: Clusters,
+    num_resamples: int,
+    seed: int,
+) -> Estimate:
+    """Estimate how much larger one AUROC is than another on the same entries, over both sources of randomness."""
+    weights = clusters.weights(num_resamples, seed)
+    (value, resampled), (less, resampled_less) = (
+        _resampled(scores, positive, clusters.cells, weights) for scores in (first, second)
+    )
+    return estimate_of(value - less, resampled - resampled_less, clusters.num_bases)
+
+
 def auroc_difference(
     first: ArrayLike,
     second: ArrayLike,

@@ -125,11 +125,6 @@ def crossed_mean(values: NDArray[np.float64], clusters: Clusters, num_resamples:
     return estimate_of(float(values.mean()), resampled, clusters.num_bases)
 
 
-def share_estimate(values: NDArray[np.float64], clusters: Clusters, num_resamples: int, seed: int) -> Estimate:
-    """Do what `crossed_mean` does with numbers between 0 and 1, whose interval has a width also at either end."""
-    return bounded(crossed_mean(values, clusters, num_resamples, seed), clusters.smallest)
-
-
 def bounded(estimate: Estimate, num_groups: int) -> Estimate:
     """Widen the interval of a share that is 0 or 1 in every resample to the exact one (Clopper and Pearson).
 

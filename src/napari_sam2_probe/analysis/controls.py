@@ -6,9 +6,10 @@ further back than present ones, and that alone makes them look far. Three number
 * *as in the paper*: AUROC of the frames of the change against the other frames, all clips pooled,
   :math:`P(x_{changed} > x_{other}) + \tfrac12 P(x_{changed} = x_{other})`;
 * *placebo*: the same, on clips in which nothing changes but whose references stand still alike: chance is 0.5;
-* *matched*: how often a changed frame is farther than the same frame of the same clip without the change, whose
-  reference is the same, :math:`\operatorname{mean}_{clip, t}\,[x_t > k_t] + \tfrac12 [x_t = k_t]`: chance is 0.5, and
-  nothing but the change differs.
+* *matched*: AUROC of the changed frames against the same frames of the same clips without the change,
+  :math:`P(x > k) + \tfrac12 P(x = k)`: chance is 0.5, and nothing but the change differs, neither clip, frame nor gap.
+  Beside it the share of clips whose changed frames are farther than their own without the change; that share sees
+  smaller effects, since what differs between clips falls out.
 
 Clips have two sources of randomness, the sequence they are made from and the one that is put in. Intervals are by
 bootstrap over both at once (Owen, *The pigeonhole bootstrap*, 2007): a resample weighs a clip by the product of how
@@ -22,8 +23,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_sam2_probe.analysis.auroc import auroc, weighted_auroc_estimate
-from napari_sam2_probe.analysis.bootstrap import Clusters, Estimate, share_estimate
+from napari_sam2_probe.analysis.auroc import auroc, weighted_auroc_difference, weighted_auroc_estimate
+from napari_sam2_probe.analysis.bootstrap import Clusters, Estimate
 from napari_sam2_probe.common.feature_names import FEATURE_COLUMNS, LONG_WINDOW, SHORT_TERM
 
 if TYPE_CHECKING:
@@ -47,6 +48,10 @@ GATED = ("4", "5")
 """Positions at which SAM 2 puts one and the same vector for every frame that it believes empty."""
 
 _CLIP = ["number", "frame"]
+
+_PAIR_COLUMNS = (
+    *("kind", "position", "feature", "clip", "frame", "base_sequence", "distractor_sequences", "changed", "kept"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,17 +80,47 @@ class Controls:
     table
         A row for each kind with a change, position and feature; columns `CONTROL_COLUMNS`. ``auroc_within`` is the mean
         over clips of each clip's own AUROC; ``farther_share`` the share of clips whose changed frames are, in the mean,
-        farther than the same frames without the change; ``dropped_frames`` how many frames of the clips were left out
-        because the feature is missing at any position, or is a distance of 0 between two gated vectors.
+        farther than the same frames without the change (half where equal); ``dropped_frames`` how many frames of the
+        clips were left out because the feature is missing at any position, or is a distance of 0 between two gated
+        vectors.
     dropped
         How many frames of each kind and feature were left out, and why: columns kind, feature, reason, frames.
+    pairs
+        What the matched numbers are made of: columns kind, position, feature, clip, frame, base_sequence,
+        distractor_sequences, and the feature ``changed`` and ``kept``.
     options
         How.
     """
 
     table: pd.DataFrame
     dropped: pd.DataFrame
+    pairs: pd.DataFrame
     options: ControlOptions
+
+    def matched(self, kind: str, feature: str, position: str) -> Estimate:
+        """Return the matched AUROC of one feature at one position."""
+        table = self.table
+        rows = table[(table["kind"] == kind) & (table["feature"] == feature) & (table["position"] == position)]
+        if not len(rows):
+            return Estimate.missing("not measured")
+        row = rows.iloc[0]
+        low, high = float(row["auroc_matched_low"]), float(row["auroc_matched_high"])
+        return Estimate(float(row["auroc_matched"]), low, high, int(row["base_sequences"]))
+
+    def matched_difference(self, kind: str, feature: str, first: str, second: str) -> Estimate:
+        """Estimate how much larger the matched AUROC is at one position than at another, on the same frames."""
+        rows = self.pairs[(self.pairs["kind"] == kind) & (self.pairs["feature"] == feature)]
+        one, other = (rows[rows["position"] == position] for position in (first, second))
+        values = ["changed", "kept"]
+        both = one.merge(other[["clip", "frame", *values]], on=["clip", "frame"], suffixes=("", "_other"))
+        if not len(both):
+            return Estimate.missing("no frame is there with and without the change")
+        first_scores, other_scores = (
+            both[[f"{name}{end}" for name in values]].to_numpy(np.float64).T.ravel() for end in ("", "_other")
+        )
+        positive, clusters = _against_kept(both)
+        how = (self.options.num_resamples, self.options.seed)
+        return weighted_auroc_difference(first_scores, other_scores, positive, clusters, *how)
 
 
 def measure_controls(
@@ -118,6 +153,7 @@ def measure_controls(
     about = frames[["kind", "clip", "frame", "stage", "object_present", "distractor_sequences"]]
     rows: list[dict[str, Any]] = []
     dropped: list[dict[str, Any]] = []
+    found: list[pd.DataFrame] = []
     for kind, kept_kind in kept.items():
         # Kinds that keep the object are compared as if it was absent too, so that all are alike but for the change.
         as_if = _of_kind(gap_features, about, kind)
@@ -133,12 +169,15 @@ def measure_controls(
                 for reason, count in reasons.items()
             ]
             for position in sorted(mine["position"].unique()):
-                row = _row(_at(used, position), _at(used_without, position), feature, options)
+                pairs = _pairs(_at(used, position), _at(used_without, position), feature)
+                found.append(pairs.assign(kind=kind, position=position, feature=feature)[list(_PAIR_COLUMNS)])
+                row = _row(_at(used, position), _at(used_without, position), pairs, feature, options)
                 left_out = sum(reasons.values())
                 rows.append({"kind": kind, "position": position, "feature": feature, **row, "dropped_frames": left_out})
     return Controls(
         pd.DataFrame(rows, columns=list(CONTROL_COLUMNS)),
         pd.DataFrame(dropped, columns=["kind", "feature", "reason", "frames"]),
+        pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=list(_PAIR_COLUMNS)),
         options,
     )
 
@@ -181,10 +220,12 @@ def _at(rows: pd.DataFrame, position: str) -> pd.DataFrame:
     return rows[rows["position"] == position]
 
 
-def _row(mine: pd.DataFrame, without: pd.DataFrame, feature: str, options: ControlOptions) -> dict[str, Any]:
+def _row(
+    mine: pd.DataFrame, without: pd.DataFrame, pairs: pd.DataFrame, feature: str, options: ControlOptions
+) -> dict[str, Any]:
     pooled = _separation(mine, feature, options)
     placebo = _separation(without, feature, options)
-    matched, farther = _matched(mine, without, feature, options)
+    matched, farther = _matched(pairs, options)
     clusters = _clusters(mine)
     return {
         **_columns("auroc", pooled),
@@ -216,18 +257,28 @@ def _within(rows: pd.DataFrame, feature: str) -> float:
     return float(np.mean(found)) if found else float("nan")
 
 
-def _matched(
-    mine: pd.DataFrame, without: pd.DataFrame, feature: str, options: ControlOptions
-) -> tuple[Estimate, float]:
+def _pairs(mine: pd.DataFrame, without: pd.DataFrame, feature: str) -> pd.DataFrame:
+    """Return the changed frames that are there without the change too, with both values."""
     changed = mine[mine["stage"] == "interjection"]
     pairs = changed.merge(without[[*_CLIP, feature]], on=_CLIP, suffixes=("", "_kept"))
+    return pairs.rename(columns={feature: "changed", f"{feature}_kept": "kept"})
+
+
+def _matched(pairs: pd.DataFrame, options: ControlOptions) -> tuple[Estimate, float]:
     if not len(pairs):
         return Estimate.missing("no frame is there with and without the change"), float("nan")
-    one, other = (pairs[name].to_numpy(np.float64) for name in (feature, f"{feature}_kept"))
-    wins = (one > other) + 0.5 * (one == other)
-    means = pairs.assign(one=one, other=other).groupby("clip")[["one", "other"]].mean()
-    farther = float(((means["one"] > means["other"]) + 0.5 * (means["one"] == means["other"])).mean())
-    return share_estimate(wins, _clusters(pairs), options.num_resamples, options.seed), farther
+    means = pairs.groupby("clip")[["changed", "kept"]].mean()
+    farther = float(((means["changed"] > means["kept"]) + 0.5 * (means["changed"] == means["kept"])).mean())
+    positive, clusters = _against_kept(pairs)
+    scores = pairs[["changed", "kept"]].to_numpy(np.float64).T.ravel()
+    return weighted_auroc_estimate(scores, positive, clusters, options.num_resamples, options.seed), farther
+
+
+def _against_kept(pairs: pd.DataFrame) -> tuple[NDArray[np.bool_], Clusters]:
+    """Return which of the changed frames, and the same without the change below them, is which; and their clusters."""
+    import pandas as pd
+
+    return np.repeat([True, False], len(pairs)), _clusters(pd.concat([pairs, pairs]))
 
 
 def _clusters(rows: pd.DataFrame) -> Clusters:

@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any, cast
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
-    from typing import BinaryIO
+    from io import BufferedReader
 
 MOST_BYTES = 1 << 28
 """Larger files are not read: what we write stays far below, also for videos of a million frames."""
@@ -70,7 +70,7 @@ def read_bytes(path: Path, most: int = MOST_BYTES) -> bytes:
 
 
 @contextmanager
-def _opened(path: Path, most: int | None) -> Iterator[BinaryIO]:
+def _opened(path: Path, most: int | None) -> Iterator[BufferedReader]:
     # A pipe would be waited for without end, already when it is opened.
     handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     with os.fdopen(handle, "rb") as file:

@@ -322,22 +322,37 @@ def _separability(subject: Subject) -> Iterator[Claim]:
             ("4", "5", "A.2.5", "memory features (5) separate worse than the object pointer (4)"),
         ):
             difference = combined_difference(subject, better, worse, kind)
-            if np.isfinite(difference.value):
-                yield Claim(
-                    where,
-                    f"With {word}, {claim}.",
-                    judge((difference, "above", 0.0)),
-                    f"AUROC of the linear combination at {better} less that at {worse}, same frames: "
-                    f"{interval(difference.value, difference.low, difference.high, 3)}. {note}",
-                )
+            if not np.isfinite(difference.value):
+                continue
+            pooled = (
+                f"AUROC of the linear combination at {better} less that at {worse}, same frames: "
+                f"{interval(difference.value, difference.low, difference.high, 3)}. {note}"
+            )
+            matched = subject.controls.matched_difference(kind, SHORT_TERM.column, better, worse)
+            if not np.isfinite(matched.value):
+                yield Claim(where, f"With {word}, {claim}.", judge((difference, "above", 0.0)), pooled)
+                continue
+            # The number that only the change can move decides.
+            control = (
+                "Against the same frames without the change, AUROC of the short-term L2 at "
+                f"{better} less that at {worse}: {interval(matched.value, matched.low, matched.high, 3)} (decides). "
+            )
+            yield Claim(where, f"With {word}, {claim}.", judge((matched, "above", 0.0)), control + pooled)
     removal = pick(subject.separability, "1", COMBINED, "object-removal")
     if "object-removal" in subject.feature_kinds and np.isfinite(removal.value):
+        matched = subject.controls.matched("object-removal", SHORT_TERM.column, "1")
+        decides = matched if np.isfinite(matched.value) else removal
+        control = (
+            f"Against the same frames with the object left in, AUROC of the short-term L2: {_said(matched)} (decides). "
+            if np.isfinite(matched.value)
+            else ""
+        )
         yield Claim(
             "A.2.1, figure 19",
             "With object removal the image embedding (1) is completely inseparable.",
-            "disagrees" if removal.low > 0.6 else "agrees" if removal.high < 0.6 else "can't be told",
-            f"AUROC of the linear combination at 1: {_said(removal)} (0.5: inseparable; counted as such below 0.6). "
-            f"{note}",
+            "disagrees" if decides.low > 0.6 else "agrees" if decides.high < 0.6 else "can't be told",
+            f"{control}AUROC of the linear combination at 1: {_said(removal)} (0.5: inseparable; counted as such below "
+            f"0.6). {note}",
         )
 
 

@@ -124,7 +124,7 @@ def read_split(root: Path, split: str, resolution: str) -> list[str] | None:
             names = [_name_in(line.split()[0]) for line in lines if line.strip()]
             odd = next((name for name in names if not is_plain_name(name)), None)
             if odd is not None:
-                raise InputError(f"{file}: {odd[:40]!r} can't be the name of a sequence; give a list of names.")
+                raise InputError(f"The split {split} lists {odd[:40]!r}, which names no sequence: fix {file}.")
             return list(dict.fromkeys(names))
     return None
 

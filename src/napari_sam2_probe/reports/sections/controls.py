@@ -29,8 +29,8 @@ SENTENCE = (
     "Distances look back to the last reference, and references stand still while the object is absent: absent frames "
     "look further back than present ones, and that alone makes them look far. So each separation has its controls. "
     "Placebo: clips in which nothing changes, compared as if the object was absent there (0.5 if only the change "
-    "counted). Matched: how often a changed frame is farther than the same frame of the same clip without the change, "
-    "at the same gap (0.5 is chance). Intervals over both the sequence a clip is made from and the one put into it."
+    "counted). Matched: changed frames against the same frames of the same clips without the change, at the same gap "
+    "(0.5 is chance). Intervals over both the sequence a clip is made from and the one put into it."
 )
 
 
@@ -89,7 +89,7 @@ def figure(subject: Subject, folder: ReportFolder) -> PageFigure:
                     f"{kind_label(kind)}: {feature.label.lower().replace('l2', 'L2')}",
                     position_rows(shown),
                     tuple(_dots(rows.loc[shown], name, label, k) for k, (name, label) in enumerate(MEASURES.items())),
-                    "AUROC; matched: share of pairs",
+                    "AUROC",
                     (-0.02, 1.02),
                     0.5,
                 )
