@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import importlib
+import shutil
 
+import av
 import numpy as np
 import pytest
 from npe2 import PluginManager, PluginManifest
 
 from napari_sam2_probe.common.sample_data import sample_data_folder
+from napari_sam2_probe.gui.contrib.readers import get_reader, read_dataset, read_videos
 from napari_sam2_probe.gui.layers import METADATA_KEY
+from napari_sam2_probe.gui.panels.video import VideoPanel
+from napari_sam2_probe.gui.state import state_of
+from napari_sam2_probe.gui.videos import watch_videos
 from napari_sam2_probe.models.checkpoints import sample_checkpoint
 from napari_sam2_probe.runs import open_run
+from napari_sam2_probe.video.file import VIDEO_SUFFIXES, VideoFileSource
 
 PLUGIN = "napari-sam2-probe"
 SEQUENCES = sorted(folder.name for folder in (sample_data_folder() / "JPEGImages" / "480p").iterdir())
@@ -47,8 +54,6 @@ def test_a_run_folder_or_its_file_is_read(maker, plugins, entry):
 
 
 def test_other_folders_and_files_are_left_to_others(tmp_path, plugins, maker):
-    from napari_sam2_probe.gui.contrib.readers import get_reader
-
     (tmp_path / "run.json").write_text("{}")
     assert get_reader(str(tmp_path)) is None
     assert get_reader(str(tmp_path / "run.json")) is None
@@ -67,6 +72,57 @@ def test_dropping_a_run_on_the_viewer_opens_it(maker, make_napari_viewer):
     # Nobody else reads run.json, so napari has nothing to ask.
     viewer.open(str(run / "run.json"), plugin=None)
     assert viewer.layers[-1].name == "masks · run"
+
+
+def test_a_dropped_video_file_is_not_decoded_and_becomes_the_active_video(make_napari_viewer, tmp_path, monkeypatch):
+    frames = np.random.default_rng(0).integers(0, 255, (6, 48, 64, 3), np.uint8)
+    write_mp4(tmp_path / "film.MP4", frames)
+    read = []
+    monkeypatch.setattr(VideoFileSource, "read", lambda self, k: read.append(k) or frames[k])
+    assert get_reader(str(tmp_path / "film.MP4")) is read_videos
+    ((stack, keywords, kind),) = read_videos(str(tmp_path / "film.MP4"))
+    assert (stack.shape, keywords["rgb"], kind) == (frames.shape, True, "image")
+    assert read == []
+    viewer = make_napari_viewer()
+    watch_videos(viewer)
+    viewer.open(str(tmp_path / "film.MP4"), plugin=PLUGIN)
+    assert state_of(viewer).video.layer is viewer.layers[0]
+    # What is looked at, and no more.
+    assert len(set(read)) < len(frames)
+
+
+def test_every_kind_of_video_file_is_offered_to_napari(plugins):
+    (reader,) = PluginManifest.from_distribution(PLUGIN).contributions.readers
+    assert {pattern.lstrip("*") for pattern in reader.filename_patterns} == {"run.json", *VIDEO_SUFFIXES}
+
+
+def test_a_folder_of_frames_is_ours_where_its_masks_are(tmp_path):
+    root = sample_data_folder()
+    sequence = root / "JPEGImages" / "480p" / SEQUENCES[0]
+    assert get_reader([str(sequence)]) is read_videos
+    assert [kind for _, _, kind in read_videos([str(sequence)])] == ["image", "labels"]
+    assert get_reader(str(root)) is read_dataset
+    shutil.copytree(sequence, tmp_path / "pictures")
+    assert get_reader(str(tmp_path / "pictures")) is None
+
+
+def test_a_dropped_data_set_is_listed(make_napari_viewer, qtbot, tmp_path):
+    for kind in ("JPEGImages", "Annotations"):
+        shutil.copytree(sample_data_folder() / kind / "480p" / "cat", tmp_path / kind / "480p" / "tom")
+    viewer = make_napari_viewer()
+    assert viewer.open(str(tmp_path), plugin=PLUGIN) == []
+    panel = viewer.window._qt_window.findChild(VideoPanel)
+    qtbot.waitUntil(lambda: list(panel.sequences.dataset or ()) == ["tom"])
+
+
+def write_mp4(path, frames):
+    with av.open(str(path), "w", format="mp4") as container:
+        stream = container.add_stream("libx264", rate=10)
+        stream.height, stream.width = frames.shape[1:3]
+        stream.pix_fmt = "yuv420p"
+        for frame in frames:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
+        container.mux(stream.encode())
 
 
 def test_there_is_a_sample_for_every_sequence(samples):

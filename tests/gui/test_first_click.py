@@ -9,9 +9,12 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from napari.layers import Shapes
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QLabel, QPushButton
 
 from helpers.hands import click_canvas, drag_canvas
 from napari_sam2_probe.common.sample_data import sample_data_folder
+from napari_sam2_probe.families.loaded import ModelChoice
 from napari_sam2_probe.gui.adding import turns_of
 from napari_sam2_probe.gui.decoders import DecodedBoxes
 from napari_sam2_probe.gui.layer_order import insert_in_order, layers_of, rank_of, video_of
@@ -87,11 +90,15 @@ class Window:
         states = self.controller.prompts.states
         return [(t, y - 0.5, x - 0.5) for (t, _), said in sorted(states.items()) for x, y, _ in said.points]
 
-    def click(self, place=(120, 200)):
+    def signs(self):
+        """Whether each point is on the object, in the order in which they were given."""
+        return [bool(sign) for said in self.controller.prompts.states.values() for _, _, sign in said.points]
+
+    def click(self, place=(120, 200), *how):
         self.viewer.reset_view()
         self.settle()
         frame = self.viewer.dims.current_step[0]
-        click_canvas(self.qtbot, self.viewer, self.video, (frame, *place))
+        click_canvas(self.qtbot, self.viewer, self.video, (frame, *place), *how)
         self.settle()
         return frame, *place
 
@@ -198,6 +205,102 @@ def test_the_image_layer_may_be_chosen_and_a_click_is_not_lost(window):
     window.check_click()
 
 
+RIGHT = (Qt.MouseButton.RightButton,)
+ALT = (Qt.MouseButton.LeftButton, Qt.KeyboardModifier.AltModifier)
+
+
+@pytest.mark.parametrize("chosen", ["points", "video"])
+def test_a_right_click_and_one_with_alt_exclude_and_a_click_on_a_point_removes_it(window, chosen):
+    window.open("coins")
+    places = [(100, 100), (100, 200), (100, 300)]
+    for place, how in zip(places, [(), RIGHT, ALT], strict=True):
+        if chosen == "video":
+            window.viewer.layers.selection.active = window.video
+        window.click(place, *how)
+    assert window.signs() == [True, False, False]
+    np.testing.assert_allclose([point[1:] for point in window.points()], places, atol=1.6)
+    # The sign that is chosen stays.
+    assert window.controller.prompts.positive
+    window.click(places[1])
+    assert window.signs() == [True, False]
+    window.click(places[2], *RIGHT)
+    assert window.signs() == [True]
+    window.controller.prompts.undo()
+    assert window.signs() == [True, False]
+    window.check_click()
+    assert window.signs() == [True, False, True]
+
+
+def test_a_drag_that_begins_on_a_point_pans_and_keeps_it(window):
+    window.open("coins")
+    window.click((100, 100))
+    before = window.viewer.camera.center
+    drag_canvas(window.qtbot, window.viewer, window.video, [(0, 100, 100), (0, 110, 140), (0, 120, 180)])
+    assert window.signs() == [True]
+    assert window.viewer.camera.center != before
+    assert is_armed(window)
+
+
+def test_a_point_of_another_frame_is_not_removed(window):
+    window.open("coins")
+    window.click((100, 100))
+    window.viewer.dims.set_current_step(0, 3)
+    window.click((100, 100))
+    assert [t for t, _, _ in window.points()] == [0, 3]
+
+
+def test_ground_truth_of_the_shown_frame_is_a_prompt_for_each_object(window, qtbot):
+    window.open("coins")
+    truth = window.controller.video.video
+    window.viewer.dims.set_current_step(0, 7)
+    window.click((100, 100))
+    button = window.panel.findChild(QPushButton, "use_truth")
+    qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+    window.settle()
+    states = window.controller.prompts.states
+    assert states.keys() == {(7, obj_id) for obj_id in truth.object_ids()}
+    for (_, obj_id), said in states.items():
+        # Instead of the point.
+        assert said.points == ()
+        np.testing.assert_array_equal(said.mask.unpack(), truth.object_mask(7, obj_id))
+    assert len(states) == 3
+    window.viewer.dims.set_current_step(0, 8)
+    window.check_click()
+    window.controller.prompts.undo()
+    window.controller.prompts.undo()
+    assert window.signs() == [True]
+    # What has no true masks has no such button.
+    layer = window.viewer.add_image(noise(), name="film")
+    use_video(window.viewer, video_from_layer(layer))
+    assert button.isHidden()
+
+
+def test_the_panel_says_what_to_do_next(window):
+    def said():
+        return window.panel.findChild(QLabel, "next_step").text()
+
+    assert said().startswith("Open a video")
+    window.open("coins")
+    assert said().startswith("Download the chosen model")
+    window.controller.choice = ModelChoice()
+    window.controller.model_changed.emit()
+    assert said().startswith("Click the object")
+    window.controller.choice = None
+    window.check_click()
+    window.controller.choice = ModelChoice()
+    window.controller.model_changed.emit()
+    assert said().startswith("Track forward")
+    scores = window.controller.scores
+    scores.object_scores(1)[:] = 5.0
+    scores.predicted_iou(1)[:] = 0.95
+    scores.predicted_iou(1)[[0, 4]] = 0.3
+    window.controller.scores_changed.emit()
+    # Frame 0 is prompted.
+    assert said().startswith("Review the doubtful frame 4")
+    window.viewer.layers.remove(window.video)
+    assert said().startswith("Open a video")
+
+
 def test_nothing_active_loses_no_click(window):
     window.open("coins")
     window.viewer.layers.selection.active = None
@@ -248,8 +351,6 @@ def test_a_tool_stays_chosen_when_layers_come(window):
 
 
 def test_buttons_say_what_the_mouse_gives(window):
-    from qtpy.QtWidgets import QPushButton
-
     window.open("coins")
     checked = {name: window.panel.findChild(QPushButton, name) for name in ("points", "boxes", "masks")}
     assert [name for name, button in checked.items() if button.isChecked()] == ["points"]

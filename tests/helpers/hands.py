@@ -21,12 +21,12 @@ def canvas_point(viewer, layer, place):
     return QPoint(round(width / 2 + (x - cx) * zoom), round(height / 2 + (y - cy) * zoom))
 
 
-def click_canvas(qtbot, viewer, layer, place):
+def click_canvas(qtbot, viewer, layer, place, button=LEFT, modifier=Qt.KeyboardModifier.NoModifier):
     """Click with the mouse on a place of a layer."""
     at, native = canvas_point(viewer, layer, place), viewer.window._qt_viewer.canvas.native
     qtbot.mouseMove(native, at)
-    qtbot.mousePress(native, LEFT, pos=at)
-    qtbot.mouseRelease(native, LEFT, pos=at)
+    qtbot.mousePress(native, button, modifier, at)
+    qtbot.mouseRelease(native, button, modifier, at)
 
 
 def drag_canvas(qtbot, viewer, layer, places):

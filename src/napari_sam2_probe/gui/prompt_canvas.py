@@ -26,7 +26,7 @@ from napari_sam2_probe.gui.prompt_snapshot import (
 from napari_sam2_probe.gui.time_axis import shown_frame
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     import napari
     from napari.layers import Labels, Layer, Points, Shapes
@@ -118,6 +118,19 @@ class PromptCanvas:
         if active is None or str(active.mode) == "pan_zoom":
             return "points"
         return "boxes" if active is self._boxes else "masks" if active is self._masks else "points"
+
+    @property
+    def adds_points(self) -> bool:
+        """Whether napari itself would make a point of a click."""
+        points = self._points
+        return points is not None and self._viewer.layers.selection.active is points and str(points.mode) == "add"
+
+    def point_at(self, position: Sequence[float]) -> int | None:
+        """Return which point is seen where the world has these coordinates, or None."""
+        if self._points is None or not self._points.visible:
+            return None
+        found = self._points.get_value(position, world=True)
+        return None if found is None else int(found)
 
     def set_defaults(self, obj_id: int, positive: bool) -> None:
         """Let new prompts be for this object, and new points have this sign."""

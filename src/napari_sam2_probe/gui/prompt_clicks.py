@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import Enum
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet, ref
 
@@ -28,7 +29,8 @@ class PromptClicks:
     """Makes the layer for clicks active where another of the plugin would be, and takes clicks that miss it.
 
     What the user edits stays active, and what the user has chosen does when layers come: it may be about to be deleted.
-    A click while a layer is active that does nothing with it but pan is a prompt too.
+    A click while a layer is active that does nothing with it but pan is a prompt too. With the right button or Alt
+    it excludes what is under the mouse, whatever sign is chosen; on a point that is there it takes that one out.
 
     Parameters
     ----------
@@ -86,9 +88,17 @@ class PromptClicks:
 
     def _on_mouse(self, viewer: napari.Viewer, event: Any) -> Iterator[None]:
         """Take a click, not a drag; napari calls this when the mouse is pressed, and goes on with it as it moves."""
-        plain = event.button == 1 and not event.modifiers and len(event.dims_displayed) == 2
-        if not (plain and self.in_front and _only_pans(viewer.layers.selection.active)):
+        sign, wanted, active = _sign_of(event), self._wanted(), viewer.layers.selection.active
+        if sign is _Sign.NONE or not self.in_front or wanted is None or len(event.dims_displayed) != 2:
             return
+        adds = wanted[1].adds_points
+        hit = wanted[1].point_at(event.position)
+        if not (_only_pans(active) or adds) or (adds and sign is _Sign.AS_CHOSEN and hit is None):
+            # napari's own tool does what is wanted.
+            return
+        if adds and active is not None:
+            # Else napari would add a point here, whatever is done with the click.
+            active.mode = "pan_zoom"
         start = np.array(event.pos)
         yield
         while event.type == "mouse_move":
@@ -96,8 +106,32 @@ class PromptClicks:
             event.handled = event.handled or _is_near(start, event.pos)
             yield
         wanted = self._wanted()
-        if wanted is not None and _is_near(start, event.pos) and _is_inside(wanted[0], event.position):
-            wanted[1].add_point(event.position)
+        if wanted is None:
+            return
+        if not _is_near(start, event.pos):
+            if adds and viewer.layers.selection.active is active:
+                wanted[1].show_points()
+        elif hit is not None and wanted[1].point_at(event.position) == hit:
+            wanted[1].remove_point(hit)
+        elif _is_inside(wanted[0], event.position):
+            wanted[1].add_point(event.position, None if sign is _Sign.AS_CHOSEN else False)
+        elif adds:
+            wanted[1].show_points()
+
+
+class _Sign(Enum):
+    """What a press of the mouse says about what is under it."""
+
+    NONE = "nothing"
+    AS_CHOSEN = "as the panel says"
+    EXCLUDED = "excluded"
+
+
+def _sign_of(event: Any) -> _Sign:
+    modifiers = [str(getattr(key, "name", key)) for key in event.modifiers]
+    if (event.button, modifiers) == (1, []):
+        return _Sign.AS_CHOSEN
+    return _Sign.EXCLUDED if (event.button, modifiers) in ((2, []), (1, ["Alt"])) else _Sign.NONE
 
 
 def _only_pans(layer: Layer | None) -> bool:

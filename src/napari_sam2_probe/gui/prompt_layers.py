@@ -11,13 +11,15 @@ from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.common.history import History
 from napari_sam2_probe.gui.prompt_canvas import PromptCanvas
 from napari_sam2_probe.gui.prompt_snapshot import Snapshot
-from napari_sam2_probe.live.prompt_state import NOTHING, Key, PromptState, changes_between
+from napari_sam2_probe.live.prompt_state import NOTHING, Key, PackedMask, PromptState, changes_between
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     import napari
+    import numpy as np
     from napari.layers import Labels, Layer, Points, Shapes
+    from numpy.typing import NDArray
 
     from napari_sam2_probe.gui.state import VideoEntry
 
@@ -97,10 +99,37 @@ class PromptLayers:
         """What the mouse gives on the video: "points", "boxes" or "masks"."""
         return self._canvas.tool
 
-    def add_point(self, position: Sequence[float]) -> None:
-        """Add a point where the world has these coordinates, and go on with points."""
+    @property
+    def adds_points(self) -> bool:
+        """Whether napari itself would make a point of a click."""
+        return self._canvas.adds_points
+
+    def add_point(self, position: Sequence[float], positive: bool | None = None) -> None:
+        """Add a point where the world has these coordinates, and go on with points.
+
+        Parameters
+        ----------
+        position
+            In the world's coordinates.
+        positive
+            Whether it is on the object; as for other new points if None.
+        """
         layer = self.show_points()
-        layer.add(layer.world_to_data(position))
+        self._canvas.set_defaults(self._obj_id, self._positive if positive is None else positive)
+        try:
+            layer.add(layer.world_to_data(position))
+        finally:
+            self._canvas.set_defaults(self._obj_id, self._positive)
+
+    def point_at(self, position: Sequence[float]) -> int | None:
+        """Return which point is seen where the world has these coordinates, or None."""
+        return self._canvas.point_at(position)
+
+    def remove_point(self, index: int) -> None:
+        """Take a point out, as one step that can be undone, and go on with points."""
+        self.show_points()
+        clicks = self._snapshot.clicks
+        self._put(replace(self._snapshot, clicks=(*clicks[:index], *clicks[index + 1 :])))
 
     def show_points(self) -> Points:
         """Make the points layer the active one, ready to add points."""
@@ -165,6 +194,21 @@ class PromptLayers:
         if any(state.points for state in states.values()):
             self.show_points()
         self._put(self._canvas.snapshot_of(states))
+
+    def say_masks(self, frame_idx: int, masks: Mapping[int, NDArray[np.bool_]]) -> None:
+        """Say masks (H, W) of objects on a frame instead of whatever else is said of them there, as one step.
+
+        Parameters
+        ----------
+        frame_idx
+            The frame.
+        masks
+            By object.
+        """
+        said = {(frame_idx, obj_id): PromptState(mask=PackedMask.pack(mask)) for obj_id, mask in masks.items()}
+        self.restore({**self._states, **said})
+        # The next click is a click, no stroke.
+        self.show_points()
 
     def undo(self, *_: Any) -> None:
         """Take the last step back."""

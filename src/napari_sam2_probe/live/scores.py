@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from napari_sam2_probe.live.events import FrameShown
 
 
+DOUBTFUL_BELOW = np.float32(0.8)
+"""A predicted IoU below which a mask is doubtful: SAM 2's own automatic mask generator drops such masks."""
+
+
 class ScoreTable:
     """Numbers by object and frame; NaN where nothing is known.
 
@@ -46,6 +50,16 @@ class ScoreTable:
         """Return the (T,) predicted IoU of an object."""
         ious: NDArray[np.float32] = self._of(obj_id)[1]
         return ious
+
+    def tracked_frames(self) -> NDArray[np.intp]:
+        """Return the frames on which some object has a score."""
+        known = [np.isfinite(numbers[0]) for numbers in self._numbers.values()]
+        return np.flatnonzero(np.any(known, axis=0)) if known else np.zeros(0, np.intp)
+
+    def doubtful_frames(self, obj_id: int) -> NDArray[np.intp]:
+        """Return the frames on which SAM 2 takes an object to be there and doubts its own mask."""
+        scores, ious = self._of(obj_id)
+        return np.flatnonzero((scores > 0) & (ious < DOUBTFUL_BELOW))
 
     def _of(self, obj_id: int) -> NDArray[np.float32]:
         if obj_id not in self._numbers:

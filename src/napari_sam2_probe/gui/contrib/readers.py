@@ -1,24 +1,45 @@
-"""Probe runs by drag and drop."""
+"""Probe runs and videos by drag and drop."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from napari_sam2_probe.common.errors import InputError
+from napari_sam2_probe.common.paths import is_dir, is_file
 from napari_sam2_probe.runs import is_run, open_run
 from napari_sam2_probe.runs.info import INFO
+from napari_sam2_probe.video.file import VIDEO_SUFFIXES
+from napari_sam2_probe.video.images import is_image_file
+from napari_sam2_probe.video.layout import find_annotations, list_splits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from typing import Any
 
     from napari_sam2_probe.gui.layers import LayerData
 
     Paths = str | Sequence[str]
 
+_NO_LAYERS: list[Any] = [(None,)]
+"""What napari takes for a file that was read and needs no layer."""
+
 
 def get_reader(path: Paths) -> Callable[[Paths], list[LayerData]] | None:
-    """Return a reader if `path`, or each of several, is a probe run's folder or its ``run.json``; else None."""
-    return read_runs if all(is_run(folder) for folder in _folders(path)) else None
+    """Return a reader of probe runs, of videos or of a data set, or None for what is none of these.
+
+    Looks at names alone: what a file holds is read by the reader.
+    """
+    if all(is_run(folder) for folder in _folders(path)):
+        return read_runs
+    paths = _paths(path)
+    try:
+        if all(_is_video(one) for one in paths):
+            return read_videos
+        return read_dataset if len(paths) == 1 and _is_dataset(paths[0]) else None
+    except OSError:
+        # A folder that may not be looked into is nobody's.
+        return None
 
 
 def read_runs(path: Paths) -> list[LayerData]:
@@ -41,6 +62,54 @@ def read_runs(path: Paths) -> list[LayerData]:
     return layers
 
 
+def read_videos(path: Paths) -> list[LayerData]:
+    """Return videos, and their true masks where there are some, as layers whose frames are read when looked at.
+
+    Raises
+    ------
+    InputError
+        If a video can't be read.
+    """
+    from napari_sam2_probe.gui.videos import read_video, video_layers
+
+    return [layer for one in _paths(path) for layer in video_layers(read_video(one))]
+
+
+def read_dataset(path: Paths) -> list[LayerData]:
+    """List the sequences of a data set in the Video panel of the current window; no layer is made.
+
+    Raises
+    ------
+    InputError
+        If there is no window.
+    """
+    from napari import current_viewer
+
+    (root,) = _paths(path)
+    viewer = current_viewer()
+    if viewer is None:
+        raise InputError(f"{root} holds several videos: open the folder of one of them.")
+    _, panel = viewer.window.add_plugin_dock_widget("napari-sam2-probe", "Video")
+    panel.open_path(root)
+    return _NO_LAYERS
+
+
+def _is_video(path: Path) -> bool:
+    """Whether it is called like a video, or is a folder of images that lies in a data set."""
+    if is_file(path):
+        return path.suffix.lower() in VIDEO_SUFFIXES
+    if not is_dir(path) or find_annotations(path) is None:
+        return False
+    return any(is_image_file(entry.name) for entry in path.iterdir())
+
+
+def _is_dataset(path: Path) -> bool:
+    return is_dir(path) and (any(entry.is_dir() for entry in path.glob("JPEGImages*")) or bool(list_splits(path)[0]))
+
+
+def _paths(path: Paths) -> list[Path]:
+    return [Path(one) for one in ([path] if isinstance(path, str) else path)]
+
+
 def _folders(path: Paths) -> list[Path]:
-    chosen = [Path(one) for one in ([path] if isinstance(path, str) else path)]
-    return [one.parent if one.name == INFO else one for one in chosen]
+    return [one.parent if one.name == INFO else one for one in _paths(path)]

@@ -33,6 +33,7 @@ from napari_sam2_probe.gui.panels.track_options import TrackOptions
 from napari_sam2_probe.gui.panels.track_prompts import PromptTools
 from napari_sam2_probe.gui.panels.track_resume import ResumeRow
 from napari_sam2_probe.gui.panels.track_scores import ScoreStrip
+from napari_sam2_probe.gui.panels.track_state import StateLine
 from napari_sam2_probe.gui.prompt_clicks import PromptClicks
 from napari_sam2_probe.gui.tabs import dock_of
 from napari_sam2_probe.gui.time_axis import show_frame, shown_frame
@@ -76,6 +77,7 @@ class TrackPanel(Panel):
         self._layers = _LayerBox(objectName="video")
         self._layers.setToolTip("The video that is tracked: any image layer over time")
         self._layers.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.line = StateLine(self.controller)
         self.model = ModelChooser()
         self.options = TrackOptions()
         self.objects = ObjectListWidget(self.controller)
@@ -94,6 +96,7 @@ class TrackPanel(Panel):
         self._on_options()
         self.end_with_panel(self.clicks)
         self.end_with_panel(self.tools.connections)
+        self.end_with_panel(self.line.connections)
         self.end_with_panel(self.controller)
         self.end_with_panel(self.model.downloads)
         when_closed(self.viewer, partial(_end_now, self.controller, self._ends))
@@ -104,6 +107,9 @@ class TrackPanel(Panel):
         self._forward = make_button("forward", "Track forward", "From the earliest prompt to the end")
         self._pause = make_button("pause", "Pause", "Pause after this frame; you can still add prompts")
         self._cancel = make_button("cancel", "Cancel", "Stop; the frames that are done are kept")
+        self._truth = make_button(
+            "use_truth", "Use ground truth", "Prompt with the true mask of each object on the frame that is shown"
+        )
         self._follow = QCheckBox("Follow", objectName="follow")
         self._follow.setToolTip("Let the time slider follow the frame that is being tracked")
         self._follow.setChecked(True)
@@ -133,6 +139,7 @@ class TrackPanel(Panel):
         column.addWidget(_line())
         column.addWidget(self.objects)
         column.addWidget(self.tools)
+        column.addWidget(self._truth)
         column.addWidget(_line())
         column.addLayout(ways)
         column.addLayout(stops)
@@ -147,6 +154,7 @@ class TrackPanel(Panel):
         scroll.setWidget(content)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
+        outer.addWidget(self.line)
         outer.addWidget(scroll)
         self.setMinimumWidth(330)
         self._bar.setVisible(False)
@@ -172,6 +180,7 @@ class TrackPanel(Panel):
         self._layers.opening.connect(self._fill_layers)
         self.model.chosen.connect(self._on_model)
         self.options.changed.connect(self._on_options)
+        self._truth.clicked.connect(controller.use_truth)
         self._backward.clicked.connect(partial(controller.propagate, "backward"))
         self._both.clicked.connect(partial(controller.propagate, "both"))
         self._forward.clicked.connect(partial(controller.propagate, "forward"))
@@ -232,8 +241,9 @@ class TrackPanel(Panel):
         self._fill_layers()
         self.tools.set_prompts(self.controller.prompts)
         self.objects.setEnabled(video is not None)
+        self._truth.setVisible(video is not None and video.video.has_masks)
         self.objects.fill()
-        self._note.setText("" if video else "Choose a video, then click on an object in it.")
+        self._note.clear()
         self._on_phase(self.controller.runner.phase)
         self._show_scores()
         self.resume.look()

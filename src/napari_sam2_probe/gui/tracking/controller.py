@@ -11,11 +11,12 @@ from psygnal import Signal
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QGuiApplication
 
+from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.families.loaded import ModelChoice
 from napari_sam2_probe.gui.connections import Connections
 from napari_sam2_probe.gui.prompt_layers import PromptLayers
 from napari_sam2_probe.gui.state import state_of
-from napari_sam2_probe.gui.time_axis import show_frame
+from napari_sam2_probe.gui.time_axis import show_frame, shown_frame
 from napari_sam2_probe.gui.tracking.objects import ObjectList
 from napari_sam2_probe.gui.tracking.result_layer import ResultLayer
 from napari_sam2_probe.gui.tracking.runner import LiveRunner, Phase
@@ -24,6 +25,7 @@ from napari_sam2_probe.live import events
 from napari_sam2_probe.live.autosave import default_runs_folder, set_aside
 from napari_sam2_probe.live.options import LiveOptions
 from napari_sam2_probe.live.scores import ScoreTable
+from napari_sam2_probe.video import object_ids
 
 if TYPE_CHECKING:
     import napari
@@ -48,6 +50,12 @@ class TrackController:
 
     scores_changed = Signal()
     """There are other scores."""
+
+    prompts_changed = Signal()
+    """Something else is said about the objects."""
+
+    model_changed = Signal()
+    """`choice` is another."""
 
     candidates_changed = Signal(object, tuple)
     """Frame and object, and the predicted IoU of the masks that SAM 2 considered there; empty for a single one."""
@@ -108,6 +116,7 @@ class TrackController:
             # First, because what it has tracked is kept as that model's.
             self.runner.drop()
             self.choice = choice
+            self.model_changed.emit()
 
     def choose_options(self, options: LiveOptions) -> None:
         """Compute and record with other options from now on; the next prompt begins a run of its own."""
@@ -131,6 +140,25 @@ class TrackController:
             self.told.emit("Add a prompt first: click, box or paint the object.")
         elif self._has_run():
             self.runner.propagate(direction)
+
+    def use_truth(self, *_: Any) -> None:
+        """Prompt with the true mask of each object on the shown frame, instead of what was said of it there."""
+        viewer = self._viewer()
+        if viewer is None or self._workspace is None:
+            return
+        video, prompts = self._workspace.video, self._workspace.prompts
+        frame_idx = shown_frame(viewer, video.layer)
+        try:
+            labels = video.video.mask(frame_idx)
+        except InputError as error:
+            self.refused.emit(str(error))
+            return
+        present = [] if labels is None else object_ids(labels)
+        if labels is None or not present:
+            what = "no true mask" if labels is None else "no object in its true mask"
+            self.told.emit(f"Frame {frame_idx} has {what}: go to a frame that has one.")
+            return
+        prompts.say_masks(frame_idx, {obj_id: labels == obj_id for obj_id in present})
 
     def restore(self, run: UnfinishedRun) -> None:
         """Go on with a run that was left unfinished: its prompts are said again and its masks shown."""
@@ -216,6 +244,7 @@ class TrackController:
     def _on_prompts(self, wishes: dict[Key, PromptState]) -> None:
         for _, obj_id in wishes:
             self.objects.add(obj_id)
+        self.prompts_changed.emit()
         if self._has_run():
             self.runner.tell(wishes)
 
