@@ -58,6 +58,7 @@ _HOMES = {
     "evaluate": "api.jobs",
     "experiment": "api.jobs",
     "fit_decoder": "api.decoders",
+    "fit_warning": "api.loss",
     "load_model": "api.models",
     "make_clip": "transforms.pair",
     "mask": "api.prompts",
@@ -86,6 +87,7 @@ if TYPE_CHECKING:
     from napari_sam2_probe.api.jobs import evaluate as evaluate
     from napari_sam2_probe.api.jobs import experiment as experiment
     from napari_sam2_probe.api.jobs import report as report
+    from napari_sam2_probe.api.loss import fit_warning as fit_warning
     from napari_sam2_probe.api.models import load_model as load_model
     from napari_sam2_probe.api.prompts import box as box
     from napari_sam2_probe.api.prompts import mask as mask

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 import napari_sam2_probe as sp
 from helpers.run_checks import H, T, W
 from helpers.scenarios import moving_video, square_mask
-from napari_sam2_probe.families.loaded import LoadedModel
+from napari_sam2_probe.families.loaded import Model
 from napari_sam2_probe.models.checkpoints import CheckpointFile
 from napari_sam2_probe.models.config import SMALL_CONFIG, ModelFlags
 
@@ -28,7 +28,7 @@ def model(twins):
 
     _, network, _ = twins("open")
     checkpoint = CheckpointFile("seeded", None, SMALL_CONFIG)
-    return LoadedModel(network, checkpoint, "small.yaml", torch.device("cpu"), torch.float32, ModelFlags())
+    return Model(network, checkpoint, "small.yaml", torch.device("cpu"), torch.float32, ModelFlags())
 
 
 @pytest.fixture(scope="module")
@@ -356,6 +356,9 @@ def test_jobs_refuse_what_they_do_not_know(tmp_path):
         (lambda: sp.report(tmp_path, dpis=3), "Did you mean 'dpi'?"),
         (lambda: sp.fit_decoder(tmp_path), str(tmp_path)),
         (lambda: sp.fit_decoder(tmp_path, sead=1), "Did you mean 'seed'?"),
+        (lambda: sp.fit_warning(tmp_path), str(tmp_path)),
+        (lambda: sp.fit_warning(tmp_path, horizon=1), "Did you mean 'horizons'?"),
+        (lambda: sp.fit_warning([tmp_path, 3]), "give their paths"),
     ):
         with pytest.raises(sp.InputError) as error:
             wrong()

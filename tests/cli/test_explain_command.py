@@ -43,7 +43,7 @@ def test_an_intervention_a_policy_and_an_explanation(command, video, mask, tmp_p
         (("--frame", 0), "Frame 0 read no memory"),
         (("--frame", 99), "Frame 99 is not in the run"),
         (("--frames", "3:1"), "--frames 3:1 can't be used"),
-        (("--frames", "0:0"), "No frame of --frames 0:0 was tracked"),
+        (("--frames", "0:0"), "None of frames 0 to 0"),
         (("--frame", 3, "--object", 2), "There is no object 2"),
     ):
         refused = command("explain", tmp_path / "run", *wrong)

@@ -116,7 +116,7 @@ def test_a_clip_of_a_data_set(command, tmp_path):
     (clips / "frames.csv").write_text("clip,frame\n")
     refused = command(*words, "--out", tmp_path / "damaged")
     assert (refused.code, (tmp_path / "damaged").exists()) == (2, False)
-    assert "this is not a frames.csv" in refused.sentence
+    assert "can't be read as a frames.csv (it is not as it was written" in refused.sentence
 
 
 @pytest.mark.slow

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 PAPER = ("clean", "interjection", "object-removal", "context-removal", "obscuration", "three-object")
+CONTROLS = ("flash", "object-kept", "other-kept", "other-removed", "scene-cut")
 
 
 class Still(Transform):
@@ -89,7 +90,7 @@ def test_the_papers_kinds_come_first_and_keep_their_streams():
 
 def test_a_kind_is_registered_by_hand_and_goes_again(still):
     assert KINDS["still"].title == "Still"
-    assert list(KINDS)[:7] == [*PAPER, "still"]
+    assert list(KINDS) == [*PAPER, *sorted([*CONTROLS, "still"])]
     # It follows from the name, in every version and on every machine.
     assert KINDS["still"].random_stream == 17087714576530073748
     assert KINDS.register(Still) is Still
@@ -121,7 +122,7 @@ def test_what_cant_be_used_is_refused_in_a_sentence(cls, says):
     with pytest.raises(InputError, match="is not a corruption"):
         CORRUPTIONS.register(cls)
     assert issubclass(Corruption, object)
-    assert tuple(KINDS) == PAPER
+    assert tuple(KINDS) == (*PAPER, *CONTROLS)
 
 
 def test_an_installed_package_adds_a_kind_that_is_imported_when_it_is_asked_for(fresh):
@@ -131,7 +132,7 @@ def test_an_installed_package_adds_a_kind_that_is_imported_when_it_is_asked_for(
     assert registry["clean"].name == "clean"
     assert "melting_kinds" not in sys.modules
     assert registry["melt"].title == "Melt"
-    assert list(registry) == [*PAPER, "melt"]
+    assert list(registry) == [*PAPER, *sorted([*CONTROLS, "melt"])]
     with pytest.raises(InputError, match="The kind 'melt' is there already"):
         registry.register(sys.modules.pop("melting_kinds").Melt)
 
@@ -143,7 +144,7 @@ def test_what_is_broken_is_told_once_and_keeps_nothing_else_from_working(fresh):
     install(folder, "damaged", "damaged_kinds", "import a_module_that_is_not_there", {"damaged": "damaged_kinds:Kind"})
     install(folder, "greedy", "greedy_kinds", "", {"clean": "greedy_kinds:Clean"})
     with pytest.warns(PluginWarning) as told:
-        assert list(registry) == [*PAPER, "melt"]
+        assert list(registry) == [*PAPER, *sorted([*CONTROLS, "melt"])]
     assert sorted(str(warning.message) for warning in told) == [
         "The kind 'clean' of the package greedy is left out: another one has that name.",
         "The kind 'damaged' of the package damaged can't be loaded (ModuleNotFoundError: No module named "
@@ -155,7 +156,7 @@ def test_what_is_broken_is_told_once_and_keeps_nothing_else_from_working(fresh):
     ]
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert list(registry) == [*PAPER, "melt"]
+        assert list(registry) == [*PAPER, *sorted([*CONTROLS, "melt"])]
     with pytest.raises(InputError, match="'damaged' of the package damaged can't be loaded"):
         registry.find("damaged")
     sys.modules.pop("melting_kinds")

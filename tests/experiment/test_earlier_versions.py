@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+import napari_sam2_probe as sp
 from napari_sam2_probe.cli import main
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.experiments.config import read_config
@@ -49,11 +50,15 @@ def test_an_experiment_is_opened_and_has_nothing_left_to_do(earlier):
     assert again.config == results.config
 
 
-def test_a_data_set_of_clips_is_complete(earlier, capsys):
+def test_a_data_set_of_clips_is_opened_and_not_mixed_with_clips_that_are_drawn_otherwise(earlier, capsys):
     before = contents(earlier / "clips")
     made = ["transform", "obscuration", "--davis", "small", "--out", "clips", "--samples", "1", "--lengths", "2,2,2"]
-    assert main(made) == 0
+    assert main(made) == 2
+    assert "choose a new folder" in capsys.readouterr().err
     assert contents(earlier / "clips") == before
+    [video] = sp.open_dataset(earlier / "clips").values()
+    assert video.num_frames == 6
+    assert video.truth.recipe["kind"] == "obscuration"
 
 
 def test_a_run_is_opened_and_says_what_it_did_not_record(earlier):

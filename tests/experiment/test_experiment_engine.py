@@ -8,7 +8,9 @@ from contextlib import closing
 
 import numpy as np
 import pytest
+from pandas.testing import assert_frame_equal
 
+import napari_sam2_probe as sp
 from helpers.small_experiments import SETTINGS, small_davis, table_bytes
 from napari_sam2_probe.common.errors import InputError, ResourceError
 from napari_sam2_probe.common.feature_names import FEATURE_COLUMNS as FEATURES
@@ -20,7 +22,7 @@ from napari_sam2_probe.experiments.batch_clips import ClipReader
 from napari_sam2_probe.experiments.clips import probe_clip
 from napari_sam2_probe.experiments.config import make_config, read_config, write_config
 from napari_sam2_probe.experiments.execute import iterate_experiment, run_experiment
-from napari_sam2_probe.experiments.folder import ExperimentFolder, held
+from napari_sam2_probe.experiments.folder import ExperimentFolder, locked
 from napari_sam2_probe.experiments.plan import Batch, make_plan
 from napari_sam2_probe.experiments.results import open_experiment
 from napari_sam2_probe.experiments.tables import FEATURE_COLUMNS, FRAME_COLUMNS
@@ -56,6 +58,18 @@ def assert_clip_is_the_run(results, kind, clip, run) -> None:
     assert features.frame.tolist() == run.features.frame.tolist()
     for name in FEATURES:
         np.testing.assert_array_equal(features[name], run.features[name])
+    # And it is read as one: by one type, with one set of names.
+    same = results.run(kind, clip)
+    for name in ("object_ids", "object_pointers", "object_pointers_raw", "object_scores", "predicted_iou", "prompted"):
+        np.testing.assert_array_equal(getattr(same, name), getattr(run, name), err_msg=name)
+    for name in ("tracked", "object_present", "masks", "masks_per_object"):
+        np.testing.assert_array_equal(getattr(same, name)[:], getattr(run, name)[:], err_msg=name)
+    assert_frame_equal(same.features, run.features, check_exact=True)
+    assert (same.truth.clip, same.truth.recipe) == (run.truth.clip, run.truth.recipe)
+    assert same.num_frames == run.num_frames
+    assert set(same.map_keys) <= set(run.map_keys)
+    for key in same.map_keys:
+        np.testing.assert_array_equal(same.maps(key, "variance")[:], run.maps(key, "variance")[:])
 
 
 @pytest.mark.parametrize("kind", SETTINGS["kinds"])
@@ -78,6 +92,26 @@ def test_a_clip_is_what_a_single_run_gives(results, kind, loaded, tmp_path):
 
 
 @pytest.mark.slow
+def test_a_clip_is_opened_as_a_run_and_compared_with_its_twin(tiny_experiment, results, tmp_path):
+    clip = results.clips("interjection")[0]
+    twin = results.frames.loc[results.frames["clip"] == clip, "twin"].iloc[0]
+    run, other = (sp.open_run(tiny_experiment, clip=name) for name in (clip, twin))
+    assert (run.name, run.objects, run.finished) == (clip, [1], True)
+    assert run.masks.dims == ("object", "frame", "y", "x")
+    np.testing.assert_array_equal(run.masks.sel(object=1), results.masks("interjection", clip))
+    assert clip in repr(run)
+    assert run.video.has_masks
+    distances = sp.compare(run, other).distances
+    expected = np.linalg.norm(results.pointers("interjection", clip) - results.pointers("clean", twin), axis=1)
+    assert np.isclose(np.asarray(distances["distance"])[0], expected[0], rtol=1e-6)
+    with pytest.raises(InputError, match="Did you mean"):
+        sp.open_run(tiny_experiment, clip=clip[:-1])
+    with pytest.raises(InputError, match="name one of its clips"):
+        sp.open_run(tiny_experiment)
+    with pytest.raises(InputError, match="a clip of an experiment"):
+        run.save(tmp_path / "saved")
+
+
 def test_options_reach_the_features_and_maps_are_kept(settings, loaded, tmp_path):
     features = {"denominator": "standard deviation", "epsilon": 1e-3, "prompted_references": False}
     changes = {"kinds": ["interjection"], "keep_maps": True, "features": features, "batch_size": 2}
@@ -310,9 +344,9 @@ def test_another_checkpoint_is_refused(tiny_experiment, settings):
 
 def test_two_commands_do_not_work_on_one_experiment(tiny_experiment):
     folder = ExperimentFolder(tiny_experiment)
-    with held(folder), pytest.raises(InputError, match="Another process is working on"), held(folder):
+    with locked(folder), pytest.raises(InputError, match="Another process is working on"), locked(folder):
         pass
-    with held(folder):
+    with locked(folder):
         pass
 
 

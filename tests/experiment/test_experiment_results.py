@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
+import pandas as pd
 import pytest
 
 from helpers.synthetic_experiment import write_synthetic_experiment
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.experiments.results import find_experiments, open_experiment
-from napari_sam2_probe.experiments.tables import FEATURE_COLUMNS, FRAME_COLUMNS
+from napari_sam2_probe.experiments.tables import FEATURE_COLUMNS, FRAME_COLUMNS, write_table
 
 KINDS = ("clean", "interjection")
 
@@ -92,7 +95,7 @@ def test_experiments_are_found(whole):
     ("file", "content", "said"),
     [
         ("experiment.toml", None, "is not an experiment: give a folder that holds experiment.toml"),
-        ("experiment.toml", "kinds = [", "this is no TOML"),
+        ("experiment.toml", "kinds = [", "not valid TOML"),
         ("experiment.toml", 'davis = "x"\nsample = 3', "there is no setting sample; the settings are: davis, split"),
         ("plan.json", "{}", "the plan of the experiment is damaged"),
         ("provenance.json", "[]", "provenance.json: the file is damaged"),
@@ -113,3 +116,66 @@ def test_a_damaged_table(tmp_path):
     (out / "frames.parquet").write_bytes(b"PAR1 nothing")
     with pytest.raises(InputError, match=r"frames\.parquet: the table is damaged"):
         _ = open_experiment(out).frames
+
+
+def _table(path, change):
+    table = pd.read_parquet(path)
+    write_table(path, FRAME_COLUMNS if path.stem.endswith("frames") else FEATURE_COLUMNS, change(table))
+
+
+@pytest.mark.parametrize(
+    ("file", "change", "said"),
+    [
+        ("frames.parquet", lambda t: t.iloc[:-1], r"it has \d+ rows where 2 clips have"),
+        ("frames.parquet", lambda t: t.iloc[::-1], r"its clips are not those of the plan|frames are missing"),
+        ("frames.parquet", lambda t: t.assign(frame=t["frame"].where(t["frame"] != 5, 6)), "frames are missing"),
+        ("frames.parquet", lambda t: t.assign(clip="clean-00007"), "not those of the plan"),
+        ("frames.parquet", lambda t: t.assign(region=t["region"] * 2), "the column region holds"),
+        ("frames.parquet", lambda t: t.assign(boundary=-0.1), "the column boundary holds -0.1"),
+        ("frames.parquet", lambda t: t.assign(stage="later"), "the column stage"),
+        ("frames.parquet", lambda t: t.assign(area=-1), "an area is negative"),
+        ("features.parquet", lambda t: t.iloc[:-3], r"it has \d+ rows for 2 clips"),
+        ("features.parquet", lambda t: t.assign(frame=t["frame"] + 100), "frames that clips don't have"),
+        ("features.parquet", lambda t: t.assign(short_term_l2=-1.0), "holds negative numbers"),
+    ],
+)
+def test_tables_that_were_cut_or_changed_are_found_at_opening(tmp_path, file, change, said):
+    out = write_synthetic_experiment(tmp_path / "whole", kinds=("clean", "interjection"), samples=1)
+    open_experiment(out)
+    _table(out / file, change)
+    with pytest.raises(InputError, match=rf"{file}: the table is damaged \(.*({said})"):
+        _ = open_experiment(out).features
+
+
+@pytest.mark.parametrize("change", [("samples = 1", "samples = 2"), ('"clean"', '"frame-drop"'), ("batch", "batch")])
+def test_a_plan_that_is_not_that_of_the_settings(tmp_path, change):
+    out = write_synthetic_experiment(tmp_path / "whole", kinds=("clean", "interjection"), samples=1)
+    if change[0] == "batch":
+        plan = json.loads((out / "plan.json").read_text())
+        plan["batches"].pop()
+        (out / "plan.json").write_text(json.dumps(plan))
+    else:
+        text = (out / "experiment.toml").read_text()
+        (out / "experiment.toml").write_text(text.replace(*change))
+    with pytest.raises(InputError, match=r"plan\.json|experiment\.toml"):
+        open_experiment(out)
+
+
+def test_a_clip_whose_arrays_have_gone_is_not_one_without_masks(tmp_path):
+    out = write_synthetic_experiment(tmp_path / "whole", kinds=("clean",), samples=1)
+    [clip] = open_experiment(out).clips("clean")
+    before = open_experiment(out).pointers("clean", clip)
+    assert np.isfinite(before).any()
+    chunk = next(
+        path for path in (out / "results.zarr/clean" / clip / "object_pointers/c").rglob("*") if path.is_file()
+    )
+    content = chunk.read_bytes()
+    chunk.unlink()
+    with pytest.raises(InputError, match=r"a part of object_pointers is missing or damaged \(chunk \(0, 0\)"):
+        open_experiment(out).pointers("clean", clip)
+    for damaged in (content[: len(content) // 2], content[:20] + bytes([content[20] ^ 1]) + content[21:]):
+        chunk.write_bytes(damaged)
+        with pytest.raises(InputError, match="a part of object_pointers is missing or damaged"):
+            open_experiment(out).pointers("clean", clip)
+    with pytest.raises(InputError, match="has no nonsense of clean clip"):
+        open_experiment(out).array("clean", clip, "nonsense")

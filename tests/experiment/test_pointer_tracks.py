@@ -16,7 +16,7 @@ from napari_sam2_probe.decoder.file import save_decoder
 from napari_sam2_probe.decoder.fit import BoxDecoder
 from napari_sam2_probe.decoder.library import find_decoder, install_decoder
 from napari_sam2_probe.decoder.record import collect_pointers, iterate_pointers, track_pointers
-from napari_sam2_probe.families.loaded import LoadedModel
+from napari_sam2_probe.families.loaded import Model
 from napari_sam2_probe.models.checkpoints import CheckpointFile
 from napari_sam2_probe.models.config import SMALL_CONFIG, ModelFlags
 from napari_sam2_probe.runs.record import record_run
@@ -37,7 +37,7 @@ T, H, W = 6, 90, 160
 def loaded(twins):
     _, model, _ = twins("changing")
     checkpoint = CheckpointFile("seeded", None, SMALL_CONFIG)
-    return LoadedModel(model, checkpoint, "small.yaml", torch.device("cpu"), torch.float32, ModelFlags())
+    return Model(model, checkpoint, "small.yaml", torch.device("cpu"), torch.float32, ModelFlags())
 
 
 class Film:

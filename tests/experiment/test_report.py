@@ -143,6 +143,7 @@ def test_every_figure_of_the_paper_that_needs_no_maps_is_there(report, page):
 def test_every_table_is_there_in_three_forms(report, page):
     names = (
         "separability",
+        "separability-pooled",
         "separability-ordinary",
         "segmentation",
         "false-positives",
@@ -183,7 +184,7 @@ def test_the_csv_beside_a_timeline_holds_means_over_clips(experiment, report):
 
 
 def test_captions_hold_the_numbers_of_their_tables(report, page):
-    table = pd.read_csv(report / "tables" / "separability.csv", dtype={"position": str})
+    table = pd.read_csv(report / "tables" / "separability-pooled.csv", dtype={"position": str})
     row = table.query("position == '1' and kind == 'interjection' and feature == 'long_term_l2'")
     said = f"{row['value'].item():.2f} [{row['low'].item():.2f}, {row['high'].item():.2f}]"
     caption = re.search(r"Interjection, position 1, image embedding\. (.*?) PNG", page.text).group(1)
@@ -281,10 +282,10 @@ def test_one_kind_and_one_clip_only(tmp_path):
 
 
 def test_one_obscured_clip_only(tmp_path):
-    out = keep_positions(write_synthetic_experiment(tmp_path / "one", kinds=("clean", "obscuration"), samples=1))
+    out = keep_positions(write_synthetic_experiment(tmp_path / "one", kinds=("clean", "obscuration"), samples=1), "1")
     page = assert_whole(make_report([out], tmp_path / "report", QUICK))
     assert {"figure-9", "figure-10"} <= page.anchors
-    assert "one clip, so no interval" in page.text
+    assert "one source sequence, so no interval" in page.text
 
 
 @pytest.fixture(scope="module")
@@ -313,7 +314,7 @@ def test_several_experiments_stand_side_by_side(several):
     # Both are of the same model, so their folders tell them apart.
     assert {"figure-18-synthetic-half", "figure-18-synthetic-whole"} <= page.anchors
     assert several.read_text().count('class="beside"') >= 6
-    assert (several.parent / "tables" / "separability.csv").read_text().count("synthetic (whole)") > 10
+    assert (several.parent / "tables" / "separability-pooled.csv").read_text().count("synthetic (whole)") > 10
 
 
 def test_a_half_done_experiment_says_so_at_the_top(several):
@@ -405,6 +406,25 @@ def test_results_of_protocols_are_shown(tmp_path):
     assert "THE SAMPLE MODEL, A TOY" in warning_of(tmp_path / "report" / "index.html")
 
 
+def test_the_effort_of_annotation_is_told(tmp_path):
+    folder = tmp_path / "protocols"
+    folder.mkdir()
+    lines = ["model,protocol,prompt,annotated_frames,sequence,object_id,J_mean,JF_mean"]
+    lines += [
+        f"tiny,interactive-offline,3-click,{n},global,,{jf},{jf}" for n, jf in enumerate((0.5, 0.74, 0.75, 0.7), 1)
+    ]
+    lines += [f"tiny,interactive-online,1-click,{n},global,,0.6,0.6" for n in (1, 2)]
+    lines += ["tiny,semi-supervised,mask,1,global,,0.9,0.9"]
+    (folder / "protocols.csv").write_text("\n".join(lines) + "\n")
+    make_report([folder], tmp_path / "report", QUICK)
+    effort = pd.read_csv(tmp_path / "report" / "tables" / "protocols-effort.csv")
+    assert list(effort["protocol"]) == ["interactive-offline", "interactive-online"]
+    # Three frames of one second and three clicks of one and a half.
+    assert (effort.loc[0, "frames_needed"], effort.loc[0, "seconds"]) == (3, 16.5)
+    assert effort.loc[1, ["frames_needed", "seconds"]].isna().all()
+    assert "more than 2" in PageText(tmp_path / "report" / "index.html").text
+
+
 def test_an_earlier_report_is_replaced_and_nothing_else(tmp_path, capsys):
     experiment = write_synthetic_experiment(tmp_path / "e", kinds=("clean",), samples=1, predictions="XMem")
     (tmp_path / "mine").mkdir()
@@ -422,7 +442,7 @@ def test_an_earlier_report_is_replaced_and_nothing_else(tmp_path, capsys):
 
 
 def test_a_decoder_of_another_model_is_not_used(tmp_path):
-    experiment = keep_positions(write_synthetic_experiment(tmp_path / "e", kinds=("clean",), samples=1))
+    experiment = keep_positions(write_synthetic_experiment(tmp_path / "e", kinds=("clean",), samples=1), "1")
     path = small_decoder(tmp_path)
     save_decoder(replace(load_decoder(path), sha256="1" * 64), path)
     page = assert_whole(make_report([experiment], tmp_path / "report", ReportOptions(dpi=40, formats=(), decoder=path)))

@@ -96,7 +96,7 @@ def test_the_sample_run_is_of_the_sample_model_and_lies_over_its_video(plugins, 
     layers = plugins.commands.execute(samples["run"].command)
     about = layers[0][1]["metadata"][METADATA_KEY]
     assert about["content"] == "video"
-    assert about["source"].name == "cat"
+    assert about["video"].name == "cat"
     run = open_run(about["run"])
     assert run.finished
     assert run.info["model"]["sha256"] == sample_checkpoint().sha256

@@ -9,7 +9,7 @@ import pytest
 from qtpy.QtCore import QPointF, Qt
 from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QLabel, QListWidget, QPushButton, QSpinBox
 
-from helpers.hands import choose_extra
+from helpers.hands import choose_corruption
 from napari_sam2_probe.common.sample_data import sample_data_folder
 from napari_sam2_probe.experiments.config import make_config, write_config
 from napari_sam2_probe.experiments.results import open_experiment
@@ -103,12 +103,12 @@ def test_an_experiment_is_gone_on_with_and_looked_at(viewer, panel, qtbot, begun
     assert viewer.dims.current_step[0] == frame
     np.testing.assert_array_equal(viewer.layers[2].data == 1, results.masks("interjection", clip))
     np.testing.assert_array_equal(np.asarray(viewer.layers[1].data[0]), results.sequence("interjection", clip).mask(0))
-    known = viewer.layers[0].metadata[METADATA_KEY]["known"]
+    known = viewer.layers[0].metadata[METADATA_KEY]["video"].truth
     assert (~known.object_present).sum() == LENGTHS[1]
-    assert state_of(viewer).video.known is known
+    assert state_of(viewer).video.video.truth is known
     # By this the window tells what lies over which video.
     abouts = [layer.metadata[METADATA_KEY] for layer in viewer.layers]
-    assert abouts[1]["frames"] is abouts[2]["frames"] is abouts[0]["source"]
+    assert abouts[1]["frames"] is abouts[2]["frames"] is abouts[0]["video"]
 
     # From the list too; what was open before goes.
     clips = panel.findChild(QListWidget, "clips")
@@ -173,36 +173,36 @@ def test_lengths_and_options_are_chosen(panel, qtbot):
 
 def test_extras_are_chosen_in_turn(panel, qtbot):
     form = panel.form
-    assert form.extras.button.text() == "none"
+    assert form.corruptions.button.text() == "none"
     assert form.config().then == ()
-    choose_extra(qtbot, panel.form.extras, "low-light")
-    choose_extra(qtbot, panel.form.extras, "gaussian-noise")
-    choose_extra(qtbot, panel.form.extras, "mosaic")
-    about = form.findChild(QLabel, "about_extras")
-    assert form.extras.button.text() == "low-light and 2 more"
+    choose_corruption(qtbot, panel.form.corruptions, "low-light")
+    choose_corruption(qtbot, panel.form.corruptions, "gaussian-noise")
+    choose_corruption(qtbot, panel.form.corruptions, "mosaic")
+    about = form.findChild(QLabel, "about_corruptions")
+    assert form.corruptions.button.text() == "low-light and 2 more"
     assert about.text() == "First low-light, then gaussian-noise, then mosaic."
     light = form.findChild(QDoubleSpinBox, "option_light")
     light.selectAll()
     qtbot.keyClicks(light, "0.001")
     assert form.config().then == ("low-light:light=0.001,photons=2000.0", "gaussian-noise:sigma=15.0", "mosaic")
-    choose_extra(qtbot, panel.form.extras, "low-light")
+    choose_corruption(qtbot, panel.form.corruptions, "low-light")
     assert form.config().then == ("gaussian-noise:sigma=15.0", "mosaic")
-    assert form.extras.button.text() == "gaussian-noise, mosaic"
+    assert form.corruptions.button.text() == "gaussian-noise, mosaic"
     qtbot.waitUntil(lambda: form.findChild(QDoubleSpinBox, "option_light") is None)
-    for widget in (form.extras.button, form.findChild(QDoubleSpinBox, "option_sigma")):
+    for widget in (form.corruptions.button, form.findChild(QDoubleSpinBox, "option_sigma")):
         assert widget.isVisible()
         assert widget.toolTip()
 
 
 def test_an_extra_that_cannot_be_used_is_refused_at_once(panel, qtbot):
     form = panel.form
-    action = choose_extra(qtbot, panel.form.extras, "frame-drop")
-    about = form.findChild(QLabel, "about_extras")
+    action = choose_corruption(qtbot, panel.form.corruptions, "frame-drop")
+    about = form.findChild(QLabel, "about_corruptions")
     assert about.isVisible()
     assert about.text() == "No frame-drop here: it gives clips of several lengths."
     assert not action.isChecked()
     assert form.config().then == ()
-    choose_extra(qtbot, panel.form.extras, "mosaic")
+    choose_corruption(qtbot, panel.form.corruptions, "mosaic")
     assert not about.text()
     assert form.config().then == ("mosaic",)
 
@@ -212,9 +212,9 @@ def test_extras_of_an_experiment_that_is_there_are_shown_and_fixed(panel, qtbot,
     config = make_config(davis="x", then=then, model={"checkpoint": "sample"})
     write_config(tmp_path / "experiment.toml", config)
     panel.form.folder.setText(str(tmp_path))
-    qtbot.waitUntil(lambda: panel.form.extras.button.text() == "low-light and 2 more", timeout=30_000)
+    qtbot.waitUntil(lambda: panel.form.corruptions.button.text() == "low-light and 2 more", timeout=30_000)
     assert panel.form.config().then == config.then
-    assert not panel.form.extras.button.isEnabled()
+    assert not panel.form.corruptions.button.isEnabled()
     fields = panel.form.findChildren(QDoubleSpinBox)
     assert sorted(field.value() for field in fields) == [0.05, 3, 20, 2000]
     assert not any(field.isEnabled() for field in fields)

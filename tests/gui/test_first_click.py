@@ -54,12 +54,12 @@ class Window:
         self.qtbot.wait(1)
 
     def open(self, name):
-        add_video(self.viewer, *read_video(sample_data_folder() / name))
+        add_video(self.viewer, read_video(sample_data_folder() / name))
         self.settle()
 
     def open_with_napari(self, name):
         """As File → Open Sample does."""
-        for data, keywords, kind in video_layers(*read_video(sample_data_folder() / name)):
+        for data, keywords, kind in video_layers(read_video(sample_data_folder() / name)):
             getattr(self.viewer, f"add_{kind}")(data, **keywords)
         self.settle()
 

@@ -108,7 +108,7 @@ def test_a_true_mask_of_another_size_is_left_out_and_told(make_napari_viewer, qt
             Image.new("L", size, 1).save(folder / f"{frame_idx:05d}.png")
     viewer = make_napari_viewer()
     notification_manager.records.clear()
-    add_video(viewer, *read_video(frames))
+    add_video(viewer, read_video(frames))
     qtbot.waitUntil(lambda: len(viewer.layers) == 2)
     (said,) = {str(record.message) for record in notification_manager.records}
     assert "is 6x5 but the video is 12x10" in said

@@ -27,7 +27,7 @@ def settle(viewer, qtbot):
 
 
 def open_video(viewer, qtbot, name):
-    entry = add_video(viewer, *read_video(sample_data_folder() / name))
+    entry = add_video(viewer, read_video(sample_data_folder() / name))
     settle(viewer, qtbot)
     return entry
 

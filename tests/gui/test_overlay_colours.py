@@ -63,9 +63,9 @@ def coins():
     viewer = ViewerModel()
     outline_truth(viewer)
     sequence = DavisDataset(sample_data_folder()).sequence("coins")
-    for data in video_layers(sequence.frames, sequence):
+    for data in video_layers(sequence):
         viewer.add_layer(Layer.create(*data))
-    return viewer, VideoEntry(viewer.layers[0], sequence.frames, sequence)
+    return viewer, VideoEntry(viewer.layers[0], sequence)
 
 
 def test_truth_is_an_outline_and_a_prediction_is_filled(coins, qtbot, monkeypatch):
@@ -130,7 +130,7 @@ def test_boxes_have_the_colours_of_what_says_them(coins):
         def submit(self, _, work, on_result):
             on_result(work())
 
-    add_true_boxes(viewer, lambda: video.sequence, video.layer, AtOnce())
+    add_true_boxes(viewer, lambda: video.video, video.layer, AtOnce())
     layer = viewer.layers[-1]
     np.testing.assert_allclose(layer.edge_color[:, :3], np.tile(rgb(style.TRUTH_COLOUR), (len(layer.data), 1)))
     corners = [np.array([[0, 1, 1], [0, 1, 9], [0, 9, 9], [0, 9, 1]])]

@@ -35,7 +35,7 @@ def panel(viewer):
 def compared(viewer, panel, clips, qtbot):
     """An obscured clip and its clean twin, both with two objects, compared."""
     state = state_of(viewer)
-    add_video(viewer, *read_video(clips.video("obscuration-00000")))
+    add_video(viewer, read_video(clips.video("obscuration-00000")))
     entries = tuple(clips.run(kind, object_ids=(1, 2)) for kind in ("obscuration", "clean"))
     for entry in entries:
         state.add_run(entry)

@@ -34,7 +34,7 @@ def panel(viewer):
 def run(viewer, panel, clips, qtbot):
     """A run with two objects whose video is in the viewer, and no map yet."""
     entry = clips.run("obscuration", object_ids=(1, 2))
-    add_video(viewer, *read_video(clips.video("obscuration-00000")))
+    add_video(viewer, read_video(clips.video("obscuration-00000")))
     state_of(viewer).add_run(entry)
     settle(panel, qtbot)
     return entry
@@ -273,8 +273,8 @@ def test_grid_arrangement_without_pairs():
 
 def test_a_run_that_grows_fills_its_layers(viewer, panel, clips, qtbot):
     state = state_of(viewer)
-    source, sequence = read_video(clips.video("clean-00000"))
-    add_video(viewer, source, sequence)
+    video = read_video(clips.video("clean-00000"))
+    add_video(viewer, video)
     writer = clips.begin("clean")
     live = RunEntry(writer.path, "live", live=True)
     state.add_run(live)
@@ -333,7 +333,7 @@ def test_the_composite_of_the_current_frame(viewer, panel, run, qtbot, tmp_path)
         f"Position {number}" for number in (0, 1, 2, 3, 5)
     ]
     frame = np.asarray(window.figure.axes[0].images[0].get_array())
-    np.testing.assert_array_equal(frame, state_of(viewer).video.source.read(4))
+    np.testing.assert_array_equal(frame, state_of(viewer).video.video.read(4))
     window.save(tmp_path / "composite.pdf")
     window.save(tmp_path / "composite.png")
     window.close()

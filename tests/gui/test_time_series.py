@@ -46,7 +46,7 @@ def test_a_series_lies_where_its_layer_showed_it(make_napari_viewer, kind, colou
     for t, y, x in [(0, 0, 0), (4, 15, 11), (2, 3, 9)]:
         world = np.asarray(layer.data_to_world((1, t, 2, y, x)))
         np.testing.assert_allclose(taken.data_to_world((t, y, x)), world[[1, 3, 4]])
-    source = video_from_layer(taken).source
+    source = video_from_layer(taken).video
     assert (source.num_frames, source.height, source.width) == (5, 16, 12)
     # What lies over the series lies over the layer too.
     np.testing.assert_allclose(placement(taken)["affine"], axes_to_world(taken, range(3)))

@@ -13,7 +13,7 @@ from napari_sam2_probe.gui.prompt_layers import PromptLayers
 from napari_sam2_probe.gui.prompt_snapshot import snapshot_of
 from napari_sam2_probe.gui.state import VideoEntry
 from napari_sam2_probe.live.prompt_state import PackedMask, PromptState
-from napari_sam2_probe.video import ArraySource
+from napari_sam2_probe.video import ArraySource, Video
 
 T, H, W = 6, 20, 32
 POINT, OTHER = (8.5, 4.5, 1), (12.0, 3.25, 0)
@@ -23,7 +23,7 @@ def make_video(**placement):
     viewer = ViewerModel()
     data = np.zeros((T, H, W), np.uint8)
     layer = viewer.add_image(data, name="clip", **placement)
-    return viewer, VideoEntry(layer, ArraySource(data, name="clip"))
+    return viewer, VideoEntry(layer, Video(ArraySource(data, name="clip")))
 
 
 def make(**placement):

@@ -10,7 +10,7 @@ import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QComboBox, QFileDialog, QLabel, QPushButton
 
-from helpers.hands import choose_extra
+from helpers.hands import choose_corruption
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.common.sample_data import sample_data_folder
 from napari_sam2_probe.gui.clip_preview import describe_frame
@@ -51,7 +51,7 @@ def panel(viewer, qtbot):
 
 @pytest.fixture
 def ready(panel, viewer, qtbot):
-    add_video(viewer, *read_video(sample_data_folder() / "coins"))
+    add_video(viewer, read_video(sample_data_folder() / "coins"))
     qtbot.waitUntil(lambda: panel.object.count() == 3, timeout=20000)
     return panel
 
@@ -175,9 +175,9 @@ def test_a_clip_is_added_beside_its_twin_with_its_flags(ready, viewer, qtbot):
     qtbot.waitUntil(lambda: len(viewer.layers) == 6, timeout=30000)
     video, masks, twin, twin_masks = viewer.layers[2:]
     assert video.name == "coins object 1 interjection"
-    known = masks.metadata[METADATA_KEY]["known"]
+    known = masks.metadata[METADATA_KEY]["frames"].truth
     assert known.object_present.tolist() == [True] * 3 + [False] * 2 + [True] * 3
-    assert video.metadata[METADATA_KEY]["known"] is not None
+    assert video.metadata[METADATA_KEY]["video"].truth is not None
     row = masks.features.loc[masks.features["index"] == 1].iloc[0]
     assert (row["frames_present"], row["frames_absent"]) == (6, 2)
     assert twin_masks.features.iloc[1]["frames_absent"] == 0
@@ -186,7 +186,7 @@ def test_a_clip_is_added_beside_its_twin_with_its_flags(ready, viewer, qtbot):
     assert not np.asarray(masks.data[3]).any()
     entry = state_of(viewer).video
     assert entry.layer is video
-    assert entry.sequence.mask(0).max() == 1
+    assert entry.video.mask(0).max() == 1
     # The clip is worked on now; clips are still made from the sequence before.
     assert ready.object.count() == 3
 
@@ -195,16 +195,18 @@ def test_extras_change_the_clip_and_its_twin_alike(ready, viewer, qtbot):
     choose(ready.kind, "interjection")
     wait_for_preview(ready, qtbot)
     plain = ready._made[1].clip.frames[0]
-    choose_extra(qtbot, ready.extras, "gaussian-noise")
+    choose_corruption(qtbot, ready.corruptions, "gaussian-noise")
     assert not ready.add.isEnabled()
     wait_for_preview(ready, qtbot)
-    assert [(extra.name, extra.options) for extra in ready.request.order.then] == [("gaussian-noise", {"sigma": 15.0})]
+    assert [(corruption.name, corruption.options) for corruption in ready.request.order.then] == [
+        ("gaussian-noise", {"sigma": 15.0})
+    ]
     qtbot.mouseClick(ready.add, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: len(viewer.layers) == 6, timeout=30000)
     video, twin = (np.asarray(viewer.layers[index].data[0]) for index in (2, 4))
     np.testing.assert_array_equal(video, twin)
     assert 10 < (video.astype(float) - plain).std() < 20
-    assert viewer.layers[2].metadata[METADATA_KEY]["known"].recipe["then"][0]["name"] == "gaussian-noise"
+    assert viewer.layers[2].metadata[METADATA_KEY]["video"].truth.recipe["then"][0]["name"] == "gaussian-noise"
 
 
 def test_a_data_set_is_generated_stopped_and_gone_on_with(ready, viewer, qtbot, tmp_path, monkeypatch):

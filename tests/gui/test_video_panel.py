@@ -146,8 +146,8 @@ def test_a_folder_or_a_file_is_opened(panel, viewer, qtbot, tmp_path, maker, mon
     qtbot.mouseClick(button(panel, which), Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: len(viewer.layers) == 1)
     assert viewer.layers[0].name == path.stem
-    assert state_of(viewer).video.source.path == str(path)
-    assert state_of(viewer).video.sequence is None
+    assert state_of(viewer).video.video.path == str(path)
+    assert not state_of(viewer).video.video.has_masks
 
 
 def test_dropping_a_data_set_lists_it_and_dropping_a_video_opens_it(panel, viewer, qtbot, dataset, maker):
@@ -207,7 +207,7 @@ def test_of_a_layer_of_more_axes_one_time_series_is_worked_on(panel, viewer, qtb
     qtbot.waitUntil(lambda: state_of(viewer).video is not None)
     video = state_of(viewer).video
     assert video.layer.name == "stack (z 2)"
-    np.testing.assert_array_equal(video.source.read(3)[..., 0], data[3, 2])
+    np.testing.assert_array_equal(video.video.read(3)[..., 0], data[3, 2])
     assert panel.layer.currentText() == "stack (z 2)"
     assert not stack.visible
     assert "z 2" in said[0]

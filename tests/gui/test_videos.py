@@ -31,8 +31,8 @@ def test_a_davis_sequence_is_a_video_and_its_true_masks(make_napari_viewer, qtbo
     viewer = make_napari_viewer()
     heard = []
     state_of(viewer).video_changed.connect(heard.append)
-    source, sequence = read_video(sample_data_folder() / "coins")
-    entry = add_video(viewer, source, sequence)
+    source = read_video(sample_data_folder() / "coins")
+    entry = add_video(viewer, source)
     qtbot.waitUntil(lambda: len(viewer.layers) == 2)
     video, masks = viewer.layers
     assert entry.layer is video
@@ -40,11 +40,10 @@ def test_a_davis_sequence_is_a_video_and_its_true_masks(make_napari_viewer, qtbo
     assert state_of(viewer).video is entry
     assert (video.name, masks.name) == ("coins", "ground truth · coins")
     np.testing.assert_array_equal(np.asarray(video.data[7]), source.read(7))
-    np.testing.assert_array_equal(np.asarray(masks.data[7]), sequence.mask(7))
+    np.testing.assert_array_equal(np.asarray(masks.data[7]), source.mask(7))
     assert video.extent.world.tolist() == masks.extent.world.tolist()
     again = video_from_layer(video)
-    assert again.source is source
-    assert again.sequence is sequence
+    assert again.video is source
     video.name = "renamed"
     viewer.layers.move(0, 2)
     assert state_of(viewer).video is entry
@@ -71,7 +70,7 @@ def test_a_layer_becomes_a_video(layer_of, dtype, colours, kind):
     data = (np.random.default_rng(0).random((4, 10, 12, *colours)) * top).astype(dtype)
     array = {"numpy": lambda: data, "dask": lambda: da.from_array(data, chunks=2), "zarr": lambda: zarr.array(data)}
     layer = layer_of(array[kind](), rgb=bool(colours), name="film")
-    source = video_from_layer(layer).source
+    source = video_from_layer(layer).video
     assert (source.num_frames, source.height, source.width, source.name) == (4, 10, 12, "film")
     frame = source.read(2)
     assert frame.shape == (10, 12, 3)
@@ -85,7 +84,7 @@ def test_a_layer_becomes_a_video(layer_of, dtype, colours, kind):
 
 def test_gray_intensities_are_scaled_as_the_layer_shows_them(layer_of):
     data = np.linspace(0, 1000, 3 * 4 * 5).reshape(3, 4, 5).astype(np.uint16)
-    source = video_from_layer(layer_of(data, contrast_limits=(100, 600))).source
+    source = video_from_layer(layer_of(data, contrast_limits=(100, 600))).video
     assert (source.scaling.low, source.scaling.high) == (100, 600)
     assert source.read(0).min() == 0
     assert source.read(2).max() == 255
@@ -93,7 +92,7 @@ def test_gray_intensities_are_scaled_as_the_layer_shows_them(layer_of):
 
 def test_a_multiscale_layer_gives_its_finest_level(layer_of):
     data = np.random.default_rng(0).integers(0, 255, (3, 32, 32), np.uint8)
-    source = video_from_layer(layer_of([data, data[:, ::2, ::2]], multiscale=True)).source
+    source = video_from_layer(layer_of([data, data[:, ::2, ::2]], multiscale=True)).video
     assert (source.height, source.width) == (32, 32)
 
 

@@ -98,7 +98,7 @@ def test_from_a_sample_to_an_export_and_back(make_napari_viewer, qtbot, tmp_path
     me.press(transform, "add")
     me.until(lambda: len(viewer.layers) == 6)
     clip, clip_masks = viewer.layers[2], viewer.layers[3]
-    known = clip.metadata[METADATA_KEY]["known"]
+    known = clip.metadata[METADATA_KEY]["video"].truth
     assert known.object_present.sum() == T - LENGTHS[1]
 
     # Click.

@@ -16,7 +16,6 @@ HIDDEN = (
     "app_model",
     "dask",
     "distributed",
-    "loky",
     "magicgui",
     "napari",
     "npe2",

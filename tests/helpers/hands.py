@@ -44,8 +44,8 @@ def drag_canvas(qtbot, viewer, layer, places):
     qtbot.mouseRelease(native, LEFT, pos=points[-1])
 
 
-def choose_extra(qtbot, field, name):
-    """Open the menu of a field of extras and click one of them."""
+def choose_corruption(qtbot, field, name):
+    """Open the menu of a field of corruptions and click one of them."""
     menu = field.button.menu()
     action = next(action for action in menu.actions() if action.text() == name)
     # Some versions of Qt show a menu in an event loop of its own, which ends with the choice.

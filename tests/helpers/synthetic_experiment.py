@@ -39,6 +39,7 @@ def write_synthetic_experiment(
     predictions: str | None = None,
     label: str = "",
     with_clips: bool = False,
+    with_embeddings: bool = False,
 ) -> Path:
     """Write an experiment in `out` as the engine would.
 
@@ -46,7 +47,9 @@ def write_synthetic_experiment(
     (AUROC 0.5), at 4 and 5 the gate makes them 10 times as large; scores are below 0 there. Pointer distance from the
     twin grows with the obscured fraction. The object's box moves to the right and is the first four channels of 4r.
     Batches in `skip_batches` (``"clean-0001"``) are missing: then the experiment is half done. `predictions` names
-    another system, whose experiments have no features, pointers and scores.
+    another system, whose experiments have no features, pointers and scores. `with_embeddings` adds what probes and the
+    warning of loss are made of: attention entropy is high before J falls below 0.5; position 3 holds the object alone,
+    position 1 the context alone; the channel variance is higher over the object than elsewhere at 3.
     """
     config = make_config(
         davis="sample_data",
@@ -70,13 +73,24 @@ def write_synthetic_experiment(
     for batch in plan.batches:
         if batch.name in skip_batches:
             continue
-        tables = [_write_clip(folder, config, batch.kind, int(clip[-5:])) for clip in batch.clips]
+        tables = [_write_clip(folder, config, batch.kind, int(clip[-5:]), with_embeddings) for clip in batch.clips]
         frames, features = (pd.concat(part, ignore_index=True) for part in zip(*tables, strict=True))
         write_table(folder.features_part(batch.name), FEATURE_COLUMNS, features)
+        if predictions is None and batch.kind in ("clean", "object-kept"):
+            # As the engine has it: nothing changes, and references stand still as if the object was gone.
+            present = _present(config, "interjection")
+            gaps = [
+                _features(batch.kind, clip, frames["base_sequence"].iloc[0], present, config, rng, changed=False)
+                for clip, rng in ((c, _rng(config, int(c[-5:]), 90)) for c in batch.clips)
+            ]
+            write_table(folder.gap_features_part(batch.name), FEATURE_COLUMNS, pd.concat(gaps, ignore_index=True))
         write_table(folder.frames_part(batch.name), FRAME_COLUMNS, frames)
     if not skip_batches:
         names = [batch.name for batch in plan.batches]
         join_tables(folder.features, FEATURE_COLUMNS, [folder.features_part(name) for name in names])
+        parts = [part for part in map(folder.gap_features_part, names) if part.is_file()]
+        if parts:
+            join_tables(folder.gap_features, FEATURE_COLUMNS, parts)
         join_tables(folder.frames, FRAME_COLUMNS, [folder.frames_part(name) for name in names])
     return out
 
@@ -131,7 +145,7 @@ def _truth(config: ExperimentConfig, kind: str, number: int) -> np.ndarray:
 
 
 def _write_clip(
-    folder: ExperimentFolder, config: ExperimentConfig, kind: str, number: int
+    folder: ExperimentFolder, config: ExperimentConfig, kind: str, number: int, with_embeddings: bool = False
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     name, num_frames = clip_name(kind, number), config.num_frames
     rng = _rng(config, number, 1 + list(KINDS).index(kind))
@@ -155,6 +169,7 @@ def _write_clip(
             "clip": name,
             "twin": "" if kind == "clean" else clip_name("clean", number),
             "base_sequence": base,
+            "distractor_sequences": "" if kind in ("clean", "context-removal") else SEQUENCES[number % 3],
             "frame": np.arange(num_frames),
             "stage": stages,
             "source_sequence": base,
@@ -179,6 +194,10 @@ def _write_clip(
     features = pd.DataFrame({column: [] for column in FEATURE_COLUMNS})
     if tracked:
         arrays |= _pointers(config, number, rng, np.nan_to_num(fraction), score)
+        if with_embeddings:
+            lost = rng.random(num_frames) < 0.2
+            frames.loc[lost & scored, "region"] = 0.2
+            arrays |= _embeddings(config, kind, number, lost, rng)
         features = _features(kind, name, base, present, config, rng)
     write_clip_arrays(folder, kind, name, arrays)
     return frames, features
@@ -193,15 +212,47 @@ def _pointers(config, number, rng, fraction, score) -> dict[str, np.ndarray]:
     return {"object_pointers": gated.astype(np.float32), "object_pointers_raw": pointers.astype(np.float32)}
 
 
-def _features(kind, name, base, present, config, rng) -> pd.DataFrame:
+def _embeddings(config, kind, number, lost, rng) -> dict[str, np.ndarray]:
+    """What clips of one number share is their object (but that of object removal) and context (but where it's gone)."""
+    num_frames = config.num_frames
+    seen = len(range(2, num_frames, 4))
+    entropy = np.clip(0.5 + 0.3 * np.append(lost[1:], False) + rng.normal(0, 0.05, num_frames), 0, 1)
+    arrays = {
+        "candidate_disagreement": rng.uniform(0, 1, num_frames),
+        "attention_entropy": entropy,
+    }
+    objects, contexts = (_rng(config, number, stream).normal(size=8) for stream in (70, 71))
+    if kind == "object-removal":
+        objects = _rng(config, number, 72).normal(size=8)
+    if kind == "context-removal":
+        contexts = _rng(config, number, 73).normal(size=8)
+    held = {"image_embedding": contexts, "memory_attention": objects + contexts, "prompt_attention": objects}
+    for key in ("image_embedding", "memory_attention", "prompt_attention", "memory_features"):
+        mean = held.get(key, contexts) + rng.normal(0, 0.1, (num_frames, 8))
+        regions = mean[:, None] + np.array([2.0, 1.0, 0.0, 0.5])[:, None] * (key != "image_embedding")
+        other = kind in ("obscuration", "three-object")
+        contrast = rng.normal(0, 1, (num_frames, 4, 2)) ** 2
+        contrast[:, 0, 1] += 20 * (key == "prompt_attention")
+        if not other:
+            regions[:, 1], contrast[:, 1] = np.nan, np.nan
+        tokens = regions[2::4, :3, None] + rng.normal(0, 0.2, (seen, 3, 3, 8))
+        grids = mean[2::4, None] + rng.normal(0, 0.1, (seen, 16, 8))
+        arrays |= {f"regions/{key}": regions, f"contrast/{key}": contrast}
+        arrays |= {f"tokens/{key}": tokens, f"grids/{key}": grids}
+    return {name: values.astype(np.float32) for name, values in arrays.items()}
+
+
+def _features(kind, name, base, present, config, rng, *, changed=True) -> pd.DataFrame:
     num_frames = config.num_frames
     references = np.array([present[:t].sum() for t in range(num_frames)])
     window = np.minimum(references, 5)
     first_in = (references <= 5) & (references > 0)
+    last = np.array([np.flatnonzero(present[:t]).max(initial=-1) for t in range(num_frames)])
+    gap = np.where(last >= 0, np.arange(num_frames) - last, np.nan)
     tables = []
     for position in POSITIONS:
         times = {"4": 10.0, "5": 10.0, "4r": 1.0, "5r": 1.0}.get(position, 3.0)
-        size = np.where(present, 1.0, times)
+        size = np.where(present | (not changed), 1.0, times)
         short = np.where(window > 0, size * rng.lognormal(2, 0.3, num_frames), np.nan)
         long = np.where(window > 1, size * rng.lognormal(5, 0.5, num_frames), np.nan)
         ratio = np.where(window > 1, size * rng.lognormal(0, 0.3, num_frames), np.nan)
@@ -216,6 +267,7 @@ def _features(kind, name, base, present, config, rng) -> pd.DataFrame:
                     "object_present": present,
                     "prompted_reference": first_in,
                     "window": window,
+                    "gap": gap,
                     "short_term_l2": short,
                     "long_term_l2": long,
                     "short_term_ratio": ratio,

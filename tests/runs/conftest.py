@@ -7,7 +7,7 @@ import torch
 
 from helpers.run_checks import H, T, W
 from helpers.scenarios import moving_video, square_mask, write_video
-from napari_sam2_probe.families.loaded import LoadedModel
+from napari_sam2_probe.families.loaded import Model
 from napari_sam2_probe.models.checkpoints import CheckpointFile
 from napari_sam2_probe.models.config import SMALL_CONFIG, ModelFlags
 from napari_sam2_probe.runs.options import RunOptions
@@ -21,7 +21,7 @@ def loaded(twins):
     """Seeded weights whose object score says that the object is there, so that masks are not empty."""
     _, model, _ = twins("open")
     checkpoint = CheckpointFile("seeded", None, SMALL_CONFIG)
-    return LoadedModel(model, checkpoint, "small.yaml", torch.device("cpu"), torch.float32, ModelFlags())
+    return Model(model, checkpoint, "small.yaml", torch.device("cpu"), torch.float32, ModelFlags())
 
 
 @pytest.fixture(scope="session")

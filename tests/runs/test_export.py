@@ -125,16 +125,89 @@ def test_maps_in_zarr_are_the_runs(run, tmp_path):
     assert store.attrs["object_ids"] == run.object_ids.tolist()
     for position in MAP_POSITIONS:
         for statistic in ("mean", "variance"):
-            np.testing.assert_array_equal(store[position.key][statistic][:], run.maps(position.key, statistic)[:])
+            kept = run.maps(position.key, statistic)[:]
+            np.testing.assert_array_equal(store[position.key][statistic]["0"][:], np.moveaxis(kept, 0, 1))
         assert store[position.key].attrs["position"] == position.number
+
+
+def test_a_map_in_zarr_lies_over_the_video(run, tmp_path):
+    """By the rules of OME-Zarr 0.5: a pixel's centre is at index x scale + translation, in pixels of the video."""
+    path = export_run(run, "maps", tmp_path / "maps.zarr")
+    store = zarr.open_group(path, mode="r", zarr_format=3)
+    images = store["OME"].attrs["ome"]["series"]
+    assert len(images) == 2 * len(MAP_POSITIONS)
+    for name in images:
+        about = store[name].attrs["ome"]
+        (image,) = about["multiscales"]
+        (level,) = image["datasets"]
+        array = store[name][level["path"]]
+        assert about["version"] == "0.5"
+        assert [axis["name"] for axis in image["axes"]] == ["t", "c", "y", "x"] == list(array.metadata.dimension_names)
+        assert len(about["omero"]["channels"]) == array.shape[1]
+        scale, translation = (step[step["type"]] for step in level["coordinateTransformations"])
+        assert scale[:2] == [1, 1]
+        assert translation[:2] == [0, 0]
+        for size, pixels, step, first in zip(
+            run.masks.shape[1:], array.shape[2:], scale[2:], translation[2:], strict=True
+        ):
+            # Pixels reach half a step beyond their centres: together they cover the video and nothing else.
+            assert first - step / 2 == pytest.approx(-0.5)
+            assert first + (pixels - 0.5) * step == pytest.approx(size - 0.5)
+
+
+def test_readers_of_ome_zarr_open_the_maps(run, tmp_path):
+    reader = pytest.importorskip("ome_zarr.reader")
+    io = pytest.importorskip("ome_zarr.io")
+    models = pytest.importorskip("ome_zarr_models.v05")
+    path = export_run(run, "maps", tmp_path / "maps.zarr")
+    models.Image.from_zarr(zarr.open_group(path / "memory_attention" / "variance", mode="r"))
+    (node,) = reader.Reader(io.parse_url(path / "memory_attention" / "variance"))()
+    shown = np.asarray(node.data[0])
+    np.testing.assert_array_equal(shown, np.moveaxis(run.maps("memory_attention", "variance")[:], 0, 1))
+    assert node.metadata["channel_names"] == [f"object {obj_id}" for obj_id in run.object_ids.tolist()]
 
 
 def test_maps_in_tiff_are_the_runs(run, tmp_path):
     out = export_run(run, "maps", tmp_path / "maps", "tiff")
     assert len(list(out.iterdir())) == len(run.object_ids) * len(MAP_POSITIONS) * 2
-    stack = tifffile.imread(out / "object-7_2_memory_attention_variance.tif")
     obj_idx = run.object_ids.tolist().index(7)
-    np.testing.assert_array_equal(stack, run.maps("memory_attention", "variance")[obj_idx])
+    with tifffile.TiffFile(out / "object-7_2_memory_attention_variance.tif") as file:
+        np.testing.assert_array_equal(file.asarray(), run.maps("memory_attention", "variance")[obj_idx])
+        height, width = file.series[0].shape[1:]
+        # Pixels of the map for each pixel of the video, from left to right and from top to bottom.
+        steps = [
+            numerator / denominator for numerator, denominator in (file.pages[0].tags[tag].value for tag in (282, 283))
+        ]
+    assert steps == pytest.approx([width / run.masks.shape[2], height / run.masks.shape[1]], rel=1e-6)
+
+
+def test_time_in_tiffs_is_that_of_the_video(run, tmp_path):
+    info = run.info | {"video": run.info["video"] | {"fps": 12.5}}
+    for out in (
+        export_run(replace(run, info=info), "masks", tmp_path / "masks.tif", "tiff"),
+        export_run(replace(run, info=info), "maps", tmp_path / "maps", "tiff")
+        / "object-300_1_image_embedding_mean.tif",
+    ):
+        with tifffile.TiffFile(out) as file:
+            assert file.is_imagej
+            assert file.series[0].axes == "TYX"
+            about = file.imagej_metadata
+        assert (about["frames"], about["hyperstack"], about["unit"]) == (run.num_frames, True, "pixel")
+        assert about["finterval"] == pytest.approx(0.08)
+
+
+def test_files_say_what_they_were_made_from(run, tmp_path):
+    figures = export_run(run, "figures", tmp_path / "figures", "png")
+    with Image.open(figures / "scores-object-7.png") as image:
+        assert image.info["Software"].startswith("napari-sam2-probe ")
+        said = image.info["Description"]
+    for part in ("two", "moving", "seeded", "float32"):
+        assert part in said
+    document = export_run(run, "figures", tmp_path / "pdf", "pdf") / "scores-object-7.pdf"
+    assert b"with seeded" in document.read_bytes()
+    store = zarr.open_group(export_run(run, "maps", tmp_path / "maps.zarr"), mode="r")
+    assert store.attrs["made_with"] in said
+    assert str(tmp_path) not in said
 
 
 @pytest.mark.parametrize("name", ["csv", "parquet"])
@@ -416,4 +489,5 @@ def test_a_video_of_odd_size_is_padded_by_a_pixel(tmp_path):
     with av.open(export_run(open_run(writer.path), "video", tmp_path / "odd.mp4")) as container:
         shown = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
     assert [frame.shape for frame in shown] == [(32, 46, 3)] * 2
-    assert np.abs(shown[1].astype(int) - [200, 100, 50]).max() < 12
+    # Nothing was tracked here, which is shown.
+    assert np.abs(shown[1].astype(int) - np.array([200, 100, 50]) // 3).max() < 12

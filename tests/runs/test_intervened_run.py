@@ -11,8 +11,10 @@ import pytest
 
 from helpers.run_checks import T
 from helpers.scenarios import moving_video, square_mask, write_video
-from napari_sam2_probe.causes.explain import COLUMNS, explain_frames
+from napari_sam2_probe.causes.explain import explain_frames, explainable
+from napari_sam2_probe.causes.tables import BLAME_COLUMNS
 from napari_sam2_probe.common.errors import InputError
+from napari_sam2_probe.live.session import Session
 from napari_sam2_probe.runs.donors import read_intervention
 from napari_sam2_probe.runs.options import RunOptions
 from napari_sam2_probe.runs.reader import open_run
@@ -180,7 +182,7 @@ def test_no_attention_if_nobody_wants_it(root, loaded, folder):
 
 def test_blame_is_what_a_run_without_the_entry_gives(plain, root, loaded, folder):
     table = explain_frames(plain, [4], model=loaded)
-    assert tuple(table.columns) == COLUMNS
+    assert tuple(table.columns) == BLAME_COLUMNS
     bank = plain.bank(4)
     entries = table[table["entry_frame"].notna()]
     assert entries[["kind", "entry_frame", "role", "age"]].to_numpy().tolist() == (
@@ -226,6 +228,33 @@ def test_blame_with_truth(plain, loaded):
     assert (table["delta_j"] != 0).any()
 
 
+@pytest.fixture(scope="module")
+def corrected(root, loaded, folder, one_thread_in_module):
+    """Tracked to the end, corrected at frame 2, and tracked again from there to frame 3 only."""
+    with Session(FolderSource(folder), model=loaded, out=root / "corrected") as session:
+        session.prompt(Prompt.from_mask(0, 1, square_mask(0)))
+        list(session.propagate())
+        session.prompt(Prompt.from_points(2, 1, [[45, 50]], [1]))
+        list(session.propagate(start=2, end=3))
+    return open_run(root / "corrected")
+
+
+def test_a_corrected_session_is_explained_as_its_frames_were_tracked(corrected, plain, loaded):
+    frames = explainable(corrected, range(T), 1)
+    assert frames == [1, 3, 4, 5]
+    table = explain_frames(corrected, [5, 4, 3, 1], model=loaded)
+    assert table["frame"].unique().tolist() == frames
+    # Frames 4 and 5 read what frame 2 was before it was corrected, as in the run without a correction.
+    for frame in (1, 4, 5):
+        pd.testing.assert_frame_equal(
+            table[table["frame"] == frame].reset_index(drop=True), explain_frames(plain, [frame], model=loaded)
+        )
+    at_three = table[table["frame"] == 3]
+    assert at_three.query("role == 'conditioning' and kind == 'memory'")["entry_frame"].tolist() == [0, 2]
+    with pytest.raises(InputError, match=r"Frame 2 of .* was prompted for object 1"):
+        explain_frames(corrected, [2], model=loaded)
+
+
 def test_what_cant_be_explained(plain, loaded, two_objects):
     with pytest.raises(InputError, match="Frame 0 read no memory for object 1"):
         explain_frames(plain, [0], model=loaded)
@@ -255,6 +284,11 @@ def test_a_run_of_an_older_version_opens(plain, tmp_path):
     old = shutil.copytree(plain.path, tmp_path / "old")
     for name in ("bank.parquet", "attention.parquet"):
         (old / name).unlink()
+    with pytest.raises(InputError, match=r"bank\.parquet is missing"):
+        open_run(old)
+    info = json.loads((old / "run.json").read_text())
+    del info["written"]
+    (old / "run.json").write_text(json.dumps(info))
     run = open_run(old)
     assert run.tracked.all()
     with pytest.raises(InputError, match="has no such table"):

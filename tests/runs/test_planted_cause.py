@@ -11,6 +11,7 @@ from napari_sam2_probe.tracking.donors import SessionDonor
 from napari_sam2_probe.tracking.intervening import Intervention, donors_by_name
 from napari_sam2_probe.tracking.interventions import parse_edits
 from napari_sam2_probe.tracking.prompts import prompts_from_labels
+from napari_sam2_probe.tracking.repeating import planned_steps
 from napari_sam2_probe.tracking.results import SessionOptions
 from napari_sam2_probe.video.masks import read_mask
 from napari_sam2_probe.video.open import open_video
@@ -40,8 +41,7 @@ def donors(one_thread_in_module):
             loaded.model,
             open_video(root / name),
             SessionOptions.for_model(loaded, intervention=Intervention(donors=donors_by_name(made))),
-            [prompt],
-            [("forward", range(LAST + 1))],
+            planned_steps([prompt], [("forward", range(LAST + 1))]),
         )
         made[name].track_to(LAST)
     yield made

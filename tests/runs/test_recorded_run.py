@@ -44,6 +44,7 @@ def test_arrays_have_the_names_shapes_and_types_of_the_specification(two_objects
         "masks_per_object": ((2, T, H, W), "bool"),
         "object_scores": ((2, T), "float32"),
         "predicted_iou": ((2, T), "float32"),
+        "candidate_disagreement": ((2, T), "float32"),
         "prompted": ((2, T), "bool"),
         "tracked": ((2, T), "bool"),
         "object_present": ((2, T), "bool"),
@@ -176,7 +177,7 @@ def test_presence_is_the_recipes_where_there_is_one(tmp_path, loaded, source, ma
     present = np.ones(T, bool)
     present[3:5] = False
     known = ClipTruth("moving", present, present, np.full(T, np.nan), ("a",) * T, np.arange(T), {"kind": "clean"})
-    run = record_run(source, [mask_prompt], tmp_path / "run", loaded, known=known)
+    run = record_run(source, [mask_prompt], tmp_path / "run", loaded, truth=known)
     np.testing.assert_array_equal(run.object_present, present[None])
     assert (run.object_scores[0, 3:5] > 0).all(), "SAM 2 itself would call the object present"
     back = ClipTruth.from_json(run.info["known"])
@@ -188,8 +189,8 @@ def test_presence_is_the_recipes_where_there_is_one(tmp_path, loaded, source, ma
 def test_what_is_known_of_another_clip(tmp_path, loaded, source, mask_prompt):
     present = np.ones(T + 1, bool)
     known = ClipTruth("other", present, present, np.full(T + 1, np.nan), ("a",) * (T + 1), np.arange(T + 1))
-    with pytest.raises(InputError, match="other is known to have 7 frames but moving has 6"):
-        record_run(source, [mask_prompt], tmp_path / "run", loaded, known=known)
+    with pytest.raises(InputError, match="The truth of other is of 7 frames, but moving has 6"):
+        record_run(source, [mask_prompt], tmp_path / "run", loaded, truth=known)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -218,7 +218,7 @@ def test_bytes_cut_off_turned_and_put_in(folder, tmp_path_factory, data):
     "content",
     [
         b"",
-        b"\xff\xfe{\0}\0",
+        b"\xff\xfe{\0",
         deep(100_000).encode(),
         b'{"video": ' + deep(100_000).encode() + b"}",
         b'{"a":' * 50_000 + b"1" + b"}" * 50_000,

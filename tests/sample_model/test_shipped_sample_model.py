@@ -7,7 +7,9 @@ import pytest
 import torch
 from safetensors import safe_open
 
+from napari_sam2_probe.analysis.loss_warning import verdict
 from napari_sam2_probe.decoder.library import FOLDER_VARIABLE, SHIPPED, find_decoder
+from napari_sam2_probe.runs.loss import find_warning
 from tools.sample_model.decoder import HELD_OUT
 from tools.sample_model.evaluate import PROMPTS, load, overlap, sequences, track
 from tools.sample_model.model import CONFIG
@@ -34,6 +36,19 @@ def test_the_sums_are_those_of_the_files():
     assert lines == [
         f"{hashlib.sha256((FOLDER / name).read_bytes()).hexdigest()}  {name}" for name in (SHIPPED, WEIGHTS.name)
     ]
+
+
+def test_its_warning_is_found_and_says_what_it_is_worth(monkeypatch, tmp_path):
+    monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path))  # none of the user's own
+    warning = find_warning(hashlib.sha256(WEIGHTS.read_bytes()).hexdigest())
+    assert warning is not None
+    card = (FOLDER / "MODEL_CARD.md").read_text()
+    for one in warning.horizons:
+        held = one.held
+        assert f"{held.auroc.value:.2f} [{held.auroc.low:.2f}, {held.auroc.high:.2f}]" in card
+        gain = held.auroc_gain
+        assert f"{gain.value:.3f} [{gain.low:.3f}, {gain.high:.3f}]" in card
+        assert ("NO BETTER" in verdict(one)) == (gain.low < 0 < gain.high)
 
 
 def test_its_decoder_is_found_and_says_how_good_it_is(monkeypatch, tmp_path):

@@ -10,6 +10,7 @@ import torch
 
 from helpers.scenarios import SCENARIOS, assert_equal, moving_video, run_session, run_stock, write_video
 from helpers.twins import stock_class
+from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.families.loading import build_model
 from napari_sam2_probe.models.checkpoints import resolve
 from napari_sam2_probe.models.config import ModelFlags, predictor_flags
@@ -80,8 +81,8 @@ class StockAttention:
 
         return run
 
-    def shares(self, at, entry_tokens) -> np.ndarray:
-        """(layers, tokens, entries) of a frame."""
+    def weights(self, at) -> list[np.ndarray]:
+        """(tokens, keys) of each layer."""
         result = []
         for module, q, k, num_k_exclude_rope in self.inputs[at]:
             queries = _projected(module.q_proj, q)
@@ -91,10 +92,18 @@ class StockAttention:
             keys = np.concatenate([*(_rotated(part) for part in np.split(keys[:end], end // len(queries))), keys[end:]])
             logits = queries @ keys.T / math.sqrt(queries.shape[1])
             weights = np.exp(logits - logits.max(axis=1, keepdims=True))
-            weights /= weights.sum(axis=1, keepdims=True)
-            ends = np.cumsum(entry_tokens)
-            result.append(np.stack([part.sum(axis=1) for part in np.split(weights, ends[:-1], axis=1)], axis=1))
-        return np.stack(result)
+            result.append(weights / weights.sum(axis=1, keepdims=True))
+        return result
+
+    def shares(self, at, entry_tokens) -> np.ndarray:
+        """(layers, tokens, entries) of a frame."""
+        ends = np.cumsum(entry_tokens)[:-1]
+        return np.stack(
+            [
+                np.stack([part.sum(axis=1) for part in np.split(weights, ends, axis=1)], axis=1)
+                for weights in self.weights(at)
+            ]
+        )
 
 
 def _projected(linear, x) -> np.ndarray:
@@ -162,6 +171,129 @@ def compare(stock, ours, flags, steps, detail, folder, monkeypatch) -> set[int]:
             np.testing.assert_allclose(shares[:, group], by_token[:, mask].mean(axis=1), atol=1e-5, rtol=1e-5)
             np.testing.assert_allclose(shares[:, group].sum(axis=-1), 1, atol=1e-5)
     return groups_seen
+
+
+class StockDecoder:
+    """Attention from tokens to image in the stock decoder, by (object, frame); softmax by head in float64."""
+
+    def __init__(self, stock, monkeypatch):
+        self.maps: dict[tuple[int, int], list[np.ndarray]] = {}
+        self._at = (0, 0)
+        single = stock._run_single_frame_inference
+
+        def run_single(inference_state, output_dict, frame_idx, **kwargs):
+            [idx] = [i for i, d in inference_state["output_dict_per_obj"].items() if d is output_dict]
+            self._at = (inference_state["obj_idx_to_id"][idx], frame_idx)
+            self.maps[self._at] = []
+            return single(inference_state=inference_state, output_dict=output_dict, frame_idx=frame_idx, **kwargs)
+
+        monkeypatch.setattr(stock, "_run_single_frame_inference", run_single)
+        two_way = stock.sam_mask_decoder.transformer
+        modules = [*(layer.cross_attn_token_to_image for layer in two_way.layers), two_way.final_attn_token_to_image]
+        for module in modules:
+            monkeypatch.setattr(module, "forward", self._taking(module))
+
+    def _taking(self, module):
+        forward = module.forward
+
+        def run(q, k, v):
+            heads = module.num_heads
+            queries, keys = _projected(module.q_proj, q), _projected(module.k_proj, k)
+            parts = zip(np.split(queries, heads, axis=1), np.split(keys, heads, axis=1), strict=True)
+            weights = []
+            for one, other in parts:
+                logits = one @ other.T / math.sqrt(one.shape[1])
+                exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
+                weights.append(exponentials / exponentials.sum(axis=1, keepdims=True))
+            self.maps[self._at].append(np.mean(weights, axis=0))
+            return forward(q=q, k=k, v=v)
+
+        return run
+
+
+@pytest.mark.parametrize("scenario", ["mask", "two objects"])
+def test_maps_are_those_of_the_stock_model(scenario, folder, twins, monkeypatch):
+    stock, ours, flags = twins(gate="open")
+    seen, decoder = StockAttention(stock, monkeypatch), StockDecoder(stock, monkeypatch)
+    run_stock(stock, folder, SCENARIOS[scenario])
+    decoder_names = ("1", "2", "final")
+    rng = np.random.default_rng(0)
+    compared = 0
+    with VideoSession(ours, FolderSource(folder), SessionOptions(flags=flags)) as session:
+        run_session(session, SCENARIOS[scenario])
+        for (obj_id, frame), maps in decoder.maps.items():
+            look = session.look(frame, obj_id)
+            assert (look.side, look.decoder_names) == (16, decoder_names)
+            assert look.tokens[:6] == ("object score", "IoU", "mask 0", "mask 1", "mask 2", "mask 3")
+            np.testing.assert_allclose(look.decoder_maps().reshape(3, -1, 256), np.stack(maps), atol=1e-5)
+            if not seen.inputs[obj_id, frame]:
+                with pytest.raises(InputError, match=f"Frame {frame} read no memory"):
+                    look.from_token(0)
+                continue
+            compared += 1
+            assert look.tokens[6:] == ("padding", "padding")
+            assert look.entries == session.bank(frame, obj_id).entries
+            weights = np.stack(seen.weights((obj_id, frame)))
+            ends = np.cumsum(look.entry_tokens)
+            token = int(rng.integers(256))
+            for entry, end, part in zip(look.entries, ends, look.from_token(token), strict=True):
+                length = 256 if entry.kind == "memory" else 4
+                expected = weights[:, token, end - length : end]
+                if entry.kind == "pointer":
+                    np.testing.assert_allclose(part, expected.sum(axis=1), atol=1e-5)
+                else:
+                    np.testing.assert_allclose(part.reshape(-1, 256), expected, atol=1e-5)
+            region = rng.random(256) < 0.1
+            index = look.memory_frames.index(look.memory_frames[-1])
+            columns = np.flatnonzero(region) + 256 * index
+            readers = look.readers(look.memory_frames[-1], region)
+            np.testing.assert_allclose(readers.reshape(-1, 256), weights[:, :, columns].sum(axis=2), atol=1e-5)
+            whole = look.readers(look.memory_frames[0])
+            np.testing.assert_allclose(whole.reshape(-1, 256), weights[:, :, :256].sum(axis=2), atol=1e-5)
+            with pytest.raises(InputError, match=f"read no memory of frame {T + 3} "):
+                look.readers(T + 3)
+    assert compared >= 4
+
+
+def test_a_pixel_lies_in_the_token_that_covers_it(folder, twins):
+    _, ours, flags = twins(gate="open")
+    with VideoSession(ours, FolderSource(folder), SessionOptions(flags=flags)) as session:
+        run_session(session, SCENARIOS["one click"])
+        assert session.look(0, 1).tokens[6:] == ("prompt 1", "padding")
+        look = session.look(1, session.obj_ids[0])
+        size = session.source.height, session.source.width
+        for token in (0, 15, 16, 100, 255):
+            # The centre of a token, in pixels whose centres are whole numbers.
+            y, x = ((token // 16 + 0.5) / 16 * size[0] - 0.5), ((token % 16 + 0.5) / 16 * size[1] - 0.5)
+            assert look.token_at(x, y, size) == token
+        region = np.zeros(size, bool)
+        region[: size[0] // 2] = True
+        assert look.tokens_in(region).reshape(16, 16)[:8].all()
+        assert not look.tokens_in(region).reshape(16, 16)[8:].any()
+        region[:] = False
+        region[-1, -1] = True
+        assert np.flatnonzero(look.tokens_in(region)).tolist() == [255]
+        for wrong in ((-1, 0), (0, size[0]), (size[1], 0)):
+            with pytest.raises(InputError, match="is not in the frame"):
+                look.token_at(*wrong, size)
+        with pytest.raises(InputError, match="Frame 6 is not in moving"):
+            session.look(T + 1, session.obj_ids[0])
+
+
+@pytest.mark.parametrize(
+    ("scenario", "frame", "complaint"),
+    [
+        ("clicks added one by one", 0, "was prompted several times for object 1"),
+        ("correction by clicks", 4, "was corrected for object 1"),
+    ],
+)
+def test_passes_that_cant_be_repeated_are_refused(scenario, frame, complaint, folder, twins):
+    _, ours, flags = twins(gate="open")
+    with VideoSession(ours, FolderSource(folder), SessionOptions(flags=flags)) as session:
+        run_session(session, SCENARIOS[scenario])
+        with pytest.raises(InputError, match=complaint):
+            session.look(frame, 1)
+        assert session.look(3, 1).memory_frames[0] == 0
 
 
 def test_looking_changes_nothing_and_nobody_looks_unasked(folder, twins):

@@ -168,13 +168,25 @@ def test_a_policy_of_another_package(monkeypatch):
     point = EntryPoint("theirs", "napari_sam2_probe.tracking.policies:Random", policies.ENTRY_POINTS)
     monkeypatch.setattr("importlib.metadata.entry_points", lambda group: [point] if group == point.group else [])
     assert make_policy("theirs:seed=5") == Random(5)
-    assert policy_names() == ["confident", "random", "stock", "stride", "theirs"]
+    assert policy_names() == [
+        "confident",
+        "distractor-aware",
+        "oracle",
+        "random",
+        "samurai",
+        "stock",
+        "stride",
+        "theirs",
+    ]
 
 
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("nosuch", "There is no memory policy 'nosuch': choose one of confident, random, stock, stride."),
+        (
+            "nosuch",
+            "There is no memory policy 'nosuch': choose one of confident, distractor-aware, oracle, random, ",
+        ),
         ("stride:step=3", "its settings are: r."),
         ("stride:3", "is not written as NAME:setting=value"),
         ("stride:r=0", "can't go in steps of 0"),

@@ -23,7 +23,7 @@ from napari_sam2_probe.video.davis import DavisDataset
 if TYPE_CHECKING:
     from pathlib import Path
 
-ORDER = ClipSpec("obscuration", seed=1)
+ORDER = ClipSpec("obscuration", seed=1, options={"full": 25})
 SAMPLES = 3
 
 
@@ -74,7 +74,7 @@ def test_a_second_command_is_refused_and_the_first_loses_nothing(tiny, catalogue
 
 def test_another_thread_of_the_process_is_refused_too(tiny, catalogue, tmp_path):
     out = tmp_path / "clips"
-    with ClipStore(out).held(), pytest.raises(InputError, match="Another process is working on the clips"):
+    with ClipStore(out).locked(), pytest.raises(InputError, match="Another process is working on the clips"):
         make_dataset(tiny, out, ORDER, SAMPLES, workers=1, catalogue=catalogue)
     assert make_again(tiny, catalogue, out) == [f"obscuration-{number:05d}" for number in range(SAMPLES)]
 

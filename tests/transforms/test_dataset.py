@@ -6,6 +6,7 @@ import csv
 import hashlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -27,7 +28,7 @@ from napari_sam2_probe.transforms.plan import ClipSpec, plan_recipe
 from napari_sam2_probe.transforms.recipe import Recipe
 from napari_sam2_probe.transforms.registry import KINDS
 from napari_sam2_probe.video.davis import DavisDataset
-from napari_sam2_probe.video.masks import read_mask
+from napari_sam2_probe.video.masks import read_mask, write_mask
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -211,7 +212,7 @@ def test_a_data_set_without_anything_unrelated_is_refused(tmp_path, tiny_root):
         (root / part / "480p").mkdir(parents=True)
         for name in ("cat-run", "cats-sleep"):
             (root / part / "480p" / name).symlink_to(tiny_root / part / "480p" / name)
-    for kind in set(KINDS) - {"clean", "context-removal"}:
+    for kind in set(KINDS) - {"clean", "context-removal", "scene-cut"}:
         with pytest.raises(InputError, match="unrelated"):
             make_dataset(DavisDataset(root), tmp_path / "clips", ClipSpec(kind), 1, workers=1)
     assert not (tmp_path / "clips").exists()
@@ -268,3 +269,31 @@ def test_every_kind_is_made_from_real_footage(davis_mini, davis_catalogue, kind)
 @pytest.fixture(scope="module")
 def davis_catalogue(davis_mini):
     return measure(davis_mini)
+
+
+def test_the_fingerprint_of_a_data_set_covers_every_pixel(tmp_path):
+    """Also where neither names, sizes, areas nor boxes change; not where files lie, or when they were copied."""
+    root = tmp_path / "set"
+    frames, masks = (root / part / "480p" / "cat" for part in ("JPEGImages", "Annotations"))
+    frames.mkdir(parents=True)
+    labels = np.zeros((30, 40), np.uint8)
+    labels[5:15, 5:15], labels[8, 8] = 1, 0
+    picture = np.random.default_rng(0).integers(0, 256, (30, 40, 3), dtype=np.uint8)
+    for t in range(6):
+        Image.fromarray(picture).save(frames / f"{t:05d}.bmp")
+        write_mask(masks / f"{t:05d}.png", labels)
+
+    def fingerprint(folder=root):
+        return measure(DavisDataset(folder)).fingerprint()
+
+    before = fingerprint()
+    copied = shutil.copytree(root, tmp_path / "elsewhere", copy_function=shutil.copyfile)
+    assert fingerprint(copied) == before
+    content = bytearray((frames / "00004.bmp").read_bytes())
+    content[-7] ^= 1
+    (frames / "00004.bmp").write_bytes(content)
+    changed = fingerprint()
+    labels[8, 8], labels[9, 9] = 1, 0
+    write_mask(masks / "00002.png", labels)
+    assert len({before, changed, fingerprint()}) == 3
+    assert measure(DavisDataset(root)).fingerprint_of_areas() == measure(DavisDataset(copied)).fingerprint_of_areas()

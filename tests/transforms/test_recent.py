@@ -25,7 +25,7 @@ from napari_sam2_probe.transforms.footage import DEFAULT_OBJECT_BYTES, Footage
 from napari_sam2_probe.transforms.make import render_clip
 from napari_sam2_probe.transforms.plan import ClipSpec, plan_recipe
 from napari_sam2_probe.transforms.recent import Recent
-from napari_sam2_probe.transforms.recipe import Extra
+from napari_sam2_probe.transforms.recipe import CorruptionSpec
 from napari_sam2_probe.transforms.registry import KINDS
 from napari_sam2_probe.transforms.workers import map_unordered
 from napari_sam2_probe.video.davis import DavisDataset
@@ -128,8 +128,9 @@ def test_intact_frames_and_masks_are_those_of_the_source(kind, footage, catalogu
             if clip.intact_masks[t]:
                 np.testing.assert_array_equal(clip.masks[t], footage.object_mask(*source, recipe.base.object_id))
         assert clip.intact_frames.sum() == clip.num_frames - differing
-        # Something is left to be encoded once only, but for the three objects, which may be there all the time.
-        assert clip.intact_frames.any() or kind in ("obscuration", "three-object")
+        # Something is left to be encoded once only, but where something pasted may be there all the time.
+        pasted = ("obscuration", "three-object", "object-kept", "other-kept", "flash")
+        assert clip.intact_frames.any() or kind in pasted
 
 
 def test_files_of_another_size_are_other_files(footage, catalogue):
@@ -154,7 +155,7 @@ def test_files_of_another_size_are_other_files(footage, catalogue):
 
 
 def test_after_an_extra_nothing_is_known_to_be_intact(footage, catalogue):
-    order = ClipSpec("clean", then=(Extra("temporal-reversal", {}),))
+    order = ClipSpec("clean", then=(CorruptionSpec("temporal-reversal", {}),))
     clip = render_clip(plan_recipe(catalogue, footage, order, 0), footage)
     assert clip.intact_frames is None
     assert clip.intact_masks is None

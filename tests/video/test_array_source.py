@@ -8,6 +8,7 @@ import pytest
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.video.array import ArraySource
 from napari_sam2_probe.video.source import FrameSource, IntensityScaling
+from napari_sam2_probe.video.true_masks import ArrayMasks
 
 
 class CountingArray:
@@ -146,7 +147,7 @@ def test_an_array_that_fails_to_read_names_the_frame() -> None:
         def __getitem__(self, frame_idx: int) -> np.ndarray:
             raise OSError("chunk missing")
 
-    with pytest.raises(InputError, match="Frame 1 of array can't be read: chunk missing"):
+    with pytest.raises(InputError, match=r"array: frame 1 can't be read \(OSError: chunk missing\)"):
         ArraySource(Broken((3, 4, 5), np.uint8)).read(1)
 
 
@@ -173,3 +174,41 @@ def test_closing_twice_is_harmless() -> None:
     source = ArraySource(video())
     source.close()
     source.close()
+
+
+class Misbehaving:
+    """An array whose frame 2 is not what the array promises."""
+
+    def __init__(self, what: Any, dtype: str = "uint8") -> None:
+        self.shape, self.dtype, self._what = (5, 6, 8), np.dtype(dtype), what
+
+    def __getitem__(self, index: int) -> Any:
+        if index != 2:
+            return np.full((6, 8), index, self.dtype)
+        if isinstance(self._what, type) and issubclass(self._what, BaseException):
+            raise self._what
+        return self._what
+
+
+@pytest.mark.parametrize(
+    "what",
+    [
+        *(OSError, ZeroDivisionError, KeyError, StopIteration, AssertionError, MemoryError, RecursionError),
+        np.zeros((6, 9), np.uint8),
+        np.zeros((6, 8, 3), np.uint8),
+        np.zeros((6, 8), np.uint16),
+        np.zeros((6, 8), object),
+        None,
+        "no frame",
+    ],
+    ids=str,
+)
+def test_a_frame_that_is_not_as_promised_is_named_and_the_others_work(what: Any) -> None:
+    source = ArraySource(Misbehaving(what), name="lazy")
+    with pytest.raises(InputError, match=r"^lazy: frame 2 "):
+        source.read(2)
+    assert [int(source.read(t)[0, 0, 0]) for t in (0, 1, 3, 4)] == [0, 1, 3, 4]
+    masks = ArrayMasks(Misbehaving(what), source)
+    with pytest.raises(InputError, match=r"^The masks of lazy: frame 2 "):
+        masks.labels(2)
+    assert int(masks.labels(3)[0, 0]) == 3

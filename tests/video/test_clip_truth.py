@@ -96,8 +96,8 @@ HEADER = "clip,frame,source_sequence,source_frame,object_present,context_present
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("", "not a frames.csv"),
-        ("clip,frame\nc,0\n", "not a frames.csv .no source_sequence"),
+        ("", r"can't be read as a frames\.csv \(it has no column clip"),
+        ("clip,frame\nc,0\n", r"can't be read as a frames\.csv \(it has no column source_sequence"),
         (HEADER, "0 rows for the clip c"),
         (HEADER + "other,0,a,0,True,True,\n", "0 rows for the clip c"),
         (HEADER + "c,0,a,0,True,True,\nc,2,a,2,True,True,\n", "2 rows for the clip c, whose video has 2 frames"),

@@ -10,6 +10,7 @@ import pytest
 import tifffile
 from PIL import Image
 
+from helpers.special_files import make_special
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.video.folder import FolderSource, list_frames
 from napari_sam2_probe.video.source import FrameSource
@@ -79,7 +80,7 @@ def test_other_files_hidden_files_and_folders_are_left_alone(tmp_path: Path, sav
     folder = save_frames(tmp_path / "dog", ["0.jpg", "1.jpg"])
     (folder / "notes.txt").write_text("no image")
     (folder / "._0.jpg").write_bytes(b"what another system leaves behind")
-    (folder / "2.jpg").mkdir()
+    (folder / "2").mkdir()
     source = FolderSource(folder)
     assert source.num_frames == 2
     assert source.name == "dog"
@@ -261,3 +262,45 @@ def test_closing_twice_is_harmless(tmp_path: Path, save_frames: SaveFrames) -> N
     source = FolderSource(save_frames(tmp_path, ["0.jpg"]))
     source.close()
     source.close()
+
+
+@pytest.mark.parametrize("kind", ["link", "circle", "folder", "pipe", "device"])
+def test_what_is_called_an_image_and_is_none_does_not_shift_the_frames(
+    tmp_path: Path, save_frames: SaveFrames, kind: str
+) -> None:
+    save_frames(tmp_path, ["00000.png", "00001.png", "00002.png"])
+    make_special(tmp_path / "00001.png", kind)
+    with pytest.raises(
+        InputError, match=r"00001\.png is (a link to nothing|a folder|a pipe|a device or a socket), not an"
+    ):
+        FolderSource(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["stack.tif", "animation.webp", "animation.png"])
+def test_a_file_of_several_pictures_is_no_frame(tmp_path: Path, name: str) -> None:
+    pictures = [Image.fromarray(np.full((20, 30, 3), value, np.uint8)) for value in (10, 120, 250)]
+    pictures[0].save(tmp_path / name, save_all=True, append_images=pictures[1:])
+    with pytest.raises(InputError, match=rf"{name} holds 3 pictures, and a file in a folder is one frame: save"):
+        FolderSource(tmp_path)
+
+
+def test_a_deep_stack_is_none_either_and_a_thumbnail_beside_the_picture_is_no_page(tmp_path: Path) -> None:
+    deep = np.arange(600, dtype=np.float32).reshape(20, 30)
+    tifffile.imwrite(tmp_path / "0.tif", np.stack([deep, deep]), photometric="minisblack")
+    with pytest.raises(InputError, match="holds 2 pictures"):
+        FolderSource(tmp_path)
+    with tifffile.TiffWriter(tmp_path / "0.tif") as writer:
+        writer.write(np.full((20, 30), 99, np.uint8))
+        writer.write(np.full((5, 7), 99, np.uint8), subfiletype=1)
+    source = FolderSource(tmp_path)
+    assert (source.width, source.height) == (30, 20)
+    assert (source.read(0) == 99).all()
+
+
+def test_what_systems_leave_behind_is_no_frame(tmp_path: Path, save_frames: SaveFrames) -> None:
+    save_frames(tmp_path, ["00000.jpg", "00001.JPG"])
+    for name in ("._00000.jpg", ".DS_Store", "Thumbs.db", "desktop.ini"):
+        (tmp_path / name).write_bytes(b"\0\5\x16\7")
+    for name in (".ipynb_checkpoints", "@eaDir"):
+        (tmp_path / name).mkdir()
+    assert [file.name for file in FolderSource(tmp_path).files] == ["00000.jpg", "00001.JPG"]

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_sam2_probe.families.loaded import LoadedModel
+    from napari_sam2_probe.families.loaded import Model
     from tools.sample_model.bank import Bank
 
 HELD_OUT = "held-out"
@@ -84,7 +84,7 @@ def read_tracks(path: Path) -> list[PointerTrack]:
     return tracks
 
 
-def rendered_tracks(loaded: LoadedModel, clips: int, held_out: int, length: int) -> list[PointerTrack]:
+def rendered_tracks(loaded: Model, clips: int, held_out: int, length: int) -> list[PointerTrack]:
     """The pointers of clips of the training bank, and of the held-out one."""
     tracks = []
     banks = {"train": (lambda: build_bank("train"), clips), HELD_OUT: (_held_out_bank, held_out)}
@@ -98,15 +98,13 @@ def _held_out_bank() -> Bank:
     return build_bank("held_out", crops=60, count=200)
 
 
-def fit(tracks: Sequence[PointerTrack], loaded: LoadedModel, options: DecoderOptions) -> BoxDecoder:
+def fit(tracks: Sequence[PointerTrack], loaded: Model, options: DecoderOptions) -> BoxDecoder:
     """Fit to all clips but those held out, and measure on these."""
     held_out = {track.sequence for track in tracks if track.sequence.startswith(HELD_OUT)}
     return fit_decoder(tracks, loaded.checkpoint.name, loaded.checkpoint.sha256, options, held_out=held_out)
 
 
-def judge_on_videos(
-    decoder: BoxDecoder, fitted_to: Sequence[PointerTrack], loaded: LoadedModel, root: Path
-) -> DecoderReport:
+def judge_on_videos(decoder: BoxDecoder, fitted_to: Sequence[PointerTrack], loaded: Model, root: Path) -> DecoderReport:
     """How good the decoder is on the first frames of real or sample videos."""
     return judge_decoder(decoder, fitted_to, collect_pointers(loaded, DavisDataset(root), max_frames=LENGTH))
 

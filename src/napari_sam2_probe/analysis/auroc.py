@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_sam2_probe.analysis.bootstrap import Estimate, estimate_of, group_codes, group_weights
+from napari_sam2_probe.analysis.bootstrap import Clusters, Estimate, bounded, estimate_of, group_codes, group_weights
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import ArrayLike, NDArray
 
 
@@ -60,6 +62,42 @@ def auroc_estimate(
     return estimate_of(value, resampled, num_groups)
 
 
+def weighted_auroc_estimate(
+    scores: NDArray[np.float64], positive: NDArray[np.bool_], clusters: Clusters, num_resamples: int, seed: int
+) -> Estimate:
+    """Estimate an AUROC with an interval over both sources of randomness; see `Clusters`.
+
+    Parameters
+    ----------
+    scores
+        (N,) no NaN.
+    positive
+        (N,) bool, of both classes.
+    clusters
+        Of the entries.
+    num_resamples, seed
+        The same seed gives the same interval.
+    """
+    value, resampled = _resampled(scores, positive, clusters.cells, clusters.weights(num_resamples, seed))
+    return bounded(estimate_of(value, resampled, clusters.num_bases), clusters.smallest)
+
+
+def weighted_auroc_difference(
+    first: NDArray[np.float64],
+    second: NDArray[np.float64],
+    positive: NDArray[np.bool_],
+    clusters: Clusters,
+    num_resamples: int,
+    seed: int,
+) -> Estimate:
+    """Estimate how much larger one AUROC is than another on the same entries, over both sources of randomness."""
+    weights = clusters.weights(num_resamples, seed)
+    (value, resampled), (less, resampled_less) = (
+        _resampled(scores, positive, clusters.cells, weights) for scores in (first, second)
+    )
+    return estimate_of(value - less, resampled - resampled_less, clusters.num_bases)
+
+
 def auroc_difference(
     first: ArrayLike,
     second: ArrayLike,
@@ -95,6 +133,44 @@ def auroc_difference(
     weights = group_weights(num_groups, num_resamples, seed)
     (value, resampled), (less, resampled_less) = (_resampled(s, is_positive, codes, weights) for s in scores)
     return estimate_of(value - less, resampled - resampled_less, num_groups)
+
+
+def auroc_beside_others(
+    score: ArrayLike,
+    positive: ArrayLike,
+    others: Sequence[tuple[ArrayLike, ArrayLike]],
+    groups: ArrayLike,
+    *,
+    num_resamples: int = 1000,
+    seed: int = 0,
+) -> tuple[Estimate, Estimate, Estimate]:
+    """Estimate an AUROC, the mean of several others on the same frames, and how much larger the first is.
+
+    Parameters
+    ----------
+    score, positive
+        (N,) finite, and (N,) bool.
+    others
+        The same for each of the others, which may tell other classes.
+    groups
+        (N,) what is resampled as a whole.
+    num_resamples, seed
+        The same seed gives the same intervals.
+    """
+    codes, num_groups = group_codes(groups)
+    pairs = [(np.asarray(s, np.float64), np.asarray(p, np.bool_)) for s, p in ((score, positive), *others)]
+    if any(p.all() or not p.any() for _, p in pairs):
+        missing = Estimate.missing("all frames are of one class", num_groups)
+        return missing, missing, missing
+    weights = group_weights(num_groups, num_resamples, seed)
+    (value, resampled), *found = (_resampled(s, p, codes, weights) for s, p in pairs)
+    mean = float(np.mean([other for other, _ in found]))
+    resampled_mean = np.mean([other for _, other in found], axis=0)
+    return (
+        estimate_of(value, resampled, num_groups),
+        estimate_of(mean, resampled_mean, num_groups),
+        estimate_of(value - mean, resampled - resampled_mean, num_groups),
+    )
 
 
 def equal_error_threshold(scores: ArrayLike, positive: ArrayLike) -> float:

@@ -116,15 +116,24 @@ def twin_distances(
         If they are of models whose pointers differ in length.
     """
     _check_lengths((pointers, twin_pointers))
-    position: dict[Hashable, int] = {}
-    for index, key in enumerate(twin_frames):
-        position.setdefault(key, index)
     distances = np.full(len(pointers), np.nan)
-    for index, key in enumerate(frames):
-        if key in position:
-            difference = np.subtract(pointers[index], twin_pointers[position[key]], dtype=np.float64)
-            distances[index] = np.linalg.norm(difference)
+    for index, other in same_frames(frames, twin_frames):
+        distances[index] = np.linalg.norm(np.subtract(pointers[index], twin_pointers[other], dtype=np.float64))
     return distances
+
+
+def same_frames(frames: Sequence[Hashable], twin_frames: Sequence[Hashable]) -> list[tuple[int, int]]:
+    """Return the indices of each frame of a clip and of the frame of its twin that shows the same.
+
+    Parameters
+    ----------
+    frames, twin_frames
+        As in `twin_distances`.
+    """
+    places: dict[Hashable, int] = {}
+    for index, key in enumerate(twin_frames):
+        places.setdefault(key, index)
+    return [(index, places[key]) for index, key in enumerate(frames) if key in places]
 
 
 def _check_lengths(pointers: Sequence[NDArray[np.floating]]) -> None:

@@ -50,7 +50,7 @@ class Comparison:
 
         one, other = self._view, self._twin_view
         pairs, rows = self._frames, []
-        fractions = np.full(one.run.num_frames, np.nan) if one.known is None else one.known.obscured_fraction
+        fractions = np.full(one.run.num_frames, np.nan) if one.truth is None else one.truth.obscured_fraction
         for key in (*one.run.map_keys, *one.run.vector_keys):
             if key not in (*other.run.map_keys, *other.run.vector_keys):
                 continue
@@ -95,25 +95,25 @@ class Comparison:
         """
         from napari_sam2_probe.analysis.pointers import obscuration_response
 
-        if self._view.known is None:
+        if self._view.truth is None:
             raise InputError(
                 f"Nobody knows how much of the object is hidden in {self.run.name}: track a clip made with "
                 "make_clip(...)."
             )
-        if not np.nanmax(self._view.known.obscured_fraction, initial=0) > 0:
+        if not np.nanmax(self._view.truth.obscured_fraction, initial=0) > 0:
             raise InputError(
                 f"Nothing hides the object in {self.run.name}: compare a clip with its twin, in this order."
             )
         distances = self._view.distance_to(self._twin_view)
-        return obscuration_response([distances], [self._view.known.obscured_fraction])
+        return obscuration_response([distances], [self._view.truth.obscured_fraction])
 
     def plot(self) -> Figure:
         """Draw the distance of the pointers: against the obscured fraction where it varies, else over time."""
         from napari_sam2_probe.figures.obscuration import make_obscuration
         from napari_sam2_probe.figures.style import SINGLE_COLUMN, new_axes, new_figure, publication_style
 
-        known = self._view.known
-        if known is not None and np.nanmax(known.obscured_fraction, initial=0) > 0:
+        truth = self._view.truth
+        if truth is not None and np.nanmax(truth.obscured_fraction, initial=0) > 0:
             return make_obscuration(self.correlation)
         with publication_style():
             figure = new_figure(SINGLE_COLUMN, 2.2)
@@ -133,10 +133,9 @@ class Comparison:
     @cached_property
     def _frames(self) -> list[tuple[int, int]]:
         """The frames of the run with those of the twin that show the same, where both were tracked."""
-        places: dict[object, int] = {}
-        for index, source in enumerate(self._twin_view.source_frames()):
-            places.setdefault(source, index)
-        pairs = [(frame, places[s]) for frame, s in enumerate(self._view.source_frames()) if s in places]
+        from napari_sam2_probe.analysis.pointers import same_frames
+
+        pairs = same_frames(self._view.source_frames(), self._twin_view.source_frames())
         tracked, twin_tracked = (view.run.tracked[view.obj_index] for view in (self._view, self._twin_view))
         return [(frame, other) for frame, other in pairs if tracked[frame] and twin_tracked[other]]
 
@@ -170,7 +169,7 @@ def compare(run: Run | Path | str, twin: Run | Path | str, *, object_id: int | N
             f"{runs[0].name} and {runs[1].name} have no tracked frame in common: compare a clip with its twin."
         )
     hashes = {one.info["video"].get("sha256") for one in runs}
-    is_clip = any(one.info.get("known") is not None for one in runs)
+    is_clip = any(one.truth is not None for one in runs)
     if len({one.labels.shape[1:] for one in runs}) > 1 or (len(hashes) > 1 and not is_clip):
         raise InputError(
             f"{runs[0].name} and {runs[1].name} are not of one source: compare a clip with its twin, or two "

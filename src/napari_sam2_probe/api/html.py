@@ -20,7 +20,7 @@ def run_html(run: Run) -> str:
     """Return a run as HTML; where the video is not there any more, without the picture."""
     rows = {
         "video": str(run.info.get("video", {}).get("name", "")),
-        "frames": f"{len(run.frames)} of {run._opened.num_frames} tracked" + ("" if run.finished else ", unfinished"),
+        "frames": f"{len(run.frames)} of {run._opened.num_frames} tracked{_more(run)}",
         "objects": ", ".join(map(str, run.objects)),
         "model": str(run.info.get("model", {}).get("checkpoint", "")),
         "maps": ", ".join(run.maps),
@@ -30,6 +30,11 @@ def run_html(run: Run) -> str:
     warning = remark(run.info.get("model"))
     said = f"<p><strong>{escape(warning)}</strong></p>" if warning else ""
     return f"<div><strong>Run</strong> {escape(run.name)}{said}{_picture(run)}<table>{lines}</table></div>"
+
+
+def _more(run: Run) -> str:
+    part = run._opened.partly_tracked
+    return (f" ({part})" if part else "") + ("" if run.finished else ", unfinished")
 
 
 def _picture(run: Run) -> str:

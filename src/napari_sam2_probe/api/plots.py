@@ -10,9 +10,12 @@ import numpy as np
 from napari_sam2_probe.common.errors import InputError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import pandas as pd
     from matplotlib.figure import Figure
 
+    from napari_sam2_probe.analysis.loss_warning import LossWarning
     from napari_sam2_probe.api.run import Run
     from napari_sam2_probe.export.clip_view import ClipView
 
@@ -25,8 +28,8 @@ class RunPlots:
 
     def __repr__(self) -> str:
         return (
-            f"Figures of {self._run.name}: .features(), .pointers(), .scores(), .composite(frame), .filmstrip(), "
-            ".blame(table)"
+            f"Figures of {self._run.name}: .features(), .pointers(), .scores(), .loss(), .composite(frame), "
+            ".filmstrip(), .blame(table)"
         )
 
     def features(self, object_id: int | None = None, *, log: bool = False) -> Figure:
@@ -51,6 +54,41 @@ class RunPlots:
 
         view = self._view(object_id)
         return make_scores([view.object_scores()], interjection=view.interjection)
+
+    def loss(
+        self,
+        object_id: int | None = None,
+        *,
+        threshold: float = 0.5,
+        warning: LossWarning | str | Path | None = None,
+    ) -> Figure:
+        """Draw how likely SAM 2 is to lose the object soon, and J where true masks are known.
+
+        Parameters
+        ----------
+        object_id
+            The object; the first one if None.
+        threshold
+            From which probability on a frame is doubtful.
+        warning
+            A warning or its file; the one that belongs to the model if None.
+
+        Raises
+        ------
+        InputError
+            If there is no warning, or it was fitted to runs of another model.
+        """
+        from napari_sam2_probe.figures.loss import make_loss
+        from napari_sam2_probe.runs.loss import loss_probability, warning_for
+
+        view = self._view(object_id)
+        found = warning_for(view.run, warning)
+        probabilities = {
+            one.horizon: loss_probability(view.run, found, one.horizon, view.obj_index) for one in found.horizons
+        }
+        return make_loss(
+            probabilities, region=view.object_scores().iou, interjection=view.interjection, threshold=threshold
+        )
 
     def pointers(self, object_id: int | None = None, *, raw: bool = False) -> Figure:
         """Draw the object pointers in two principal components, joined in time, a star on the first frame.

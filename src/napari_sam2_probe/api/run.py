@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,11 +18,14 @@ if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
+    from napari_sam2_probe.analysis.loss_warning import LossWarning
+    from napari_sam2_probe.api.looks import Look
     from napari_sam2_probe.api.plots import RunPlots
     from napari_sam2_probe.decoder.fit import BoxDecoder
     from napari_sam2_probe.families.loaded import Model
     from napari_sam2_probe.runs.run import ProbeRun
     from napari_sam2_probe.video import Video
+    from napari_sam2_probe.video.truth import ClipTruth
 
 
 class Run:
@@ -63,6 +67,11 @@ class Run:
     def info(self) -> dict[str, Any]:
         """What ``run.json`` says: versions, model, flags, prompts, parameters, times."""
         return self._opened.info
+
+    @property
+    def truth(self) -> ClipTruth | None:
+        """What the recipe of a transformed clip tells of its frames; None for any other video."""
+        return self._opened.truth
 
     @property
     def name(self) -> str:
@@ -160,6 +169,13 @@ class Run:
         return self._small(self._opened.predicted_iou, "predicted_iou", long_name="predicted IoU")
 
     @property
+    def candidate_disagreement(self) -> xr.DataArray:
+        """(object, frame) float32: 1 less the mean IoU of the masks that SAM 2 chose among; NaN on mask prompts."""
+        return self._small(
+            self._opened.candidate_disagreement, "candidate_disagreement", long_name="disagreement of candidates"
+        )
+
+    @property
     def prompted(self) -> xr.DataArray:
         """(object, frame) bool: whether the frame was prompted."""
         return self._small(self._opened.prompted, "prompted")
@@ -228,16 +244,22 @@ class Run:
         return self._opened.attention(whole(frame, "frame"), object_id)
 
     def explain(
-        self, frame: int, object_id: int | None = None, *, model: Model | str | Path | None = None
+        self,
+        frame: int | Iterable[int],
+        object_id: int | None = None,
+        *,
+        model: Model | str | Path | None = None,
     ) -> pd.DataFrame:
         """Say what caused a frame's mask: each entry of its bank taken away in turn, and groups of them.
 
-        The run is made again up to the frame, with the video and the weights it was made with.
+        The run is made again up to the frame, with the video and the weights it was made with, and with every
+        correction that was made on the way.
 
         Parameters
         ----------
         frame
-            A frame that was tracked from memory.
+            A frame that was tracked from memory; or several, as in ``run.explain(range(4, 10))``, of which those are
+            left out that were not.
         object_id
             The object; not needed where there is only one.
         model
@@ -252,13 +274,79 @@ class Run:
         Raises
         ------
         InputError
-            If the frame read no memory, or the run can't be made again.
+            If the frame, or all of them, read no memory, or the run can't be made again.
         """
-        from napari_sam2_probe.causes.explain import explain_frames
+        from napari_sam2_probe.causes.explain import explain_frames, explainable
+        from napari_sam2_probe.families.loaded import as_model
+        from napari_sam2_probe.runs.banks import the_object
+
+        if isinstance(frame, Iterable):
+            object_id = the_object(self._opened, object_id)
+            frames = explainable(self._opened, [whole(one, "frame") for one in frame], object_id)
+        else:
+            frames = [whole(frame, "frame")]
+        loaded = None if model is None else as_model(model)
+        return explain_frames(self._opened, frames, object_id, model=loaded, video=self._video)
+
+    def look(self, frame: int, object_id: int | None = None, *, model: Model | str | Path | None = None) -> Look:
+        """Return where a frame looked, pixel by pixel: in its memories, and in the image with the decoder's tokens.
+
+        The run is made again up to the frame, which is repeated with just what it read.
+
+        Parameters
+        ----------
+        frame
+            A frame that was tracked from memory, or prompted first.
+        object_id, model
+            As in `explain`.
+
+        Raises
+        ------
+        InputError
+            If there is no such frame, it was corrected, or the run can't be made again.
+        """
+        from napari_sam2_probe.api.looks import Look
+        from napari_sam2_probe.causes.of_runs import look_at
         from napari_sam2_probe.families.loaded import as_model
 
         loaded = None if model is None else as_model(model)
-        return explain_frames(self._opened, [whole(frame, "frame")], object_id, model=loaded, video=self._video)
+        seen = look_at(self._opened, whole(frame, "frame"), object_id, model=loaded, video=self._video)
+        height, width = self._opened.masks.shape[1:]
+        return Look(seen, (height, width))
+
+    def patches(
+        self, twin: Run | Path | str, object_id: int | None = None, *, model: Model | str | Path | None = None
+    ) -> pd.DataFrame:
+        """Put the twin's tensors into this run, position by position and frame by frame, and say what comes back.
+
+        Parameters
+        ----------
+        twin
+            The run of the same clip without the change, with the same prompt and model.
+        object_id, model
+            As in `explain`.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Columns ``object_id``, ``position``, ``frame``, ``measured_frame``, ``twin_frame``, ``measure``
+            (``object_score``, ``predicted_iou``, ``J``), ``clip_value``, ``twin_value``, ``patched_value``,
+            ``recovered``: 0 where nothing comes back, 1 where all does, NaN where clip and twin hardly differ.
+
+        Raises
+        ------
+        InputError
+            If the twin is no run, has another length or object, or a run can't be made again.
+        """
+        from napari_sam2_probe.causes.of_runs import patch_runs
+        from napari_sam2_probe.families.loaded import as_model
+        from napari_sam2_probe.runs.reader import open_run
+
+        other = twin if isinstance(twin, Run) else Run(open_run(Path(twin)))
+        loaded = None if model is None else as_model(model)
+        return patch_runs(
+            self._opened, other._opened, object_id, model=loaded, video=self._video, twin_video=other._video
+        )
 
     # What can be made of it.
 
@@ -293,6 +381,64 @@ class Run:
         from napari_sam2_probe.export.tables import boxes_table
 
         return boxes_table(self._opened, decoder_for(self._opened, decoder))
+
+    def loss(self, warning: LossWarning | str | Path | None = None) -> pd.DataFrame:
+        """Tell how likely SAM 2 is to lose the object soon, frame by frame.
+
+        Parameters
+        ----------
+        warning
+            A warning or its file, fitted to runs of the same model; the one that belongs to the model if None.
+
+        Returns
+        -------
+        pandas.DataFrame
+            A row for each object, tracked frame and number of frames ahead: ``object_id``, ``frame``, ``horizon``,
+            ``probability`` that J falls below 0.5 on one of the next ``horizon`` frames.
+
+        Raises
+        ------
+        InputError
+            If there is no warning, or it was fitted to runs of another model.
+        """
+        from napari_sam2_probe.runs.loss import loss_table, warning_for
+
+        return loss_table(self._opened, warning_for(self._opened, warning))
+
+    def next_doubtful(
+        self,
+        after: int = -1,
+        object_id: int | None = None,
+        *,
+        horizon: int = 5,
+        threshold: float = 0.5,
+        warning: LossWarning | str | Path | None = None,
+    ) -> int | None:
+        """Return where the next stretch of frames begins on which a loss is likely; None where there is none.
+
+        Parameters
+        ----------
+        after
+            Look behind this frame.
+        object_id
+            The object; the first one if None.
+        horizon
+            How many frames ahead, one of the warning's.
+        threshold
+            From which probability on a frame is doubtful.
+        warning
+            As in `loss`.
+
+        Raises
+        ------
+        InputError
+            As in `loss`, or if the warning doesn't look so many frames ahead.
+        """
+        from napari_sam2_probe.runs.loss import loss_probability, next_doubtful_frame, warning_for
+
+        found = warning_for(self._opened, warning)
+        probability = loss_probability(self._opened, found, horizon, self.object_index(object_id))
+        return next_doubtful_frame(probability, after, threshold)
 
     def view(self) -> Any:
         """Open the run in napari and return the viewer; needs the extra ``[napari]``.
@@ -330,9 +476,12 @@ class Run:
             If the folder exists, or holds something else than a run, or can't be made.
         """
         from napari_sam2_probe.common.output import atomic_folder
+        from napari_sam2_probe.runs.layout import is_run
         from napari_sam2_probe.runs.place import check_new_path, check_replaceable
         from napari_sam2_probe.runs.reader import open_run
 
+        if not is_run(self.path):
+            raise InputError(f"{self.name} is a clip of an experiment: it lies there, and can't be saved as a run.")
         target = Path(path)
         if overwrite and target.exists():
             check_replaceable(target)

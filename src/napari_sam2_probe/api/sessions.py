@@ -92,4 +92,4 @@ def session(
     ...         print(step.frame, step.masks[1].sum())
     """
     opened = open_video(video)
-    return Session(opened, model=model, out=out, options=run_options(**options), known=opened.truth)
+    return Session(opened, model=model, out=out, options=run_options(**options), truth=opened.truth)

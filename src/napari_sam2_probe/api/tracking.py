@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from napari_sam2_probe.families.loaded import Model
     from napari_sam2_probe.runs.options import RunDirection, RunOptions
+    from napari_sam2_probe.runs.run import ProbeRun
     from napari_sam2_probe.tracking.prompts import Prompt
     from napari_sam2_probe.video.video import Video
 
@@ -89,13 +90,15 @@ def track(
     return open_run(place.path, video=opened, temporary=place.temporary)
 
 
-def open_run(path: Path | str, *, video: Video | None = None, temporary: object = None) -> Run:
-    """Open a run, finished or not.
+def open_run(path: Path | str, *, clip: str | None = None, video: Video | None = None, temporary: object = None) -> Run:
+    """Open a run, finished or not; or a clip of an experiment, which is read as a run.
 
     Parameters
     ----------
     path
-        The run's folder.
+        The run's folder, or the experiment's.
+    clip
+        The clip's name, where `path` is an experiment.
     video
         The video it was made on; looked for where the run says it was if None.
     temporary
@@ -104,14 +107,29 @@ def open_run(path: Path | str, *, video: Video | None = None, temporary: object 
     Raises
     ------
     InputError
-        If the folder is not a run, was made by a later version, or is damaged.
+        If the folder is not a run, was made by a later version, or is damaged; or the experiment has no such clip.
     """
+    from napari_sam2_probe.experiments.folder import is_experiment
     from napari_sam2_probe.runs.reader import open_run as open_folder
 
-    run = Run(open_folder(path), temporary=temporary)
+    opened = _open_clip(Path(path), clip) if clip is not None or is_experiment(Path(path)) else open_folder(path)
+    run = Run(opened, temporary=temporary)
     if video is not None:
         run.video = video
     return run
+
+
+def _open_clip(experiment: Path, clip: str | None) -> ProbeRun:
+    from napari_sam2_probe.experiments.results import open_experiment
+
+    results = open_experiment(experiment)
+    kinds = {name: kind for kind in results.kinds for name in results.clips(kind)}
+    if clip is None:
+        some = ", ".join(list(kinds)[:3]) or "none is finished"
+        raise InputError(f"{experiment} is an experiment: name one of its clips with clip=... ({some} ...).")
+    if clip not in kinds:
+        raise unknown("clip", clip, kinds)
+    return results.run(kinds[clip], clip)
 
 
 def repeat(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from napari_sam2_probe.causes.tables import BLAME_COLUMNS
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.common.progress import Progress, ProgressCallback, ignore_progress
 from napari_sam2_probe.evaluation.metrics.region import region_similarity
@@ -14,39 +15,25 @@ from napari_sam2_probe.runs.banks import check_frame, the_object
 from napari_sam2_probe.runs.layout import ATTENTION
 from napari_sam2_probe.runs.recorded import load_recorded_model
 from napari_sam2_probe.runs.remake import remake
+from napari_sam2_probe.tracking.attention import GROUPS as ATTENTION_GROUPS
 from napari_sam2_probe.tracking.interventions import Edit, EntrySelector
 from napari_sam2_probe.tracking.sharing import processor_threads
 from napari_sam2_probe.video.layout import find_annotations
 from napari_sam2_probe.video.mask_folder import MaskFolder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     import pandas as pd
     from numpy.typing import NDArray
 
-    from napari_sam2_probe.families.loaded import LoadedModel
+    from napari_sam2_probe.families.loaded import Model
     from napari_sam2_probe.runs.run import ProbeRun
     from napari_sam2_probe.tracking.bank import Bank, BankEntry
     from napari_sam2_probe.tracking.results import RepeatedFrame
     from napari_sam2_probe.tracking.session import VideoSession
 
 BLAME = "blame.csv"
-
-COLUMNS = (
-    "object_id",
-    "frame",
-    "kind",
-    "entry_frame",
-    "role",
-    "age",
-    "attention",
-    "delta_iou",
-    "delta_j",
-    "delta_score",
-    "delta_pointer",
-)
-"""The columns of ``blame.csv``."""
 
 GROUPS: tuple[tuple[Literal["memory", "pointer", "both"], Literal["all", "recent", "conditioning"]], ...] = (
     ("memory", "all"),
@@ -63,7 +50,7 @@ def explain_frames(
     frames: Sequence[int],
     object_id: int | None = None,
     *,
-    model: LoadedModel | None = None,
+    model: Model | None = None,
     truth: Mapping[int, NDArray[np.bool_]] | None = None,
     video: Any = None,
     progress: ProgressCallback = ignore_progress,
@@ -77,7 +64,7 @@ def explain_frames(
     run
         The run, whose video and weights must be where they were.
     frames
-        Frames that were tracked from memory.
+        Frames that were tracked from memory; see `explainable`.
     object_id
         The object; not needed where there is only one.
     model
@@ -103,44 +90,102 @@ def explain_frames(
     InputError
         If a frame read no memory, or the run can't be made again.
     """
-    import pandas as pd
-
     object_id = the_object(run, object_id)
     for frame in frames:
-        check_frame(run, frame)
-        if run.bank(frame, object_id).empty:
-            raise InputError(
-                f"Frame {frame} read no memory for object {object_id} in {run.path}: choose one that was tracked from "
-                "memory, not a prompted one or one from which an edit took all."
-            )
+        _check_tracked(run, frame, object_id)
     loaded = load_recorded_model(run) if model is None else model
-    find_truth = _truth_beside(run, object_id) if truth is None else truth.get
-    rows: list[dict[str, Any]] = []
+    find_truth = truth_beside(run, object_id) if truth is None else truth.get
+    rows: dict[int, list[dict[str, Any]]] = {}
     # The number of threads moves float32 results.
     with processor_threads(run.info["model"]["threads"]), remake(run, loaded, video=video) as again:
-        for done, frame in enumerate(frames, 1):
-            again.track_to(frame)
-            _check_the_same(run, again.session, frame, object_id)
-            rows += _blame(again.session, frame, object_id, find_truth(frame), _attention(run, frame, object_id))
-            progress(Progress(done, len(frames), f"explaining {run.path.name}", "frame"))
-    table = pd.DataFrame(rows, columns=list(COLUMNS))
-    return table.astype({"entry_frame": "Int64", "age": "Int64"})
+        # In a session that was corrected, what a frame read may be replaced later: it is explained when it was tracked.
+        for frame in again.settle(frames):
+            check_the_same(run, again.session, frame, object_id)
+            rows[frame] = blame(again.session, frame, object_id, find_truth(frame), _attention(run, frame, object_id))
+            progress(Progress(len(rows), len(set(frames)), f"explaining {run.path.name}", "frame"))
+    return blame_table([row for frame in sorted(rows) for row in rows[frame]])
 
 
-def _blame(
+def explainable(run: ProbeRun, frames: Iterable[int], object_id: int) -> list[int]:
+    """Return which of some frames were tracked from memory, and can be explained.
+
+    Raises
+    ------
+    InputError
+        If none was, or one is not in the video.
+    """
+    frames = list(frames)
+    for frame in frames:
+        check_frame(run, frame)
+    prompted = run.prompted[run.object_ids.tolist().index(object_id)]
+    reading = set(run.bank_frames(object_id))
+    found = [frame for frame in frames if frame in reading and not prompted[frame]]
+    if not found:
+        which = f"frames {frames[0]} to {frames[-1]}" if frames else "no frames"
+        raise InputError(
+            f"None of {which} of {run.path} was tracked from memory for object {object_id}: choose others."
+        )
+    return found
+
+
+def blame_table(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """Return rows of `blame` as a table with the columns `BLAME_COLUMNS`."""
+    import pandas as pd
+
+    return pd.DataFrame(rows, columns=list(BLAME_COLUMNS)).astype({"entry_frame": "Int64", "age": "Int64"})
+
+
+def _check_tracked(run: ProbeRun, frame: int, object_id: int) -> None:
+    check_frame(run, frame)
+    if run.bank(frame, object_id).empty:
+        raise InputError(
+            f"Frame {frame} read no memory for object {object_id} in {run.path}: choose one that was tracked from "
+            "memory, not a prompted one or one from which an edit took all."
+        )
+    if run.prompted[run.object_ids.tolist().index(object_id), frame]:
+        raise InputError(
+            f"Frame {frame} of {run.path} was prompted for object {object_id}: choose one that was tracked from memory."
+        )
+
+
+def blame(
     session: VideoSession,
     frame: int,
     object_id: int,
-    truth: NDArray[np.bool_] | None,
-    attention: Mapping[tuple[str, int], float],
+    truth: NDArray[np.bool_] | None = None,
+    attention: Mapping[tuple[str, int], float] | None = None,
 ) -> list[dict[str, Any]]:
+    """Drop each entry of the bank of one frame of a session in turn, and groups of them, and say what changes.
+
+    Parameters
+    ----------
+    session
+        A session in which the frame was tracked, and what it read was not replaced since.
+    frame, object_id
+        The frame and object.
+    truth
+        The true mask (H, W), where it is known.
+    attention
+        The share of attention that each entry received, by kind and frame; what the session sees if None.
+
+    Returns
+    -------
+    list of dict
+        A row an entry, in the order of the bank, then one for each of `GROUPS`; see `explain_frames`.
+
+    Raises
+    ------
+    InputError
+        If the frame was not tracked from memory, or what it read was replaced since.
+    """
+    before = session.repeat(frame, object_id)
     bank = session.bank(frame, object_id)
     assert bank is not None
-    before = session.repeat(frame, object_id)
+    shares_of = _shown_shares(before, bank) if attention is None else attention
 
     def row(kind: str, role: str, entry: BankEntry | None, dropped: list[BankEntry], edit: Edit) -> dict[str, Any]:
         after = session.repeat(frame, object_id, [edit])
-        shares = [attention.get((item.kind, item.frame), np.nan) for item in dropped]
+        shares = [shares_of.get((item.kind, item.frame), np.nan) for item in dropped]
         return {
             "object_id": object_id,
             "frame": frame,
@@ -161,6 +206,14 @@ def _blame(
         edit = Edit(edit="drop", target=kind, entries="all" if role == "all" else EntrySelector(role=role))
         rows.append(row(kind, role, None, dropped, edit))
     return rows
+
+
+def _shown_shares(frame: RepeatedFrame, bank: Bank) -> dict[tuple[str, int], float]:
+    """Return the share of each entry, mean over all queries and layers; nothing if the session doesn't look."""
+    if frame.attention is None:
+        return {}
+    means = frame.attention[:, ATTENTION_GROUPS.index("all")].mean(axis=0)
+    return {(item.kind, item.frame): float(share) for item, share in zip(bank.entries, means, strict=True)}
 
 
 def _group(bank: Bank, kind: str, role: str) -> list[BankEntry]:
@@ -190,7 +243,7 @@ def _attention(run: ProbeRun, frame: int, object_id: int) -> dict[tuple[str, int
     return {(str(k), int(t)): float(share) for k, t, share in zip(kinds, frames, means, strict=True)}
 
 
-def _truth_beside(run: ProbeRun, object_id: int) -> Callable[[int], NDArray[np.bool_] | None]:
+def truth_beside(run: ProbeRun, object_id: int) -> Callable[[int], NDArray[np.bool_] | None]:
     """Return a function that reads the true mask of a frame where the video lies in a data set."""
     about = run.info["video"]
     annotations = None if about["path"] is None else find_annotations(Path(about["path"]))
@@ -206,16 +259,19 @@ def _truth_beside(run: ProbeRun, object_id: int) -> Callable[[int], NDArray[np.b
     return truth
 
 
-def _check_the_same(run: ProbeRun, session: VideoSession, frame: int, object_id: int) -> None:
+def check_the_same(run: ProbeRun, session: VideoSession, frame: int, object_id: int) -> None:
+    """Make sure that a frame of a run that was made again is what it was.
+
+    Raises
+    ------
+    InputError
+        If its object pointer differs by more than rounding.
+    """
     recorded = run.object_pointers[run.object_ids.tolist().index(object_id), frame]
     output = session.stored_output(frame, object_id)
     made = None if output is None else output.obj_ptr.float().cpu().numpy()[0]
     if made is None or not np.allclose(made, recorded, rtol=1e-2, atol=1e-2 * np.abs(recorded).max()):
-        corrected = len(run.info.get("passes", ())) > 1
-        why = (
-            "was corrected between passes, which can't be explained yet: record one run with all its prompts from the "
-            "beginning, and explain that."
-            if corrected
-            else "doesn't come out as it was recorded, on another device or version: record it again, and explain that."
+        raise InputError(
+            f"Frame {frame} of {run.path} doesn't come out as it was recorded, on another device or version: record it "
+            "again, and explain that."
         )
-        raise InputError(f"Frame {frame} of {run.path} {why}")

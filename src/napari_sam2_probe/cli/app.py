@@ -31,11 +31,13 @@ COMMANDS: dict[str, str] = {
     "experiment": "make, track and score whole data sets of clips, on one GPU or many; run again, it goes on",
     "evaluate": "score predicted masks as the official DAVIS evaluation does",
     "protocols": "evaluate a model as the SAM 2 paper does: prompts on the first frame, and interactive",
+    "policies": "compare memory policies on a data set: J&F, finding an object again, time, the gap to an oracle",
     "export": "write a run's masks, maps, tables, figures or video in common formats",
     "decoder": "fit or show a decoder from object pointer to bounding box",
+    "warning": "tell from what runs record whether SAM 2 is about to lose the object",
     "report": "draw every figure and table of experiments on one page",
     "view": "open a run or a folder of runs in napari",
-    "checkpoints": "list, download and verify SAM 2 checkpoints",
+    "checkpoints": "list, download, verify and convert SAM 2 checkpoints",
     "doctor": "say what this machine has and what to do about each problem",
 }
 

@@ -1,4 +1,4 @@
-"""``sam2-probe checkpoints``: list, download and verify SAM 2 checkpoints."""
+"""``sam2-probe checkpoints``: list, download, verify and convert SAM 2 checkpoints."""
 
 from __future__ import annotations
 
@@ -15,13 +15,17 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Describe the three actions."""
+    """Describe the actions."""
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
     actions.add_parser("list", help="the official checkpoints and which of them are here")
     download = actions.add_parser("download", help="fetch one from Meta's server and verify it")
     download.add_argument("name", metavar="NAME", help="its name, as 'list' shows it")
     verify = actions.add_parser("verify", help="say which official checkpoint a file is, by its SHA-256")
     verify.add_argument("file", metavar="FILE", type=Path)
+    convert = actions.add_parser("convert", help="write SAM 2's weights in the other format: sam2's or transformers'")
+    convert.add_argument("source", metavar="NAME|FILE|DIR", help="weights of sam2, or a model's folder of transformers")
+    convert.add_argument("target", metavar="OUT", type=Path, help="the folder, or FILE.safetensors, to write")
+    convert.add_argument("--config", metavar="YAML", help="the configuration of a checkpoint of your own")
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -30,6 +34,8 @@ def run(arguments: argparse.Namespace) -> None:
         print(listing())  # noqa: T201
     elif arguments.action == "download":
         _download(arguments.name)
+    elif arguments.action == "convert":
+        _convert(arguments.source, arguments.target, arguments.config)
     else:
         _verify(arguments.file)
 
@@ -73,6 +79,13 @@ def _download(name: str) -> None:
     with progress_bars() as progress:
         path = download(checkpoint, progress=progress)
     print(f"{checkpoint.name}: verified by SHA-256, at {path}")  # noqa: T201
+
+
+def _convert(source: str, target: Path, config: str | None) -> None:
+    from napari_sam2_probe.families.port_loading import convert
+    from napari_sam2_probe.models.checkpoints import resolve
+
+    print(convert(resolve(source), target, config))  # noqa: T201
 
 
 def _verify(file: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         action="extend",
         metavar="KIND",
-        help="kinds of clips, see below (default: the six of the paper)",
+        help="kinds of clips, see below (default: the six of the paper, and object-kept)",
     )
     clips.add_argument("--samples", type=int, metavar="N", help="clips of each kind (default 500)")
     clips.add_argument("--seed", type=int, help="clip k of every kind has the same base (default 0)")
@@ -53,6 +54,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     what = parser.add_argument_group("what is kept")
     what.add_argument(
         "--keep-maps", action="store_true", default=None, help="keep mean and variance maps too (0.65 MB a frame)"
+    )
+    what.add_argument(
+        "--causes",
+        action="store_true",
+        default=None,
+        help="find out what caused the masks: entries of memory taken away, tensors of the twin put in; slow, its "
+        "cost is said before it starts; may be asked for later",
+    )
+    what.add_argument(
+        "--no-embeddings",
+        action="store_false",
+        default=None,
+        dest="keep_embeddings",
+        help="leave out embeddings of object, context and frame (30 KB a frame), which linear probes need",
     )
     what.add_argument("--label", metavar="TEXT", help="a name for tables and figures (default: the model's)")
     features = parser.add_argument_group("features over time")
@@ -102,11 +117,14 @@ def epilog() -> str:
 def run(arguments: argparse.Namespace) -> None:
     """Run the command."""
     from napari_sam2_probe.cli.progress import progress_bars
+    from napari_sam2_probe.experiments.causes import cost_in_words
     from napari_sam2_probe.experiments.execute import run_experiment
 
     if arguments.workers is not None and arguments.workers < 1:
         raise InputError(f"--workers {arguments.workers} can't be used: give at least 1.")
     config = _config(arguments)
+    if config.causes:
+        print(cost_in_words(config), file=sys.stderr, flush=True)  # noqa: T201
     with progress_bars() as progress:
         results = run_experiment(
             config,
@@ -132,9 +150,9 @@ def _config(arguments: argparse.Namespace) -> ExperimentConfig:
     options = given.pop("option", None)
     fields = _merged(settings, given)
     if options:
-        from napari_sam2_probe.transforms.registry import paper_kinds
+        from napari_sam2_probe.transforms.registry import default_kinds
 
-        fields["options"] = _merged(fields.get("options", {}), _options(options, fields.get("kinds", paper_kinds())))
+        fields["options"] = _merged(fields.get("options", {}), _options(options, fields.get("kinds", default_kinds())))
     if "davis" not in fields:
         raise InputError("--davis is missing: name the DAVIS folder that clips are made from.")
     return make_config(**fields)
@@ -147,7 +165,7 @@ def _given(arguments: argparse.Namespace) -> dict[str, Any]:
         name: getattr(arguments, name)
         for name in (
             *("davis", "split", "kinds", "samples", "seed", "lengths", "option", "then", "lossless"),
-            *("keep_maps", "label", "batch_size"),
+            *("keep_maps", "keep_embeddings", "causes", "label", "batch_size"),
         )
     }
     fields["features"] = {

@@ -59,6 +59,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _frames(arguments: argparse.Namespace, probe_run: ProbeRun, object_id: int) -> list[int]:
+    from napari_sam2_probe.causes.explain import explainable
     from napari_sam2_probe.common.errors import InputError
 
     if arguments.frames is None:
@@ -68,11 +69,7 @@ def _frames(arguments: argparse.Namespace, probe_run: ProbeRun, object_id: int) 
         raise InputError(
             f"--frames {arguments.frames} can't be used: give A:B with frames from 0 to {probe_run.num_frames - 1}."
         )
-    wanted = range(int(first), int(last) + 1)
-    found = [frame for frame in wanted if not probe_run.bank(frame, object_id).empty]
-    if not found:
-        raise InputError(f"No frame of --frames {arguments.frames} was tracked from memory: choose others.")
-    return found
+    return explainable(probe_run, range(int(first), int(last) + 1), object_id)
 
 
 def _text(table: pd.DataFrame) -> str:

@@ -18,7 +18,11 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--checkpoint",
         metavar="NAME|FILE",
-        help="an official name, 'sample', or a file (default: the largest official one downloaded, else 'sample')",
+        help="an official name, 'sample', a file, or a model's folder of transformers (default: the largest official "
+        "one downloaded, else 'sample')",
+    )
+    group.add_argument(
+        "--family", metavar="NAME", help="who runs it: sam2 or transformers (default: what the checkpoint is)"
     )
     group.add_argument("--config", metavar="YAML", help="the configuration of a checkpoint of your own")
     group.add_argument("--device", default="auto", help="auto, cuda, cuda:1, mps or cpu (default: %(default)s)")
@@ -49,4 +53,6 @@ def model_choice(arguments: argparse.Namespace) -> ModelChoice:
     from napari_sam2_probe.families.loaded import ModelChoice
 
     flags = ModelFlags(**given_flags(arguments))
-    return ModelChoice(arguments.checkpoint, arguments.config, arguments.device, arguments.dtype, flags)
+    return ModelChoice(
+        arguments.checkpoint, arguments.config, arguments.device, arguments.dtype, flags, arguments.family
+    )

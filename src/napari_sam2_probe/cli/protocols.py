@@ -66,6 +66,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="online: correct frames whose IoU is lower (default: %(default)s)",
     )
     parser.add_argument(
+        "--images",
+        default="none",
+        metavar="NAMES",
+        help="1-click, 5-click, both separated by a comma: single frames without memory (default: none)",
+    )
+    parser.add_argument(
+        "--images-per-object",
+        type=int,
+        default=10,
+        metavar="N",
+        help="images: frames of each object, spread evenly (default: %(default)s)",
+    )
+    parser.add_argument(
         "--predictions",
         action="append",
         default=[],
@@ -99,11 +112,22 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _options(arguments: argparse.Namespace) -> ProtocolOptions:
-    from napari_sam2_probe.evaluation.protocols.jobs import INTERACTIVE, PROMPTS, InteractionOptions, parse_names
+    from napari_sam2_probe.evaluation.protocols.jobs import (
+        IMAGE_PROMPTS,
+        INTERACTIVE,
+        PROMPTS,
+        InteractionOptions,
+        parse_names,
+    )
     from napari_sam2_probe.evaluation.protocols.predictions import parse_prediction
     from napari_sam2_probe.evaluation.protocols.run import ProtocolOptions
 
-    for option, number in (("--annotated-frames", arguments.annotated_frames), ("--clicks", arguments.clicks)):
+    numbers = {
+        "--annotated-frames": arguments.annotated_frames,
+        "--clicks": arguments.clicks,
+        "--images-per-object": arguments.images_per_object,
+    }
+    for option, number in numbers.items():
         if number < 1:
             raise InputError(f"{option} {number} can't be used: give at least 1.")
     if not 0 <= arguments.iou <= 1:
@@ -120,9 +144,11 @@ def _options(arguments: argparse.Namespace) -> ProtocolOptions:
         sequences=sequences,
         predictions=tuple(parse_prediction(text) for text in arguments.predictions),
         keep_masks=arguments.masks,
+        images=parse_names(arguments.images, IMAGE_PROMPTS, "--images"),
+        num_images=arguments.images_per_object,
     )
-    if not (options.prompts or options.interactive or options.predictions):
-        raise InputError("Nothing to evaluate: choose --prompts, --interactive or --predictions.")
+    if not (options.prompts or options.interactive or options.images or options.predictions):
+        raise InputError("Nothing to evaluate: choose --prompts, --interactive, --images or --predictions.")
     return options
 
 

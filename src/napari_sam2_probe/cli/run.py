@@ -128,10 +128,10 @@ def run(arguments: argparse.Namespace) -> None:
         prompts = _prompts(arguments, source)
         check_job(source, prompts, arguments.out, options)
         # Before the model is loaded: a table that can't be used is told at once.
-        known = source.truth if arguments.frames_csv is None else _known(arguments.frames_csv, source)
+        truth = source.truth if arguments.frames_csv is None else _truth(arguments.frames_csv, source)
         loaded = load_model(model_choice(arguments))
         with progress_bars() as progress, _telling_what_is_kept(Path(arguments.out)):
-            finished = record_run(source, prompts, arguments.out, loaded, options, known=known, progress=progress)
+            finished = record_run(source, prompts, arguments.out, loaded, options, truth=truth, progress=progress)
     _tell(finished, source.name, arguments.out)
 
 
@@ -209,7 +209,7 @@ def _numbers(text: str, option: str, lengths: tuple[int, ...], form: str) -> lis
     return numbers
 
 
-def _known(frames_csv: str, source: FrameSource) -> ClipTruth:
+def _truth(frames_csv: str, source: FrameSource) -> ClipTruth:
     from napari_sam2_probe.video.truth import read_truth
 
     return read_truth(frames_csv, source.name, source.num_frames)

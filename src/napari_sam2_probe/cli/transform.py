@@ -82,7 +82,7 @@ def run(arguments: argparse.Namespace) -> None:
     from napari_sam2_probe.cli.progress import progress_bars
     from napari_sam2_probe.transforms.dataset import make_dataset
     from napari_sam2_probe.transforms.plan import ClipSpec
-    from napari_sam2_probe.transforms.registry import KINDS, parse_extra
+    from napari_sam2_probe.transforms.registry import KINDS, parse_corruption
     from napari_sam2_probe.video.davis import DavisDataset
 
     if not 0 <= arguments.seed <= _MAXIMUM_SEED:
@@ -95,7 +95,7 @@ def run(arguments: argparse.Namespace) -> None:
         seed=arguments.seed,
         lengths=arguments.lengths,
         options=kind.read_options(split_assignments(arguments.option, kind.name)),
-        then=tuple(parse_extra(text) for text in arguments.then),
+        then=tuple(parse_corruption(text) for text in arguments.then),
     )
     dataset = DavisDataset(arguments.davis, arguments.split)
     with progress_bars() as progress:

@@ -50,3 +50,9 @@ HEAVY_TAILED: tuple[str, ...] = tuple(f.column for f in FEATURES if f.heavy_tail
 
 RUN_COLUMNS: tuple[str, ...] = ("object_id", "position", "frame", *FEATURE_COLUMNS)
 """Columns of a run's ``features.csv``."""
+
+CANDIDATE_DISAGREEMENT = "candidate_disagreement"
+"""What a run calls the disagreement of the masks that SAM 2 chose among: 1 less the mean IoU of their pairs."""
+
+ATTENTION_ENTROPY = "attention_entropy"
+"""What an experiment calls the evenness of memory attention over the bank, mean over layers."""

@@ -17,6 +17,7 @@ from napari_sam2_probe.common.files import TEMPORARY, atomic_write_text, disk_er
 from napari_sam2_probe.common.lock import exclusive_lock
 from napari_sam2_probe.common.names import check_inside, inside
 from napari_sam2_probe.common.paths import check_name
+from napari_sam2_probe.common.reading import read_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -131,7 +132,7 @@ def _check_free(out: Path, new: Iterable[str], old: set[str], what: str) -> None
 def _made_before(out: Path, marker: Path, new: list[str]) -> list[str]:
     """Return what the marker lists; one of an earlier version lists nothing, and the same names were made then."""
     try:
-        listed = marker.read_text(encoding="utf-8").splitlines()[1:]
+        listed = read_text(marker).splitlines()[1:]
     except FileNotFoundError:
         return []
     except ValueError:

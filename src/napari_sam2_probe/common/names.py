@@ -33,6 +33,11 @@ def is_plain_name(name: Any) -> bool:
         return False
 
 
+def shown_name(name: str) -> str:
+    """Return a file's name as it can be shown and written anywhere: what is no UTF-8 in it as ``\ufffd``."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
 def inside(folder: Path, *names: str) -> Path:
     """Return the path of something in `folder`; its parts need not be there.
 

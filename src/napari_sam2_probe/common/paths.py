@@ -15,6 +15,10 @@ from napari_sam2_probe.common.errors import InputError
 
 _NOTHING_THERE = (errno.ENOENT, errno.ENOTDIR, errno.EBADF, errno.ELOOP, errno.ENAMETOOLONG, errno.EINVAL)
 
+_LEFT_BEHIND = frozenset(
+    {"thumbs.db", "ehthumbs.db", "desktop.ini", "@eadir", "__macosx", "$recycle.bin", "system volume information"}
+)
+
 
 def is_file(path: Path | str) -> bool:
     """Tell whether there is a file, or a link to one; also of names that no file can have.
@@ -52,6 +56,23 @@ def exists(path: Path | str) -> bool:
 def expanded(text: str) -> Path:
     """Return the path that a text names, in which ``~`` is a home folder; that of nobody stays as it is."""
     return Path(os.path.expanduser(text))  # noqa: PTH111 - pathlib raises where nobody is called so
+
+
+def kind_of(path: Path) -> str:
+    """Say what is there instead of a file: ``a folder``, ``a link to nothing``, ``a pipe`` and so on."""
+    mode = _mode(path)
+    if not mode:
+        return "a link to nothing" if path.is_symlink() else "not there"
+    kinds = {stat.S_IFDIR: "a folder", stat.S_IFIFO: "a pipe", stat.S_IFREG: "a file"}
+    return kinds.get(stat.S_IFMT(mode), "a device or a socket")
+
+
+def is_left_behind(name: str) -> bool:
+    """Tell whether a file or folder of this name is one that systems and programs leave in folders of others.
+
+    All hidden ones (``.DS_Store``, ``._00000.jpg``, ``.ipynb_checkpoints``), and those of Windows and NAS devices.
+    """
+    return name.startswith(".") or name.lower() in _LEFT_BEHIND
 
 
 def check_name(path: Path | str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import asdict
 from pathlib import Path
@@ -13,6 +14,8 @@ from napari_sam2_probe.analysis.bootstrap import Estimate
 from napari_sam2_probe.common.errors import InputError, ProbeError, ResourceError
 from napari_sam2_probe.common.files import atomic_path, disk_error
 from napari_sam2_probe.common.paths import is_file
+from napari_sam2_probe.common.reading import parse_json
+from napari_sam2_probe.common.seal import check_seal, sealed
 from napari_sam2_probe.decoder.fit import BoxDecoder, DecoderOptions, DecoderReport
 
 if TYPE_CHECKING:
@@ -47,7 +50,9 @@ def save_decoder(decoder: BoxDecoder, path: Path | str) -> None:
     }
     try:
         with atomic_path(path) as temporary:
-            save_file(_arrays(decoder), temporary, {_HEADER: json.dumps(about, sort_keys=True)})
+            arrays = _arrays(decoder)
+            about["arrays"] = _checksum(arrays)
+            save_file(arrays, temporary, {_HEADER: json.dumps(sealed(about), sort_keys=True)})
     except OSError as error:
         said = disk_error(error, path)
         if isinstance(said, ProbeError):
@@ -93,7 +98,7 @@ def _read(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
     no_decoder = f"{path} is no decoder: give a file that 'sam2-probe decoder fit' made."
     try:
         with safe_open(path, framework="numpy") as file:
-            about = json.loads((file.metadata() or {}).get(_HEADER, "null"))
+            about = parse_json((file.metadata() or {}).get(_HEADER, "null"))
             if not isinstance(about, dict) or about.get("format") != FORMAT:
                 raise InputError(no_decoder)
             if about.get("version") != FORMAT_VERSION:
@@ -101,11 +106,26 @@ def _read(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
                     f"The decoder {path} has the format version {about.get('version')}, which this version of "
                     "napari-sam2-probe doesn't know: update it, or fit the decoder again."
                 )
-            return {name: file.get_tensor(name) for name in file.keys()}, about  # noqa: SIM118
-    except (SafetensorError, ValueError, TypeError) as error:
+            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, ValueError, TypeError, MemoryError) as error:
         raise InputError(no_decoder) from error
     except OSError as error:
         raise InputError(f"The decoder {path} can't be read ({error.strerror or error}).") from error
+    try:
+        check_seal(about)
+        if about.get("arrays") not in (None, _checksum(arrays)):
+            raise ValueError("the checksum of its arrays is wrong")
+    except ValueError as error:
+        raise InputError(f"The decoder {path} is damaged ({error}): fit it again.") from error
+    return arrays, about
+
+
+def _checksum(arrays: dict[str, NDArray[Any]]) -> str:
+    digest = hashlib.sha256()
+    for name in sorted(arrays):
+        digest.update(f"{name} {arrays[name].shape}\n".encode())
+        digest.update(np.ascontiguousarray(arrays[name], "<f8").tobytes())
+    return digest.hexdigest()
 
 
 def _decoder(arrays: dict[str, NDArray[Any]], about: dict[str, Any]) -> BoxDecoder:

@@ -12,6 +12,8 @@ import numpy as np
 from napari_sam2_probe.analysis.bootstrap import Estimate
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.common.files import atomic_write_text
+from napari_sam2_probe.common.reading import load_json, why
+from napari_sam2_probe.common.seal import check_seal, sealed
 from napari_sam2_probe.decoder.lead import LeadOptions, LeadResult
 
 FORMAT = "napari-sam2-probe lead"
@@ -42,7 +44,7 @@ def save_lead(result: LeadResult, path: Path | str) -> None:
     content |= {name: getattr(result, name).tolist() for name in _ARRAYS}
     content |= {name: _without_nan(asdict(getattr(result, name))) for name in _ESTIMATES}
     content["options"] = asdict(result.options)
-    atomic_write_text(path, json.dumps(content, indent=1, allow_nan=False) + "\n")
+    atomic_write_text(path, json.dumps(sealed(content), indent=1, allow_nan=False) + "\n")
 
 
 def load_lead(path: Path | str) -> LeadResult:
@@ -55,14 +57,17 @@ def load_lead(path: Path | str) -> LeadResult:
     """
     path = Path(path)
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = load_json(path)
     except OSError as error:
-        raise InputError(f"{path} can't be read ({error.strerror or error}).") from error
+        raise InputError(f"{path} can't be read ({why(error)}).") from error
     except ValueError as error:
-        raise InputError(f"{path} is no measured lead: make it with 'sam2-probe decoder lead'.") from error
+        raise InputError(
+            f"{path} is no measured lead ({why(error)}): make it with 'sam2-probe decoder lead'."
+        ) from error
     if not isinstance(content, dict) or (content.get("format"), content.get("version")) != (FORMAT, FORMAT_VERSION):
         raise InputError(f"{path} is no measured lead of this version: make it with 'sam2-probe decoder lead'.")
     try:
+        check_seal(content)
         sequences = tuple(str(name) for name in content["sequences"])
         arrays: dict[str, Any] = {name: np.asarray(content[name], dtype=dtype) for name, dtype in _ARRAYS.items()}
         if any(array.shape != (len(sequences),) for array in arrays.values()):

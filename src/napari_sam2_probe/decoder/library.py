@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from napari_sam2_probe.decoder.lead import LeadResult
-    from napari_sam2_probe.families.loaded import LoadedModel
+    from napari_sam2_probe.families.loaded import Model
     from napari_sam2_probe.video.davis import DavisDataset
 
 FOLDER_VARIABLE = "SAM2_PROBE_DECODERS"
@@ -61,7 +61,7 @@ def find_decoder(checkpoint_sha256: str | None) -> BoxDecoder | None:
     InputError
         If its file is damaged.
     """
-    return _find(checkpoint_sha256, installed_path, SHIPPED, load_decoder)
+    return find_for_model(checkpoint_sha256, installed_path, SHIPPED, load_decoder)
 
 
 def install_decoder(decoder: BoxDecoder) -> Path:
@@ -103,11 +103,11 @@ def find_lead(checkpoint_sha256: str | None) -> LeadResult | None:
     InputError
         If its file is damaged.
     """
-    return _find(checkpoint_sha256, lead_path, SHIPPED_LEAD, load_lead)
+    return find_for_model(checkpoint_sha256, lead_path, SHIPPED_LEAD, load_lead)
 
 
 def fit_to_dataset(
-    loaded: LoadedModel,
+    loaded: Model,
     dataset: DavisDataset,
     options: DecoderOptions | None = None,
     *,
@@ -151,10 +151,22 @@ class _MadeForModel(Protocol):
 _Found = TypeVar("_Found", bound=_MadeForModel)
 
 
-def _find(
+def find_for_model(
     checkpoint_sha256: str | None, own: Callable[[str], Path], shipped: str, load: Callable[[Path], _Found]
 ) -> _Found | None:
-    """Return what was made for a model: the user's own, else what lies beside the sample model."""
+    """Return what was made for a model: the user's own, else what lies beside the sample model; None for neither.
+
+    Parameters
+    ----------
+    checkpoint_sha256
+        As in `find_decoder`.
+    own
+        Says where the user's own would lie.
+    shipped
+        Its name beside the sample model.
+    load
+        Reads a file.
+    """
     # A run that comes from elsewhere may say anything.
     if checkpoint_sha256 is None or not is_plain_name(checkpoint_sha256):
         return None

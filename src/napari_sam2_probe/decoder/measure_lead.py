@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
     from napari_sam2_probe.decoder.fit import BoxDecoder
     from napari_sam2_probe.decoder.tracks import PointerTrack
-    from napari_sam2_probe.families.loaded import LoadedModel
+    from napari_sam2_probe.families.loaded import Model
     from napari_sam2_probe.video.davis import DavisDataset
 
 
 def lead_of_dataset(
-    loaded: LoadedModel,
+    loaded: Model,
     dataset: DavisDataset,
     decoder: BoxDecoder,
     options: LeadOptions | None = None,
@@ -54,7 +54,7 @@ def lead_of_dataset(
 
 
 def iterate_lead(
-    loaded: LoadedModel, dataset: DavisDataset, decoder: BoxDecoder, options: LeadOptions | None = None
+    loaded: Model, dataset: DavisDataset, decoder: BoxDecoder, options: LeadOptions | None = None
 ) -> Generator[Progress, None, LeadResult]:
     """Do as `lead_of_dataset` step by step: yield a step for each frame, return the result."""
     decoder.check_made_for(loaded.checkpoint.name, loaded.checkpoint.sha256)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_sam2_probe.decoder.pointer_observer import PointerObserver
-    from napari_sam2_probe.families.loaded import LoadedModel
+    from napari_sam2_probe.families.loaded import Model
     from napari_sam2_probe.tracking.prompts import Prompt
     from napari_sam2_probe.video.davis import DavisDataset
     from napari_sam2_probe.video.video import Video
@@ -32,7 +32,7 @@ _WHAT = "tracking objects for their pointers"
 
 
 def track_pointers(
-    loaded: LoadedModel, video: Video, name: str | None = None, *, max_frames: int | None = None
+    loaded: Model, video: Video, name: str | None = None, *, max_frames: int | None = None
 ) -> list[PointerTrack]:
     """Track every object of a video from its true mask on the first frame that shows it, and take its pointers.
 
@@ -57,7 +57,7 @@ def track_pointers(
 
 
 def iterate_pointers(
-    loaded: LoadedModel, video: Video, name: str | None = None, *, max_frames: int | None = None
+    loaded: Model, video: Video, name: str | None = None, *, max_frames: int | None = None
 ) -> Generator[int, None, list[PointerTrack]]:
     """Do as `track_pointers` step by step: yield every frame's index as it is done, return the tracks."""
     from napari_sam2_probe.decoder.pointer_observer import PointerObserver
@@ -85,7 +85,7 @@ def iterate_pointers(
 
 
 def iterate_dataset(
-    loaded: LoadedModel, dataset: DavisDataset, *, max_frames: int | None = None
+    loaded: Model, dataset: DavisDataset, *, max_frames: int | None = None
 ) -> Generator[Progress, None, list[PointerTrack]]:
     """Track every object of every sequence; yield a step for each frame, return all tracks.
 
@@ -119,7 +119,7 @@ def iterate_dataset(
 
 
 def collect_pointers(
-    loaded: LoadedModel,
+    loaded: Model,
     dataset: DavisDataset,
     *,
     max_frames: int | None = None,

@@ -10,16 +10,17 @@ from typing import TYPE_CHECKING, Any
 from napari_sam2_probe.common.errors import InputError, ResourceError
 from napari_sam2_probe.experiments.batch_clips import BatchClip, ClipReader, close_clips
 from napari_sam2_probe.experiments.predictions import read_predictions
-from napari_sam2_probe.experiments.rows import batch_features, batch_frames
+from napari_sam2_probe.experiments.rows import batch_features, batch_frames, batch_gap_features
 from napari_sam2_probe.experiments.store import write_clip_arrays
 from napari_sam2_probe.experiments.tables import FEATURE_COLUMNS, FRAME_COLUMNS, write_table
 from napari_sam2_probe.experiments.track_batch import ClipOutput, track_batch
-from napari_sam2_probe.families.loaded import LoadedModel, load_model
+from napari_sam2_probe.families.loaded import Model, load_model
 from napari_sam2_probe.probe.batch_size import CPU_CLIPS, choose_batch_size
 from napari_sam2_probe.probe.distance import FeatureOptions
 from napari_sam2_probe.runs.place import os_errors_as_sentences
 from napari_sam2_probe.tracking.results import SessionOptions
 from napari_sam2_probe.tracking.sharing import processor_threads
+from napari_sam2_probe.transforms.registry import KINDS, kept_kind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -52,8 +53,9 @@ class BatchWorker:
     def __init__(self, folder: ExperimentFolder, config: ExperimentConfig) -> None:
         self._folder = folder
         self._config = config
-        self._reader = ClipReader(folder)
-        self._loaded: LoadedModel | None = None
+        tracked = config.predictions is None
+        self._reader = ClipReader(folder, config.davis if tracked else None, config.split)
+        self._loaded: Model | None = None
         self._is_checked = False
         self._tracking = threading.Lock()
 
@@ -123,7 +125,12 @@ class BatchWorker:
                 outputs = yield from read_predictions(config.predictions.folder, clips)
             else:
                 outputs = yield from track_batch(
-                    self._model(), clips, feature_options(config), keep_maps=config.keep_maps
+                    self._model(),
+                    clips,
+                    feature_options(config),
+                    keep_maps=config.keep_maps,
+                    absent=frames_to_leave_out(config, batch.kind),
+                    keep_embeddings=config.keep_embeddings,
                 )
         finally:
             close_clips(clips)
@@ -140,15 +147,22 @@ class BatchWorker:
         folder, batch = self._folder, computed.batch
         for clip, output in zip(computed.clips, computed.outputs, strict=True):
             write_clip_arrays(folder, clip.kind, clip.name, {"masks": output.masks, **output.arrays})
-        features = batch_features(
-            computed.clips, computed.outputs, prompted_references=self._config.features.prompted_references
+        prompted_references = self._config.features.prompted_references
+        features = batch_features(computed.clips, computed.outputs, prompted_references=prompted_references)
+        gap_features = batch_gap_features(
+            computed.clips,
+            computed.outputs,
+            prompted_references=prompted_references,
+            absent=frames_to_leave_out(self._config, batch.kind),
         )
         frames = batch_frames(computed.clips, computed.outputs, self._config.lengths)
         with os_errors_as_sentences(folder.path, "experiment"):
             write_table(folder.features_part(batch.name), FEATURE_COLUMNS, features)
+            if gap_features is not None:
+                write_table(folder.gap_features_part(batch.name), FEATURE_COLUMNS, gap_features)
             write_table(folder.frames_part(batch.name), FRAME_COLUMNS, frames)
 
-    def _model(self) -> LoadedModel:
+    def _model(self) -> Model:
         if self._loaded is None:
             self._loaded = load_model(self._config.model.choice())
         return self._loaded
@@ -166,13 +180,26 @@ def feature_options(config: ExperimentConfig) -> FeatureOptions:
     return FeatureOptions(features.denominator, features.epsilon, features.prompted_references)
 
 
+def frames_to_leave_out(config: ExperimentConfig, kind: str) -> range:
+    """Return on which frames clips of a kind are compared as if the object was not there; none where nothing needs it.
+
+    Kinds that lose the object are so by themselves. Others are that change something else there, or show what such
+    clips are without their change.
+    """
+    prefix, middle, _ = config.lengths
+    shown_without = {kept_kind(other) for other in config.kinds}
+    loses_it = not KINDS.find(kind).present_frames(config.lengths).all()
+    wanted = not loses_it and (bool(kept_kind(kind)) or kind in shown_without)
+    return range(prefix, prefix + middle) if wanted else range(0)
+
+
 def check_same_model(before: dict[str, Any] | None, now: dict[str, Any] | None, where: str) -> None:
     """Make sure that results of two models, devices or number formats are not mixed.
 
     Parameters
     ----------
     before, now
-        What `LoadedModel.describe` said.
+        What `Model.describe` said.
     where
         Where the first was, for the message.
 

@@ -13,7 +13,7 @@ from napari_sam2_probe.video.davis import DavisDataset
 from napari_sam2_probe.video.truth import OBJECT_OF_INTEREST, read_truth
 
 if TYPE_CHECKING:
-    from napari_sam2_probe.families.loaded import LoadedModel
+    from napari_sam2_probe.families.loaded import Model
     from napari_sam2_probe.runs.options import RunOptions
     from napari_sam2_probe.runs.run import ProbeRun
 
@@ -22,7 +22,7 @@ def probe_clip(
     dataset: Path | str,
     clip: str,
     out: Path | str,
-    loaded: LoadedModel,
+    loaded: Model,
     options: RunOptions | None = None,
     *,
     progress: ProgressCallback = ignore_progress,
@@ -50,5 +50,5 @@ def probe_clip(
     if labels is None:
         raise InputError(f"{clip} in {dataset} has no mask for its first frame: make the data set again.")
     prompts = prompts_from_labels(0, labels, [OBJECT_OF_INTEREST])
-    known = read_truth(Path(dataset) / "frames.csv", clip, sequence.num_frames)
-    return record_run(sequence, prompts, out, loaded, options, known=known, progress=progress)
+    truth = read_truth(Path(dataset) / "frames.csv", clip, sequence.num_frames)
+    return record_run(sequence, prompts, out, loaded, options, truth=truth, progress=progress)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -12,10 +11,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.common.files import atomic_write_text
+from napari_sam2_probe.common.reading import load_toml, why
 from napari_sam2_probe.families.loaded import ModelChoice
 from napari_sam2_probe.models.config import ModelFlags, with_current_flag_names
-from napari_sam2_probe.transforms.recipe import DEFAULT_LENGTHS, Extra
-from napari_sam2_probe.transforms.registry import CORRUPTIONS, KINDS, extra_text, paper_kinds, parse_extra
+from napari_sam2_probe.transforms.dataset import MOST_SAMPLES
+from napari_sam2_probe.transforms.recipe import DEFAULT_LENGTHS, CorruptionSpec
+from napari_sam2_probe.transforms.registry import CORRUPTIONS, KINDS, corruption_text, default_kinds, parse_corruption
 
 
 class _Settings(BaseModel):
@@ -88,13 +89,13 @@ class ExperimentConfig(_Settings):
     split: str | None = None
     """Take only the sequences of this split."""
 
-    kinds: tuple[str, ...] = Field(default_factory=paper_kinds, min_length=1)
-    """Kinds of clips, by default those of the paper.
+    kinds: tuple[str, ...] = Field(default_factory=default_kinds, min_length=1)
+    """Kinds of clips, by default those of the paper and ``object-kept``, which object removal is compared with.
 
     A clip of any other kind than ``clean`` is compared with the one of the same number in ``clean``.
     """
 
-    samples: int = Field(default=500, ge=1)
+    samples: int = Field(default=500, ge=1, le=MOST_SAMPLES)
     """Clips of each kind."""
 
     seed: int = Field(default=0, ge=0, le=2**63 - 1)
@@ -118,6 +119,17 @@ class ExperimentConfig(_Settings):
 
     keep_maps: bool = False
     """Keep the mean and variance maps of all positions, about 0.65 MB a frame."""
+
+    causes: bool = False
+    """Look for the causes of every clip's masks: blame of entries of memory, patches from the clip's twin, and edits
+    after the change. It may be asked for later, and moves no other result.
+    """
+
+    keep_embeddings: bool = True
+    """Keep mean embeddings of object, context and frame, some single tokens, and grids: about 30 KB a frame.
+
+    Linear probes, the share of object and context, and CKA are made of them.
+    """
 
     batch_size: int | None = Field(default=None, ge=1)
     """Clips that go through SAM 2 together; by the memory that is free if not given."""
@@ -150,14 +162,16 @@ class ExperimentConfig(_Settings):
             raise ValueError(
                 f"options are given for {foreign[0]}, which is not among the kinds {', '.join(self.kinds)}"
             )
-        extras = tuple(parse_extra(text) for text in self.then)
-        for extra in extras:
-            if reason := why_unfit(extra.name):
-                raise ValueError(f"then names {extra.name}, which {reason}: leave it out")
+        corruptions = tuple(parse_corruption(text) for text in self.then)
+        for corruption in corruptions:
+            if reason := why_unfit(corruption.name):
+                raise ValueError(f"then names {corruption.name}, which {reason}: leave it out")
         if self.predictions is not None and self.model != ModelSettings():
             raise ValueError("model and predictions are both given: track with a model, or evaluate predictions")
+        if self.predictions is not None and self.causes:
+            raise ValueError("causes and predictions are both given: causes are SAM 2's, and need a model")
         # The same experiment is the same configuration, whether defaults were written out or not.
-        object.__setattr__(self, "then", tuple(extra_text(extra) for extra in extras))
+        object.__setattr__(self, "then", tuple(corruption_text(corruption) for corruption in corruptions))
         object.__setattr__(self, "kinds", tuple(name for name in KINDS if name in self.kinds))
         object.__setattr__(
             self, "options", {kind: _all_options(kind, self.options.get(kind, {})) for kind in self.kinds}
@@ -165,9 +179,9 @@ class ExperimentConfig(_Settings):
         return self
 
     @property
-    def extras(self) -> tuple[Extra, ...]:
+    def corruptions(self) -> tuple[CorruptionSpec, ...]:
         """What `then` says."""
-        return tuple(parse_extra(text) for text in self.then)
+        return tuple(parse_corruption(text) for text in self.then)
 
     @property
     def num_frames(self) -> int:
@@ -211,11 +225,11 @@ def read_settings(path: Path | str) -> dict[str, Any]:
         If the file isn't there or is no TOML.
     """
     try:
-        return tomllib.loads(Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
+        return load_toml(Path(path))
+    except FileNotFoundError as error:
         raise InputError(f"There is no file of settings {path}: give the path of a TOML file.") from error
-    except ValueError as error:
-        raise InputError(f"{path}: this is no TOML ({error}); mend the file.") from error
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: not valid TOML ({why(error)}): fix the file.") from error
 
 
 def write_config(path: Path | str, config: ExperimentConfig) -> None:
@@ -227,9 +241,9 @@ def differences(stored: ExperimentConfig, wanted: ExperimentConfig) -> list[str]
     """Name what differs between two configurations so that they don't give the same results.
 
     Where the data set lies doesn't matter (its content is compared by its fingerprint), nor does a batch size that
-    is left to us.
+    is left to us, nor whether causes are asked for, which move nothing else.
     """
-    left_out = {"davis", *(("batch_size",) if wanted.batch_size is None else ())}
+    left_out = {"davis", "causes", *(("batch_size",) if wanted.batch_size is None else ())}
     before = _flat(stored.model_dump(mode="json", exclude=left_out))
     now = _flat(wanted.model_dump(mode="json", exclude=left_out))
     return [

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.common.progress import Progress, ProgressCallback, ignore_progress
 from napari_sam2_probe.experiments.batch_worker import check_same_model
+from napari_sam2_probe.experiments.cause_tables import CausesFolder
+from napari_sam2_probe.experiments.causes import iterate_causes
 from napari_sam2_probe.experiments.config import write_config
-from napari_sam2_probe.experiments.folder import ExperimentFolder, held
+from napari_sam2_probe.experiments.folder import ExperimentFolder, locked
 from napari_sam2_probe.experiments.making import MakingAhead
 from napari_sam2_probe.experiments.place import check_place, clean_up, resolve_config
 from napari_sam2_probe.experiments.plan import Plan, make_plan, read_plan, write_plan
@@ -19,7 +21,7 @@ from napari_sam2_probe.experiments.provenance import Provenance
 from napari_sam2_probe.experiments.results import ExperimentResults, open_experiment, read_provenance
 from napari_sam2_probe.experiments.serial import SerialExecutor
 from napari_sam2_probe.experiments.store import begin_store
-from napari_sam2_probe.experiments.tables import FEATURE_COLUMNS, FRAME_COLUMNS, join_tables
+from napari_sam2_probe.experiments.tables import FEATURE_COLUMNS, FRAME_COLUMNS, DamagedTableError, join_tables
 from napari_sam2_probe.runs.place import os_errors_as_sentences
 from napari_sam2_probe.transforms.dataset import iterate_dataset, iterate_measure
 from napari_sam2_probe.transforms.footage import Footage
@@ -125,8 +127,11 @@ def iterate_experiment(
     folder = ExperimentFolder(Path(out))
     config = resolve_config(config)
     stored = check_place(folder, config)
-    if stored is not None and open_experiment(folder.path).complete:
-        return
+    if stored is not None:
+        # Causes that were asked for once are gone on with.
+        config = config.model_copy(update={"causes": config.causes or stored.causes})
+        if _is_done(folder) and not (config.causes and not CausesFolder(folder).complete):
+            return
     dataset = DavisDataset(config.davis, config.split)
     if config.predictions is not None:
         batches = make_plan(config.kinds, config.samples, 1, 1).batches
@@ -138,7 +143,7 @@ def iterate_experiment(
         check_same_model(read_provenance(folder).get("model"), model, str(folder.path))
         with os_errors_as_sentences(folder.path, "experiment"):
             folder.path.mkdir(parents=True, exist_ok=True)
-        with held(folder):
+        with locked(folder):
             with os_errors_as_sentences(folder.path, "experiment"):
                 plan = _begin(folder, config, executor)
                 provenance = Provenance(
@@ -166,12 +171,36 @@ def iterate_experiment(
                 yield from make(kind)
             with MakingAhead(make, later, config.samples) as making:
                 yield from _do_batches(folder, config, plan, executor, provenance, making)
+            if config.causes:
+                yield from iterate_causes(folder, config, plan.threads)
             names = [batch.name for batch in plan.batches]
             with os_errors_as_sentences(folder.path, "experiment"):
                 join_tables(folder.features, FEATURE_COLUMNS, [folder.features_part(name) for name in names])
+                # Not all batches have some.
+                gap_parts = [part for name in names if (part := folder.gap_features_part(name)).is_file()]
+                join_tables(folder.gap_features, FEATURE_COLUMNS, gap_parts)
                 provenance.end(finished=True)
                 # Last, since it says that everything is there.
                 join_tables(folder.frames, FRAME_COLUMNS, [folder.frames_part(name) for name in names])
+
+
+def _is_done(folder: ExperimentFolder) -> bool:
+    """Tell whether all is there and sound. A table that isn't is removed: it is put together from its parts again.
+
+    Raises
+    ------
+    InputError
+        If the experiment is damaged otherwise.
+    """
+    try:
+        results = open_experiment(folder.path)
+        return results.complete and results.features is not None
+    except DamagedTableError as error:
+        if error.path not in (folder.frames, folder.features):
+            raise
+        with os_errors_as_sentences(folder.path, "experiment"):
+            folder.frames.unlink(missing_ok=True)
+        return False
 
 
 def _processes(items: int) -> int:
@@ -187,15 +216,15 @@ def _divide(config: ExperimentConfig) -> tuple[tuple[str, ...], tuple[str, ...]]
 
 
 def _order(config: ExperimentConfig, kind: str) -> ClipSpec:
-    return ClipSpec(kind, config.seed, config.lengths, config.options[kind], config.extras)
+    return ClipSpec(kind, config.seed, config.lengths, config.options[kind], config.corruptions)
 
 
 def _check_data(
     folder: ExperimentFolder, config: ExperimentConfig, dataset: DavisDataset, catalogue: Catalogue
 ) -> None:
     """Find out before anything is written whether the data are the same as before, and give all kinds of clips."""
-    fingerprint = (read_provenance(folder).get("data") or {}).get("fingerprint", catalogue.fingerprint())
-    if fingerprint != catalogue.fingerprint():
+    before = (read_provenance(folder).get("data") or {}).get("fingerprint")
+    if before not in (None, catalogue.fingerprint(), catalogue.fingerprint_of_areas()):
         raise InputError(
             f"{folder.path} was begun with other sequences than {config.davis} holds now: give the same data set, or "
             "choose a new folder."
@@ -218,14 +247,15 @@ def _executor(
 def _begin(folder: ExperimentFolder, config: ExperimentConfig, executor: Executor) -> Plan:
     """Write what is fixed from the start, unless it is there."""
     folder.check_links(config.kinds)
-    if check_place(folder, config) is None:
+    stored = check_place(folder, config)
+    if stored is None or stored.causes != config.causes:
         write_config(folder.config, config)
     if not folder.plan.is_file():
         size = config.batch_size or executor.suggest_batch_size()
         write_plan(folder.plan, make_plan(config.kinds, config.samples, size, executor.threads()))
     plan = read_plan(folder.plan)
     if plan != make_plan(config.kinds, config.samples, plan.batch_size, plan.threads):
-        raise InputError(f"{folder.plan}: the plan is that of another experiment; begin the experiment anew.")
+        raise InputError(f"{folder.plan}: the plan is that of another experiment; start a new experiment.")
     clean_up(folder)
     begin_store(folder, config.kinds)
     return plan

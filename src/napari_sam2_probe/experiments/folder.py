@@ -61,6 +61,11 @@ class ExperimentFolder:
         return self.path / "features.parquet"
 
     @property
+    def gap_features(self) -> Path:
+        """The table of features had the object not been in the interjection, there when everything is."""
+        return self.path / "gap_features.parquet"
+
+    @property
     def report(self) -> Path:
         """The folder of the report."""
         return self.path / "report"
@@ -81,6 +86,10 @@ class ExperimentFolder:
     def features_part(self, batch: str) -> Path:
         """Return a batch's rows of the table of features."""
         return self.path / "parts" / f"{batch}.features.parquet"
+
+    def gap_features_part(self, batch: str) -> Path:
+        """Return a batch's rows of the table of features had the object not been in the interjection."""
+        return self.path / "parts" / f"{batch}.gap-features.parquet"
 
     def check_links(self, kinds: Sequence[str]) -> None:
         """Make sure that nothing is written outside of the folder: one that comes from elsewhere may hold any link.
@@ -104,7 +113,7 @@ def is_experiment(path: Path) -> bool:
     return is_file(path / CONFIG)
 
 
-def held(folder: ExperimentFolder) -> AbstractContextManager[None]:
+def locked(folder: ExperimentFolder) -> AbstractContextManager[None]:
     """Let nobody else work on the experiment while the block runs; a process that is killed lets go too.
 
     Raises

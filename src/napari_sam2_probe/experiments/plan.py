@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.common.files import atomic_write_text
-from napari_sam2_probe.common.json_file import load_json
+from napari_sam2_probe.common.reading import load_json
 from napari_sam2_probe.transforms.recipe import clip_name
 from napari_sam2_probe.transforms.registry import KINDS
 
@@ -89,7 +89,7 @@ def read_plan(path: Path) -> Plan:
         If the file is damaged, or holds other batches than `make_plan` makes: names of batches and clips become
         paths.
     """
-    damaged = InputError(f"{path}: the plan of the experiment is damaged; begin the experiment anew.")
+    damaged = InputError(f"{path}: the plan of the experiment is damaged; start a new experiment.")
     try:
         fields = load_json(path)
         batches = tuple(Batch(b["name"], b["kind"], tuple(b["clips"])) for b in fields["batches"])

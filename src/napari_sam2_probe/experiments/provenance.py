@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_sam2_probe.common.files import atomic_write_text
+from napari_sam2_probe.experiments.integrity import LEFT_OUT
 from napari_sam2_probe.experiments.results import read_provenance
 from napari_sam2_probe.runs.describe import now, software_versions
 
@@ -58,6 +59,7 @@ class Provenance:
             "model": model,
             "data": {"name": Path(config.davis).name, "split": config.split, "fingerprint": fingerprint},
             "seed": config.seed,
+            "settings": config.model_dump(mode="json", exclude=LEFT_OUT),
             **before,
             "sessions": [*before.get("sessions", ()), self._session],
         }

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_sam2_probe.runs.place import os_errors_as_sentences
-from napari_sam2_probe.runs.zarr_store import make_store, open_store
+from napari_sam2_probe.runs.zarr_store import make_array, make_store, open_store
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -56,7 +56,7 @@ def write_clip_arrays(folder: ExperimentFolder, kind: str, clip: str, arrays: Ma
             for name, values in arrays.items():
                 chunks = (min(len(values), _FRAMES_IN_A_CHUNK), *values.shape[1:])
                 fill = np.nan if values.dtype.kind == "f" else values.dtype.type(0)
-                array = group.create_array(name, shape=values.shape, dtype=values.dtype, chunks=chunks, fill_value=fill)
+                array = make_array(group, name, values.shape, values.dtype, chunks, fill=fill)
                 array[...] = values
             place = folder.store / kind / clip
             if place.exists():

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.common.feature_names import FEATURE_COLUMNS as COLUMNS
 from napari_sam2_probe.common.files import atomic_path
+from napari_sam2_probe.common.parquet import read_parquet, schema
+from napari_sam2_probe.common.reading import why
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -20,6 +22,7 @@ FRAME_COLUMNS: dict[str, str] = {
     "clip": "string",
     "twin": "string",
     "base_sequence": "string",
+    "distractor_sequences": "string",
     "frame": "int64",
     "stage": "string",
     "source_sequence": "string",
@@ -39,7 +42,10 @@ FRAME_COLUMNS: dict[str, str] = {
     "true_xmax": "double",
     "true_ymax": "double",
 }
-"""Columns of ``frames.parquet`` with their types; a row a clip and frame."""
+"""Columns of ``frames.parquet`` with their types; a row a clip and frame.
+
+``distractor_sequences`` names the other sequences that a clip is made of, with a slash between two.
+"""
 
 FEATURE_COLUMNS: dict[str, str] = {
     "kind": "string",
@@ -50,12 +56,41 @@ FEATURE_COLUMNS: dict[str, str] = {
     "object_present": "bool",
     "prompted_reference": "bool",
     "window": "int64",
+    "gap": "double",
     **dict.fromkeys(COLUMNS, "double"),
 }
-"""Columns of ``features.parquet`` with their types; a row a clip, position and frame."""
+"""Columns of ``features.parquet`` and ``gap_features.parquet`` with their types; a row a clip, position and frame.
+
+``gap`` is how many frames of its source a frame lies behind its last reference; of the clip, where their sources
+differ; NaN without a reference.
+"""
+
+_LATER = ("distractor_sequences", "gap")
+"""Columns that earlier versions didn't write."""
+
+SEPARATOR = "/"
+"""Between sequences of ``distractor_sequences``: it is in no name of a folder."""
 
 STAGES = ("prefix", "interjection", "suffix")
 """Values of the column ``stage``."""
+
+
+class DamagedTableError(InputError):
+    """A table is not as it was written.
+
+    Attributes
+    ----------
+    path
+        Its file.
+    """
+
+    def __init__(self, path: Path, what: str) -> None:
+        super().__init__(
+            f"{path}: the table is damaged ({what}): remove the file and run the experiment again, which makes it "
+            "again."
+        )
+        self.path = path
+
 
 # All that moves a byte is said here, not left to a default.
 _WRITING: dict[str, Any] = {
@@ -66,15 +101,8 @@ _WRITING: dict[str, Any] = {
     "use_dictionary": True,
     "write_statistics": True,
     "row_group_size": 1 << 20,
+    "write_page_checksum": True,
 }
-
-
-def schema(columns: Mapping[str, str]) -> pa.Schema:
-    """Return the Arrow schema of `FRAME_COLUMNS` or `FEATURE_COLUMNS`."""
-    import pyarrow as pa
-
-    types = {"string": pa.string(), "int64": pa.int64(), "bool": pa.bool_(), "double": pa.float64()}
-    return pa.schema([(name, types[kind]) for name, kind in columns.items()])
 
 
 def write_table(path: Path, columns: Mapping[str, str], values: Mapping[str, Any] | pd.DataFrame) -> None:
@@ -133,15 +161,12 @@ def _write(path: Path, table: pa.Table) -> None:
 
 def _read(columns: Mapping[str, str], parts: Sequence[Path]) -> pa.Table:
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     wanted = schema(columns)
     tables = [wanted.empty_table()]
     for part in parts:
         try:
-            tables.append(pq.read_table(part, schema=wanted))
-        except (OSError, pa.ArrowException) as error:
-            raise InputError(
-                f"{part}: the table is damaged; remove the file and run the experiment again, which makes it anew."
-            ) from error
+            tables.append(read_parquet(part, columns, _LATER).cast(wanted))
+        except (OSError, ValueError) as error:
+            raise DamagedTableError(part, why(error)) from error
     return pa.concat_tables(tables).combine_chunks()

@@ -13,6 +13,7 @@ from napari_sam2_probe.models.device import is_out_of_memory
 from napari_sam2_probe.probe.batch import BatchRecorder
 from napari_sam2_probe.probe.batch_size import clips_at_once
 from napari_sam2_probe.probe.positions import STATISTICS
+from napari_sam2_probe.probe.regions import RegionRecorder
 from napari_sam2_probe.tracking.batch import BatchTracker
 from napari_sam2_probe.tracking.results import SessionOptions
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_sam2_probe.experiments.batch_clips import BatchClip
-    from napari_sam2_probe.families.loaded import LoadedModel
+    from napari_sam2_probe.families.loaded import Model
     from napari_sam2_probe.probe.distance import FeatureOptions
 
 
@@ -40,6 +41,8 @@ class ClipOutput:
         The numbers of the P positions of the features; none for another system's masks.
     features
         (P, T, 3) float64, in the order of `napari_sam2_probe.common.feature_names.FEATURES`.
+    gap_features
+        The same (P, T, 3), had the object not been in the interjection; None where that was not asked for.
     arrays
         What else goes into the store, by name, time first.
     """
@@ -50,14 +53,17 @@ class ClipOutput:
     positions: tuple[str, ...]
     features: NDArray[np.float64]
     arrays: Mapping[str, NDArray[np.float32]]
+    gap_features: NDArray[np.float64] | None = None
 
 
 def track_batch(
-    loaded: LoadedModel,
+    loaded: Model,
     clips: Sequence[BatchClip],
     options: FeatureOptions,
     *,
     keep_maps: bool = False,
+    absent: range = range(0),
+    keep_embeddings: bool = True,
     at_once: int | None = None,
 ) -> Generator[int, None, list[ClipOutput]]:
     """Track and probe the clips of a batch, prompted with the true mask on the first frame.
@@ -75,6 +81,10 @@ def track_batch(
         How features are computed.
     keep_maps
         Whether mean and variance maps are wanted.
+    absent
+        Frames that are taken as if the object was not there for a second set of features; none: no such set.
+    keep_embeddings
+        Whether embeddings of regions are wanted beside their contrasts.
     at_once
         How many clips go through the model together; by default one on a CPU, and all elsewhere.
 
@@ -100,11 +110,12 @@ def track_batch(
         parts: list[ClipOutput] = []
         for start in range(0, len(clips), at_once):
             some = clips[start : start + at_once]
-            parts += yield from track_batch(loaded, some, options, keep_maps=keep_maps, at_once=at_once)
+            kept = {"keep_maps": keep_maps, "keep_embeddings": keep_embeddings}
+            parts += yield from track_batch(loaded, some, options, **kept, absent=absent, at_once=at_once)
         return parts
     tracked = 0
     try:
-        with closing(_track(loaded, clips, options, keep_maps)) as steps:
+        with closing(_track(loaded, clips, options, keep_maps, keep_embeddings, absent)) as steps:
             while True:
                 try:
                     count = next(steps)
@@ -119,22 +130,34 @@ def track_batch(
     # Somebody else took of the device's memory since the size of batches was chosen.
     yield -tracked
     half = -(-len(clips) // 2)
-    return (yield from track_batch(loaded, clips, options, keep_maps=keep_maps, at_once=half))
+    kept = {"keep_maps": keep_maps, "keep_embeddings": keep_embeddings}
+    return (yield from track_batch(loaded, clips, options, **kept, absent=absent, at_once=half))
 
 
 def _track(
-    loaded: LoadedModel, clips: Sequence[BatchClip], options: FeatureOptions, keep_maps: bool
+    loaded: Model,
+    clips: Sequence[BatchClip],
+    options: FeatureOptions,
+    keep_maps: bool,
+    keep_embeddings: bool,
+    absent: range,
 ) -> Generator[int, None, list[ClipOutput]]:
     num_frames = clips[0].frames.num_frames
     masks = [np.zeros((num_frames, clip.frames.height, clip.frames.width), bool) for clip in clips]
     scores = np.full((2, len(clips), num_frames), np.nan, np.float32)
     maps: dict[str, NDArray[np.float32]] = {}
+    present = np.stack([clip.truth.object_present for clip in clips])
+    otherwise = present & ~np.isin(np.arange(num_frames), absent)
     recorder = BatchRecorder(
-        num_frames, np.stack([clip.known.object_present for clip in clips]), options, keep_maps=keep_maps
+        num_frames, present, options, keep_maps=keep_maps, also_present=otherwise if len(absent) else None
     )
+    others = [clip.other_masks for clip in clips]
+    regions = RegionRecorder(num_frames, [clip.true_masks for clip in clips], others, embeddings=keep_embeddings)
+    recorder.on_committed = regions.frame_committed
     sources = [clip.frames for clip in clips]
     prompts = [clip.true_masks[0] for clip in clips]
-    with BatchTracker(loaded.model, sources, prompts, SessionOptions.for_model(loaded), recorder) as tracker:
+    session_options = SessionOptions.for_model(loaded, attention="sampled")
+    with BatchTracker(loaded.model, sources, prompts, session_options, recorder) as tracker:
         for frame in tracker.track():
             for clip_masks, mask in zip(masks, frame.masks(), strict=True):
                 clip_masks[frame.frame_idx] = mask
@@ -143,11 +166,18 @@ def _track(
                 _put_maps(maps, frame_idx, num_frames, shown)
             yield len(clips)
     features = recorder.values()
-    arrays = recorder.arrays() | maps
+    gap_features = recorder.values(other=True) if len(absent) else None
+    arrays = recorder.arrays() | regions.arrays() | maps
     positions = tuple(position.number for position in recorder.positions)
     return [
         ClipOutput(
-            masks[k], scores[0, k], scores[1, k], positions, features[k], {name: a[k] for name, a in arrays.items()}
+            masks[k],
+            scores[0, k],
+            scores[1, k],
+            positions,
+            features[k],
+            {name: a[k] for name, a in arrays.items()},
+            None if gap_features is None else gap_features[k],
         )
         for k in range(len(clips))
     ]

@@ -59,16 +59,15 @@ class ClipView:
         """The object that is looked at."""
         return int(self.run.object_ids[self.obj_index])
 
-    @cached_property
-    def known(self) -> ClipTruth | None:
+    @property
+    def truth(self) -> ClipTruth | None:
         """What the clip's recipe tells of its frames; None for a video without one."""
-        known = self.run.info.get("known")
-        return None if known is None else ClipTruth.from_json(known)
+        return self.run.truth
 
     @property
     def kind(self) -> str:
         """The kind of transformed clip; ``"clean"`` for any other video."""
-        recipe = self.known.recipe if self.known else None
+        recipe = self.truth.recipe if self.truth else None
         return str(recipe["kind"]) if recipe else "clean"
 
     @property
@@ -78,14 +77,14 @@ class ClipView:
         A frame that was not tracked is not known to lack the object.
         """
         present: NDArray[np.bool_] = self.run.object_present[self.obj_index] | ~self.run.tracked[self.obj_index]
-        return present if self.known is None or self.obj_id != OBJECT_OF_INTEREST else self.known.object_present
+        return present if self.truth is None or self.obj_id != OBJECT_OF_INTEREST else self.truth.object_present
 
     @property
     def interjection(self) -> NDArray[np.bool_] | None:
         """(T,) bool: frames where the object or its context was taken away; None if there are none."""
-        if self.known is None:
+        if self.truth is None:
             return None
-        changed = ~(self.known.object_present & self.known.context_present)
+        changed = ~(self.truth.object_present & self.truth.context_present)
         return changed if changed.any() else None
 
     def true_mask(self, frame_idx: int) -> NDArray[np.bool_] | None:
@@ -132,6 +131,7 @@ class ClipView:
             # This frame's alone: a long video's masks together may not fit into memory.
             mask=self.run.masks_per_object[self.obj_index, frame_idx],
             object_id=self.obj_id,
+            frame_idx=frame_idx,
         )
 
     def features(self) -> FeatureRun:
@@ -187,9 +187,9 @@ class ClipView:
 
     def source_frames(self) -> list[Any]:
         """Return what each frame shows: its source sequence and frame where a recipe tells, else its own number."""
-        if self.known is None:
+        if self.truth is None:
             return list(range(self.run.num_frames))
-        return list(zip(self.known.source_sequence, self.known.source_frame.tolist(), strict=True))
+        return list(zip(self.truth.source_sequence, self.truth.source_frame.tolist(), strict=True))
 
     def _map_pair(self, frame_idx: int, number: str) -> MapPair:
         key = BY_NUMBER[number].key

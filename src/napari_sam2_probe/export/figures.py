@@ -16,6 +16,7 @@ from napari_sam2_probe.common.output import atomic_folder
 from napari_sam2_probe.common.progress import Progress
 from napari_sam2_probe.export.clip_view import ClipView, composite_positions
 from napari_sam2_probe.export.overlay import open_run_video
+from napari_sam2_probe.export.provenance import provenance
 from napari_sam2_probe.models.caveat import banner
 from napari_sam2_probe.video import ArraySource, Video
 
@@ -55,8 +56,10 @@ def export_figures(run: ProbeRun, out: Path, file_format: FigureFormat) -> Itera
 
     if not run.tracked.any():
         raise InputError(f"The run {run.path} has no tracked frame: there is nothing to draw.")
-    said = banner({"the run": run.info.get("model")})
+    said = f"{banner({'the run': run.info.get('model')})} {provenance(run)}.".strip()
     label = str(run.info.get("title") or Path(run.path).resolve().name)
+    if run.partly_tracked:
+        label = f"{label} ({run.partly_tracked})"
     source = _source(run)
     with nullcontext() if source is None else closing(source), atomic_folder(out) as folder:
         video = source or Video(ArraySource(np.zeros((run.num_frames, 1, 1), np.uint8)))

@@ -11,6 +11,7 @@ from napari_sam2_probe.common.files import atomic_path
 from napari_sam2_probe.common.names import inside
 from napari_sam2_probe.common.output import atomic_folder, os_errors_as_sentences
 from napari_sam2_probe.common.progress import Progress
+from napari_sam2_probe.export.provenance import provenance
 from napari_sam2_probe.export.rle import compressed, run_lengths
 from napari_sam2_probe.export.tiff import tiff_stack
 from napari_sam2_probe.video.masks import write_mask
@@ -38,12 +39,22 @@ def masks_as_davis(run: ProbeRun, out: Path) -> Iterator[Progress]:
 
 
 def masks_as_tiff(run: ProbeRun, out: Path) -> Iterator[Progress]:
-    """Write one TIFF of labels, (T, Y, X) uint16, with all frames of the video (0 where nothing was tracked)."""
+    """Write one TIFF of labels, (T, Y, X) uint16, with all frames of the video (0 where nothing was tracked).
+
+    Fiji reads the pages as time.
+    """
     num_frames, height, width = run.masks.shape
     with (
         os_errors_as_sentences(out),
         atomic_path(out) as temporary,
-        tiff_stack(temporary, num_frames, (height, width)) as append,
+        tiff_stack(
+            temporary,
+            num_frames,
+            (height, width),
+            fps=run.info.get("video", {}).get("fps"),
+            limits=(0, float(run.object_ids.max())),
+            about=provenance(run),
+        ) as append,
     ):
         for frame_idx in range(num_frames):
             yield Progress(frame_idx, num_frames, _WHAT, "frame")
@@ -68,7 +79,7 @@ def masks_as_coco(run: ProbeRun, out: Path) -> Iterator[Progress]:
                 about = {"id": len(annotations) + 1, "image_id": frame_idx, "category_id": 1, "track_id": obj_id}
                 annotations.append(about | _described(mask) | _score(run, obj_idx, frame_idx))
     content = {
-        "info": {"description": f"masks predicted by SAM 2 on {run.info.get('video', {}).get('name', run.path.name)}"},
+        "info": {"description": f"Masks predicted by SAM 2. {provenance(run)}."},
         "images": images,
         "annotations": annotations,
         "categories": [{"id": 1, "name": "object"}],

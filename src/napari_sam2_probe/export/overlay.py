@@ -27,12 +27,15 @@ if TYPE_CHECKING:
 DEFAULT_FPS = 24.0
 """That of DAVIS, for videos that state none."""
 
+_TICK = Fraction(1, 90000)
 OPACITY = 0.45
 _QUALITY = "18"
 
 
 def export_overlay(run: ProbeRun, out: Path, colour_of: Callable[[int], Colour]) -> Iterator[Progress]:
-    """Write an H.264 video of all frames, masks filled and outlined.
+    """Write an H.264 video of all frames, masks filled and outlined, each shown when the video shows it.
+
+    Frames that were not tracked are dimmed, so that none is taken for one in which nothing was found.
 
     Parameters
     ----------
@@ -61,13 +64,27 @@ def export_overlay(run: ProbeRun, out: Path, colour_of: Callable[[int], Colour])
         # Chroma is halved, so both edges must be even.
         stream.width, stream.height = source.width + source.width % 2, source.height + source.height % 2
         stream.options = {"crf": _QUALITY}
+        times = source.frame_times if source.has_variable_rate else None
+        if times is not None:
+            stream.codec_context.time_base = _TICK
         colours = {obj_id: np.array(colour_of(obj_id), float) for obj_id in run.object_ids.tolist()}
+        tracked: NDArray[np.bool_] = np.asarray(run.tracked.any(0))
         for frame_idx in range(run.num_frames):
             yield Progress(frame_idx, run.num_frames, "exporting the video", "frame")
             picture = draw_masks(source.read(frame_idx), np.asarray(run.masks[frame_idx]), colours)
+            if not tracked[frame_idx]:
+                picture = dim(picture)
             even = np.pad(picture, ((0, source.height % 2), (0, source.width % 2), (0, 0)), mode="edge")
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(even, format="rgb24")))
+            frame = av.VideoFrame.from_ndarray(even, format="rgb24")
+            if times is not None:
+                frame.pts, frame.time_base = round(times[frame_idx] / _TICK), _TICK
+            container.mux(stream.encode(frame))
         container.mux(stream.encode())
+
+
+def dim(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return a picture as it is shown where nothing was tracked: at a third of its brightness."""
+    return (picture // 3).astype(np.uint8)
 
 
 def draw_masks(

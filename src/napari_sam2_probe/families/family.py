@@ -48,3 +48,7 @@ class ModelFamily(ABC):
     @abstractmethod
     def config_name(self, checkpoint: CheckpointFile, config: str | None) -> str:
         """Return what the model's configuration is called in a run."""
+
+    def versions(self) -> dict[str, str]:
+        """Return the versions of what computes, beside torch and sam2; a run says them of its model."""
+        return {}

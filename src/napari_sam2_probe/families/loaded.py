@@ -66,6 +66,8 @@ class Model:
         How it was built.
     family
         Who loaded it.
+    versions
+        Of what computes, beside torch and sam2.
     """
 
     model: ObservedSAM2
@@ -75,6 +77,7 @@ class Model:
     dtype: torch.dtype
     flags: ModelFlags
     family: str = REFERENCE
+    versions: Mapping[str, str] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         untrained = "" if self.checkpoint.trained else ", untrained"
@@ -117,6 +120,7 @@ class Model:
             "dtype": str(self.dtype).removeprefix("torch."),
             "threads": torch.get_num_threads(),
             "flags": asdict(self.flags),
+            **({"versions": dict(self.versions)} if self.versions else {}),
         }
 
 
@@ -135,7 +139,7 @@ def load_model(choice: ModelChoice | None = None) -> Model:
     family = family_of(checkpoint, choice.config) if choice.family is None else FAMILIES.find(choice.family)
     model = family.load(checkpoint, choice.config, device, choice.flags)
     config = family.config_name(checkpoint, choice.config)
-    return Model(model, checkpoint, config, device, dtype, choice.flags, family.name)
+    return Model(model, checkpoint, config, device, dtype, choice.flags, family.name, family.versions())
 
 
 def as_model(model: Model | ModelChoice | str | Path) -> Model:
@@ -158,6 +162,3 @@ def as_model(model: Model | ModelChoice | str | Path) -> Model:
     if isinstance(model, str | Path):
         return load_model(ModelChoice(None if str(model) == "auto" else str(model)))
     raise InputError(f"{model!r:.60} is no model: give one that was loaded, or a name such as 'sample'.")
-
-
-LoadedModel = Model

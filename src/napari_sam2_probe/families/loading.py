@@ -11,11 +11,14 @@ from __future__ import annotations
 import importlib
 import pickle
 import zipfile
+import zlib
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from napari_sam2_probe.common.errors import InputError, ProbeError
 from napari_sam2_probe.common.paths import is_file
+from napari_sam2_probe.families.dry_run import check_runs
+from napari_sam2_probe.models.checkpoints import OFFICIAL
 from napari_sam2_probe.models.config import (
     MODEL_CLASSES,
     OFFICIAL_CONFIGS,
@@ -23,6 +26,7 @@ from napari_sam2_probe.models.config import (
     SMALL_CONFIG,
     ModelFlags,
     PredictorFlags,
+    is_known_config,
     model_config,
 )
 from napari_sam2_probe.models.device import oom_as_sentence
@@ -40,6 +44,8 @@ if TYPE_CHECKING:
 
 _PERTURBATION = 0.1
 """Standard deviation of what is added to one-dimensional parameters of a seeded model."""
+
+_BLOCK = 1 << 20
 
 _SCORE_BIAS = 4.0
 """What is added to the object score of a seeded model, so that it believes the object to be there."""
@@ -81,6 +87,7 @@ def build_model(
     config = config if config is not None else checkpoint.config
     if checkpoint.path is None:
         return seeded_model(config or SMALL_CONFIG, device=device, flags=flags, model_class=model_class)
+    check_published(checkpoint)
     weights = read_weights(checkpoint.path)
     if config is None:
         config = recognise(weights)
@@ -151,7 +158,7 @@ def read_weights(path: Path) -> StateDict:
     Raises
     ------
     InputError
-        If the file is not there, damaged, holds more than tensors, or lacks ``"model"``.
+        If the file is not there, damaged, holds more than tensors or numbers that are not finite, or lacks ``"model"``.
     """
     import torch
 
@@ -160,15 +167,34 @@ def read_weights(path: Path) -> StateDict:
     weights = _read_safetensors(path) if path.suffix == ".safetensors" else _read_torch(path)
     if not weights or not all(isinstance(value, torch.Tensor) for value in weights.values()):
         raise InputError(f"{path}: the checkpoint's weights are not tensors by name; it is not one of SAM 2.")
-    return {str(key): value.to(torch.float32) if value.is_floating_point() else value for key, value in weights.items()}
+    return {str(key): _as_float32(value, str(key), path) for key, value in weights.items()}
+
+
+def _as_float32(value: torch.Tensor, name: str, path: Path) -> torch.Tensor:
+    import torch
+
+    if value.is_complex() or value.is_quantized or value.layout != torch.strided or value.device.type == "meta":
+        raise InputError(f"{path}: {name} is no plain tensor of numbers ({value.dtype}); it is not one of SAM 2.")
+    if not value.is_floating_point():
+        return value
+    value = value.to(torch.float32)
+    # The sum of finite numbers is finite but for overflow, and takes a fraction of the time.
+    if not torch.isfinite(value.sum()) and not bool(torch.isfinite(value).all()):
+        raise InputError(
+            f"{path}: {name} holds numbers that are not finite, so every mask would be nonsense: the file is damaged "
+            "or training went wrong; use another checkpoint."
+        )
+    return value
 
 
 def _read_safetensors(path: Path) -> dict[str, Any]:
+    import torch
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
     try:
-        weights: dict[str, Any] = load_file(path)
+        with oom_as_sentence(torch.device("cpu")):
+            weights: dict[str, Any] = load_file(path)
     except (SafetensorError, OSError) as error:
         raise _damaged(path) from error
     return weights
@@ -177,7 +203,7 @@ def _read_safetensors(path: Path) -> dict[str, Any]:
 def _read_torch(path: Path) -> dict[str, Any]:
     import torch
 
-    if not zipfile.is_zipfile(path):
+    if not _is_sound_zip(path):
         raise _damaged(path)
     try:
         with oom_as_sentence(torch.device("cpu")):
@@ -196,6 +222,45 @@ def _read_torch(path: Path) -> dict[str, Any]:
     if not isinstance(weights, dict):
         raise InputError(f"{path}: the checkpoint has no weights under 'model', where SAM 2 keeps them.")
     return weights
+
+
+def _is_sound_zip(path: Path) -> bool:
+    """Tell whether a file is a zip whose records have the checksums that it states; torch doesn't compare them."""
+    try:
+        with zipfile.ZipFile(path) as file:
+            records = [record for record in file.infolist() if record.file_size]
+            wrong = [record for record in records if not _has_its_checksum(file, record)]
+    except (OSError, ValueError, EOFError, NotImplementedError, zipfile.BadZipFile, zlib.error):
+        return False
+    # torch can be told to leave checksums out; then none is right.
+    return not wrong or len(wrong) == len(records) > 1
+
+
+def _has_its_checksum(file: zipfile.ZipFile, record: zipfile.ZipInfo) -> bool:
+    try:
+        with file.open(record) as content:
+            while content.read(_BLOCK):
+                pass
+    except zipfile.BadZipFile:
+        return False
+    return True
+
+
+def check_published(checkpoint: CheckpointFile) -> None:
+    """Make sure that a file under an official name is the published one: its configuration goes by the name.
+
+    Raises
+    ------
+    InputError
+        If it isn't.
+    """
+    for published in OFFICIAL:
+        if published.name == checkpoint.name and checkpoint.sha256 != published.sha256:
+            raise InputError(
+                f"{checkpoint.path}: this is not the {published.name} that Meta published (the SHA-256 differs); if it "
+                "is one of your own, give it another name, else delete it and run 'sam2-probe checkpoints download "
+                f"{published.name}'."
+            )
 
 
 def _damaged(path: Path) -> InputError:
@@ -232,12 +297,23 @@ def _load(model: SAM2Base, weights: StateDict, path: Path, config: str | Path) -
             f"{path}: the weights don't belong to the configuration {config} ({len(differing)} differ, the first "
             f"is {differing[0]}); {advice}."
         )
+    kinds = {key: value.is_floating_point() for key, value in model.state_dict().items()}
+    wrong = next((key for key in kinds if weights[key].is_floating_point() != kinds[key]), None)
+    if wrong is not None:
+        raise InputError(
+            f"{path}: {wrong} holds {weights[wrong].dtype}, which no weights of SAM 2 are; get the original."
+        )
     model.load_state_dict(weights)
 
 
 def _construct(config: str | Path, flags: ModelFlags, model_class: type[SAM2Base] | None) -> SAM2Base:
     model, predictor = model_config(config, flags)
-    cls = model_class if model_class is not None else _observed()
+    if not is_known_config(config):
+        check_runs(_assemble(model, predictor, _observed(), config).eval(), config)
+    return _assemble(model, predictor, model_class or _observed(), config)
+
+
+def _assemble(model: dict[str, Any], predictor: PredictorFlags, cls: type[SAM2Base], config: str | Path) -> SAM2Base:
     parameters = {key: _part(value, f"model.{key}", config) for key, value in model.items() if key != "_target_"}
     return _call(cls, {**parameters, **_predictor_parameters(cls, predictor)}, "model", config)
 

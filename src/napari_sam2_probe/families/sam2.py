@@ -14,8 +14,10 @@ from napari_sam2_probe.tracking.attention import AttentionDetail, AttentionRecor
 from napari_sam2_probe.tracking.bank import BankRule, Reading
 from napari_sam2_probe.tracking.intervening import Intervention, donors_by_name
 from napari_sam2_probe.tracking.interventions import parse_edits
+from napari_sam2_probe.tracking.looking import AttentionPlaces
 from napari_sam2_probe.tracking.memory_tokens import join_memory
 from napari_sam2_probe.tracking.memory_view import MemorySource, StoredOutputs
+from napari_sam2_probe.tracking.observer import CANDIDATE_MASKS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -39,7 +41,8 @@ class ObservedSAM2(SAM2Base):  # type: ignore[misc]
     ``object_pointer`` and ``object_pointer_raw``, after and before no-object mixing; ``memory_features`` and
     ``memory_features_raw``, after and before the no-object embedding is added;
     ``memory_features_unblanked``, on request, the memory of the mask as it was before SAM 2 blanked it (not on
-    prompted frames where it was).
+    prompted frames where it was). Beside them ``candidate_masks``, the masks
+    that SAM 2 chose among, as they were before it blanked them; nothing where there is one only.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -127,12 +130,25 @@ class ObservedSAM2(SAM2Base):  # type: ignore[misc]
         if detail == "none" or self._tap is None:
             yield None
             return
-        self._attention = AttentionRecord(self.memory_attention)
+        self._attention = AttentionRecord(self.attention_places().memory)
         try:
             with self._attention.looking():
                 yield self._attention
         finally:
             self._attention = None
+
+    def attention_places(self) -> AttentionPlaces:
+        """Return the attention layers that look at memories and at the image, and what the decoder's tokens are."""
+        decoder = self.sam_mask_decoder
+        two_way = decoder.transformer
+        tokens = ["object score"] if decoder.pred_obj_scores else []
+        tokens += ["IoU", *(f"mask {k}" for k in range(decoder.num_mask_tokens))]
+        return AttentionPlaces(
+            memory=tuple(layer.cross_attn_image for layer in self.memory_attention.layers),
+            decoder=(*(layer.cross_attn_token_to_image for layer in two_way.layers), two_way.final_attn_token_to_image),
+            decoder_names=(*(str(k + 1) for k in range(len(two_way.layers))), "final"),
+            tokens=tuple(tokens),
+        )
 
     def show(self, key: str, tensor: Tensor | None) -> None:
         """Show a tensor that was made outside, if somebody looks and there is one."""
@@ -262,6 +278,9 @@ class ObservedSAM2(SAM2Base):  # type: ignore[misc]
                 self._tap("image_embedding", high_res_features[0])
             self._tap("memory_attention", pix_feat)
             self._tap("object_pointer", obj_ptr)
+            if low_res_multimasks.shape[1] > 1 and self._decoder_output is not None:
+                # Before they are blanked where the object is believed gone, which makes all of them alike.
+                self._tap(CANDIDATE_MASKS, self._decoder_output[0])
         return current_out, sam_outputs, high_res_features, pix_feat
 
     def _encode_new_memory(
@@ -296,7 +315,7 @@ class ObservedSAM2(SAM2Base):  # type: ignore[misc]
         return pointer
 
     def _show_prompt_attention(self, _module: nn.Module, _inputs: Any, output: tuple[Tensor, Tensor]) -> None:
-        tokens = output[1]  # (B, h*w, C)
+        tokens = output[1].flatten(0, -3)  # (B, h*w, C), where others have (B, 1, h*w, C)
         size = self.sam_image_embedding_size
         self._show("prompt_attention", tokens.transpose(1, 2).reshape(len(tokens), -1, size, size))
 
@@ -351,10 +370,11 @@ class ObservedSAM2(SAM2Base):  # type: ignore[misc]
     def _change_prompt_attention(
         self, _module: nn.Module, _inputs: Any, output: tuple[Tensor, Tensor]
     ) -> tuple[Tensor, Tensor]:
-        queries, tokens = output  # tokens: (B, h*w, C)
+        queries, tokens = output
         size = self.sam_image_embedding_size
-        maps = tokens.transpose(1, 2).reshape(len(tokens), -1, size, size)
-        return queries, self._goes_on("prompt_attention", maps).flatten(2).transpose(1, 2)
+        flat = tokens.flatten(0, -3)
+        maps = flat.transpose(1, 2).reshape(len(flat), -1, size, size)
+        return queries, self._goes_on("prompt_attention", maps).flatten(2).transpose(1, 2).reshape(tokens.shape)
 
     def _forget_step(self) -> None:
         self._decoder_output = self._heads_input = None

@@ -71,6 +71,8 @@ class Composite:
         Drawn on the frame; None where the frame was not prompted.
     object_id
         The object that is tracked, 1 and up; chooses a colour.
+    frame_idx
+        Which frame of its video it is; None where that says nothing.
     """
 
     frame: NDArray[np.uint8]
@@ -79,6 +81,7 @@ class Composite:
     mask: NDArray[np.bool_] | None = None
     prompts: DrawnPrompts | None = None
     object_id: int = 1
+    frame_idx: int | None = None
 
 
 def frame_variance(frame: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -215,9 +218,12 @@ def make_composite(
     with publication_style():
         # Every size is known beforehand, so the panels are laid out in inches, with no gap left to chance.
         gap, bar_room, line = 0.06, 0.2, 0.125
-        left = 0.08 + line * (2 if any(c.label for c in composites) else 1)
+        names = [_name(c, with_frame=len({c.frame_idx for c in composites}) > 1) for c in composites]
+        left = 0.08 + line * (2 if any(names) else 1)
         panel_width = (width - left - gap * len(numbers)) / len(numbers)
-        titles = [_title(number, panel_width) for number in numbers]
+        frames = {c.frame_idx for c in composites}
+        same_frame = frames.pop() if len(frames) == 1 else None
+        titles = [_title(number, panel_width, same_frame) for number in numbers]
         top = 0.08 + line * max(title.count("\n") + 1 for title in titles)
         panel_heights = [panel_width * c.frame.shape[0] / c.frame.shape[1] for c in composites for _ in STATISTICS]
         footnotes = _footnotes(composites)
@@ -246,7 +252,7 @@ def make_composite(
             rows = grid[2 * k : 2 * k + 2]
             draw_composite(rows, composite, limits=limits, smooth=smooth, outline=outline)
             letters = max(int(panel_heights[2 * k] * 72 / _LETTER), 1)
-            label = plain_text(textwrap.shorten(composite.label, letters, placeholder="…"))
+            label = plain_text(textwrap.shorten(names[k], letters, placeholder="…"))
             for axes, statistic in zip(rows[:, 0], STATISTICS, strict=True):
                 axes.set_ylabel("\n".join(line for line in (label, statistic.capitalize()) if line))
             for column, pair in enumerate(composite.maps, start=1):
@@ -291,7 +297,16 @@ def _mark_panels(panels: NDArray[Any], mark: str) -> None:
         )
 
 
-def _title(number: str, panel_width: float) -> str:
+def _name(composite: Composite, *, with_frame: bool) -> str:
+    """Return what a composite is called beside its rows; its frame too, where not all show the same."""
+    if not with_frame or composite.frame_idx is None:
+        return composite.label
+    # The frame first: a long name is cut at its end.
+    return f"Frame {composite.frame_idx} {composite.label}".rstrip()
+
+
+def _title(number: str, panel_width: float, frame_idx: int | None) -> str:
     """Write a position's number and name in lines that fit a panel `panel_width` inches wide."""
-    name = "Frame" if number == "0" else title_of(number)
+    frame = "Frame" if frame_idx is None else f"Frame {frame_idx}"
+    name = frame if number == "0" else title_of(number)
     return "\n".join([f"Position {number}", *textwrap.wrap(name, int(panel_width * 72 / _LETTER))])

@@ -26,6 +26,7 @@ from napari_sam2_probe.figures.timeline import (
     mark_handles,
     say_no_values,
     shade_frames,
+    tracked_span,
 )
 from napari_sam2_probe.probe.positions import in_order, title_of
 from napari_sam2_probe.probe.references import References
@@ -170,7 +171,8 @@ def draw_features(
     log
         The features on a logarithmic axis. The long-term distance is heavy-tailed (SPEC 6).
     """
-    num_frames = max((len(run.object_present) for run in runs), default=1)
+    all_of_it = (np.ones(len(run.object_present), bool) if run.tracked is None else run.tracked for run in runs)
+    first, end = tracked_span(all_of_it)
     looks = with_looks(runs)
     for row, position in zip(grid, positions, strict=True):
         for axes, feature in zip(row, FEATURE_COLUMNS, strict=True):
@@ -179,7 +181,7 @@ def draw_features(
             for run, colour, linewidth in looks:
                 draw_feature(axes, run, position, feature, colour=colour, linewidth=linewidth)
             _scale(axes, logarithmic=feature in log)
-            frame_axis(axes, num_frames, label=axes in grid[-1])
+            frame_axis(axes, end, first=first, label=axes in grid[-1])
         row[0].set_ylabel(f"Position {position}")
     for axes, title in zip(grid[0], FEATURE_LABELS.values(), strict=True):
         axes.set_title(title)

@@ -17,7 +17,14 @@ from napari_sam2_probe.figures.style import (
     plain_text,
     publication_style,
 )
-from napari_sam2_probe.figures.timeline import frame_axis, mark_frames, mark_handles, say_no_values, shade_frames
+from napari_sam2_probe.figures.timeline import (
+    frame_axis,
+    mark_frames,
+    mark_handles,
+    say_no_values,
+    shade_frames,
+    tracked_span,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -143,9 +150,9 @@ def make_scores(
                 shade_frames(axes, interjection)
         lines = draw_object_scores(score_axes, runs)
         draw_iou(iou_axes, runs)
-        num_frames = max((len(run.object_scores) for run in runs), default=1)
-        frame_axis(score_axes, num_frames, label=False)
-        frame_axis(iou_axes, num_frames)
+        first, end = tracked_span(np.isfinite(run.object_scores) for run in runs)
+        frame_axis(score_axes, end, first=first, label=False)
+        frame_axis(iou_axes, end, first=first)
         figure.align_ylabels([score_axes, iou_axes])
         marks = mark_handles(
             absent=any(not np.all(run.object_present) for run in runs),

@@ -12,6 +12,7 @@ from pathlib import Path
 from threading import RLock
 from typing import TYPE_CHECKING, Any, Literal
 
+from napari_sam2_probe import __version__
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.common.files import atomic_path
 from napari_sam2_probe.figures.fonts import font_families
@@ -111,10 +112,11 @@ _STYLE: dict[str, Any] = {
     "svg.hashsalt": "napari-sam2-probe",
 }
 
+_PROGRAM = f"napari-sam2-probe {__version__}"
 _METADATA: dict[str, dict[str, str | None]] = {
-    ".png": {"Software": None},
-    ".svg": {"Date": None, "Creator": None},
-    ".pdf": {"CreationDate": None, "Creator": None, "Producer": None},
+    ".png": {"Software": _PROGRAM},
+    ".svg": {"Date": None, "Creator": _PROGRAM},
+    ".pdf": {"CreationDate": None, "Creator": _PROGRAM, "Producer": None},
 }
 
 _REMARK = {".png": "Description", ".svg": "Description", ".pdf": "Subject"}
@@ -315,7 +317,7 @@ def object_colour(object_id: int) -> str:
 def save_figure(figure: Figure, path: Path | str, dpi: float = 300, *, remark: str = "") -> Path:
     """Write `figure` to `path` as PNG, SVG or PDF, whole or not at all.
 
-    The same figure gives the same bytes: no dates, no program names, fixed ids.
+    The same figure gives the same bytes: no dates, fixed ids. The file names this program and its version.
 
     Parameters
     ----------

@@ -9,6 +9,8 @@ import numpy as np
 from napari_sam2_probe.figures.style import INTERJECTION_COLOUR
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.lines import Line2D
@@ -67,14 +69,29 @@ def shade_frames(axes: Axes, flags: ArrayLike) -> list[Rectangle]:
     ]
 
 
-def frame_axis(axes: Axes, num_frames: int, *, label: bool = True) -> None:
-    """Let the x axis of `axes` count frames 0 to `num_frames` - 1, ticks on whole frames only."""
+def frame_axis(axes: Axes, num_frames: int, *, first: int = 0, label: bool = True) -> None:
+    """Let the x axis of `axes` count frames `first` to `num_frames` - 1, ticks on whole frames only."""
     from matplotlib.ticker import MaxNLocator
 
-    axes.set_xlim(-0.5, max(num_frames, 1) - 0.5)
+    axes.set_xlim(first - 0.5, max(num_frames, first + 1) - 0.5)
     axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True, min_n_ticks=1))
     if label:
         axes.set_xlabel("Frame")
+
+
+def tracked_span(tracked: Iterable[ArrayLike]) -> tuple[int, int]:
+    """Return the first tracked frame of several runs, and the one behind the last; of all frames if none is.
+
+    Parameters
+    ----------
+    tracked
+        (T,) bool of each run.
+    """
+    flags = [np.asarray(one, dtype=bool) for one in tracked]
+    ends = [(int(found[0]), int(found[-1]) + 1) for one in flags if len(found := np.flatnonzero(one))]
+    if not ends:
+        return 0, max((len(one) for one in flags), default=1)
+    return min(first for first, _ in ends), max(end for _, end in ends)
 
 
 def say_no_values(axes: Axes) -> None:

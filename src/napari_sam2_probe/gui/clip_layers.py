@@ -25,9 +25,9 @@ GAP = 0.03
 def clip_layers(made: MadeClip, *, right_of: int = 0) -> list[LayerData]:
     """Return a clip's video and masks.
 
-    The metadata of both hold ``known`` (a `ClipTruth`: per frame, whether object and context are there and how much
-    is obscured, and the recipe). The features of the masks sum that up for the object of interest: ``frames_present``,
-    ``frames_absent``, ``mean_obscured_fraction`` and ``max_obscured_fraction``.
+    The metadata of both hold the `Video` (as ``video`` and ``frames``). Its ``truth`` says for every frame if object
+    and context are there and how much is obscured, and has the recipe. The features of the masks sum that up for the
+    object of interest: ``frames_present``, ``frames_absent``, ``mean_obscured_fraction`` and ``max_obscured_fraction``.
 
     Parameters
     ----------
@@ -37,9 +37,8 @@ def clip_layers(made: MadeClip, *, right_of: int = 0) -> list[LayerData]:
         The width of a video at the origin that the clip is to stand beside; 0 for none.
     """
     shown = made.video()
-    (video, video_keywords, _), (masks, masks_keywords, _) = video_layers(shown, shown)
+    (video, video_keywords, _), (masks, masks_keywords, _) = video_layers(shown)
     for keywords in (video_keywords, masks_keywords):
-        keywords["metadata"][METADATA_KEY]["known"] = made.truth
         keywords["translate"] = (0, 0, right_of * (1 + GAP))
     masks_keywords["features"] = _features(made)
     return [(video, video_keywords, "image"), (masks, masks_keywords, "labels")]
@@ -51,8 +50,7 @@ def add_clip(viewer: napari.Viewer, made: MadeClip, twin: MadeClip | None) -> Vi
     if twin is not None:
         layers += clip_layers(twin, right_of=made.clip.frames.shape[2])
     layer = add_in_turns(viewer, layers, lambda _: viewer.reset_view())
-    about = layer.metadata[METADATA_KEY]
-    entry = use_video(viewer, VideoEntry(layer, about["source"], about["sequence"], about["known"]))
+    entry = use_video(viewer, VideoEntry(layer, layer.metadata[METADATA_KEY]["video"]))
     viewer.dims.set_current_step(0, 0)
     viewer.reset_view()
     return entry

@@ -48,8 +48,10 @@ class _Watcher(QObject):
 
 
 def when_closed(viewer: napari.Viewer, callback: Callable[[], None]) -> None:
-    """Call `callback` once, in the GUI thread, when the window of `viewer` closes."""
-    _Watcher(viewer.window._qt_window, callback)
+    """Call `callback` once, in the GUI thread, when the window of `viewer` closes; never where it has none."""
+    # A `ViewerModel` is a viewer without a window.
+    if hasattr(viewer, "window"):
+        _Watcher(viewer.window._qt_window, callback)
 
 
 _LEAVING: dict[int, QObject] = {}

@@ -181,8 +181,7 @@ def clip_of_experiment(folder: Path | str, kind: str, clip: str) -> list[LayerDa
     results = open_experiment(folder)
     sequence = results.sequence(kind, clip)
     predicted = results.masks(kind, clip).astype(np.uint8) * OBJECT_OF_INTEREST
-    (video, about, image), (truth, truth_about, labels) = video_layers(sequence, sequence)
-    about["metadata"][METADATA_KEY]["known"] = sequence.truth
+    (video, about, image), (truth, truth_about, labels) = video_layers(sequence)
     keywords: dict[str, Any] = {
         "name": f"{clip} predicted masks",
         "opacity": MASK_OPACITY,

@@ -85,7 +85,7 @@ def belongs_to(layer: Layer, video: Layer) -> bool:
     if layer is video or rank_of(layer) is Rank.VIDEO:
         return False
     frames = about.get("frames")
-    return ("of" in about and about["of"]() is video) or (frames is not None and frames is _about(video).get("source"))
+    return ("of" in about and about["of"]() is video) or (frames is not None and frames is _about(video).get("video"))
 
 
 def insert_in_order(viewer: napari.Viewer, layer: Layer, video: Layer | None = None) -> None:
@@ -141,7 +141,7 @@ def _made_with(viewer: napari.Viewer, about: dict[str, Any]) -> Layer | None:
         theirs = _about(other)
         if theirs.get("content") != VIDEO:
             continue
-        same_frames = about.get("frames") is not None and about["frames"] is theirs.get("source")
+        same_frames = about.get("frames") is not None and about["frames"] is theirs.get("video")
         if same_frames or _is_of_run(other, about.get("run")):
             return other
     return None

@@ -34,8 +34,7 @@ METADATA_KEY = "napari_sam2_probe"
 """Layer metadata written here and read by the panels.
 
 A dictionary with ``content``, one of the values below, and, for what a run gave, ``run`` (its folder); for a video also
-``source`` (its frames), ``sequence`` (where it has true masks) and ``known`` (a `ClipTruth`, for a clip that was made
-here); for true masks also ``frames`` (the same source as that of their video); for a map also ``position`` (its
+``video`` (a `Video`); for true masks also ``frames`` (the same `Video`); for a map also ``position`` (its
 number), ``key``, ``statistic`` and ``obj_id``. What was added to a video that is there holds ``of``, a weak reference
 to the video's layer.
 """
@@ -136,7 +135,7 @@ def _video_layer(run: ProbeRun) -> Iterator[LayerData]:
         return
     yield (
         VideoStack(source),
-        {"name": f"video · {_name(run)}", "rgb": True, **_common(run, content=VIDEO, source=source)},
+        {"name": f"video · {_name(run)}", "rgb": True, **_common(run, content=VIDEO, video=source)},
         "image",
     )
 

@@ -172,7 +172,7 @@ class PromptCanvas:
         return snapshot.with_single_boxes(self._to_video(self._boxes))
 
     def _check_drawn(self, rectangle: Rectangle) -> None:
-        source, to_video = self._video.source, self._to_video(self._boxes)
+        source, to_video = self._video.video, self._to_video(self._boxes)
         corners = np.array([to_video(corner) for corner in rectangle.corners])
         if box_around(corners[:, 1:], (source.height, source.width)) is None:
             raise InputError(
@@ -188,7 +188,7 @@ class PromptCanvas:
 
     def states(self, snapshot: Snapshot) -> dict[Key, PromptState]:
         """Return what a snapshot says in pixels of the video."""
-        size = (self._video.source.height, self._video.source.width)
+        size = (self._video.video.height, self._video.video.width)
         return snapshot.states(self._to_video(self._points), self._to_video(self._boxes), size)
 
     def snapshot_of(self, states: Mapping[Key, PromptState]) -> Snapshot:

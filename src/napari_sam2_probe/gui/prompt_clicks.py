@@ -110,5 +110,5 @@ def _is_near(start: Any, at: Any) -> bool:
 
 
 def _is_inside(video: VideoEntry, position: Any) -> bool:
-    at, source = np.asarray(video.layer.world_to_data(position))[-3:], video.source
+    at, source = np.asarray(video.layer.world_to_data(position))[-3:], video.video
     return bool(np.all((at >= -0.5) & (at < np.array((source.num_frames, source.height, source.width)) - 0.5)))

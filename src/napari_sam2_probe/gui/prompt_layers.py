@@ -54,7 +54,7 @@ class PromptLayers:
     """There may be another step to undo or redo."""
 
     def __init__(self, viewer: napari.Viewer, video: VideoEntry) -> None:
-        self._source = video.source
+        self._source = video.video
         keys = {TOGGLE_KEY: self.toggle_sign, UNDO_KEY: self.undo, REDO_KEY: self.redo}
         self._canvas = PromptCanvas(viewer, video, keys)
         self._snapshot = Snapshot()

@@ -24,7 +24,7 @@ _RIM = 0.18
 
 def point_size(video: VideoEntry) -> float:
     """Return the size of a click in pixels of the video."""
-    return max(2.0, max(video.source.height, video.source.width) / _POINT_SIZE_SHARE)
+    return max(2.0, max(video.video.height, video.video.width) / _POINT_SIZE_SHARE)
 
 
 def make_points(video: VideoEntry) -> Points:
@@ -51,7 +51,7 @@ def make_boxes(video: VideoEntry) -> Shapes:
         name=f"boxes · {video.layer.name}",
         features=prompt_features(obj_id=[]),
         face_color="transparent",
-        edge_width=max(1.0, max(video.source.height, video.source.width) / _EDGE_WIDTH_SHARE),
+        edge_width=max(1.0, max(video.video.height, video.video.width) / _EDGE_WIDTH_SHARE),
         opacity=1.0,
         **_about(video),
     )
@@ -61,7 +61,7 @@ def make_masks(video: VideoEntry, colormap: DirectLabelColormap) -> Labels:
     """Make the layer for painted masks."""
     from napari.layers import Labels
 
-    source = video.source
+    source = video.video
     # Zeros that nobody has touched take no memory, and only painted frames are touched.
     layer = Labels(
         np.zeros((source.num_frames, source.height, source.width), np.uint8),

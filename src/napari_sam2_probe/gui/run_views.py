@@ -14,8 +14,7 @@ from napari_sam2_probe.figures.pointers import PointerPath
 from napari_sam2_probe.figures.style import kind_label
 from napari_sam2_probe.gui.layers import METADATA_KEY
 from napari_sam2_probe.gui.videos import read_video
-from napari_sam2_probe.video import ArraySource, Video, open_video
-from napari_sam2_probe.video.truth import ClipTruth
+from napari_sam2_probe.video import ArraySource, Video
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -181,12 +180,12 @@ def load_response(entry: RunEntry, twin: RunEntry, obj_id: int, *, raw: bool) ->
     """
     (view, *_), _ = open_views([entry], obj_id)
     (other, *_), _ = open_views([twin], obj_id)
-    if view.known is None:
+    if view.truth is None:
         raise InputError(f"{entry.title} does not tell how much is obscured: choose a run on a transformed clip.")
     distances = view.distance_to(other, raw=raw)
     if not np.isfinite(distances).any():
         raise InputError(f"No frame with an object pointer is in both {entry.title} and {twin.title}: choose its twin.")
-    return obscuration_response([distances], [view.known.obscured_fraction])
+    return obscuration_response([distances], [view.truth.obscured_fraction])
 
 
 def nearest_point(area: PlotArea, at: tuple[float, float], points: NDArray[np.floating], radius: float) -> int | None:
@@ -224,7 +223,7 @@ def find_video(run: ProbeRun, candidates: Sequence[Video]) -> Video:
             return video
     if path is None:
         raise InputError(f"The video of the run {run.path.name} came from a layer that is not open: open it again.")
-    source, _ = read_video(path)
+    source = read_video(path)
     if (source.num_frames, source.height, source.width) != shape:
         raise InputError(f"{path} is another video than the run {run.path.name} was made on: put the first one back.")
     return source
@@ -232,11 +231,11 @@ def find_video(run: ProbeRun, candidates: Sequence[Video]) -> Video:
 
 def open_videos(layers: Sequence[Layer], video: VideoEntry | None) -> list[Video]:
     """Return the videos that are open: those of layers whose metadata has one, and the one that is worked on."""
-    found: list[Video] = [] if video is None else [video.sequence or open_video(video.source)]
+    found: list[Video] = [] if video is None else [video.video]
     for layer in layers:
         about = layer.metadata.get(METADATA_KEY, {})
-        if about.get("source") is not None:
-            found.append(about.get("sequence") or open_video(about["source"]))
+        if about.get("video") is not None:
+            found.append(about["video"])
     return found
 
 
@@ -275,5 +274,4 @@ def composites_figure(entries: Sequence[RunEntry], obj_id: int, frame_idx: int, 
 
 
 def _recipe(run: ProbeRun) -> dict[str, Any] | None:
-    known = run.info.get("known")
-    return None if known is None else ClipTruth.from_json(known).recipe
+    return None if run.truth is None else run.truth.recipe

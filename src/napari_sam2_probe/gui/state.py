@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     import napari
     from napari.layers import Image
 
-    from napari_sam2_probe.video.source import FrameSource
-    from napari_sam2_probe.video.truth import ClipTruth
     from napari_sam2_probe.video.video import Video
 
 
@@ -34,18 +32,12 @@ class VideoEntry:
     ----------
     layer
         Its layer. The user may rename, move or delete it.
-    source
-        Its frames.
-    sequence
-        The video with its true masks; None where there are none.
-    known
-        What the recipe of a clip that was made here tells of its frames; None for any other video.
+    video
+        Its frames, and what is known of them: true masks, the truth of a clip.
     """
 
     layer: Image
-    source: FrameSource
-    sequence: Video | None = None
-    known: ClipTruth | None = None
+    video: Video
 
 
 @dataclass(frozen=True, eq=False)
@@ -171,13 +163,13 @@ class ProbeState:
 
     def add_run(self, run: RunEntry, *, make_current: bool = True) -> RunEntry:
         """Add a run, or find it if its folder is known already, and look at it."""
-        known = next((r for r in self._runs if r.path == run.path and r.live == run.live), None)
-        if known is None:
+        existing = next((r for r in self._runs if r.path == run.path and r.live == run.live), None)
+        if existing is None:
             self._runs = [r for r in self._runs if r.path != run.path] + [run]
             self.runs_changed.emit()
         if make_current:
-            self.current_run = known or run
-        return known or run
+            self.current_run = existing or run
+        return existing or run
 
     def remove_run(self, run: RunEntry) -> None:
         """Forget a run; its folder stays. What was compared with it stays compared."""

@@ -34,10 +34,9 @@ if TYPE_CHECKING:
     from napari.layers import Image, Layer
 
     from napari_sam2_probe.gui.layers import LayerData
-    from napari_sam2_probe.video import FrameSource
 
 
-def read_video(path: Path | str) -> tuple[Video, Video | None]:
+def read_video(path: Path | str) -> Video:
     """Open a folder of images, a video file or ``DAVIS_ROOT/SEQUENCE``, with its true masks if they lie beside it.
 
     Touches no viewer: may run in any thread.
@@ -47,40 +46,38 @@ def read_video(path: Path | str) -> tuple[Video, Video | None]:
     InputError
         If there is no such video.
     """
-    source = open_video(path)
+    video = open_video(path)
     prepare_layers()
-    return source, source if source.has_masks else None
+    return video
 
 
-def video_layers(source: FrameSource, sequence: Video | None = None) -> list[LayerData]:
+def video_layers(video: Video) -> list[LayerData]:
     """Return a video, and its true masks if it has some, as layers that are read as they are looked at."""
-    about = {"content": VIDEO, "source": source, "sequence": sequence}
-    video: LayerData = (VideoStack(source), {"name": source.name, "rgb": True, **_common(about)}, "image")
-    if sequence is None:
-        return [video]
+    about = {"content": VIDEO, "video": video}
+    frames: LayerData = (VideoStack(video), {"name": video.name, "rgb": True, **_common(about)}, "image")
+    if not video.has_masks:
+        return [frames]
     keywords = {
-        "name": f"ground truth · {source.name}",
+        "name": f"ground truth · {video.name}",
         "opacity": 1.0,
         "colormap": truth_colormap(),
-        **_common({"content": TRUE_MASKS, "frames": source}),
+        **_common({"content": TRUE_MASKS, "frames": video}),
     }
-    return [video, (TrueMaskStack(sequence), keywords, "labels")]
+    return [frames, (TrueMaskStack(video), keywords, "labels")]
 
 
-def add_video(viewer: napari.Viewer, source: FrameSource, sequence: Video | None = None) -> VideoEntry:
+def add_video(viewer: napari.Viewer, video: Video) -> VideoEntry:
     """Add a video to the viewer, a turn later its true masks as a layer of their own, and work on it.
 
     Parameters
     ----------
     viewer
         Where to.
-    source
-        The frames.
-    sequence
-        The sequence that they are of, for the true masks.
+    video
+        Its frames, and its true masks where there are some.
     """
-    layer = add_in_turns(viewer, video_layers(source, sequence))
-    entry = use_video(viewer, VideoEntry(layer, source, sequence))
+    layer = add_in_turns(viewer, video_layers(video))
+    entry = use_video(viewer, VideoEntry(layer, video))
     viewer.dims.set_current_step(0, 0)
     return entry
 
@@ -145,7 +142,7 @@ def _show_first_frame(to_viewer: weakref.ref[napari.Viewer], to_layer: weakref.r
 
 def _has_source(layer: Layer) -> bool:
     about = layer.metadata.get(METADATA_KEY, {})
-    return about.get("content") == VIDEO and about.get("source") is not None and "run" not in about
+    return about.get("content") == VIDEO and about.get("video") is not None and "run" not in about
 
 
 def is_video_layer(layer: Layer) -> bool:
@@ -168,7 +165,7 @@ def layer_to_work_on(viewer: napari.Viewer, layer: Image) -> Image:
 def video_from_layer(layer: Image) -> VideoEntry:
     """Return the video that an image layer shows.
 
-    A layer that `add_video` made gives its own source and sequence back; any other is taken as `layer_video` does.
+    A layer that `add_video` made gives its own video back; any other is taken as `layer_video` does.
 
     Parameters
     ----------
@@ -181,8 +178,8 @@ def video_from_layer(layer: Image) -> VideoEntry:
         If the layer has fewer or more axes, or no real numbers.
     """
     about = layer.metadata.get(METADATA_KEY, {})
-    if about.get("source") is not None:
-        return VideoEntry(layer, about["source"], about.get("sequence"), about.get("known"))
+    if about.get("video") is not None:
+        return VideoEntry(layer, about["video"])
     if layer._type_string != "image":
         raise InputError(f"The layer {layer.name!r} holds {layer._type_string}, not images: choose an image layer.")
     return VideoEntry(layer, layer_video(layer))

@@ -7,12 +7,14 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.common.files import atomic_path
 from napari_sam2_probe.common.paths import exists
 from napari_sam2_probe.gui.blank_frames import hide_blank_frames
 from napari_sam2_probe.gui.display import require_display
-from napari_sam2_probe.gui.layers import MASKS, METADATA_KEY
+from napari_sam2_probe.gui.layers import MASKS, METADATA_KEY, run_to_layers
 from napari_sam2_probe.runs import find_runs, open_run
 
 if TYPE_CHECKING:
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     import napari
 
     from napari_sam2_probe.gui.layers import LayerData
+    from napari_sam2_probe.runs.run import ProbeRun
 
 WINDOW_SIZE = (1500, 940)
 
@@ -70,11 +73,16 @@ def open_runs(paths: Sequence[Path | str], *, show: bool = True) -> napari.Viewe
     require_display()
     import napari
 
-    groups = _layers_of(folders)
+    runs = _readable(folders)
+    groups = [run_to_layers(run) for run in runs]
     # vispy asks programs for the screen's resolution that not every machine has; nothing here depends on it.
     logging.getLogger("vispy").addFilter(_is_not_about_resolution)
     viewer = napari.Viewer(title="napari-sam2-probe", show=show)
     _add(viewer, groups)
+    viewer.dims.set_current_step(0, _first_shown(runs))
+    part = ", ".join(sorted({run.partly_tracked for run in runs} - {""}))
+    if part:
+        viewer.title = f"{viewer.title}: only {part} tracked"
     return viewer
 
 
@@ -125,18 +133,28 @@ def side_by_side(groups: Sequence[list[LayerData]]) -> tuple[list[LayerData], in
     return first + hidden, stride
 
 
-def _layers_of(folders: Sequence[Path]) -> list[list[LayerData]]:
-    from napari_sam2_probe.gui.layers import run_to_layers
-
-    groups = []
+def _readable(folders: Sequence[Path]) -> list[ProbeRun]:
+    runs: list[ProbeRun] = []
     for folder in folders:
         try:
-            groups.append(run_to_layers(open_run(folder)))
+            runs.append(open_run(folder))
         except InputError as error:
-            if folder == folders[-1] and not groups:
+            if folder == folders[-1] and not runs:
                 raise
             warnings.warn(f"A run is left out: {error}", stacklevel=3)
-    return groups
+    return runs
+
+
+def _first_shown(runs: Sequence[ProbeRun]) -> int:
+    """Return a frame that as many runs as possible have tracked, a third into what they have.
+
+    There the object has been tracked for a while, and in a clip the interjection is still to come.
+    """
+    counts = np.zeros(min(run.num_frames for run in runs), int)
+    for run in runs:
+        counts += np.asarray(run.tracked.any(axis=0))[: len(counts)]
+    frames = np.flatnonzero(counts == counts.max())
+    return int(frames[len(frames) // 3])
 
 
 def _add(viewer: napari.Viewer, groups: list[list[LayerData]]) -> None:
@@ -151,8 +169,6 @@ def _add(viewer: napari.Viewer, groups: list[list[LayerData]]) -> None:
     if len(groups) > 1:
         viewer.canvas.grid.stride = stride
         viewer.canvas.grid.enabled = True
-    # A third in: the object has been tracked for a while, and in a clip the interjection is still to come.
-    viewer.dims.set_current_step(0, min(len(layer[0][0]) for layer in groups) // 3)
 
 
 def _settle() -> None:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
-    from napari_sam2_probe.families.loaded import LoadedModel
+    from napari_sam2_probe.families.loaded import Model
     from napari_sam2_probe.tracking.prompts import Prompt
     from napari_sam2_probe.tracking.results import FrameResult
     from napari_sam2_probe.video.source import FrameSource
@@ -54,7 +54,7 @@ class GrowingRun:
         Returns the run's folder; asked with the first prompt, when the run is begun.
     options
         What is observed and how, the memory policy and the edits; the passes are those that are asked for.
-    known
+    truth
         What a recipe tells of the frames of a clip.
     obj_ids
         Objects that the run has from the beginning; others follow as they are prompted.
@@ -72,10 +72,10 @@ class GrowingRun:
     def __init__(
         self,
         source: FrameSource,
-        loaded: LoadedModel,
+        loaded: Model,
         folder: Callable[[], Path],
         options: RunOptions | None = None,
-        known: ClipTruth | None = None,
+        truth: ClipTruth | None = None,
         *,
         obj_ids: Iterable[int] = (),
         info: Mapping[str, Any] | None = None,
@@ -88,10 +88,10 @@ class GrowingRun:
         self.object_names: dict[int, str] = {}
         self.writer: RunWriter | None = None
         self._folder = folder
-        self._known = known
+        self._truth = truth
         self._obj_ids = tuple(obj_ids)
         self._info = dict(info or {})
-        present = {} if known is None else {OBJECT_OF_INTEREST: known.object_present}
+        present = {} if truth is None else {OBJECT_OF_INTEREST: truth.object_present}
         unblanked = options.unblanked
         self.recorder = ProbeRecorder(source.num_frames, options.features, present, unblanked=unblanked)
         around = loaded.model.intervention
@@ -130,7 +130,7 @@ class GrowingRun:
         source = self.source
         obj_ids = self._obj_ids or (() if obj_id is None else (obj_id,))
         parameters = asdict(self.options) | {"direction": None, "start": None, "end": None}
-        info = describe_run(source, self.loaded, self.options, self._known)
+        info = describe_run(source, self.loaded, self.options, self._truth)
         info |= {"parameters": parameters, "objects": list(obj_ids)} | self._info
         shape = (source.num_frames, source.height, source.width)
         self.writer = RunWriter(self._folder(), obj_ids, shape, self.loaded.model.hidden_dim, info)

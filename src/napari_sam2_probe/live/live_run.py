@@ -67,7 +67,7 @@ class LiveRun:
         What is asked of it; looked into before and between frames.
     earlier
         A run's folder whose masks, and those of the run that it went on with, are shown until there are others.
-    known
+    truth
         What a recipe tells of the frames; None: what the data set that the video lies in tells, if it is a clip.
     options
         How features are computed, and whether position 5u is recorded.
@@ -83,7 +83,7 @@ class LiveRun:
         model_cache: ModelCache,
         queue: PromptQueue,
         earlier: Path | None = None,
-        known: ClipTruth | None = None,
+        truth: ClipTruth | None = None,
         *,
         options: LiveOptions | None = None,
         on_loaded: Callable[[], None] | None = None,
@@ -91,7 +91,7 @@ class LiveRun:
         self.source = source
         self._options = options or LiveOptions()
         self._on_loaded = on_loaded
-        self._known = known
+        self._truth = truth
         self._choice = choice
         self._runs_folder = runs_folder
         self._model_cache = model_cache
@@ -173,12 +173,12 @@ class LiveRun:
             self._on_loaded()
         source = self.source
         self._masks = MaskStack((source.num_frames, source.height, source.width))
-        self._known = self._known or truth_of(source)
+        self._truth = self._truth or truth_of(source)
         info: dict[str, Any] = {"live": mark_of_this_process()}
         if self._earlier is not None:
             info["continues"] = str(self._earlier)
         self._recording = RecordedSession(
-            source, self._loaded, self._new_folder, self._options.run_options(), self._known, info=info
+            source, self._loaded, self._new_folder, self._options.run_options(), self._truth, info=info
         )
         yield Ready(self._masks, self._note())
 
@@ -196,8 +196,8 @@ class LiveRun:
     def _note(self) -> str:
         if not self._loaded.checkpoint.trained:
             return "This model is untrained: its masks mean nothing."
-        if self._known is not None:
-            return f"Clip {self._known.clip}: object 1 is the object of interest, and known to be present or not."
+        if self._truth is not None:
+            return f"Clip {self._truth.clip}: object 1 is the object of interest, and known to be present or not."
         return ""
 
     def _show_earlier(self) -> Events:

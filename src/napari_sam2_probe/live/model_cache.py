@@ -5,17 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from napari_sam2_probe.families.loaded import LoadedModel, ModelChoice
+    from napari_sam2_probe.families.loaded import Model, ModelChoice
 
 
 class ModelCache:
     """Keeps one model, so that a second video doesn't load it anew; used from worker threads, one at a time."""
 
     def __init__(self) -> None:
-        self._kept: tuple[ModelChoice, LoadedModel] | None = None
+        self._kept: tuple[ModelChoice, Model] | None = None
         self._threads: int | None = None
 
-    def load(self, choice: ModelChoice) -> LoadedModel:
+    def load(self, choice: ModelChoice) -> Model:
         """Return the model, loading it if it isn't the one that is kept.
 
         Raises

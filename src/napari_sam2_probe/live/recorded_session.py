@@ -10,22 +10,14 @@ from napari_sam2_probe.live.plan import Plan
 from napari_sam2_probe.live.synchronizer import PromptSynchronizer
 from napari_sam2_probe.runs.options import RunOptions
 from napari_sam2_probe.runs.record import check_prompt
-from napari_sam2_probe.tracking.steps import (
-    ChooseStep,
-    ClearStep,
-    PromptStep,
-    RedoStep,
-    RemoveStep,
-    SweepStep,
-    TrackStep,
-    UndoStep,
-)
+from napari_sam2_probe.tracking.repeating import repeat_edit
+from napari_sam2_probe.tracking.steps import SweepStep, TrackStep
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from napari_sam2_probe.families.loaded import LoadedModel
+    from napari_sam2_probe.families.loaded import Model
     from napari_sam2_probe.live.plan import RunDirection
     from napari_sam2_probe.live.prompt_state import Key, PromptState
     from napari_sam2_probe.runs.options import RunOptions
@@ -47,16 +39,16 @@ class RecordedSession(GrowingRun):
     def __init__(
         self,
         source: FrameSource,
-        loaded: LoadedModel,
+        loaded: Model,
         folder: Callable[[], Path],
         options: RunOptions | None = None,
-        known: ClipTruth | None = None,
+        truth: ClipTruth | None = None,
         *,
         obj_ids: Iterable[int] = (),
         info: Mapping[str, Any] | None = None,
         prompts: Sequence[Prompt] = (),
     ) -> None:
-        super().__init__(source, loaded, folder, options, known, obj_ids=obj_ids, info=info, prompts=prompts)
+        super().__init__(source, loaded, folder, options, truth, obj_ids=obj_ids, info=info, prompts=prompts)
         self._synchronizer = PromptSynchronizer(self.session)
         self._plan = Plan(source.num_frames)
         self._passes: list[tuple[Direction, range]] = []
@@ -299,21 +291,10 @@ class RecordedSession(GrowingRun):
             self._plan.run_only(step.direction, step.frames)
 
     def _repeat_step(self, step: Step) -> None:
-        match step:
-            case PromptStep():
-                self.add_prompt(step.prompt)
-            case ChooseStep():
-                self.choose_candidate(step.frame_idx, step.obj_id, step.index)
-            case ClearStep():
-                self.clear_prompt(step.frame_idx, step.obj_id)
-            case UndoStep():
-                self.undo()
-            case RedoStep():
-                self.redo()
-            case RemoveStep():
-                self.remove_object(step.obj_id)
-            case SweepStep():
-                for shown in self.session.sweep():
-                    if shown == step.num_frames and not step.complete:
-                        break
-                self._swept = step.complete
+        if not isinstance(step, SweepStep):
+            repeat_edit(self, step)
+            return
+        for shown in self.session.sweep():
+            if shown == step.num_frames and not step.complete:
+                break
+        self._swept = step.complete

@@ -6,14 +6,10 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.common.progress import Progress, ignore_progress
 from napari_sam2_probe.live.recorded_session import RecordedSession
 from napari_sam2_probe.models.device import oom_as_sentence
-from napari_sam2_probe.runs.info import INFO
-from napari_sam2_probe.runs.options import RunOptions, plan_passes
 from napari_sam2_probe.runs.place import check_new_path
-from napari_sam2_probe.runs.prompts_file import prompts_from_json
 from napari_sam2_probe.runs.reader import open_run
 from napari_sam2_probe.runs.record import describe_stop
 from napari_sam2_probe.runs.recorded import (
@@ -23,17 +19,16 @@ from napari_sam2_probe.runs.recorded import (
     recorded_options,
     recorded_source,
 )
+from napari_sam2_probe.runs.recorded_steps import steps_of_run
 from napari_sam2_probe.runs.run import ProbeRun
-from napari_sam2_probe.runs.steps_file import steps_from_json
 from napari_sam2_probe.tracking.sharing import processor_threads
-from napari_sam2_probe.tracking.steps import PromptStep, SweepStep, TrackStep
-from napari_sam2_probe.video.truth import ClipTruth
+from napari_sam2_probe.tracking.steps import PromptStep, TrackStep
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from napari_sam2_probe.common.progress import ProgressCallback
-    from napari_sam2_probe.families.loaded import LoadedModel
+    from napari_sam2_probe.families.loaded import Model
     from napari_sam2_probe.tracking.results import FrameResult
     from napari_sam2_probe.tracking.steps import Step
     from napari_sam2_probe.video.source import FrameSource
@@ -45,7 +40,7 @@ def repeat_run(
     video: Any = None,
     *,
     checkpoint: str | Path | None = None,
-    model: LoadedModel | None = None,
+    model: Model | None = None,
     progress: ProgressCallback = ignore_progress,
 ) -> ProbeRun:
     """Make a run again from its own ``run.json``: the same prompts, passes and options in the same order.
@@ -90,7 +85,7 @@ def iterate_repeat(
     video: Any = None,
     *,
     checkpoint: str | Path | None = None,
-    model: LoadedModel | None = None,
+    model: Model | None = None,
     progress: ProgressCallback = ignore_progress,
 ) -> Iterator[FrameResult]:
     """Do what `repeat_run` does, giving each frame as it is done; closing the iterator stops and keeps the rest.
@@ -109,17 +104,16 @@ def iterate_repeat(
             stack.enter_context(closing(source))
         check_video(old, source)
         options = recorded_options(old.info["parameters"])
-        steps = _steps(old, source, options)
+        steps = steps_of_run(old, source, options)
         loaded = load_recorded_model(old, checkpoint) if model is None else model
         check_model(old, loaded)
         # The number of threads moves float32 results.
         stack.enter_context(processor_threads(old.info["model"]["threads"]))
-        known = None if old.info.get("known") is None else ClipTruth.from_json(old.info["known"])
         info = {"parameters": old.info["parameters"], "repeats": str(path.resolve())}
         obj_ids = old.object_ids.tolist()
         prompts = [step.prompt for step in steps if isinstance(step, PromptStep)]
         recorded = RecordedSession(
-            source, loaded, lambda: out, options, known, obj_ids=obj_ids, info=info, prompts=prompts
+            source, loaded, lambda: out, options, old.truth, obj_ids=obj_ids, info=info, prompts=prompts
         )
         recorded.object_names = {int(obj_id): name for obj_id, name in old.info.get("object_names", {}).items()}
         try:
@@ -140,34 +134,3 @@ def _tracked(
     for done, result in enumerate(recorded.repeat(steps), 1):
         progress(Progress(done, total, f"tracking {source.name}", "frame"))
         yield result
-
-
-def recorded_steps(run: ProbeRun) -> list[Step]:
-    """Return what was done in a run, in order.
-
-    Raises
-    ------
-    InputError
-        If the run was made in the window by a version that did not note it.
-    """
-    if "steps" not in run.info:
-        raise InputError(
-            f"{run.path}: the version that made this run in the window did not note what was tracked: make it anew."
-        )
-    return steps_from_json(run.info["steps"], run.path / INFO)
-
-
-def _steps(run: ProbeRun, source: FrameSource, options: RunOptions) -> list[Step]:
-    if "steps" in run.info or "live" in run.info:
-        return recorded_steps(run)
-    # A run of the command by an earlier version, or one that was killed: what was asked for says what is done.
-    prompts = prompts_from_json(run.info.get("prompts", []), run.path / INFO, enclosed=True)
-    if not prompts:
-        raise InputError(f"{run.path} holds no prompt: there is nothing to make again.")
-    passes = plan_passes(prompts, source, options)
-    tracked = [
-        TrackStep(number, direction, frames[0], frames[-1], frames[0], len(frames))
-        for number, (direction, frames) in enumerate(passes)
-    ]
-    swept = [SweepStep(complete=True)] if any(direction == "backward" for direction, _ in passes) else []
-    return [*(PromptStep(prompt) for prompt in prompts), *tracked, *swept]

@@ -9,7 +9,7 @@ import platformdirs
 
 from napari_sam2_probe.common.errors import ResourceError
 from napari_sam2_probe.common.files import atomic_write_text
-from napari_sam2_probe.common.json_file import load_json
+from napari_sam2_probe.common.reading import load_json
 from napari_sam2_probe.live.autosave import default_runs_folder
 
 

@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING, Any, Self
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.common.progress import ignore_progress
 from napari_sam2_probe.common.temporary import TemporaryFolder
-from napari_sam2_probe.families.loaded import LoadedModel, ModelChoice, as_model
+from napari_sam2_probe.families.loaded import Model, ModelChoice, as_model
 from napari_sam2_probe.live.autosave import mark_of_this_process
 from napari_sam2_probe.live.frame_step import Candidates, FrameStep, StepTensors
 from napari_sam2_probe.live.going_on import check_can_go_on, check_options, do_again, kept_info, made_again, put_back
 from napari_sam2_probe.live.recorded_session import RecordedSession
-from napari_sam2_probe.live.repeat import recorded_steps
 from napari_sam2_probe.models.device import oom_as_sentence
 from napari_sam2_probe.runs.layout import is_run
 from napari_sam2_probe.runs.place import check_new_path
 from napari_sam2_probe.runs.reader import open_run
 from napari_sam2_probe.runs.record import describe_stop
 from napari_sam2_probe.runs.recorded import check_model, recorded_options
+from napari_sam2_probe.runs.recorded_steps import recorded_steps
 from napari_sam2_probe.tracking.prompts import Prompt
 from napari_sam2_probe.tracking.steps import PromptStep
 from napari_sam2_probe.video.open import open_video
@@ -68,7 +68,7 @@ class Session:
         Without a folder the run is in a temporary one, which goes with this object.
     options
         How features are computed, and whether position 5u is recorded.
-    known
+    truth
         What a recipe tells of the frames; None: what the data set that the video lies in tells, if it is a clip.
     progress
         Called while an earlier run is done again.
@@ -83,10 +83,10 @@ class Session:
         self,
         video: Any,
         *,
-        model: LoadedModel | ModelChoice | Path | str = "auto",
+        model: Model | ModelChoice | Path | str = "auto",
         out: Path | str | None = None,
         options: RunOptions | None = None,
-        known: ClipTruth | None = None,
+        truth: ClipTruth | None = None,
         progress: ProgressCallback = ignore_progress,
     ) -> None:
         self._recorded: RecordedSession | None = None
@@ -106,11 +106,11 @@ class Session:
             else:
                 check_can_go_on(earlier, self.source)
             self.model = as_model(model)
-            known = known or truth_of(self.source)
+            truth = truth or truth_of(self.source)
             if earlier is None:
-                self._recorded = self._begin(options, known, {})
+                self._recorded = self._begin(options, truth, {})
             else:
-                self._recorded = self._go_on(earlier, options, known, progress)
+                self._recorded = self._go_on(earlier, options, truth, progress)
             on_error.pop_all()
 
     def __enter__(self) -> Self:
@@ -357,24 +357,24 @@ class Session:
         self._folder = TemporaryFolder("sam2-probe-session-")
         return self._folder.path / "run"
 
-    def _begin(self, options: RunOptions | None, known: ClipTruth | None, info: dict[str, Any]) -> RecordedSession:
+    def _begin(self, options: RunOptions | None, truth: ClipTruth | None, info: dict[str, Any]) -> RecordedSession:
         info = {"live": mark_of_this_process(), **info}
         path = self.path
-        recorded = RecordedSession(self.source, self.model, lambda: path, options, known, info=info)
+        recorded = RecordedSession(self.source, self.model, lambda: path, options, truth, info=info)
         # Weak, so that the temporary folder goes with this object and not with a cycle of references.
         method = weakref.WeakMethod(self._on_passed)
         recorded.recorder.on_committed = partial(_call, method)
         return recorded
 
     def _go_on(
-        self, earlier: ProbeRun, options: RunOptions | None, known: ClipTruth | None, progress: ProgressCallback
+        self, earlier: ProbeRun, options: RunOptions | None, truth: ClipTruth | None, progress: ProgressCallback
     ) -> RecordedSession:
         """Do again what was done in an earlier session, in its folder; whatever happens, the folder holds a run."""
         check_model(earlier, self.model)
         steps, before = recorded_steps(earlier), recorded_options(earlier.info["parameters"])
         check_options(earlier, before, options)
         with made_again(self.path):
-            recorded = self._begin(before, known, kept_info(earlier))
+            recorded = self._begin(before, truth, kept_info(earlier))
             recorded.object_names = {int(of): name for of, name in earlier.info.get("object_names", {}).items()}
             try:
                 with oom_as_sentence(self.model.device):

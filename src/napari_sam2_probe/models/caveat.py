@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def is_toy(model: Described) -> bool:
-    """Tell whether a run's model is the sample model, by what the run recorded (`LoadedModel.describe`)."""
+    """Tell whether a run's model is the sample model, by what the run recorded (`Model.describe`)."""
     return model is not None and is_sample_weights(model.get("sha256"))
 
 

@@ -127,6 +127,9 @@ OFFICIAL: tuple[OfficialCheckpoint, ...] = (
 )
 """The eight official checkpoints, SAM 2.1 before SAM 2, each from the smallest to the largest."""
 
+PORT_CONFIG, PORT_WEIGHTS = "config.json", "model.safetensors"
+"""The files of a model's folder of ``transformers``."""
+
 DEFAULT_ORDER: tuple[str, ...] = tuple(
     checkpoint.name for checkpoint in sorted(OFFICIAL, key=lambda c: (c.name.startswith("sam2_"), -c.params_millions))
 )
@@ -235,8 +238,8 @@ def resolve(name_or_path: str | Path | None = None) -> CheckpointFile:
     Parameters
     ----------
     name_or_path
-        An official name, ``"sample"``, or the path of a ``.pt`` or ``.safetensors`` file. None takes the first
-        installed one in :data:`DEFAULT_ORDER`, else the sample model.
+        An official name, ``"sample"``, the path of a ``.pt`` or ``.safetensors`` file, or a model's folder of
+        ``transformers``. None takes the first installed one in :data:`DEFAULT_ORDER`, else the sample model.
 
     Raises
     ------
@@ -252,11 +255,12 @@ def resolve(name_or_path: str | Path | None = None) -> CheckpointFile:
     if name_or_path in by_name:
         return _resolve_official(by_name[str(name_or_path)])
     path = Path(name_or_path)
+    if is_dir(path) and (path / PORT_CONFIG).is_file():
+        if not is_file(path / PORT_WEIGHTS):
+            raise InputError(f"{path}: the folder has a {PORT_CONFIG} but no {PORT_WEIGHTS}; get the whole model.")
+        path = path / PORT_WEIGHTS
     if is_file(path):
-        known = by_name.get(path.stem)
-        beside = path.with_name("model.yaml")
-        config = known.config if known else (beside if beside.is_file() else None)
-        return CheckpointFile(path.stem, path, config)
+        return _resolve_file(path, by_name.get(path.stem))
     if is_dir(path):
         raise InputError(f"{path}: this is a folder; name the checkpoint file in it.")
     names = [SAMPLE, *by_name]
@@ -264,6 +268,17 @@ def resolve(name_or_path: str | Path | None = None) -> CheckpointFile:
         f"{name_or_path}: neither a file nor a checkpoint's name; the names are {', '.join(names)}."
         f"{did_you_mean(name_or_path, names)}"
     )
+
+
+def _resolve_file(path: Path, known: OfficialCheckpoint | None) -> CheckpointFile:
+    if known:
+        return CheckpointFile(path.stem, path, known.config)
+    own, port = path.with_name("model.yaml"), path.with_name(PORT_CONFIG)
+    if own.is_file():
+        return CheckpointFile(path.stem, path, own)
+    if path.name == PORT_WEIGHTS and port.is_file():
+        return CheckpointFile(path.absolute().parent.name, path, port)
+    return CheckpointFile(path.stem, path, None)
 
 
 def _resolve_official(checkpoint: OfficialCheckpoint) -> CheckpointFile:

@@ -7,6 +7,8 @@ beyond plain references to other values of the same file (``${scratch.resolution
 
 from __future__ import annotations
 
+import io
+import math
 import re
 from dataclasses import dataclass, field
 from importlib.util import find_spec
@@ -15,6 +17,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from napari_sam2_probe.common.errors import InputError, ResourceError
 from napari_sam2_probe.common.paths import is_file
+from napari_sam2_probe.common.reading import read_yaml, why
+from napari_sam2_probe.common.sample_data import sample_data_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -56,6 +60,10 @@ _PREDICTOR_KEYS = (
     "clear_non_cond_mem_around_input",
     "add_all_frames_to_correct_as_cond",
 )
+# Of whole numbers in a configuration; the largest official model has an input of 1024 and 48 blocks.
+_MOST = {"image_size": 4096, "stages": 100, "num_layers": 32, "num_maskmem": 64, "depth": 100, "temperature": 1e9}
+_MOST_OTHERWISE = 16384
+
 _PLAIN_REFERENCE = re.compile(r"\$\{\.*[A-Za-z_][\w.\[\]-]*\}")
 
 
@@ -175,6 +183,15 @@ def model_config(config: str | Path, flags: ModelFlags) -> tuple[dict[str, Any],
     return model, predictor_flags(flags)
 
 
+def is_known_config(config: str | Path) -> bool:
+    """Tell whether a configuration is an official one or comes with this package, so that it need not be tried."""
+    path = config_path(config).resolve()
+    folders = [SMALL_CONFIG.parent, sample_data_folder() / "sample_model"]
+    if find_spec("sam2") is not None:
+        folders.append(_sam2_folder() / "configs")
+    return any(path.is_relative_to(folder.resolve()) for folder in folders)
+
+
 def config_path(config: str | Path) -> Path:
     """Return the file of an official configuration, or of the user's own.
 
@@ -211,6 +228,7 @@ def _checked_model(path: Path) -> dict[str, Any]:
         raise InputError(f"{path}: there is no 'model' section; a SAM 2 configuration has one at its top level.")
     model = _resolve(path, raw)
     _check_classes(path, model)
+    _check_sizes(path, model)
     return model
 
 
@@ -220,11 +238,11 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     from omegaconf.errors import OmegaConfBaseException
 
     try:
-        loaded = OmegaConf.load(path)
-    except (yaml.YAMLError, UnicodeDecodeError, OmegaConfBaseException) as error:
-        raise InputError(f"{path}: not a valid YAML file ({_one_line(error)}); check it in a text editor.") from error
+        loaded = OmegaConf.load(io.StringIO(read_yaml(path)))
+    except (ValueError, RecursionError, yaml.YAMLError, OmegaConfBaseException) as error:
+        raise InputError(f"{path}: not a valid YAML file ({why(error)}); check it in a text editor.") from error
     except OSError as error:
-        raise InputError(f"{path}: the file can't be read as a configuration ({_one_line(error)}).") from error
+        raise InputError(f"{path}: the file can't be read as a configuration ({why(error)}).") from error
     if not isinstance(loaded, DictConfig):
         raise InputError(f"{path}: a configuration is a mapping with a 'model' section, and this file is none.")
     raw = OmegaConf.to_container(loaded, resolve=False)
@@ -268,6 +286,20 @@ def _resolve(path: Path, raw: dict[str, Any]) -> dict[str, Any]:
         if isinstance(value, str) and "${" in value:
             raise InputError(f"{path}: '{place}' becomes {value!r}, a reference made of references; write the value.")
     return {str(key): value for key, value in model.items()}
+
+
+def _check_sizes(path: Path, model: dict[str, Any]) -> None:
+    """Refuse what would take all memory, or for ever, to build."""
+    for place, value in _walk(model, "model"):
+        name = place.rpartition(".")[2].partition("[")[0]
+        most = _MOST.get(name, _MOST_OTHERWISE)
+        if isinstance(value, float) and not math.isfinite(value):
+            raise InputError(f"{path}: '{place}' is {value}, which is no number to build with; write another.")
+        if isinstance(value, int | float) and abs(value) > most:
+            raise InputError(f"{path}: '{place}' is {value}, and no SAM 2 has more than {most}; write another number.")
+    size = model.get("image_size", 0)
+    if not isinstance(size, int) or size < 0 or size % 16:
+        raise InputError(f"{path}: 'model.image_size' is {size}, which is not a multiple of 16 pixels; write another.")
 
 
 def _check_classes(path: Path, model: dict[str, Any]) -> None:

@@ -60,6 +60,13 @@ class ReferenceRing:
         self._pushed = np.zeros(clips, np.int64)
         self._slots: list[Tensor] = []
 
+    def fork(self) -> ReferenceRing:
+        """Return a ring that holds the same references, to go on under another rule."""
+        other = ReferenceRing(self._options, len(self._pushed))
+        other._pushed = self._pushed.copy()
+        other._slots = [slot.clone() for slot in self._slots]
+        return other
+
     def clear(self) -> None:
         """Forget the references."""
         self._pushed[:] = 0

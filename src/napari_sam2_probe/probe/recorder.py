@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from napari_sam2_probe.common.feature_names import FEATURE_COLUMNS, RUN_COLUMNS
+from napari_sam2_probe.common.feature_names import CANDIDATE_DISAGREEMENT, FEATURE_COLUMNS, RUN_COLUMNS
 from napari_sam2_probe.probe.attention_table import AttentionTable
 from napari_sam2_probe.probe.bank_table import BankTable
 from napari_sam2_probe.probe.distance import FeatureOptions
 from napari_sam2_probe.probe.features import FeatureSeries
 from napari_sam2_probe.probe.positions import recorded_positions, taps_of
 from napari_sam2_probe.probe.references import counts_as_reference
-from napari_sam2_probe.probe.statistics import channel_statistics, check_shape
+from napari_sam2_probe.probe.statistics import candidate_disagreement, channel_statistics, check_shape
 from napari_sam2_probe.tracking.engine import ATTENTION_SHARES
-from napari_sam2_probe.tracking.observer import PROMPTED_KINDS, FramePass, PassKind
+from napari_sam2_probe.tracking.observer import CANDIDATE_MASKS, PROMPTED_KINDS, FramePass, PassKind
 from napari_sam2_probe.tracking.spill import SpillFolder
 
 if TYPE_CHECKING:
@@ -45,6 +45,8 @@ class FrameRecord:
         By key of a map position, (2, h, w) float32: channel mean and variance.
     vectors
         By key of a vector position, (C,) float32.
+    numbers
+        By the name that they bear in a run, () float32: so far ``candidate_disagreement``.
     """
 
     frame_idx: int
@@ -52,6 +54,7 @@ class FrameRecord:
     kind: PassKind
     maps: Mapping[str, NDArray[np.float32]]
     vectors: Mapping[str, NDArray[np.float32]]
+    numbers: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
 
 
 @dataclass
@@ -61,6 +64,7 @@ class _Shown:
     embeddings: dict[str, Tensor] = field(default_factory=dict)
     maps: dict[str, Tensor] = field(default_factory=dict)
     parked: dict[str, Path] = field(default_factory=dict)
+    numbers: dict[str, Tensor] = field(default_factory=dict)
 
 
 class ProbeRecorder:
@@ -111,7 +115,7 @@ class ProbeRecorder:
         self._series: dict[int, FeatureSeries] = {}
         self._serials: dict[tuple[int, int], int] = {}
         self.on_committed: Callable[[FramePass, Mapping[str, Tensor]], None] | None = None
-        self._done: list[tuple[FramePass, dict[str, Tensor], dict[str, Tensor]]] = []
+        self._done: list[tuple[FramePass, dict[str, Tensor], dict[str, Tensor], dict[str, Tensor]]] = []
         self.banks = BankTable()
         self.attention = AttentionTable()
 
@@ -121,6 +125,9 @@ class ProbeRecorder:
         """Take a tensor; see `Observer.observe`."""
         if key == ATTENTION_SHARES:
             self.attention.observe(at, tensor)
+        elif key == CANDIDATE_MASKS:
+            shown = self._shown.setdefault(_key(at), _Shown())
+            shown.numbers[CANDIDATE_DISAGREEMENT] = candidate_disagreement(tensor)[0]
         position = self._by_key.get(key)
         if position is None:
             return
@@ -136,11 +143,12 @@ class ProbeRecorder:
     def pass_copied(self, source: FramePass, target: FramePass) -> None:
         """Let a pass start with what another has shown; see `Observer.pass_copied`."""
         old = self._shown.get(_key(source), _Shown())
-        self._shown[_key(target)] = _Shown(dict(old.embeddings), dict(old.maps), dict(old.parked))
+        self._shown[_key(target)] = _Shown(dict(old.embeddings), dict(old.maps), dict(old.parked), dict(old.numbers))
 
     def frame_committed(self, at: FramePass, object_score: float, *, reverse: bool) -> None:
         """Take what a pass showed as the frame's value; see `Observer.frame_committed`."""
         series = self._series_of(at.obj_id)
+        numbers = dict(self._shown.get(_key(at), _Shown()).numbers)
         embeddings, maps = self._take_shown(at)
         if self.on_committed is not None:
             self.on_committed(at, embeddings)
@@ -150,7 +158,7 @@ class ProbeRecorder:
             self.attention.put(at)
             self._serials[at.obj_id, at.frame_idx] = at.serial
             vectors = {key: embeddings[key] for key in embeddings if not self._by_key[key].is_map}
-            self._done.append((at, maps, vectors))
+            self._done.append((at, maps, vectors, numbers))
             series.changed(at.frame_idx)
         else:
             self.attention.forget(at)
@@ -206,7 +214,7 @@ class ProbeRecorder:
     def take(self) -> list[FrameRecord]:
         """Return the records of frames passed since the last call, in order, moved to the CPU in one go."""
         done, self._done = self._done, []
-        tensors = [t for _, maps, vectors in done for t in (*maps.values(), *vectors.values())]
+        tensors = [t for _, *parts in done for part in parts for t in part.values()]
         arrays = iter(_to_numpy(tensors))
         return [
             FrameRecord(
@@ -215,8 +223,9 @@ class ProbeRecorder:
                 at.kind,
                 {key: next(arrays) for key in maps},
                 {key: next(arrays) for key in vectors},
+                {key: next(arrays) for key in numbers},
             )
-            for at, maps, vectors in done
+            for at, maps, vectors, numbers in done
         ]
 
     def features(self, obj_id: int) -> FeatureSeries:

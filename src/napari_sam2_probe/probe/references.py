@@ -73,6 +73,15 @@ class References:
         holds: NDArray[np.bool_] = (newest >= 0) & (newest >= before - width)
         return holds
 
+    def as_frames(self, width: int = LONG_WINDOW) -> NDArray[np.int64]:
+        """Return (..., T, width) the last `width` references before each frame, in time order; -1 in front."""
+        latest = np.full((*self.is_reference.shape, width), -1, np.int64)
+        for t in range(1, self.is_reference.shape[-1]):
+            new = self.is_reference[..., t - 1, None]
+            moved = np.concatenate([latest[..., t - 1, 1:], np.full_like(latest[..., t - 1, :1], t - 1)], axis=-1)
+            latest[..., t, :] = np.where(new, moved, latest[..., t - 1, :])
+        return latest
+
     def frames(self, frame_idx: int, width: int = LONG_WINDOW) -> list[int]:
         """Return the last `width` references before a frame of one video, in time order."""
         frames: list[int] = np.flatnonzero(self.is_reference[:frame_idx])[-width:].tolist()

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from matplotlib.figure import Figure
 
-    from napari_sam2_probe.families.loaded import LoadedModel
+    from napari_sam2_probe.families.loaded import Model
 
 INDEX = "index.html"
 _DEMO = "demo"
@@ -57,7 +57,7 @@ PAIRS = (DemoPair("interjection", 0), DemoPair("obscuration", 5))
 
 
 def make_demo(
-    out: Path | str, load: Callable[[], LoadedModel], *, command: str, progress: ProgressCallback = ignore_progress
+    out: Path | str, load: Callable[[], Model], *, command: str, progress: ProgressCallback = ignore_progress
 ) -> Path:
     """Make the demo from the sample data.
 
@@ -93,7 +93,7 @@ def make_demo(
     return out / INDEX
 
 
-def _make(out: Path, loaded: LoadedModel, command: str, progress: ProgressCallback) -> None:
+def _make(out: Path, loaded: Model, command: str, progress: ProgressCallback) -> None:
     for pair in PAIRS:
         for kind in ("clean", pair.kind):
             _make_clip(out, kind, pair.seed, progress)
@@ -125,7 +125,7 @@ def _clips(out: Path, kind: str, seed: int) -> Path:
     return out / "clips" / f"{kind}-seed{seed}"
 
 
-def _probe(out: Path, kind: str, seed: int, loaded: LoadedModel, progress: ProgressCallback) -> ClipView:
+def _probe(out: Path, kind: str, seed: int, loaded: Model, progress: ProgressCallback) -> ClipView:
     dataset, clip = _clips(out, kind, seed), clip_name(kind, 0)
     run = probe_clip(dataset, clip, out / "runs" / f"{kind}-seed{seed}", loaded, progress=progress)
     return ClipView(run, DavisDataset(dataset).sequence(clip), kind)
@@ -217,9 +217,9 @@ def _obscuration_section(drawing: _Drawing, clean: ClipView, obscured: ClipView)
     from napari_sam2_probe.figures.obscuration import make_obscuration
     from napari_sam2_probe.figures.pointers import PointerPath, make_pointer_paths
 
-    known = obscured.known
-    assert known is not None
-    fraction = known.obscured_fraction
+    truth = obscured.truth
+    assert truth is not None
+    fraction = truth.obscured_fraction
     worst = int(np.nanargmax(fraction))
     frames = sorted({0, worst, *np.linspace(1, len(fraction) - 1, 7).round().astype(int).tolist()})[:8]
     film = [obscured.film_frame(t, f"{fraction[t]:.0%} covered") for t in frames]

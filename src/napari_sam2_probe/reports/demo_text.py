@@ -49,8 +49,8 @@ def describe_interjection(clean: ClipView, interjected: ClipView) -> tuple[str, 
 
 def describe_obscuration(clean: ClipView, obscured: ClipView, response: ObscurationResponse) -> tuple[str, ...]:
     """Say what the obscuration did to masks and pointers."""
-    assert obscured.known is not None
-    fraction = obscured.known.obscured_fraction
+    assert obscured.truth is not None
+    fraction = obscured.truth.obscured_fraction
     worst = int(np.nanargmax(fraction))
     overlap = obscured.region_similarity
     lines = [
@@ -109,5 +109,5 @@ def _rise(view: ClipView, position: str, absent: NDArray[np.bool_]) -> float:
 
 
 def _origin(view: ClipView) -> str:
-    assert view.known is not None
-    return f"{view.kind} of {view.known.source_sequence[0]}"
+    assert view.truth is not None
+    return f"{view.kind} of {view.truth.source_sequence[0]}"

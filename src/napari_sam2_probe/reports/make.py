@@ -18,14 +18,20 @@ from napari_sam2_probe.reports.demo_text import describe_model
 from napari_sam2_probe.reports.folder import FORMATS, ReportFolder
 from napari_sam2_probe.reports.page import Page, Section, write_page
 from napari_sam2_probe.reports.sections import (
+    causes,
+    claims,
+    contrast,
     decoder,
+    films,
     lead,
     masks,
     pointers,
     positions,
     protocols,
+    representations,
     separability,
     trends,
+    warning,
 )
 from napari_sam2_probe.reports.subject import Subject, make_subjects
 from napari_sam2_probe.reports.words import kind_label
@@ -111,20 +117,27 @@ def make_report(
     opened = [open_experiment(path) for path in experiments]
     subjects = make_subjects(opened, num_resamples=options.num_resamples, seed=options.seed)
     places = [(s.name, s.results.path) for s in subjects] + [(path.resolve().name, path) for path in others]
-    warning = banner({s.name: s.results.provenance.get("model") for s in subjects} | protocols.recorded_models(places))
+    caveat = banner({s.name: s.results.provenance.get("model") for s in subjects} | protocols.recorded_models(places))
     with made_folder(out, _REPORT) as made:
-        folder = ReportFolder(made, dpi=options.dpi, formats=options.formats, remark=warning, progress=progress)
+        folder = ReportFolder(made, dpi=options.dpi, formats=options.formats, remark=caveat, progress=progress)
+        scores = masks.make(subjects, folder)
         parts = [
+            claims.make(subjects, folder),
+            films.make(subjects, folder),
             positions.make(subjects, folder, options.composites, progress),
+            contrast.make(subjects, folder),
             pointers.make(subjects, folder),
             decoder.make(subjects, folder, options.decoder),
             lead.make(subjects, folder),
             trends.make(subjects, folder),
             separability.make(subjects, folder),
-            masks.make(subjects, folder),
+            causes.make(subjects, folder),
+            representations.make(subjects, folder),
+            scores,
+            warning.make(subjects, folder),
             protocols.make(places, folder),
         ]
-        page = _page(subjects, parts, warning, _provenance(subjects, options, command))
+        page = _page(subjects, parts, scores, caveat, _provenance(subjects, options, command))
         write_page(page, made / INDEX, embed=True)
     return out / INDEX
 
@@ -148,9 +161,13 @@ def _find(folders: Sequence[Path]) -> tuple[list[Path], list[Path]]:
 
 
 def _page(
-    subjects: Sequence[Subject], parts: Sequence[Part], warning: str, provenance: tuple[tuple[str, str], ...]
+    subjects: Sequence[Subject],
+    parts: Sequence[Part],
+    first: Part,
+    caveat: str,
+    provenance: tuple[tuple[str, str], ...],
 ) -> Page:
-    headlines = tuple(sentence for part in (parts[-2], *parts) for sentence in part.headlines)
+    headlines = tuple(sentence for part in (first, *parts) for sentence in part.headlines)
     headlines = tuple(dict.fromkeys(headlines))
     found = (Section("At a glance", headlines),) if headlines else ()
     sections = (*found, *(part.section for part in parts if part.section is not None))
@@ -163,7 +180,7 @@ def _page(
         lead=_lead(subjects),
         sections=sections,
         provenance=provenance,
-        warning=warning,
+        warning=caveat,
         notes=(*_unfinished(subjects), *_thin(subjects), *_without(subjects), *missing),
         contents=True,
     )
@@ -177,7 +194,8 @@ def _lead(subjects: Sequence[Subject]) -> str:
     what = listing([kind_label(kind).lower() for kind in kinds]) or "no kind yet"
     return (
         f"{count(clips, 'clip')} ({what}) of {count(subjects[0].num_frames, 'frame')} each, prompted with the true "
-        "mask on the first frame. Figure numbers are those of Bromley et al., An Analysis of Segment Anything 2 (2025)."
+        "mask on the first frame. Figure numbers are those of Bromley et al., An Analysis of Segment Anything 2 (2025; "
+        "arXiv 2503.00042v2, An Analysis of Data Transformation Effects on Segment Anything 2)."
     )
 
 

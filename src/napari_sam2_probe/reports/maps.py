@@ -15,7 +15,7 @@ from napari_sam2_probe.probe.positions import BY_KEY, BY_NUMBER
 if TYPE_CHECKING:
     from napari_sam2_probe.common.progress import ProgressCallback
     from napari_sam2_probe.experiments.results import ExperimentResults
-    from napari_sam2_probe.families.loaded import LoadedModel
+    from napari_sam2_probe.families.loaded import Model
     from napari_sam2_probe.reports.examples import ClipFrames
 
 When = Literal["auto", "always", "never"]
@@ -42,7 +42,7 @@ class MapMaker:
     results: ExperimentResults
     when: When
     progress: ProgressCallback
-    _loaded: LoadedModel | None = None
+    _loaded: Model | None = None
 
     def composite(self, clip: ClipFrames, frame: int, label: str) -> Composite:
         """Return one frame with its maps.
@@ -59,7 +59,7 @@ class MapMaker:
             pairs = tuple(self._kept(clip, frame, key) for key in shown)
         else:
             pairs = self._probed(clip, frame)
-        return Composite(picture, pairs, label, mask)
+        return Composite(picture, pairs, label, mask, frame_idx=frame)
 
     def _kept(self, clip: ClipFrames, frame: int, key: str) -> MapPair:
         mean = self.results.maps(clip.kind, clip.clip, key, "mean")[frame]
@@ -86,7 +86,7 @@ class MapMaker:
                 for number in composite_positions(run)
             )
 
-    def _model(self, frame: int) -> LoadedModel:
+    def _model(self, frame: int) -> Model:
         """Load the experiment's own model, once; refuse any other."""
         if self._loaded is not None:
             return self._loaded

@@ -30,6 +30,58 @@ def rise(subject: Subject, kind: str, position: str, feature: str, frames: range
     frames
         Where the factor is looked for.
     """
+    factors, sequences = _factors(subject, kind, position, feature, frames)
+    known = (factors > 0).to_numpy()
+    logs, groups = np.log(factors.to_numpy()[known]), sequences.to_numpy()[known]
+    estimate = mean_estimate(logs, groups, num_resamples=subject.num_resamples, seed=subject.seed)
+    value, low, high = np.exp([estimate.value, estimate.low, estimate.high])
+    return Estimate(float(value), float(low), float(high), estimate.num_groups, estimate.reason)
+
+
+def rise_difference(subject: Subject, first: str, second: str, position: str, feature: str, frames: range) -> Estimate:
+    """Estimate how many times as large the rise is in one kind of clip as in another, over clips of the same base.
+
+    Parameters
+    ----------
+    subject, position, feature, frames
+        As for `rise`.
+    first, second
+        Kinds whose clips of the same number have the same base.
+
+    Returns
+    -------
+    Estimate
+        The geometric mean over pairs of clips; above 1 where the first kind rises more.
+    """
+    logs = []
+    for kind in (first, second):
+        factors, _ = _factors(subject, kind, position, feature, frames)
+        logs.append({_number(clip): float(np.log(value)) for clip, value in factors.items() if value > 0})
+    both = [number for number in logs[0] if number in logs[1]]
+    table = subject.results.frames
+    rows = table[table["kind"] == first].drop_duplicates("clip")
+    numbers = [_number(clip) for clip in rows["clip"]]
+    base = dict(zip(numbers, rows["base_sequence"], strict=True))
+    estimate = mean_estimate(
+        np.array([logs[0][number] - logs[1][number] for number in both]),
+        np.array([base[number] for number in both], dtype=np.str_),
+        num_resamples=subject.num_resamples,
+        seed=subject.seed,
+        reason="no two clips of the same base",
+    )
+    value, low, high = np.exp([estimate.value, estimate.low, estimate.high])
+    return Estimate(float(value), float(low), float(high), estimate.num_groups, estimate.reason)
+
+
+def _number(clip: object) -> str:
+    """Return the number of a clip, which clips of the same base share."""
+    return str(clip).rpartition("-")[2]
+
+
+def _factors(
+    subject: Subject, kind: str, position: str, feature: str, frames: range
+) -> tuple[pd.Series[float], pd.Series[str]]:
+    """Return by clip the factor between `frames` and ordinary frames, and the source sequence."""
     table = subject.results.features
     rows = table[(table["kind"] == kind) & (table["position"] == position)]
     prefix, middle, _ = subject.results.lengths
@@ -41,13 +93,8 @@ def rise(subject: Subject, kind: str, position: str, feature: str, frames: range
     ]
     usual, here = _means(ordinary, feature), _means(rows[rows["frame"].isin(frames)], feature)
     both = usual.index.intersection(here.index)
-    sequences = rows.drop_duplicates("clip").set_index("clip")["base_sequence"]
-    factors = here[both].to_numpy() / usual[both].to_numpy()
-    logs = np.log(factors[factors > 0])
-    groups = sequences[both].to_numpy()[factors > 0]
-    estimate = mean_estimate(logs, groups, num_resamples=subject.num_resamples, seed=subject.seed)
-    value, low, high = np.exp([estimate.value, estimate.low, estimate.high])
-    return Estimate(float(value), float(low), float(high), estimate.num_groups, estimate.reason)
+    sequences: pd.Series[str] = rows.drop_duplicates("clip").set_index("clip")["base_sequence"]
+    return here[both] / usual[both], sequences[both]
 
 
 def _means(rows: pd.DataFrame, feature: str) -> pd.Series[float]:

@@ -15,7 +15,7 @@ from napari_sam2_probe.common.feature_names import FEATURE_COLUMNS
 from napari_sam2_probe.figures.features import prompted_in_references
 from napari_sam2_probe.probe.positions import in_order as positions_in_order
 from napari_sam2_probe.probe.positions import position_pairs
-from napari_sam2_probe.transforms.registry import KINDS
+from napari_sam2_probe.transforms.registry import KINDS, kept_kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -24,8 +24,12 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
+    from napari_sam2_probe.analysis.controls import Controls
     from napari_sam2_probe.analysis.separability import Separability
     from napari_sam2_probe.experiments.results import ExperimentResults
+    from napari_sam2_probe.reports.contrasts import Contrasts
+    from napari_sam2_probe.reports.covers import Cover
+    from napari_sam2_probe.reports.representations import Representations
 
 TREND_KINDS = ("clean", "interjection", "object-removal", "context-removal")
 """What the paper's figures over time show."""
@@ -138,9 +142,52 @@ class Subject:
         return separability(self.results.features, options, pairs=position_pairs())
 
     @cached_property
+    def controls(self) -> Controls:
+        """Separations beside what they are where nothing changes."""
+        from napari_sam2_probe.analysis.controls import ControlOptions, measure_controls
+
+        changed = [kind for kind in self.feature_kinds if kept_kind(kind) or kind in absent_kinds()]
+        kept = {kind: kept_kind(kind) if kept_kind(kind) in self.feature_kinds else "" for kind in changed}
+        return measure_controls(
+            self.results.features,
+            self.results.gap_features,
+            self.results.frames,
+            kept,
+            ControlOptions(num_resamples=self.num_resamples, seed=self.seed),
+        )
+
+    @cached_property
     def clip_table(self) -> pd.DataFrame:
         """`clip_table` of all kinds."""
         return clip_table(self.results.frames, ClipTableOptions(num_resamples=self.num_resamples, seed=self.seed))
+
+    @cached_property
+    def contrasts(self) -> Contrasts:
+        """What stands out from what at each position; none where no regions were kept."""
+        from napari_sam2_probe.reports.contrasts import measure_contrasts
+
+        return measure_contrasts(self.results, self.kinds, num_resamples=self.num_resamples, seed=self.seed)
+
+    @cached_property
+    def covers(self) -> dict[str, Cover]:
+        """What a cover does to pointers, by kind of clip that has covers."""
+        from napari_sam2_probe.reports.covers import measure_cover
+
+        if not self.results.has_model:
+            return {}
+        how = {"num_resamples": self.num_resamples, "seed": self.seed}
+        kinds = [kind for kind in ("obscuration", "three-object") if kind in self.kinds]
+        found = {kind: measure_cover(self.results, kind, **how) for kind in kinds}
+        return {kind: cover for kind, cover in found.items() if cover is not None}
+
+    @cached_property
+    def representations(self) -> Representations:
+        """What positions hold: probes, object or context, CKA; nothing where no embeddings were kept."""
+        from napari_sam2_probe.reports.representations import measure_representations
+
+        return measure_representations(
+            self.results, self.kinds, self.positions, num_resamples=self.num_resamples, seed=self.seed
+        )
 
     @cached_property
     def per_clip(self) -> pd.DataFrame:

@@ -4,13 +4,30 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from napari_sam2_probe.analysis.attention import share_entropy
 from napari_sam2_probe.common.errors import InputError
+from napari_sam2_probe.common.feature_names import ATTENTION_ENTROPY
+from napari_sam2_probe.common.parquet import read_parquet
+from napari_sam2_probe.common.paths import is_file
+from napari_sam2_probe.common.reading import why
+from napari_sam2_probe.probe.attention_table import COLUMNS as ATTENTION_COLUMNS
+from napari_sam2_probe.probe.bank_table import COLUMNS as BANK_COLUMNS
 from napari_sam2_probe.runs.layout import ATTENTION, BANK
 
 if TYPE_CHECKING:
     import pandas as pd
+    from numpy.typing import NDArray
 
     from napari_sam2_probe.runs.run import ProbeRun
+
+
+_ATTENTION_TYPES = {"queries": "string", "kind": "string", "share": "double"}
+_COLUMNS = {
+    BANK: {name: "string" if name in ("kind", "role") else "int64" for name in BANK_COLUMNS},
+    ATTENTION: {name: _ATTENTION_TYPES.get(name, "int64") for name in ATTENTION_COLUMNS},
+}
 
 
 def read_bank(run: ProbeRun, frame: int, object_id: int | None) -> pd.DataFrame:
@@ -21,6 +38,12 @@ def read_bank(run: ProbeRun, frame: int, object_id: int | None) -> pd.DataFrame:
     rows = table[(table["object_id"] == object_id) & (table["frame"] == frame)].sort_values("order")
     columns = ["kind", "entry_frame", "role", "temporal_position", "age"]
     return rows[columns].rename(columns={"entry_frame": "frame"}).reset_index(drop=True)
+
+
+def reading_frames(run: ProbeRun, object_id: int) -> list[int]:
+    """Return the frames that read anything; see `ProbeRun.bank_frames`."""
+    table = read_table(run, BANK)
+    return sorted(int(frame) for frame in table.loc[table["object_id"] == object_id, "frame"].unique())
 
 
 def read_attention(run: ProbeRun, frame: int | None, object_id: int | None) -> pd.DataFrame:
@@ -34,24 +57,44 @@ def read_attention(run: ProbeRun, frame: int | None, object_id: int | None) -> p
     return table.reset_index(drop=True)
 
 
+def read_attention_entropy(run: ProbeRun) -> NDArray[np.float64]:
+    """Return the entropy of memory attention; see `ProbeRun.attention_entropy`."""
+    kept = run.stored(ATTENTION_ENTROPY)
+    if kept is not None:
+        return np.asarray(kept, np.float64)
+    values = np.full(run.tracked.shape, np.nan)
+    try:
+        table = read_table(run, ATTENTION)
+    except InputError:
+        return values
+    rows = {int(object_id): row for row, object_id in enumerate(run.object_ids)}
+    means: dict[tuple[int, int], list[float]] = {}
+    of_all = table[table["queries"] == "all"]
+    for (object_id, frame, _), shares in of_all.groupby(["object_id", "frame", "layer"], sort=False)["share"]:
+        means.setdefault((rows[int(str(object_id))], int(str(frame))), []).append(
+            float(share_entropy(shares.to_numpy()))
+        )
+    for at, layers in means.items():
+        values[at] = np.mean(layers)
+    return values
+
+
 def read_table(run: ProbeRun, name: str) -> pd.DataFrame:
-    """Return one of a run's Parquet tables.
+    """Return one of a run's Parquet tables, `BANK` or `ATTENTION`.
 
     Raises
     ------
     InputError
         If the run has none, or it is damaged.
     """
-    import pandas as pd
-
     path = run.path / name
-    if not path.is_file():
+    if not is_file(path):
         raise InputError(f"{path}: this run has no such table (it was made by an older version, or killed); repeat it.")
     try:
-        return pd.read_parquet(path)
+        table: pd.DataFrame = read_parquet(path, _COLUMNS[name]).to_pandas()
     except (OSError, ValueError) as error:
-        # ArrowInvalid is a ValueError.
-        raise InputError(f"{path}: the file is damaged; make the run again.") from error
+        raise InputError(f"{path}: the file is damaged ({why(error)}); make the run again.") from error
+    return table
 
 
 def the_object(run: ProbeRun, object_id: int | None) -> int:

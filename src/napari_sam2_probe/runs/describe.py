@@ -12,15 +12,13 @@ from typing import TYPE_CHECKING, Any
 from napari_sam2_probe.video.video import Video
 
 if TYPE_CHECKING:
-    from napari_sam2_probe.families.loaded import LoadedModel
+    from napari_sam2_probe.families.loaded import Model
     from napari_sam2_probe.runs.options import RunOptions
     from napari_sam2_probe.video.source import FrameSource
     from napari_sam2_probe.video.truth import ClipTruth
 
 
-def describe_run(
-    source: FrameSource, loaded: LoadedModel, options: RunOptions, known: ClipTruth | None
-) -> dict[str, Any]:
+def describe_run(source: FrameSource, loaded: Model, options: RunOptions, truth: ClipTruth | None) -> dict[str, Any]:
     """Return what ``run.json`` says of a run before it begins."""
     return {
         "software": software_versions(),
@@ -35,9 +33,10 @@ def describe_run(
             "sha256": source.fingerprint(),
             "scaling": None if source.scaling is None else asdict(source.scaling),
             "frame_names": frame_names(source),
+            "frame_times": frame_times(source),
         },
         "parameters": asdict(options),
-        "known": None if known is None else known.as_json(),
+        "known": None if truth is None else truth.as_json(),
         "times": {"started": now()},
     }
 
@@ -47,6 +46,13 @@ def frame_names(source: FrameSource) -> list[str] | None:
     video = source if isinstance(source, Video) else Video(source)
     names = list(video.frame_names)
     return None if names == [f"{t:05d}" for t in range(len(names))] else names
+
+
+def frame_times(source: FrameSource) -> list[float] | None:
+    """Return when the frames of a video of a variable rate are shown, in seconds; None where ``fps`` says it."""
+    video = source if isinstance(source, Video) else Video(source)
+    times = video.frame_times if video.has_variable_rate else None
+    return None if times is None else [round(time, 6) for time in times]
 
 
 def software_versions() -> dict[str, str]:

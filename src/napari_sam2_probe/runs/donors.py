@@ -14,12 +14,13 @@ from napari_sam2_probe.tracking.donors import SessionDonor
 from napari_sam2_probe.tracking.intervening import Intervention, no_donors
 from napari_sam2_probe.tracking.interventions import Edit, edits_as_json, parse_edits, read_edits, sources
 from napari_sam2_probe.tracking.policies import STOCK, make_policy
+from napari_sam2_probe.tracking.repeating import planned_steps
 from napari_sam2_probe.tracking.results import SessionOptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from napari_sam2_probe.families.loaded import LoadedModel
+    from napari_sam2_probe.families.loaded import Model
     from napari_sam2_probe.runs.options import RunOptions
     from napari_sam2_probe.runs.run import ProbeRun
     from napari_sam2_probe.tracking.attention import AttentionDetail
@@ -54,12 +55,12 @@ class RunDonors:
         self,
         source: FrameSource,
         prompts: Sequence[Prompt],
-        loaded: LoadedModel,
+        loaded: Model,
         options: RunOptions,
         is_present: Callable[[int, int, float], bool],
         around: Intervention | None = None,
         *,
-        remake: Callable[[ProbeRun, LoadedModel, Sequence[str]], SessionDonor],
+        remake: Callable[[ProbeRun, Model, Sequence[str]], SessionDonor],
     ) -> None:
         self._source, self._prompts, self._loaded, self._options = source, prompts, loaded, options
         self._is_present = is_present
@@ -119,8 +120,7 @@ class RunDonors:
             self._loaded.model,
             self._source,
             plain_session_options(self._loaded, options),
-            self._prompts,
-            plan_passes(self._prompts, self._source, options),
+            planned_steps(self._prompts, plan_passes(self._prompts, self._source, options)),
             keys=_keys(self.intervention.edits, None),
             is_present=self._is_present,
         )
@@ -130,7 +130,7 @@ class RunDonors:
 
 
 def plain_session_options(
-    loaded: LoadedModel,
+    loaded: Model,
     options: RunOptions,
     *,
     intervention: Intervention | None = None,

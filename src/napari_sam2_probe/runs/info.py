@@ -7,12 +7,13 @@ its contents has to ask whether a part is of the type that it should be.
 from __future__ import annotations
 
 import math
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_sam2_probe.common.errors import InputError
-from napari_sam2_probe.common.json_file import load_json
 from napari_sam2_probe.common.names import is_plain_name
+from napari_sam2_probe.common.reading import load_json, why
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,8 +37,10 @@ def load_info(folder: Path | str) -> dict[str, Any]:
     path = Path(folder) / INFO
     try:
         info = load_json(path)
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: the file is damaged; make the run again.") from error
+    except OSError as error:
+        raise InputError(f"{path}: the file can't be read ({why(error)}).") from error
+    except ValueError as error:
+        raise InputError(f"{path}: the file is damaged ({why(error)}); make the run again.") from error
     if not isinstance(info, dict):
         raise InputError(f"{path}: the file is damaged; make the run again.")
     return info
@@ -91,6 +94,16 @@ def _text(value: Any, at: str) -> None:
     try:
         # Half a character of UTF-16, which JSON can say, can be neither shown nor written.
         sound = isinstance(value, str) and bool(value.encode() or True)
+    except UnicodeEncodeError:
+        sound = False
+    if not sound:
+        raise _wrong(at, "a text")
+
+
+def _path(value: Any, at: str) -> None:
+    """Take what a file can be called, which on Linux need not be UTF-8."""
+    try:
+        sound = isinstance(value, str) and bool(os.fsencode(value) or True)
     except UnicodeEncodeError:
         sound = False
     if not sound:
@@ -199,17 +212,17 @@ _RUN = _parts(
     title=_maybe(_text),
     software=_named(_text),
     model=_parts(
-        checkpoint=_maybe(_text),
+        checkpoint=_maybe(_path),
         sha256=_maybe(_text),
         trained=_flag,
-        config=_maybe(_text),
+        config=_maybe(_path),
         device=_text,
         device_name=_text,
         dtype=_text,
         flags=_named(_anything),
     ),
     video=_parts(
-        path=_maybe(_text),
+        path=_maybe(_path),
         name=_text,
         num_frames=_whole,
         height=_whole,
@@ -218,11 +231,13 @@ _RUN = _parts(
         sha256=_maybe(_text),
         scaling=_maybe(_named(_anything)),
         frame_names=_maybe(_frame_names),
+        frame_times=_maybe(_list(_number)),
     ),
     parameters=_parts(features=_parts(prompted_references=_flag)),
     known=_maybe(_known),
     times=_parts(started=_text, finished=_maybe(_text), seconds=_number),
     objects=_list(_whole),
+    written=_maybe(_parts({"tracked": _named(_whole), "files": _named(_text)})),
     prompts=_list(_named(_anything)),
     chosen_candidates=_list(_parts(_AT_A_FRAME)),
     object_names=_named(_text, lambda name: name.isascii() and name.isdecimal() and int(name[:20]) < _LARGEST),

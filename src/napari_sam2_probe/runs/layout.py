@@ -13,6 +13,9 @@ FEATURES = "features.csv"
 BANK = "bank.parquet"
 ATTENTION = "attention.parquet"
 
+TABLES = (FEATURES, BANK, ATTENTION)
+"""Files beside the store whose contents a finished run vouches for."""
+
 
 def is_run(path: Path | str) -> bool:
     """Say whether a folder looks like a run, without reading it."""

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_sam2_probe.common.errors import InputError
-from napari_sam2_probe.common.json_file import load_json
 from napari_sam2_probe.common.names import inside
+from napari_sam2_probe.common.reading import load_json
 from napari_sam2_probe.tracking.prompts import Prompt, prompts_from_labels
 from napari_sam2_probe.video.masks import read_mask, write_mask
 

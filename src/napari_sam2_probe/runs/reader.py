@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import io
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.common.feature_names import RUN_COLUMNS
+from napari_sam2_probe.common.paths import is_file
+from napari_sam2_probe.common.reading import read_text, why
 from napari_sam2_probe.runs.info import INFO, load_info, read_info
+from napari_sam2_probe.runs.integrity import MOST_TABLE_BYTES, check_contents, check_metadata
 from napari_sam2_probe.runs.layout import FEATURES, FORMAT, STORE, is_run
 from napari_sam2_probe.runs.run import ProbeRun
-from napari_sam2_probe.runs.zarr_store import open_store
-from napari_sam2_probe.video.truth import ClipTruth
+from napari_sam2_probe.runs.zarr_store import READ_ERRORS, open_store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    import pandas as pd
 
 
 def find_runs(folder: Path | str) -> list[Path]:
@@ -53,30 +58,38 @@ def open_run(path: Path | str) -> ProbeRun:
     InputError
         If the folder is not a run, was made by a later version, or is damaged.
     """
-    import pandas as pd
-
     folder = Path(path)
     if not is_run(folder):
         raise InputError(f"{folder} is not a probe run: give a folder that holds {INFO} and {STORE}.")
     info = _info(folder)
     try:
         store: Any = open_store(folder / STORE)
+        check_metadata(store)
         arrays: dict[str, Any] = {name: store[name][:] for name in _ARRAYS}
-        features = folder / FEATURES
-        # A run that was killed early has none yet.
-        empty = pd.DataFrame(columns=list(RUN_COLUMNS))
-        table = (
-            pd.read_csv(features, dtype={"position": str}, float_precision="round_trip")
-            if features.is_file()
-            else empty
-        )
-        if not set(RUN_COLUMNS) <= set(table.columns):
-            raise LookupError("columns are missing")
-        _check_sizes(arrays, store["masks"].shape, info)
-    except (OSError, LookupError, ValueError, TypeError, RuntimeError) as error:
-        # What zarr, its decompressors and pandas raise on files that are damaged.
-        raise InputError(f"{folder}: the run is damaged or was stopped at its very start; make it again.") from error
+        table = _features(folder / FEATURES)
+        check_contents(folder, store, info, arrays, table)
+    except READ_ERRORS as error:
+        raise InputError(
+            f"{folder}: the run is damaged or was stopped at its very start ({why(error)}); make it again."
+        ) from error
     return ProbeRun(path=folder, info=info, features=table, _store=store, **arrays)
+
+
+def _features(path: Path) -> pd.DataFrame:
+    import pandas as pd
+
+    if not is_file(path):
+        # A run that was killed early has none yet.
+        return pd.DataFrame(columns=list(RUN_COLUMNS))
+    text = io.StringIO(read_text(path, MOST_TABLE_BYTES))
+    table: pd.DataFrame = pd.read_csv(text, dtype={"position": str}, float_precision="round_trip")
+    missing = [column for column in RUN_COLUMNS if column not in table.columns]
+    if missing:
+        raise ValueError(f"{path.name} has no column {missing[0]}")
+    wrong = [name for name in RUN_COLUMNS if name != "position" and len(table) and table[name].dtype.kind not in "iuf"]
+    if wrong:
+        raise ValueError(f"{path.name} holds something else than numbers in the column {wrong[0]}")
+    return table
 
 
 _ARRAYS = (
@@ -89,18 +102,6 @@ _ARRAYS = (
     "tracked",
     "object_present",
 )
-
-
-def _check_sizes(arrays: dict[str, Any], masks: tuple[int, ...], info: dict[str, Any]) -> None:
-    objects_frames = (len(arrays["object_ids"]), masks[0])
-    if any(array.shape[:2] != objects_frames for name, array in arrays.items() if name != "object_ids"):
-        raise ValueError("arrays of other sizes")
-    names, known = info.get("video", {}).get("frame_names"), info.get("known")
-    if names is not None and len(names) != masks[0]:
-        raise ValueError("another number of names than frames")
-    # A run that another program wrote may tell of its kind alone.
-    if known is not None and "object_present" in known and len(ClipTruth.from_json(known).object_present) != masks[0]:
-        raise ValueError("another number of known frames than frames")
 
 
 def _info(folder: Path) -> dict[str, Any]:

@@ -26,7 +26,7 @@ from napari_sam2_probe.runs.remake import remake_donor
 from napari_sam2_probe.runs.steps_file import describe_steps
 from napari_sam2_probe.runs.writer import RunWriter
 from napari_sam2_probe.tracking.interventions import edits_as_json, parse_edits
-from napari_sam2_probe.tracking.policies import STOCK, make_policy
+from napari_sam2_probe.tracking.policies import STOCK, make_policy, policy_for
 from napari_sam2_probe.tracking.results import SessionOptions
 from napari_sam2_probe.tracking.session import VideoSession
 from napari_sam2_probe.video.truth import OBJECT_OF_INTEREST, ClipTruth
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from napari_sam2_probe.families.loaded import LoadedModel
+    from napari_sam2_probe.families.loaded import Model
     from napari_sam2_probe.probe.distance import FeatureOptions
     from napari_sam2_probe.runs.run import ProbeRun
     from napari_sam2_probe.tracking.prompts import Prompt
@@ -61,7 +61,7 @@ def check_job(source: FrameSource, prompts: Sequence[Prompt], out: Path | str, o
     for prompt in prompts:
         check_prompt(prompt, source)
     plan_passes(prompts, source, options)
-    make_policy(options.policy)
+    policy_for(make_policy(options.policy), source)
     check_sources(parse_edits(options.intervene))
     check_features(options.features)
 
@@ -95,10 +95,10 @@ def record_run(
     source: FrameSource,
     prompts: Sequence[Prompt],
     out: Path | str,
-    loaded: LoadedModel,
+    loaded: Model,
     options: RunOptions | None = None,
     *,
-    known: ClipTruth | None = None,
+    truth: ClipTruth | None = None,
     progress: ProgressCallback = ignore_progress,
 ) -> ProbeRun:
     """Track objects through a video, observe SAM 2 on the way, and write everything down.
@@ -115,7 +115,7 @@ def record_run(
         The model.
     options
         What to track and how to observe it.
-    known
+    truth
         What a recipe tells of the frames of a clip; if None, the `truth` of a `Video`, which one that lies in a data
         set of clips finds by itself.
     progress
@@ -132,7 +132,7 @@ def record_run(
         If something can't be used, or memory or disk don't suffice. Whatever was finished is kept, in a run that
         says that it is not.
     """
-    frames = iterate_run(source, prompts, out, loaded, options, known=known, progress=progress)
+    frames = iterate_run(source, prompts, out, loaded, options, truth=truth, progress=progress)
     for _ in frames:
         pass
     return open_run(out)
@@ -142,10 +142,10 @@ def iterate_run(
     source: FrameSource,
     prompts: Sequence[Prompt],
     out: Path | str,
-    loaded: LoadedModel,
+    loaded: Model,
     options: RunOptions | None = None,
     *,
-    known: ClipTruth | None = None,
+    truth: ClipTruth | None = None,
     progress: ProgressCallback = ignore_progress,
 ) -> Iterator[FrameResult]:
     """Do what `record_run` does, giving each frame as it is done; closing the iterator stops and keeps the rest.
@@ -157,13 +157,13 @@ def iterate_run(
     """
     options = options or RunOptions()
     check_job(source, prompts, out, options)
-    known = known or truth_of(source)
-    if known is not None and len(known.object_present) != source.num_frames:
+    truth = truth or truth_of(source)
+    if truth is not None and len(truth.object_present) != source.num_frames:
         raise InputError(
-            f"{known.clip} is known to have {len(known.object_present)} frames but {source.name} has "
-            f"{source.num_frames}: give what is known of this clip."
+            f"The truth of {truth.clip} is of {len(truth.object_present)} frames, but {source.name} has "
+            f"{source.num_frames}: give the truth of this clip."
         )
-    present = {} if known is None else {OBJECT_OF_INTEREST: known.object_present}
+    present = {} if truth is None else {OBJECT_OF_INTEREST: truth.object_present}
     recorder = ProbeRecorder(source.num_frames, options.features, present, unblanked=options.unblanked)
     donors = RunDonors(
         source, prompts, loaded, options, recorder.is_present, loaded.model.intervention, remake=remake_donor
@@ -180,7 +180,7 @@ def iterate_run(
     shape = (source.num_frames, source.height, source.width)
     with closing(donors), closing(recorder), VideoSession(loaded.model, source, session_options, recorder) as session:
         donors.prepare()
-        info = describe_run(source, loaded, options, known) | {"objects": list(obj_ids)}
+        info = describe_run(source, loaded, options, truth) | {"objects": list(obj_ids)}
         writer = RunWriter(out, obj_ids, shape, loaded.model.hidden_dim, info)
         files = PromptFiles(writer.path)
         began = time.perf_counter()

@@ -17,7 +17,7 @@ from napari_sam2_probe.video.open import open_video
 from napari_sam2_probe.video.source import FrameSource
 
 if TYPE_CHECKING:
-    from napari_sam2_probe.families.loaded import LoadedModel
+    from napari_sam2_probe.families.loaded import Model
     from napari_sam2_probe.runs.run import ProbeRun
 
 
@@ -72,24 +72,26 @@ def check_video(run: ProbeRun, source: FrameSource) -> None:
         raise InputError(f"{where} is not the video that {run.path} was made of (its hash differs): name that one.")
 
 
-def check_model(run: ProbeRun, loaded: LoadedModel) -> None:
+def check_model(run: ProbeRun, loaded: Model) -> None:
     """Make sure that a model is the one that a run was made with.
 
     Raises
     ------
     InputError
-        If weights, configuration, flags or number format differ.
+        If weights, configuration, flags, number format or family differ.
     """
     _check_weights(run, loaded.checkpoint.sha256, loaded.checkpoint.path or loaded.checkpoint.name)
     here, there = loaded.describe(), run.info["model"]
     differing = [name for name in ("config", "dtype") if here[name] != there[name]]
+    if here["family"] != there.get("family", here["family"]):
+        raise InputError(f"{run.path} was made through {there['family']}: load its model by the family of that name.")
     if _flags(there) != loaded.flags or differing:
         raise InputError(
             f"{run.path} was made with another configuration, flags or number format than the model has: load it so."
         )
 
 
-def load_recorded_model(run: ProbeRun, checkpoint: str | Path | None = None) -> LoadedModel:
+def load_recorded_model(run: ProbeRun, checkpoint: str | Path | None = None) -> Model:
     """Load the model that a run was made with.
 
     Parameters

@@ -7,27 +7,27 @@ from typing import TYPE_CHECKING, Any
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.runs.donors import RunDonors, plain_session_options
 from napari_sam2_probe.runs.info import INFO
-from napari_sam2_probe.runs.options import RunOptions, plan_passes
 from napari_sam2_probe.runs.prompts_file import prompts_from_json
 from napari_sam2_probe.runs.recorded import check_model, check_video, recorded_options, recorded_source
+from napari_sam2_probe.runs.recorded_steps import steps_of_run
 from napari_sam2_probe.tracking.donors import SessionDonor
-from napari_sam2_probe.video.truth import OBJECT_OF_INTEREST, ClipTruth
+from napari_sam2_probe.video.truth import OBJECT_OF_INTEREST
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from napari_sam2_probe.families.loaded import LoadedModel
+    from napari_sam2_probe.families.loaded import Model
+    from napari_sam2_probe.runs.options import RunOptions
     from napari_sam2_probe.runs.run import ProbeRun
     from napari_sam2_probe.tracking.attention import AttentionDetail
     from napari_sam2_probe.tracking.observer import Observer
     from napari_sam2_probe.tracking.prompts import Prompt
-    from napari_sam2_probe.tracking.results import Direction
     from napari_sam2_probe.video.source import FrameSource
 
 
 def remake(
     run: ProbeRun,
-    loaded: LoadedModel,
+    loaded: Model,
     *,
     keys: Iterable[str] = (),
     observer: Observer | None = None,
@@ -58,6 +58,7 @@ def remake(
     """
     check_model(run, loaded)
     source, prompts, options = recorded_job(run, video)
+    steps = steps_of_run(run, source, options)
     is_present = presence(run)
     donors = RunDonors(source, prompts, loaded, options, is_present, remake=remake_donor)
     donors.prepare()
@@ -73,8 +74,7 @@ def remake(
         loaded.model,
         source,
         plain_session_options(loaded, options, intervention=donors.intervention, attention=attention),
-        prompts,
-        recorded_passes(run, prompts, source, options),
+        steps,
         keys=keys,
         is_present=is_present,
         observer=observer,
@@ -82,7 +82,7 @@ def remake(
     )
 
 
-def remake_donor(run: ProbeRun, loaded: LoadedModel, keys: Iterable[str]) -> SessionDonor:
+def remake_donor(run: ProbeRun, loaded: Model, keys: Iterable[str]) -> SessionDonor:
     """Return `remake` of a run that edits take from."""
     return remake(run, loaded, keys=keys)
 
@@ -107,23 +107,9 @@ def recorded_job(run: ProbeRun, video: Any = None) -> tuple[FrameSource, list[Pr
     return source, prompts, recorded_options(run.info["parameters"])
 
 
-def recorded_passes(
-    run: ProbeRun, prompts: list[Prompt], source: FrameSource, options: RunOptions
-) -> list[tuple[Direction, range]]:
-    """Return what was tracked in a run, in order."""
-    passes = run.info.get("passes")
-    if passes is None:
-        return plan_passes(prompts, source, options)
-    steps = {"forward": 1, "backward": -1}
-    return [
-        (p["direction"], range(p["first"], p["last"] + steps[p["direction"]], steps[p["direction"]])) for p in passes
-    ]
-
-
 def presence(run: ProbeRun) -> Callable[[int, int, float], bool]:
     """Return a function that says whether an object is in a frame: by the recipe, else by its object score."""
-    known = run.info.get("known")
-    present = None if known is None else ClipTruth.from_json(known).object_present
+    present = None if run.truth is None else run.truth.object_present
 
     def is_present(obj_id: int, frame_idx: int, score: float) -> bool:
         if present is None or obj_id != OBJECT_OF_INTEREST:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from napari_sam2_probe.probe.positions import BY_KEY, Statistic
+from napari_sam2_probe.runs.zarr_store import StoredArray
+from napari_sam2_probe.video.truth import ClipTruth
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -82,6 +85,18 @@ class ProbeRun:
 
         return read_bank(self, frame, object_id)
 
+    def bank_frames(self, object_id: int) -> list[int]:
+        """Return the frames that read anything of memory for an object, in time order.
+
+        Raises
+        ------
+        InputError
+            If the run was made by a version that recorded no banks.
+        """
+        from napari_sam2_probe.runs.banks import reading_frames
+
+        return reading_frames(self, object_id)
+
     def attention(self, frame: int | None = None, object_id: int | None = None) -> pd.DataFrame:
         """Return the share of memory attention that each entry of the bank received.
 
@@ -110,20 +125,40 @@ class ProbeRun:
         """Whether the run came to its end; a run that was stopped keeps its finished frames."""
         return bool(self.info["finished"])
 
+    @cached_property
+    def truth(self) -> ClipTruth | None:
+        """What the recipe of a clip tells of its frames; None for any other video."""
+        # A run that another program wrote may tell of its kind alone.
+        told = self.info.get("known")
+        return ClipTruth.from_json(told) if told is not None and "object_present" in told else None
+
     @property
     def num_frames(self) -> int:
         """Number of frames of the video, T."""
         return int(self.tracked.shape[1])
 
     @property
+    def partly_tracked(self) -> str:
+        """Which part of the video was tracked, as views say it: ``"frames 10-19 of 0-99"``; empty if all of it was."""
+        import numpy as np
+
+        frames = np.flatnonzero(self.tracked.any(axis=0))
+        if len(frames) == self.num_frames:
+            return ""
+        if not len(frames):
+            return f"no frame of 0-{self.num_frames - 1}"
+        gaps = "" if len(frames) == frames[-1] - frames[0] + 1 else f", {len(frames)} of them"
+        return f"frames {frames[0]}-{frames[-1]}{gaps} of 0-{self.num_frames - 1}"
+
+    @property
     def masks(self) -> Any:
         """(T, H, W) uint16 zarr array of object ids; overlaps go to the object with the higher logit."""
-        return self._store["masks"]
+        return StoredArray(self._store["masks"], self.path)
 
     @property
     def masks_per_object(self) -> Any:
         """(O, T, H, W) bool zarr array."""
-        return self._store["masks_per_object"]
+        return StoredArray(self._store["masks_per_object"], self.path)
 
     @property
     def map_keys(self) -> tuple[str, ...]:
@@ -137,14 +172,40 @@ class ProbeRun:
 
     def vectors(self, key: str) -> NDArray[np.float32]:
         """(O, T, C) float32 vectors of the position with this `key`, NaN where nothing ran."""
-        vectors: NDArray[np.float32] = self._store[BY_KEY[key].array if key in BY_KEY else f"vectors/{key}"][:]
+        name = BY_KEY[key].array if key in BY_KEY else f"vectors/{key}"
+        vectors: NDArray[np.float32] = StoredArray(self._store[name], self.path)[:]
         return vectors
 
     def maps(self, key: str, statistic: Statistic) -> Any:
         """(O, T, h, w) float32 zarr array of channel `statistic` at the position with this `key`."""
-        return self._store[f"maps/{key}/{statistic}"]
+        return StoredArray(self._store[f"maps/{key}/{statistic}"], self.path)
+
+    @property
+    def candidate_disagreement(self) -> NDArray[np.float32]:
+        """(O, T) float32: 1 less the mean IoU of the masks that SAM 2 chose among on each frame.
+
+        NaN on mask prompts, where nothing ran, and in runs of versions that recorded none.
+        """
+        import numpy as np
+
+        recorded = self.stored("candidate_disagreement")
+        return np.full(self.tracked.shape, np.nan, np.float32) if recorded is None else recorded
+
+    def stored(self, name: str) -> Any:
+        """Return an array of the run that not every run holds; None where it doesn't."""
+        return self._store[name][:] if name in self._store else None
+
+    @property
+    def attention_entropy(self) -> NDArray[np.float64]:
+        """(O, T) float64: how evenly memory attention is spread over the bank, from 0 to 1, mean over layers.
+
+        Of all queries of a frame; NaN where no memory was read, and where no attention was recorded.
+        """
+        from napari_sam2_probe.runs.banks import read_attention_entropy
+
+        return read_attention_entropy(self)
 
     def status(self, key: str) -> NDArray[np.uint8]:
         """(O, T) uint8 status codes of the position with this `key`; see ``napari_sam2_probe.probe.status``."""
-        status: NDArray[np.uint8] = self._store[f"status/{key}"][:]
+        status: NDArray[np.uint8] = StoredArray(self._store[f"status/{key}"], self.path)[:]
         return status

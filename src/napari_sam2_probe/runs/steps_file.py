@@ -99,7 +99,7 @@ def _step(entry: Any, path: Path, where: str) -> Step:
     try:
         return _READERS[entry["step"]](entry, path, where)
     except (LookupError, TypeError) as error:
-        raise InputError(f"{where} is not one that this version knows: make the run anew.") from error
+        raise InputError(f"{where} is not one that this version knows: make the run again.") from error
 
 
 def _read_prompt(entry: dict[str, Any], path: Path, where: str) -> Step:

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_sam2_probe.runs.zarr_store import make_array
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -58,14 +60,8 @@ class FrameTables:
         chunks = (shape[0], min(shape[1], SPAN), *sizes)
         # Vectors of other positions lie in a group of theirs, and differ in length.
         channel = f"channel_{name.rpartition('/')[2]}" if "/" in name else "channel"
-        self._arrays[name] = self._group.create_array(
-            name,
-            shape=shape,
-            dtype=dtype,
-            chunks=chunks,
-            fill_value=fill,
-            dimension_names=("object", "frame", *([channel] * len(sizes))),
-        )
+        dimensions = ("object", "frame", *([channel] * len(sizes)))
+        self._arrays[name] = make_array(self._group, name, shape, dtype, chunks, fill=fill, dimensions=dimensions)
 
     def add_object(self) -> None:
         """Make room for one more object in every table."""

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_sam2_probe.common.files import atomic_path, atomic_write_text
+from napari_sam2_probe.common.reading import file_sha256
 from napari_sam2_probe.probe.positions import BY_KEY, OBJECT_POINTER, OBJECT_POINTER_RAW, STATISTICS
 from napari_sam2_probe.runs.info import INFO
-from napari_sam2_probe.runs.layout import FEATURES, FORMAT, STORE
+from napari_sam2_probe.runs.layout import FEATURES, FORMAT, STORE, TABLES
 from napari_sam2_probe.runs.place import check_new_path, os_errors_as_sentences
 from napari_sam2_probe.runs.tables import TRACKED, FrameTables
-from napari_sam2_probe.runs.zarr_store import make_store
+from napari_sam2_probe.runs.zarr_store import make_array, make_store
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -143,6 +144,9 @@ class RunWriter:
                 for key, vector in record.vectors.items():
                     self._table(BY_KEY[key].array, np.float32, len(vector))
                     self._tables.put(BY_KEY[key].array, *at, vector)
+                for name, number in record.numbers.items():
+                    self._table(name, np.float32)
+                    self._tables.put(name, *at, number)
                 for key in (*record.maps, *record.vectors):
                     self._table(f"status/{key}", np.uint8)
                     self._tables.put(f"status/{key}", *at, record.kind)
@@ -190,7 +194,7 @@ class RunWriter:
     def write_table(self, name: str, table: pd.DataFrame) -> None:
         """Write a table beside the store, as Parquet."""
         with os_errors_as_sentences(self.path), atomic_path(self.path / name) as temporary:
-            table.to_parquet(temporary, index=False)
+            table.to_parquet(temporary, engine="pyarrow", index=False, write_page_checksum=True)
 
     def flush(self) -> None:
         """Write the tables as they are now."""
@@ -209,10 +213,15 @@ class RunWriter:
         (self.path / _RESERVED).unlink(missing_ok=True)
 
     def finish(self, **changes: Any) -> None:
-        """Write what is left and mark the run as finished."""
+        """Write what is left and mark the run as finished, with what tells later whether all of it is there."""
         self.release_reserve()
         self.flush()
-        self.update_info(finished=True, **changes)
+        self.update_info(finished=True, objects=list(self._obj_index), written=self._written(), **changes)
+
+    def _written(self) -> dict[str, Any]:
+        tracked = self._tables[TRACKED].sum(1).tolist()
+        files = {name: file_sha256(self.path / name) for name in TABLES if (self.path / name).is_file()}
+        return {"tracked": {str(obj_id): tracked[row] for obj_id, row in self._obj_index.items()}, "files": files}
 
     def discard(self) -> None:
         """Remove the run."""
@@ -223,15 +232,17 @@ class RunWriter:
         num_objects, frame_shape = len(obj_ids), shape[1:]
         self._store.create_array("object_ids", data=np.array(obj_ids, np.int64), dimension_names=("object",))
         # Names of dimensions, so that xarray and others read a run without us.
-        self._masks: Any = self._store.create_array(
-            "masks", shape=shape, dtype=np.uint16, chunks=(1, *frame_shape), dimension_names=("frame", "y", "x")
+        self._masks: Any = make_array(
+            self._store, "masks", shape, np.uint16, (1, *frame_shape), dimensions=("frame", "y", "x")
         )
-        self._masks_per_object: Any = self._store.create_array(
+        self._masks_per_object: Any = make_array(
+            self._store,
             "masks_per_object",
-            shape=(num_objects, *shape),
-            dtype=np.bool_,
-            chunks=(1, 1, *frame_shape),
-            dimension_names=("object", "frame", "y", "x"),
+            (num_objects, *shape),
+            np.bool_,
+            (1, 1, *frame_shape),
+            fill=False,
+            dimensions=("object", "frame", "y", "x"),
         )
         self._tables = FrameTables(self._store, num_objects, shape[0])
         for name in ("object_scores", "predicted_iou"):
@@ -264,13 +275,14 @@ class RunWriter:
 
     def _map(self, name: str, shape: tuple[int, ...]) -> Any:
         if name not in self._maps:
-            self._maps[name] = self._store.create_array(
+            self._maps[name] = make_array(
+                self._store,
                 name,
-                shape=(len(self._obj_index), self._num_frames, *shape),
-                dtype=np.float32,
-                chunks=(1, 1, *shape),
-                fill_value=np.nan,
-                dimension_names=("object", "frame", "y", "x"),
+                (len(self._obj_index), self._num_frames, *shape),
+                np.float32,
+                (1, 1, *shape),
+                fill=np.nan,
+                dimensions=("object", "frame", "y", "x"),
             )
         return self._maps[name]
 

@@ -6,10 +6,10 @@ it and the rest (SPEC 13). Nothing of the model's own computation changes: proje
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
 import torch
 from sam2.modeling.sam.transformer import RoPEAttention, apply_rotary_enc
@@ -17,8 +17,8 @@ from torch.nn.functional import max_pool2d
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from contextlib import AbstractContextManager
 
-    from sam2.modeling.memory_attention import MemoryAttention
     from sam2.modeling.sam.transformer import Attention
     from torch import Tensor, nn
 
@@ -53,8 +53,26 @@ class LayerAttention:
     keys: Tensor
 
 
+@runtime_checkable
+class RotatedElsewhere(Protocol):
+    """A layer of another family, which rotates queries and keys into new tensors by what it was called with."""
+
+    def looking(self) -> AbstractContextManager[None]:
+        """Note how it is called while the block runs."""
+        ...
+
+    def rotated(self, queries: Tensor, keys: Tensor) -> tuple[Tensor, Tensor]:
+        """Return queries and keys as the layer rotated them."""
+        ...
+
+
 class AttentionRecord:
-    """Looks at the queries and keys of memory attention while it runs, and says what they attended to.
+    """Looks at the queries and keys of attention while it runs, and says what they attended to.
+
+    Parameters
+    ----------
+    layers
+        The attention of each layer.
 
     Attributes
     ----------
@@ -62,9 +80,9 @@ class AttentionRecord:
         Whether it looks away, since somebody else uses the model meanwhile.
     """
 
-    def __init__(self, attention: MemoryAttention) -> None:
+    def __init__(self, layers: Sequence[Attention]) -> None:
         self.paused = False
-        self._layers: list[Attention] = [layer.cross_attn_image for layer in attention.layers]
+        self._layers = list(layers)
         self._seen: list[_Projections] = [_Projections() for _ in self._layers]
 
     @contextmanager
@@ -77,7 +95,11 @@ class AttentionRecord:
             handles.append(layer.q_proj.register_forward_hook(partial(self._take, seen, "queries")))
             handles.append(layer.k_proj.register_forward_hook(partial(self._take, seen, "keys")))
         try:
-            yield
+            with ExitStack() as calls:
+                for layer in self._layers:
+                    if isinstance(layer, RotatedElsewhere):
+                        calls.enter_context(layer.looking())
+                yield
         finally:
             for handle in handles:
                 handle.remove()
@@ -103,23 +125,26 @@ class AttentionRecord:
         entry_tokens
             How many tokens each entry became, in order.
         mask_logits
-            (1, 1, H, W): the frame's predicted mask.
+            (B, 1, H, W): the frame's predicted mask.
         detail
             From how many queries.
 
         Returns
         -------
         Tensor or None
-            (layers, groups, entries) float32, groups as in `GROUPS`, NaN where a group is empty; None if memory
+            (B, layers, groups, entries) float32, groups as in `GROUPS`, NaN where a group is empty; None if memory
             attention did not run. Shares of a group sum to 1.
         """
         layers = self.layers()
         if not layers:
             return None
         side = round(layers[0].queries.shape[-2] ** 0.5)
-        groups = query_groups(mask_logits, side)
-        drawn = draw_queries(groups, MOST_QUERIES if detail == "sampled" else side * side)
-        result = torch.stack([_layer_shares(layer, groups, drawn, entry_tokens) for layer in layers])
+        parts = []
+        for index in range(len(mask_logits)):
+            groups = query_groups(mask_logits[index : index + 1], side)
+            drawn = draw_queries(groups, MOST_QUERIES if detail == "sampled" else side * side)
+            parts.append(torch.stack([_layer_shares(layer, groups, drawn, entry_tokens, index) for layer in layers]))
+        result = torch.stack(parts)
         for seen in self._seen:
             seen.clear()
         return result
@@ -143,6 +168,8 @@ class _Projections:
         if isinstance(layer, RoPEAttention):
             # Queries it rotates into a new tensor, with what it made for this very size when it ran.
             queries, _ = apply_rotary_enc(queries, queries[:, :, :0], freqs_cis=layer.freqs_cis)
+        elif isinstance(layer, RotatedElsewhere):
+            queries, keys = layer.rotated(queries, keys)
         return LayerAttention(queries, keys)
 
 
@@ -177,11 +204,11 @@ def draw_queries(groups: Tensor, most: int) -> list[Tensor]:
 
 
 def _layer_shares(
-    layer: LayerAttention, groups: Tensor, drawn: Sequence[Tensor], entry_tokens: Sequence[int]
+    layer: LayerAttention, groups: Tensor, drawn: Sequence[Tensor], entry_tokens: Sequence[int], index: int = 0
 ) -> Tensor:
     """Return (groups, entries): the mean of each group, and of all tokens as the groups' mean by their sizes."""
     means = [
-        token_shares(layer, tokens.to(groups.device), entry_tokens).mean(dim=0)
+        token_shares(layer, tokens.to(groups.device), entry_tokens, index).mean(dim=0)
         if len(tokens)
         else torch.full((len(entry_tokens),), torch.nan, device=groups.device)
         for tokens in drawn
@@ -191,15 +218,15 @@ def _layer_shares(
     return torch.cat([(stacked.nan_to_num() * weights).sum(dim=0, keepdim=True), stacked])
 
 
-def token_shares(layer: LayerAttention, tokens: Tensor, entry_tokens: Sequence[int]) -> Tensor:
-    """Return the share of each entry for each query, mean over heads: (tokens, entries) float32."""
-    keys = layer.keys[0].float()
+def token_shares(layer: LayerAttention, tokens: Tensor, entry_tokens: Sequence[int], index: int = 0) -> Tensor:
+    """Return the share of each entry for each query of the batch's `index`, mean over heads: (tokens, entries)."""
+    keys = layer.keys[index].float()
     scale = keys.shape[-1] ** -0.5
     parts = []
     # Mixed precision would multiply in fewer bits again.
     with torch.autocast(keys.device.type, enabled=False):
         for chunk in torch.split(tokens, _CHUNK):
-            logits = (layer.queries[0][:, chunk].float() * scale) @ keys.transpose(-1, -2)
+            logits = (layer.queries[index][:, chunk].float() * scale) @ keys.transpose(-1, -2)
             weights = logits.softmax(dim=-1).mean(dim=0)
             by_entry = torch.split(weights, list(entry_tokens), dim=-1)
             parts.append(torch.stack([part.sum(dim=-1) for part in by_entry], dim=-1))

@@ -23,9 +23,10 @@ import torch
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.models.device import computing
 from napari_sam2_probe.tracking.batch_frames import BatchReader
-from napari_sam2_probe.tracking.engine import slim_pos_enc
+from napari_sam2_probe.tracking.engine import ATTENTION_SHARES, slim_pos_enc
 from napari_sam2_probe.tracking.host_copy import HostCopy
 from napari_sam2_probe.tracking.mask_logits import filled, mask_input, scaled
+from napari_sam2_probe.tracking.memory_view import StoredOutputs
 from napari_sam2_probe.tracking.observer import taps_wanted
 from napari_sam2_probe.tracking.prompts import Prompt
 from napari_sam2_probe.tracking.results import SessionOptions
@@ -126,6 +127,7 @@ class BatchTracker:
         self._device = model.device
         self._sizes = _by_size(sources, self._device)
         self._bank = MemoryBank(model, self.num_frames)
+        self._stored = StoredOutputs(self._bank.as_output_dict())
         self._reader = BatchReader(sources, model.image_size, self._device)
         self._vision_pos_enc: list[Tensor] | None = None
         self._maskmem_pos_enc: list[Tensor] | None = None
@@ -203,16 +205,21 @@ class BatchTracker:
         }
 
     def _step(self, frame_idx: int, features: dict[str, Any], prompt: Tensor | None) -> dict[str, Any]:
-        out: dict[str, Any] = self._model.track_step(
-            frame_idx=frame_idx,
-            **features,
-            is_init_cond_frame=prompt is not None,
-            point_inputs=None,
-            mask_inputs=prompt,
-            output_dict=self._bank.as_output_dict(),
-            num_frames=self.num_frames,
-            run_mem_encoder=prompt is None,
-        )
+        detail = self.options.attention
+        with self._model.attention_seen(detail) as attention:
+            out: dict[str, Any] = self._model.track_step(
+                frame_idx=frame_idx,
+                **features,
+                is_init_cond_frame=prompt is not None,
+                point_inputs=None,
+                mask_inputs=prompt,
+                output_dict=self._stored,
+                num_frames=self.num_frames,
+                run_mem_encoder=prompt is None,
+            )
+            if attention is not None:
+                shares = attention.shares(self._stored.tokens_read, out["pred_masks"], detail)
+                self._model.show(ATTENTION_SHARES, shares)
         out["pred_masks"] = filled(out["pred_masks"], self.options.flags.fill_hole_area)
         return out
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
 import torch
 
 from napari_sam2_probe.common.errors import InputError
+from napari_sam2_probe.tracking.repeating import repeat_steps
 from napari_sam2_probe.tracking.spill import SpillFolder
+from napari_sam2_probe.tracking.steps import TrackStep
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -20,13 +23,13 @@ if TYPE_CHECKING:
     from napari_sam2_probe.tracking.bank import EntryKind
     from napari_sam2_probe.tracking.observer import FramePass, Observer
     from napari_sam2_probe.tracking.outputs import FrameOutput
-    from napari_sam2_probe.tracking.prompts import Prompt
-    from napari_sam2_probe.tracking.results import Direction, SessionOptions
+    from napari_sam2_probe.tracking.results import SessionOptions
+    from napari_sam2_probe.tracking.steps import Step
     from napari_sam2_probe.video.source import FrameSource
 
 
 class SessionDonor:
-    """A `Donor` that tracks a video by itself, with its own prompts.
+    """A `Donor` that tracks a video by itself, as somebody did before.
 
     Parameters
     ----------
@@ -38,8 +41,8 @@ class SessionDonor:
         The video.
     options
         How it is tracked.
-    prompts, passes
-        What is said of the objects, and which frames are then tracked in which direction.
+    steps
+        What is said of the objects, and which frames are tracked in which direction, in order.
     keys
         The positions whose tensors are kept, on disk.
     is_present
@@ -56,8 +59,7 @@ class SessionDonor:
         model: ObservedSAM2,
         source: FrameSource,
         options: SessionOptions,
-        prompts: Sequence[Prompt],
-        passes: Sequence[tuple[Direction, range]],
+        steps: Sequence[Step],
         *,
         keys: Iterable[str] = (),
         is_present: Callable[[int, int, float], bool] = lambda _obj, _frame, score: score > 0,
@@ -71,11 +73,12 @@ class SessionDonor:
         self._keeper = _Keeper(frozenset(keys))
         self.session = VideoSession(model, source, options, observer or (self._keeper if keys else None))
         self._close = close
-        self._prompts = prompts
-        self._passes = passes
+        passes = [step for step in steps if isinstance(step, TrackStep)]
+        self._has_one_pass = len({step.number for step in passes}) < 2
+        # How often each frame is still going to be tracked.
+        self._left = Counter(frame_idx for step in passes for frame_idx in step.frames)
+        self._running = repeat_steps(self.session, steps)
         self._is_present = is_present
-        self._running: Iterator[int] | None = None
-        self._done: set[int] = set()
         self._means: dict[tuple[str, int], tuple[Tensor, ...]] = {}
 
     def __enter__(self) -> Self:
@@ -92,15 +95,43 @@ class SessionDonor:
 
     def track_to(self, frame_idx: int) -> None:
         """Track until a frame is done; to the end if there are several passes, since a later one may do it again."""
-        if self._running is None:
-            self._running = self._track()
-        while len(self._passes) > 1 or frame_idx not in self._done:
-            # Whoever takes may be in the middle of a step of the same model.
-            with self._model.by_another():
-                done = next(self._running, None)
-            if done is None:
+        while not self._has_one_pass or self._left[frame_idx]:
+            if self._track_one() is None:
                 break
-            self._done.add(done)
+
+    def finish(self) -> None:
+        """Track to the end."""
+        while self._track_one() is not None:
+            pass
+
+    def settle(self, frames: Iterable[int]) -> Iterator[int]:
+        """Track, and stop at each of some frames when it has been tracked for the last time.
+
+        Whatever it read is there at that moment; frames that are never tracked come last.
+
+        Yields
+        ------
+        int
+            The frame.
+        """
+        wanted = set(frames)
+        while wanted:
+            frame_idx = self._track_one()
+            if frame_idx is None:
+                break
+            if frame_idx in wanted and not self._left[frame_idx]:
+                wanted.remove(frame_idx)
+                yield frame_idx
+        yield from sorted(wanted)
+
+    def _track_one(self) -> int | None:
+        # Whoever takes may be in the middle of a step of the same model.
+        with self._model.by_another():
+            result = next(self._running, None)
+        if result is None:
+            return None
+        self._left[result.frame_idx] -= 1
+        return result.frame_idx
 
     def output(self, frame_idx: int, obj_id: int) -> FrameOutput:
         """Return what is stored of a frame.
@@ -152,15 +183,8 @@ class SessionDonor:
         """Return the mean over the reference frames of the image features, float32."""
         return self._mean("image_embedding", obj_id, self._references, self.image_features)
 
-    def _track(self) -> Iterator[int]:
-        for prompt in self._prompts:
-            self.session.add_prompt(prompt)
-        for direction, frames in self._passes:
-            for result in self.session.propagate(direction, frames[0], frames[-1]):
-                yield result.frame_idx
-
     def _tracked(self, obj_id: int) -> list[int]:
-        self.track_to(-1)
+        self.finish()
         return self.session.visited_frames(obj_id)
 
     def _references(self, obj_id: int) -> list[int]:

@@ -18,11 +18,14 @@ from napari_sam2_probe.tracking.observer import taps_wanted
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
+    import numpy as np
+    from numpy.typing import NDArray
     from torch import Tensor
 
     from napari_sam2_probe.families.sam2 import ObservedSAM2
     from napari_sam2_probe.models.config import PredictorFlags
     from napari_sam2_probe.tracking.attention import AttentionDetail
+    from napari_sam2_probe.tracking.bank import Reading
     from napari_sam2_probe.tracking.memory_view import MemoryView
     from napari_sam2_probe.tracking.observer import FramePass, Observer
     from napari_sam2_probe.tracking.prompts import Prompt
@@ -32,7 +35,7 @@ NO_OBJ_SCORE = -1024.0
 """The logit that SAM 2 puts where there is no object."""
 
 ATTENTION_SHARES = "attention_shares"
-"""The key under which observers are shown the shares of memory attention: (1, layers, groups, entries)."""
+"""The key under which observers are shown the shares of memory attention: (B, layers, groups, entries)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +158,13 @@ class FrameEngine:
             run_mem_encoder=False,
         )
 
+    def attempted(self, reading: Reading, memories: MemoryView) -> NDArray[np.bool_]:
+        """Return the mask (H, W) that a frame would get from other memories, in the middle of its own step."""
+        with self.model.by_another():
+            out = self.repeated(reading.frame_idx, memories, reverse=reading.reverse)
+        mask: NDArray[np.bool_] = (self.at_video_size(out["pred_masks"])[0, 0] > 0).cpu().numpy()
+        return mask
+
     def encode_prompted_memory(
         self, frame_idx: int, memories: MemoryView, pred_masks: Tensor, object_score_logits: Tensor
     ) -> Tensor:
@@ -236,7 +246,7 @@ class FrameEngine:
             out = self._track_step(frame_idx, memories, maps, inputs)
             if attention is not None:
                 shares = attention.shares(memories.tokens_read, out["pred_masks"], self._attention)
-                self.model.show(ATTENTION_SHARES, None if shares is None else shares[None])
+                self.model.show(ATTENTION_SHARES, shares)
         if out["maskmem_features"] is not None:
             out["maskmem_features"] = out["maskmem_features"].to(torch.bfloat16)
             self._keep_pos_enc(out["maskmem_pos_enc"])

@@ -8,13 +8,13 @@ The edits of a list act one after the other. No tensors here: `intervening` carr
 
 from __future__ import annotations
 
-import json
 import math
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError, model_validator
 
 from napari_sam2_probe.common.errors import InputError
+from napari_sam2_probe.common.reading import load_json, why
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -232,9 +232,9 @@ def read_edits(path: Path) -> tuple[Edit, ...]:
         As `parse_edits`, or if it can't be read.
     """
     try:
-        entries = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise InputError(f"{path}: the file can't be read as JSON; give a list of edits.") from error
+        entries = load_json(path)
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: the file can't be read as JSON ({why(error)}); give a list of edits.") from error
     return parse_edits(entries, str(path))
 
 

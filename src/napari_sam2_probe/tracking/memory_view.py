@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from napari_sam2_probe.tracking.bank import Bank, BankEntry, BankRule, Reading, stock_bank
 from napari_sam2_probe.tracking.policies import StoredBank, checked_choice
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
+    import numpy as np
+    from numpy.typing import NDArray
     from torch import Tensor
 
     from napari_sam2_probe.tracking.bank import EntryKind
     from napari_sam2_probe.tracking.intervening import Intervention, PositionEdits
     from napari_sam2_probe.tracking.objects import TrackedObject
     from napari_sam2_probe.tracking.policies import MemoryPolicy
+    from napari_sam2_probe.tracking.seen_masks import SeenMasks
+
+    Attempt = Callable[[Reading, "MemoryView"], NDArray[np.bool_]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +90,15 @@ class MemoryView:
         What is changed of the pass.
     repeat
         Read what this bank says, whoever would choose.
+    attempt
+        Gives the mask that the frame would get from another view, for policies that try before they choose.
 
     Attributes
     ----------
     obj_id, intervention
         As given.
+    keeps_masks
+        Whether the policy wants to look at candidate masks later.
     tokens_read
         How many tokens of attention each entry of the bank became, in order.
     """
@@ -101,6 +111,7 @@ class MemoryView:
         policy: MemoryPolicy | None = None,
         intervention: Intervention | None = None,
         repeat: Bank | None = None,
+        attempt: Attempt | None = None,
     ) -> None:
         self.obj_id = obj.obj_id
         self.intervention = intervention
@@ -109,6 +120,8 @@ class MemoryView:
         self._pos_enc = pos_enc
         self._policy = policy
         self._repeat = repeat
+        self._attempt = attempt
+        self.keeps_masks = bool(getattr(policy, "looks_at_masks", False))
         self._serials: dict[int, int] = {}
         self._provenance: MemoryProvenance | None = None
 
@@ -152,9 +165,29 @@ class MemoryView:
         conditioning, tracked = self._obj.conditioning, self._obj.tracked
         if self._policy is None:
             return stock_bank(rule, reading, conditioning, tracked.__contains__)
-        return checked_choice(
-            self._policy, StoredBank(rule, reading, tuple(conditioning), tuple(tracked), self._scores)
+        attempt = None
+        if self._attempt is not None:
+            attempt = partial(self._attempted, self._attempt, reading)
+        bank = StoredBank(
+            rule,
+            reading,
+            tuple(conditioning),
+            tuple(tracked),
+            self._scores,
+            self._masks,
+            attempt,
+            self._obj.obj_id,
         )
+        return checked_choice(self._policy, bank)
+
+    def _attempted(self, attempt: Attempt, reading: Reading, bank: Bank) -> NDArray[np.bool_]:
+        other = MemoryView(self._obj, self._pos_enc, intervention=self.intervention, repeat=bank)
+        return attempt(reading, other)
+
+    def _masks(self, frame_idx: int) -> SeenMasks | None:
+        if frame_idx in self._obj.conditioning:
+            return self._obj.conditioning[frame_idx].seen
+        return self._obj.tracked.without_tensors(frame_idx).seen
 
     def _scores(self, frame_idx: int) -> tuple[float, float]:
         found = self._obj.settled_output(frame_idx)
@@ -176,16 +209,26 @@ def _num_tokens(item: ReadEntry, memory_channels: int) -> int:
 
 
 class StoredOutputs:
-    """The two mappings that the stock predictor gives to ``track_step``, read as it reads them."""
+    """The two mappings that the stock predictor gives to ``track_step``, read as it reads them.
+
+    Attributes
+    ----------
+    tokens_read
+        As of a `MemoryView`, of what was read last.
+    """
 
     def __init__(self, output_dict: Mapping[str, Any]) -> None:
+        self.tokens_read: list[int] = []
         self._conditioning = output_dict["cond_frame_outputs"]
         self._tracked = output_dict["non_cond_frame_outputs"]
 
     def read(self, rule: BankRule, reading: Reading) -> list[ReadEntry]:
         """Return what a frame reads; see `MemorySource.read`."""
         bank = stock_bank(rule, reading, self._conditioning, lambda t: self._tracked.get(t) is not None)
-        return [self._entry(entry) for entry in bank.entries]
+        read = [self._entry(entry) for entry in bank.entries]
+        channels = next((item.tensor.shape[1] for item in read if item.entry.kind == "memory"), 1)
+        self.tokens_read = [_num_tokens(item, channels) for item in read]
+        return read
 
     def _entry(self, entry: BankEntry) -> ReadEntry:
         output = self._tracked.get(entry.frame) or self._conditioning[entry.frame]

@@ -39,6 +39,9 @@ class PassKind(IntEnum):
     MASK_PROMPT = 4
 
 
+CANDIDATE_MASKS = "candidate_masks"
+"""The key under which observers are shown the masks that SAM 2 chose among, unblanked: (B, M, h, w) logits, M > 1."""
+
 PROMPTED_KINDS = frozenset({PassKind.POINT_PROMPT, PassKind.CORRECTION, PassKind.MASK_PROMPT})
 
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from napari_sam2_probe.tracking.bank import EntryKind
     from napari_sam2_probe.tracking.memory_view import MemoryProvenance
     from napari_sam2_probe.tracking.observer import PassKind
+    from napari_sam2_probe.tracking.seen_masks import SeenMasks
     from napari_sam2_probe.tracking.spill import SpillFolder
 
 
@@ -50,6 +51,8 @@ class FrameOutput:
         What edits have kept from being stored: nobody reads it, whatever the tensors are.
     provenance
         What the pass read, so that it can be repeated exactly; None for prompts that read no memory.
+    seen
+        The candidate masks, where the memory policy looks at them.
     """
 
     serial: int
@@ -62,6 +65,7 @@ class FrameOutput:
     predicted_iou: float
     not_stored: frozenset[EntryKind] = frozenset()
     provenance: MemoryProvenance | None = None
+    seen: SeenMasks | None = None
 
     @property
     def tensors(self) -> tuple[Tensor, ...]:

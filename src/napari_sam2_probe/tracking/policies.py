@@ -12,17 +12,25 @@ or by an entry point of the group ``napari_sam2_probe.policies``:
 from __future__ import annotations
 
 import inspect
-import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from napari_sam2_probe.common.errors import InputError
+from napari_sam2_probe.common.reading import parse_json
 from napari_sam2_probe.tracking.bank import Bank, BankEntry, BankRule, Reading, make_bank, stock_bank
+from napari_sam2_probe.tracking.distractors import DistractorAware
+from napari_sam2_probe.tracking.oracle import Oracle
+from napari_sam2_probe.tracking.samurai import Samurai
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
+
+    from numpy.typing import NDArray
+
+    from napari_sam2_probe.tracking.seen_masks import SeenMasks
+    from napari_sam2_probe.video.source import FrameSource
 
 STOCK = "stock"
 """The name of the policy that chooses as SAM 2 does."""
@@ -45,6 +53,8 @@ class StoredBank:
         The conditioning frames, in the order in which they were added.
     tracked
         The other frames with an output, in time order.
+    obj_id
+        The object.
     """
 
     rule: BankRule
@@ -52,6 +62,9 @@ class StoredBank:
     conditioning: tuple[int, ...]
     tracked: tuple[int, ...]
     _scores: Callable[[int], tuple[float, float]]
+    _masks: Callable[[int], SeenMasks | None] = lambda _: None
+    _attempt: Callable[[Bank], NDArray[np.bool_]] | None = None
+    obj_id: int = 1
 
     @property
     def stock(self) -> Bank:
@@ -78,6 +91,29 @@ class StoredBank:
     def predicted_iou(self, frame: int) -> float:
         """Return SAM 2's own estimate of the IoU of a stored frame's mask; NaN on mask prompts."""
         return self._scores(frame)[1]
+
+    def masks(self, frame: int) -> SeenMasks:
+        """Return the candidate masks of a stored frame; for policies whose class says ``looks_at_masks = True``."""
+        seen = self._masks(frame)
+        if seen is None:
+            raise InputError(
+                f"The candidate masks of frame {frame} were not kept: a memory policy that looks at them says so by "
+                "looks_at_masks = True in its class."
+            )
+        return seen
+
+    @property
+    def can_attempt(self) -> bool:
+        """Whether `attempt` works: the reading frame is tracked, not prompted."""
+        return self._attempt is not None
+
+    def attempt(self, entries: Iterable[BankEntry]) -> NDArray[np.bool_]:
+        """Return the mask (H, W), at the video's size, that the reading frame would get from these entries.
+
+        It costs a pass through memory attention and mask decoder; nothing is stored and nobody is shown it.
+        """
+        assert self._attempt is not None
+        return self._attempt(Bank(self.reading.frame_idx, tuple(entries)))
 
     def entries(
         self,
@@ -109,7 +145,11 @@ class StoredBank:
 
 
 class MemoryPolicy(Protocol):
-    """Chooses what a frame reads. Nothing that it does may depend on anything but its arguments and settings."""
+    """Chooses what a frame reads. Nothing that it does may depend on anything but its arguments and settings.
+
+    A class with ``looks_at_masks = True`` can use `StoredBank.masks`. One that has a method ``for_video(source)`` is
+    asked by it, before a video is tracked, for the policy of that video.
+    """
 
     def choose(self, bank: StoredBank, frame: int) -> Iterable[BankEntry]:
         """Return the entries that `frame` reads, out of all that is stored."""
@@ -185,7 +225,10 @@ _POLICIES: dict[str, Callable[..., MemoryPolicy]] = {
     STOCK: Stock,
     "stride": Stride,
     "confident": Confident,
+    "samurai": Samurai,
+    "distractor-aware": DistractorAware,
     "random": Random,
+    "oracle": Oracle,
 }
 
 
@@ -243,6 +286,18 @@ def make_policy(text: str) -> MemoryPolicy:
         raise InputError(f"The memory policy {text!r} can't be made ({error}).") from error
 
 
+def policy_for(policy: MemoryPolicy | None, source: FrameSource) -> MemoryPolicy | None:
+    """Return a policy as it is for one video: that of its ``for_video``, where it has one.
+
+    Raises
+    ------
+    InputError
+        If it needs what the video doesn't have, such as true masks.
+    """
+    of_video = getattr(policy, "for_video", None)
+    return policy if of_video is None else of_video(source)
+
+
 def checked_choice(policy: MemoryPolicy, bank: StoredBank) -> Bank:
     """Return what a policy chooses, memories before pointers.
 
@@ -275,7 +330,7 @@ def _settings(text: str, rest: str) -> dict[str, Any]:
         if not sign or not name.isidentifier():
             raise InputError(f"The memory policy {text!r} is not written as NAME:setting=value,setting=value.")
         try:
-            settings[name] = json.loads(value)
+            settings[name] = parse_json(value)
         except ValueError:
             settings[name] = value
     return settings

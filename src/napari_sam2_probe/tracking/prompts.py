@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_sam2_probe.common.errors import InputError
+from napari_sam2_probe.video.masks import VOID
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -93,6 +94,8 @@ class Prompt:
             )
         if self.obj_id < 1:
             raise InputError(f"Object id {self.obj_id} can't be used: ids are whole numbers from 1.")
+        if self.obj_id == VOID:
+            raise InputError(f"Object id {VOID} can't be used: in masks it means void; give another id.")
         if self.mask is not None:
             self._check_mask(source, where)
             return

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from napari_sam2_probe.common.errors import InputError
+from napari_sam2_probe.tracking.bank import Bank
+from napari_sam2_probe.tracking.branch import repeated_frame
 from napari_sam2_probe.tracking.intervening import Intervention
+from napari_sam2_probe.tracking.looking import FrameLook
 from napari_sam2_probe.tracking.memory_view import MemoryView
 from napari_sam2_probe.tracking.observer import PassKind
-from napari_sam2_probe.tracking.results import RepeatedFrame
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,10 +19,14 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from napari_sam2_probe.tracking.engine import FrameEngine
+    from napari_sam2_probe.tracking.intervening import Donors
     from napari_sam2_probe.tracking.interventions import Edit
+    from napari_sam2_probe.tracking.looking import FrameAttention
     from napari_sam2_probe.tracking.objects import TrackedObject
     from napari_sam2_probe.tracking.observer import Observer
     from napari_sam2_probe.tracking.outputs import FrameOutput
+    from napari_sam2_probe.tracking.prompts import Prompt
+    from napari_sam2_probe.tracking.results import RepeatedFrame
 
 
 class Replay:
@@ -76,7 +83,9 @@ class Replay:
                     self._observer.frame_committed(obj.pass_of(frame_idx, output), score, reverse=False)
             yield frame_idx
 
-    def again(self, obj: TrackedObject, frame_idx: int, edits: tuple[Edit, ...]) -> RepeatedFrame:
+    def again(
+        self, obj: TrackedObject, frame_idx: int, edits: tuple[Edit, ...], donors: Donors | None = None
+    ) -> RepeatedFrame:
         """Repeat a tracked frame with what it read, under further edits; nobody is shown it and nothing is stored.
 
         Raises
@@ -90,7 +99,7 @@ class Replay:
             raise InputError(
                 f"Frame {frame_idx} {what} for object {obj.obj_id}: choose a frame that was tracked from memory."
             )
-        memories = self._memories(obj, output, edits)
+        memories = self._memories(obj, output, edits, donors)
         if memories is None:
             raise InputError(
                 f"What frame {frame_idx} read for object {obj.obj_id} was replaced since: track the frame again first."
@@ -98,15 +107,51 @@ class Replay:
         shown: dict[str, Tensor] = {}
         with self._engine.running(), self._engine.model.tapped(shown.__setitem__):
             out = self._engine.repeated(frame_idx, memories, reverse=output.reverse)
-            mask = self._engine.at_video_size(out["pred_masks"])[0, 0] > 0
-            return RepeatedFrame(
-                mask=mask.cpu().numpy(),
-                object_score=float(out["object_score_logits"]),
-                predicted_iou=float(out["ious"].max()),
-                pointer=shown["object_pointer_raw"][0].float().cpu().numpy(),
-            )
+            return repeated_frame(self._engine, out, shown)
 
-    def _memories(self, obj: TrackedObject, output: FrameOutput, edits: tuple[Edit, ...] = ()) -> MemoryView | None:
+    def look(self, obj: TrackedObject, frame_idx: int) -> FrameAttention:
+        """Repeat a frame and return where it looked; see `VideoSession.look`."""
+        output = obj.output(frame_idx)
+        if output is None:
+            raise InputError(f"Frame {frame_idx} was not tracked for object {obj.obj_id}: choose one that was.")
+        if output.kind is PassKind.CORRECTION:
+            raise InputError(
+                f"Frame {frame_idx} was corrected for object {obj.obj_id}, and what the correction started from is not "
+                "kept: choose a frame that was tracked, or prompted first."
+            )
+        is_tracked = output.kind is PassKind.TRACKED
+        memories = self._memories(obj, output) if is_tracked else MemoryView(obj, self._engine.maskmem_pos_enc)
+        if memories is None:
+            raise InputError(
+                f"What frame {frame_idx} read for object {obj.obj_id} was replaced since: track the frame again first."
+            )
+        look, prompt = FrameLook(self._engine.model.attention_places()), obj.prompts.get(frame_idx)
+        with self._engine.running(), look.looking():
+            if is_tracked:
+                out = self._engine.repeated(frame_idx, memories, reverse=output.reverse)
+            else:
+                assert prompt is not None
+                out = self._engine.prompted(
+                    self._engine.prompt_inputs(prompt),
+                    frame_idx,
+                    memories,
+                    is_initial=True,
+                    reverse=False,
+                    previous_logits=None,
+                )
+            score = float(out["object_score_logits"])
+        if not math.isclose(score, float(output.object_score_logits), rel_tol=1e-3, abs_tol=1e-3):
+            raise InputError(
+                f"Frame {frame_idx} was prompted several times for object {obj.obj_id}, and what came before the last "
+                "time is not kept: choose another frame."
+            )
+        read = memories.provenance
+        bank = Bank(frame_idx, ()) if read is None else read.bank
+        return look.result(obj.obj_id, bank, memories.tokens_read, 0 if is_tracked else _num_prompts(prompt))
+
+    def _memories(
+        self, obj: TrackedObject, output: FrameOutput, edits: tuple[Edit, ...] = (), donors: Donors | None = None
+    ) -> MemoryView | None:
         """Return what a pass read; None if it isn't there any more."""
         read = output.provenance
         assert read is not None
@@ -114,7 +159,7 @@ class Replay:
             return None
         intervention = read.intervention
         if edits:
-            intervention = (intervention or Intervention()).then(edits)
+            intervention = (intervention or Intervention()).then(edits, donors)
         return MemoryView(obj, self._engine.maskmem_pos_enc, intervention=intervention, repeat=read.chosen)
 
     def _show(self, obj: TrackedObject, frame_idx: int, output: FrameOutput) -> bool:
@@ -130,3 +175,10 @@ class Replay:
             with self._engine.watched(at, self._observer, unblanked=self._unblanked):
                 self._engine.tracked(frame_idx, memories, reverse=output.reverse)
         return memories is not None
+
+
+def _num_prompts(prompt: Prompt | None) -> int:
+    """Return how many tokens of the decoder stand for a prompt: its points, and two for a box; a mask has none."""
+    if prompt is None or prompt.mask is not None:
+        return 0
+    return len(prompt.points) + (0 if prompt.box is None else 2)

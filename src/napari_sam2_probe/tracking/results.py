@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from napari_sam2_probe.families.loaded import LoadedModel
+    from napari_sam2_probe.families.loaded import Model
     from napari_sam2_probe.tracking.attention import AttentionDetail
     from napari_sam2_probe.tracking.intervening import Intervention
     from napari_sam2_probe.tracking.observer import PassKind
@@ -62,7 +62,7 @@ class SessionOptions:
     attention: AttentionDetail = "none"
 
     @classmethod
-    def for_model(cls, loaded: LoadedModel, **changes: Any) -> SessionOptions:
+    def for_model(cls, loaded: Model, **changes: Any) -> SessionOptions:
         """Return the options of a session with this model: its flags and its number format."""
         return cls(flags=predictor_flags(loaded.flags), dtype=loaded.dtype, **changes)
 
@@ -124,12 +124,16 @@ class RepeatedFrame:
         SAM 2's own estimate of the mask's IoU.
     pointer
         (C,) float32: the object pointer before the no-object gate.
+    attention
+        (layers, groups, entries) float32: shares of memory attention (see `tracking.attention`), where the session
+        looks at it and the frame read anything.
     """
 
     mask: NDArray[np.bool_]
     object_score: float
     predicted_iou: float
     pointer: NDArray[np.float32]
+    attention: NDArray[np.float32] | None = None
 
 
 def merge_results(results: Sequence[FrameResult]) -> FrameResult:

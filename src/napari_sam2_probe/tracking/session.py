@@ -9,15 +9,17 @@ from __future__ import annotations
 import math
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 import torch
 
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.common.history import History
-from napari_sam2_probe.tracking.engine import NO_OBJ_SCORE, Candidates, FrameEngine
-from napari_sam2_probe.tracking.memory_view import MemoryView
+from napari_sam2_probe.tracking.branch import track_branch
+from napari_sam2_probe.tracking.engine import NO_OBJ_SCORE, FrameEngine
+from napari_sam2_probe.tracking.intervening import Intervention
+from napari_sam2_probe.tracking.object_passes import ObjectPasses
 from napari_sam2_probe.tracking.objects import Edit as StateEdit
 from napari_sam2_probe.tracking.objects import TrackedObject
 from napari_sam2_probe.tracking.observer import FramePass, PassKind
@@ -40,14 +42,16 @@ from napari_sam2_probe.video.source import check_frame_idx
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from contextlib import AbstractContextManager
 
     from numpy.typing import NDArray
     from torch import Tensor
 
     from napari_sam2_probe.families.sam2 import ObservedSAM2
-    from napari_sam2_probe.tracking.bank import Bank, EntryKind
+    from napari_sam2_probe.tracking.bank import Bank
+    from napari_sam2_probe.tracking.intervening import Donors
     from napari_sam2_probe.tracking.interventions import Edit
+    from napari_sam2_probe.tracking.looking import FrameAttention
+    from napari_sam2_probe.tracking.memory_view import MemoryView
     from napari_sam2_probe.tracking.observer import Observer
     from napari_sam2_probe.tracking.prompts import Prompt
     from napari_sam2_probe.video.source import FrameSource
@@ -88,7 +92,6 @@ class VideoSession:
         self.source = source
         self.options = options or SessionOptions()
         self.observer = observer
-        self._model = model
         self._engine = FrameEngine(
             model,
             source,
@@ -98,12 +101,12 @@ class VideoSession:
             attention=self.options.attention,
         )
         self._replay = Replay(self._engine, observer, unblanked=self.options.observe_unblanked)
+        self._passes = ObjectPasses(model, self._engine, self.options, observer)
         self._folder = SpillFolder(self.options.spill_parent)
         self._objects: dict[int, TrackedObject] = {}
         self.history: History[StateEdit] = History()
         self.log = StepLog()
         self._set_aside: dict[int, TrackedObject] = {}
-        self._serial = 0
 
     def __enter__(self) -> Self:
         return self
@@ -190,7 +193,7 @@ class VideoSession:
         known = self._objects.get(prompt.obj_id)
         obj = known or TrackedObject(prompt.obj_id, OutputStore(self.options.output_budget, self._folder))
         before = None if known is None else obj.state(prompt.frame_idx)
-        self._run_prompt(obj, prompt)
+        self._passes.prompt(obj, prompt)
         self._objects[prompt.obj_id] = obj
         self.history.add(StateEdit(prompt.obj_id, prompt.frame_idx, before, obj.state(prompt.frame_idx)))
         self.log.add(PromptStep(prompt))
@@ -232,31 +235,8 @@ class VideoSession:
                 f"Object {obj_id} was tracked since its prompt on frame {frame_idx}: prompt there again to choose."
             )
         self._forget_undone()
-        before, old = obj.state(frame_idx), pending[frame_idx]
-        target = FramePass(frame_idx, obj_id, old.kind, self._next_serial())
-        if self.observer is not None:
-            self.observer.pass_copied(obj.pass_of(frame_idx, old), target)
-        token = candidates.sam_tokens[min(index, len(candidates.sam_tokens) - 1)]
-        memories = self._memories(obj)
-        with self._engine.running(), self._watched(target):
-            obj_ptr = self._model.pointer_of_token(token[None], old.object_score_logits)
-            edits = memories.position_edits(frame_idx)
-            if edits is not None:
-                obj_ptr = edits.tensor("object_pointer", obj_ptr)
-            masks = self._engine.filled(candidates.low_res_masks[None, index : index + 1])
-            if self.observer is not None:
-                self.observer.observe(target, "object_pointer", obj_ptr)
-        iou = float(candidates.predicted_iou[index])
-        chosen = replace(
-            old,
-            serial=target.serial,
-            pred_masks=masks,
-            obj_ptr=obj_ptr,
-            predicted_iou=iou,
-            maskmem_features=None,
-        )
-        pending[frame_idx] = self._stored(chosen, ("pointer",), frame_idx, memories)
-        obj.chosen[frame_idx] = index
+        before = obj.state(frame_idx)
+        self._passes.choose(obj, pending, frame_idx, index)
         self.history.add(StateEdit(obj_id, frame_idx, before, obj.state(frame_idx)))
         self.log.add(ChooseStep(frame_idx, obj_id, index))
         return self.result(frame_idx)
@@ -397,17 +377,82 @@ class VideoSession:
                 yield step.num_frames
         step.complete = True
 
-    def repeat(self, frame_idx: int, obj_id: int, edits: Sequence[Edit] = ()) -> RepeatedFrame:
+    def repeat(
+        self, frame_idx: int, obj_id: int, edits: Sequence[Edit] = (), donors: Donors | None = None
+    ) -> RepeatedFrame:
         """Track a frame again with just what it read, under further edits; nothing is stored and nobody is shown it.
 
         Image features that are still there are not computed again.
+
+        Parameters
+        ----------
+        frame_idx, obj_id
+            The frame and object.
+        edits
+            What is changed, after the edits that the session has anyway.
+        donors
+            Gives the runs that these edits take from, in place of the session's own donors.
 
         Raises
         ------
         InputError
             If the frame was not tracked from memory, or what it read was replaced since.
         """
-        return self._replay.again(self._object(obj_id), frame_idx, tuple(edits))
+        return self._replay.again(self._object(obj_id), frame_idx, tuple(edits), donors)
+
+    def look(self, frame_idx: int, obj_id: int) -> FrameAttention:
+        """Repeat a frame with just what it read, and return where it looked, pixel by pixel.
+
+        Parameters
+        ----------
+        frame_idx, obj_id
+            A frame that was tracked from memory, or prompted first; and the object.
+
+        Raises
+        ------
+        InputError
+            If nothing ran there, what it read was replaced since, or it is a correction, whose pass can't be repeated.
+        """
+        check_frame_idx(self.source, frame_idx)
+        return self._replay.look(self._object(obj_id), frame_idx)
+
+    def what_if(
+        self,
+        frames: range,
+        obj_id: int,
+        edits: Sequence[Edit] = (),
+        donors: Donors | None = None,
+    ) -> Iterator[tuple[int, RepeatedFrame]]:
+        """Track frames under further edits, each reading what the ones before it came to; the session stays as it is.
+
+        Parameters
+        ----------
+        frames
+            In the order of tracking: ``range(16, 28)``, or ``range(8, 3, -1)`` to go backward. What comes before the
+            first is read as it was tracked.
+        obj_id, edits, donors
+            As in `repeat`.
+
+        Yields
+        ------
+        frame_idx, RepeatedFrame
+            Frames with a prompt, which stay what they are, are left out.
+
+        Raises
+        ------
+        InputError
+            If a frame is not in the video, or an edit can't be done.
+        """
+        for frame_idx in frames:
+            check_frame_idx(self.source, frame_idx)
+
+        def memories(branch: TrackedObject) -> MemoryView:
+            view = self._passes.memories(branch)
+            if edits:
+                view.intervention = (view.intervention or Intervention()).then(tuple(edits), donors)
+            return view
+
+        yield from track_branch(self._engine, self._object(obj_id), frames, memories)
 
     def result(self, frame_idx: int) -> FrameResult:
         """Return what is known of a frame now, pending prompts included.
@@ -434,35 +479,6 @@ class VideoSession:
 
     # The steps
 
-    def _run_prompt(self, obj: TrackedObject, prompt: Prompt) -> None:
-        t = prompt.frame_idx
-        # Without a conditioning frame (all were taken back) there is no memory that a correction could start from.
-        is_initial = t not in obj.visited or not obj.conditioning
-        reverse = obj.visited.get(t, False)
-        becomes_conditioning = is_initial or self.options.flags.add_all_frames_to_correct_as_cond
-        if prompt.mask is not None:
-            kind, previous = PassKind.MASK_PROMPT, None
-        else:
-            kind = PassKind.POINT_PROMPT if is_initial else PassKind.CORRECTION
-            previous = obj.previous_output(t, conditioning=becomes_conditioning)
-        at = FramePass(t, obj.obj_id, kind, self._next_serial())
-        memories = self._memories(obj)
-        with self._engine.running(), self._watched(at):
-            out = self._engine.prompted(
-                self._engine.prompt_inputs(prompt),
-                t,
-                memories,
-                is_initial=is_initial,
-                reverse=reverse,
-                previous_logits=None if previous is None else previous.pred_masks,
-            )
-        obj.prompts[t] = prompt
-        obj.chosen.pop(t, None)
-        _replace_or_drop(obj.candidates, t, _candidates(out) if prompt.mask is None else None)
-        pending = obj.pending_conditioning if becomes_conditioning else obj.pending_correction
-        with self._engine.running():
-            pending[t] = self._frame_output(at, out, reverse, memories)
-
     def _commit_prompts(self) -> None:
         """Encode the memory of prompted frames and let them condition the others.
 
@@ -474,43 +490,21 @@ class VideoSession:
         if not self._objects:
             raise InputError("Nothing to track yet: give a point, a box or a mask on a frame first.")
         for obj in self._objects.values():
-            committed = ((obj.pending_correction, obj.tracked), (obj.pending_conditioning, obj.conditioning))
-            for pending, outputs in committed:
-                for frame_idx, output in pending.items():
-                    outputs[frame_idx] = self._with_memory(obj, frame_idx, output)
-                    self._clear_memory_around(obj, frame_idx)
-                pending.clear()
+            self._passes.commit(obj)
             if not obj.conditioning:
                 raise InputError(f"Object {obj.obj_id} has no prompt: give one, or remove the object.")
             for frame_idx in obj.conditioning:
                 obj.tracked.discard(frame_idx)
-
-    def _with_memory(self, obj: TrackedObject, frame_idx: int, output: FrameOutput) -> FrameOutput:
-        if output.maskmem_features is not None:
-            return output
-        memories = self._memories(obj)
-        with self._watched(obj.pass_of(frame_idx, output)):
-            features = self._engine.encode_prompted_memory(
-                frame_idx, memories, output.pred_masks, output.object_score_logits
-            )
-        return self._stored(replace(output, maskmem_features=features), ("memory",), frame_idx, memories)
-
-    def _clear_memory_around(self, obj: TrackedObject, frame_idx: int) -> None:
-        if not self.options.flags.clear_non_cond_mem_around_input:
-            return
-        reach = self._model.memory_temporal_stride_for_eval * self._model.num_maskmem
-        for near in range(frame_idx - reach, frame_idx + reach + 1):
-            obj.tracked.discard(near)
 
     def _propagate_frame(self, frame_idx: int, reverse: bool) -> FrameResult:
         outputs: list[FrameOutput | None] = []
         for obj in self._objects.values():
             output = obj.conditioning.get(frame_idx)
             if output is None:
-                output = self._track(obj, frame_idx, reverse)
+                output = self._passes.track(obj, frame_idx, reverse=reverse)
                 obj.tracked[frame_idx] = output
             else:
-                self._clear_memory_around(obj, frame_idx)
+                self._passes.clear_memory_around(obj, frame_idx)
             obj.visited[frame_idx] = reverse
             outputs.append(output)
             if self.observer is not None:
@@ -518,13 +512,6 @@ class VideoSession:
                 self.observer.frame_committed(obj.pass_of(frame_idx, output), score, reverse=reverse)
         masks = torch.cat([out.pred_masks.to(self._engine.device) for out in outputs if out is not None])
         return self._frame_result(frame_idx, outputs, self._engine.at_video_size(masks))
-
-    def _track(self, obj: TrackedObject, frame_idx: int, reverse: bool) -> FrameOutput:
-        at = FramePass(frame_idx, obj.obj_id, PassKind.TRACKED, self._next_serial())
-        memories = self._memories(obj)
-        with self._watched(at):
-            out = self._engine.tracked(frame_idx, memories, reverse=reverse)
-        return self._frame_output(at, out, reverse, memories)
 
     def _frames(self, reverse: bool, start: int | None, end: int | None) -> range:
         prompted = [t for obj in self._objects.values() for t in obj.conditioning]
@@ -537,35 +524,6 @@ class VideoSession:
             if not 0 <= frame <= last:
                 raise InputError(f"The {name} frame {frame} is not in the video, whose frames are 0 to {last}.")
         return range(start, end - 1, -1) if reverse else range(start, end + 1)
-
-    def _memories(self, obj: TrackedObject) -> MemoryView:
-        intervention = self.options.intervention or self._model.intervention
-        return MemoryView(obj, self._engine.maskmem_pos_enc, policy=self.options.policy, intervention=intervention)
-
-    def _stored(
-        self, output: FrameOutput, kinds: tuple[EntryKind, ...], frame_idx: int, memories: MemoryView
-    ) -> FrameOutput:
-        if memories.intervention is None:
-            return output
-        return memories.intervention.stored(output, kinds, frame_idx, memories.obj_id, memories.stored)
-
-    def _watched(self, at: FramePass) -> AbstractContextManager[None]:
-        return self._engine.watched(at, self.observer, unblanked=self.options.observe_unblanked)
-
-    def _frame_output(self, at: FramePass, out: dict[str, Any], reverse: bool, memories: MemoryView) -> FrameOutput:
-        output = FrameOutput(
-            serial=at.serial,
-            kind=at.kind,
-            reverse=reverse,
-            maskmem_features=out["maskmem_features"],
-            pred_masks=out["pred_masks"],
-            obj_ptr=out["obj_ptr"],
-            object_score_logits=out["object_score_logits"],
-            predicted_iou=math.nan if at.kind is PassKind.MASK_PROMPT else float(out["ious"].max()),
-            provenance=memories.provenance,
-        )
-        kinds: tuple[EntryKind, ...] = ("pointer",) if output.maskmem_features is None else ("memory", "pointer")
-        return self._stored(output, kinds, at.frame_idx, memories)
 
     def _frame_result(self, frame_idx: int, outputs: list[FrameOutput | None], masks: Tensor) -> FrameResult:
         return FrameResult(
@@ -596,25 +554,8 @@ class VideoSession:
                 self.observer.removed(obj_id)
         self._set_aside.clear()
 
-    def _next_serial(self) -> int:
-        self._serial += 1
-        return self._serial
-
     def _object(self, obj_id: int) -> TrackedObject:
         if obj_id not in self._objects:
             there = ", ".join(map(str, self._objects)) or "none"
             raise InputError(f"There is no object {obj_id} (objects: {there}): add it with a prompt first.")
         return self._objects[obj_id]
-
-
-def _candidates(out: dict[str, Any]) -> Candidates | None:
-    if out["ious"].shape[1] < 2:
-        return None
-    return Candidates(out["low_res_multimasks"][0], out["ious"][0], out["sam_tokens"][0])
-
-
-def _replace_or_drop(mapping: dict[int, Any], frame_idx: int, value: Any) -> None:
-    if value is None:
-        mapping.pop(frame_idx, None)
-    else:
-        mapping[frame_idx] = value

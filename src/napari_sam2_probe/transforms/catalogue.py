@@ -108,12 +108,25 @@ class ObjectTrack:
 
 @dataclass(frozen=True, slots=True)
 class SequenceEntry:
-    """A sequence: its length, its objects, and how many of its frames have a mask."""
+    """A sequence of a data set.
+
+    Attributes
+    ----------
+    name, num_frames
+        What it is called, and its length.
+    tracks
+        Its objects.
+    num_masks
+        How many of its frames have a mask.
+    contents
+        The hash of its frames' pixels, where it was asked for; see `fingerprint_contents`.
+    """
 
     name: str
     num_frames: int
     tracks: tuple[ObjectTrack, ...]
     num_masks: int
+    contents: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +178,21 @@ class Catalogue:
         )
 
     def fingerprint(self) -> str:
-        """Return a hash (hex SHA-256) that changes with names, lengths, sizes and masks."""
+        """Return a hash (hex SHA-256) that changes with names, lengths, sizes, every pixel of masks, and of frames.
+
+        Of frames only where their contents were looked at.
+        """
+        digest = hashlib.sha256(self.fingerprint_of_areas().encode())
+        for entry in self.entries:
+            digest.update(f"{entry.contents}\0".encode())
+            for track in entry.tracks:
+                for t in range(entry.num_frames):
+                    # Unpacked: another zlib may pack alike pixels into other bytes.
+                    digest.update(track.pixels(t).tobytes())
+        return digest.hexdigest()
+
+    def fingerprint_of_areas(self) -> str:
+        """Return the hash that earlier versions noted: of names, lengths, sizes, and areas and boxes of masks."""
         digest = hashlib.sha256()
         for entry in self.entries:
             digest.update(f"{entry.name}\0{entry.num_frames}\0".encode())

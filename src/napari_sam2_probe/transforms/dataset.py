@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,12 +18,16 @@ from napari_sam2_probe.transforms.recipe import clip_name
 from napari_sam2_probe.transforms.registry import can_be_sent, register_again, registered_by_hand
 from napari_sam2_probe.transforms.store import ClipStore, describe
 from napari_sam2_probe.transforms.workers import default_workers, map_unordered
+from napari_sam2_probe.video.contents import fingerprint_contents
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping
 
     from napari_sam2_probe.common.progress import ProgressCallback
     from napari_sam2_probe.video.video import Video
+
+MOST_SAMPLES = 1_000_000
+"""Clips of one data set: their plan is made before the first, and file systems don't like larger folders."""
 
 # All objects of DAVIS that can be cut out take a little less, at 480p.
 _MOST_OBJECT_BYTES = 2 * 2**30
@@ -93,11 +98,15 @@ def iterate_dataset(
     """Do what `make_dataset` does step by step, for whoever wants to stop in between: by closing the iterator."""
     if samples < 1:
         raise InputError(f"{samples} samples were asked for: ask for at least one.")
+    if samples > MOST_SAMPLES:
+        raise InputError(
+            f"{samples} samples were asked for: ask for {MOST_SAMPLES} at most, and for more by other seeds."
+        )
     workers = default_workers() if workers is None else workers
     store = ClipStore(Path(out), lossless)
     if catalogue is None:
         catalogue = yield from iterate_measure(dataset, workers)
-    configuration = describe(order, samples, lossless=lossless, source=catalogue.fingerprint())
+    configuration = describe(order, samples, lossless=lossless, source=store.source_of(catalogue))
     names = [clip_name(order.kind, number) for number in range(samples)]
     if store.check(configuration) and store.is_complete(names):
         store.clean_up()
@@ -107,7 +116,7 @@ def iterate_dataset(
     plan_recipe(catalogue, Footage(dataset, catalogue), order, 0)
     by_hand = registered_by_hand(order.kind, order.then)
     workers = workers if can_be_sent(by_hand) else 1
-    with store.held():
+    with store.locked():
         # Again: another process may have been at work until now.
         store.check(configuration)
         missing = store.begin(configuration, names)
@@ -147,7 +156,11 @@ def iterate_measure(dataset: Mapping[str, Video], workers: int | None = None) ->
 
 
 def _measurer(dataset: Mapping[str, Video]) -> Callable[[str], SequenceEntry]:
-    return lambda name: measure_sequence(name, dataset[name])
+    def measure(name: str) -> SequenceEntry:
+        video = dataset[name]
+        return replace(measure_sequence(name, video), contents=fingerprint_contents(video))
+
+    return measure
 
 
 def memory_for_objects(workers: int) -> int:

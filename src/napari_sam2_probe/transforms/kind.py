@@ -96,6 +96,11 @@ class Transform(Described[OptionsT]):
         Whether frame t of every clip comes from frame t of its base. Else ``source_frame`` says which it is.
     masks_of_others
         Whether footage from elsewhere needs masks of an object, because it is cut out; else its frames do.
+    overlays
+        Whether all footage from elsewhere is laid on the base, over its object.
+    kept
+        The kind whose clip of the same number shows the same without the change in the interjection: what a changed
+        frame is compared with, frame by frame. Empty where nothing changes there, or nothing else is the same.
     section
         The section of the paper that describes it; empty for kinds beyond the paper.
     stream
@@ -106,6 +111,8 @@ class Transform(Described[OptionsT]):
     object_present: ClassVar[Literal["always", "not in the interjection"]] = "always"
     keeps_time: ClassVar[bool] = True
     masks_of_others: ClassVar[bool] = False
+    overlays: ClassVar[bool] = False
+    kept: ClassVar[str] = ""
     section: ClassVar[str] = ""
     stream: ClassVar[int | None] = None
 

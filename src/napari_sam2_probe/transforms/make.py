@@ -50,8 +50,8 @@ def compose_clip(recipe: Recipe, footage: Footage) -> Clip:
     """Do what `render_clip` does, but leave frames to be drawn one by one when asked for, if no corruption is."""
     kind = KINDS.find(recipe.kind)
     clip = kind.render(recipe, footage, kind.typed(recipe.options))
-    for step, extra in enumerate(recipe.then):
+    for step, spec in enumerate(recipe.then):
         rng = np.random.default_rng([recipe.seed, recipe.number, EXTRA_STREAM, step])
-        corruption = CORRUPTIONS.find(extra.name)
-        clip = corruption.apply(clip, corruption.typed(extra.options), rng)
+        corruption = CORRUPTIONS.find(spec.name)
+        clip = corruption.apply(clip, corruption.typed(spec.options), rng)
     return clip

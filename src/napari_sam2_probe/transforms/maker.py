@@ -13,7 +13,7 @@ from napari_sam2_probe.transforms.catalogue import Catalogue, SequenceEntry, are
 from napari_sam2_probe.transforms.footage import Footage
 from napari_sam2_probe.transforms.make import compose_clip
 from napari_sam2_probe.transforms.plan import ClipSpec, draw_base, plan_on_base
-from napari_sam2_probe.transforms.recipe import DEFAULT_LENGTHS, Extra, Recipe, clip_name, make_twin_recipe
+from napari_sam2_probe.transforms.recipe import DEFAULT_LENGTHS, CorruptionSpec, Recipe, clip_name, make_twin_recipe
 from napari_sam2_probe.transforms.registry import KINDS
 from napari_sam2_probe.video.array import ArraySource
 from napari_sam2_probe.video.true_masks import ArrayMasks
@@ -61,7 +61,7 @@ class ClipRequest:
     lengths: tuple[int, int, int] = DEFAULT_LENGTHS
     seed: int = 0
     options: Mapping[str, OptionValue] = field(default_factory=dict)
-    then: tuple[Extra, ...] = ()
+    then: tuple[CorruptionSpec, ...] = ()
 
     @property
     def order(self) -> ClipSpec:

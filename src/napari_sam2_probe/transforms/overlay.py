@@ -47,7 +47,9 @@ def base_clip(footage: Footage, recipe: Recipe) -> Clip:
     )
 
 
-def overlay_clip(footage: Footage, recipe: Recipe, levels: Sequence[Sequence[int] | None]) -> Clip:
+def overlay_clip(
+    footage: Footage, recipe: Recipe, levels: Sequence[Sequence[int] | None], *, without: range = range(0)
+) -> Clip:
     """Return the base with every distractor laid on it; what they hide is taken out of the object's mask.
 
     Parameters
@@ -58,6 +60,8 @@ def overlay_clip(footage: Footage, recipe: Recipe, levels: Sequence[Sequence[int
         Its distractors are laid on in their order.
     levels
         For each distractor a table of levels for `cut_out`, or None.
+    without
+        Frames on which nothing is laid.
     """
     clip = base_clip(footage, recipe)
     assert clip.intact_frames is not None
@@ -67,7 +71,8 @@ def overlay_clip(footage: Footage, recipe: Recipe, levels: Sequence[Sequence[int
     for t in range(clip.num_frames):
         mask = clip.masks[t]
         object_area = np.count_nonzero(mask)
-        cut = [cut_out(footage, *what, t, shape) for what in zip(recipe.distractors, levels, strict=True)]
+        laid = () if t in without else tuple(zip(recipe.distractors, levels, strict=True))
+        cut = [cut_out(footage, *what, t, shape) for what in laid]
         patches.append([patch for patch in cut if patch is not None])
         for patch in patches[t]:
             mask[patch.region][patch.opaque] = 0
@@ -76,6 +81,26 @@ def overlay_clip(footage: Footage, recipe: Recipe, levels: Sequence[Sequence[int
         clip.intact_masks[t] = visible_area == object_area
         clip.obscured_fraction[t] = 1 - visible_area / object_area
     return replace(clip, draw_frame=lambda t: laid_on(clip.draw_frame(t), patches[t]))
+
+
+def overlay_masks(footage: Footage, recipe: Recipe) -> NDArray[np.bool_]:
+    """Return where something is laid on the base, (T, H, W) bool; the same as `overlay_clip` draws.
+
+    Parameters
+    ----------
+    footage
+        Where the sequences are.
+    recipe
+        Of a kind whose distractors are all laid on the base.
+    """
+    shape = footage.shape(recipe.base.sequence)
+    masks = np.zeros((recipe.num_frames, *shape), np.bool_)
+    for t in range(recipe.num_frames):
+        for distractor in recipe.distractors:
+            patch = cut_out(footage, distractor, None, t, shape)
+            if patch is not None:
+                masks[t][patch.region] |= patch.opaque
+    return masks
 
 
 def laid_on(frame: Image.Image, patches: Sequence[Patch]) -> Image.Image:

@@ -11,7 +11,7 @@ import numpy as np
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.transforms.maker import ClipMaker, ClipRequest, unrelated
 from napari_sam2_probe.transforms.recipe import DEFAULT_LENGTHS
-from napari_sam2_probe.transforms.registry import KINDS, parse_extra
+from napari_sam2_probe.transforms.registry import KINDS, parse_corruption
 from napari_sam2_probe.video.davis import DavisDataset, dataset_of
 from napari_sam2_probe.video.open import open_video
 from napari_sam2_probe.video.video import Video
@@ -74,7 +74,7 @@ def make_clip(
     transform = KINDS.find(kind)
     read = transform.read_options(options)
     lengths, seed = _checked_lengths(lengths), _checked_seed(seed)
-    extras = tuple(parse_extra(text) for text in ([then] if isinstance(then, str) else then))
+    corruptions = tuple(parse_corruption(text) for text in ([then] if isinstance(then, str) else then))
     base = _checked_base(open_video(video), sum(lengths), lengths)
     given = transform.count_others(transform.typed(read)) > 0
     videos, all_unrelated = _with_others(base, others, transform) if given else ({base.name: base}, True)
@@ -83,7 +83,7 @@ def make_clip(
     if object_id not in there:
         known = f"choose one of {', '.join(map(str, there))}" if there else "its masks hold no object"
         raise InputError(f"Object {object_id!r} is not in {base.name}: {known}.")
-    made = maker.make(ClipRequest(base.name, object_id, kind, None, lengths, seed, read, extras))
+    made = maker.make(ClipRequest(base.name, object_id, kind, None, lengths, seed, read, corruptions))
     clip = made.video()
     return clip, clip if kind == "clean" else maker.twin(made).video()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -10,15 +11,19 @@ import numpy as np
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.transforms.draw import SamplingContext
 from napari_sam2_probe.transforms.make import BASE_STREAM, KIND_STREAM
-from napari_sam2_probe.transforms.recipe import DEFAULT_LENGTHS, Base, Extra, Recipe
+from napari_sam2_probe.transforms.recipe import DEFAULT_LENGTHS, Base, CorruptionSpec, Recipe
 from napari_sam2_probe.transforms.registry import KINDS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from napari_sam2_probe.transforms.catalogue import Catalogue
+    from napari_sam2_probe.transforms.catalogue import Catalogue, ObjectTrack
     from napari_sam2_probe.transforms.footage import Footage
     from napari_sam2_probe.transforms.recipe import OptionValue
+
+
+DRAWING = 2
+"""How bases are drawn: clips that were drawn otherwise have other bases under the same seed, and don't mix."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +48,15 @@ class ClipSpec:
     seed: int = 0
     lengths: tuple[int, int, int] = DEFAULT_LENGTHS
     options: Mapping[str, OptionValue] = field(default_factory=dict)
-    then: tuple[Extra, ...] = ()
+    then: tuple[CorruptionSpec, ...] = ()
 
 
 def draw_base(catalogue: Catalogue, order: ClipSpec, number: int) -> Base:
-    """Draw the base of clip `number`: with replacement, first a sequence, then an object, then a window.
+    """Draw the base of clip `number`: evenly over sequences, and none twice as long as there are others left.
+
+    Every round goes through all sequences that have bases left, in random order, and takes one of each; within a
+    sequence its objects take turns, each in a random order of its windows. When all bases are drawn it begins again.
+    The first clips of a large data set are those of a small one.
 
     The object is in all frames of the window, and covers at least 0.2 % of the first.
 
@@ -57,20 +66,35 @@ def draw_base(catalogue: Catalogue, order: ClipSpec, number: int) -> Base:
         If no sequence has such a window.
     """
     length = sum(order.lengths)
-    tracks = [
-        (track, starts)
-        for entry in catalogue.entries
-        for track in entry.tracks
-        if len(starts := track.base_starts(length))
-    ]
-    if not tracks:
+    tracks: dict[str, list[ObjectTrack]] = {}
+    for entry in catalogue.entries:
+        tracks[entry.name] = [track for track in entry.tracks if len(track.base_starts(length))]
+    counts = {name: sum(len(t.base_starts(length)) for t in own) for name, own in tracks.items() if own}
+    if not counts:
         raise InputError(catalogue.why_no_window(length))
-    rng = np.random.default_rng([order.seed, number, BASE_STREAM])
-    names = list(dict.fromkeys(track.sequence for track, _ in tracks))
-    name = names[int(rng.integers(len(names)))]
-    choices = [choice for choice in tracks if choice[0].sequence == name]
-    track, starts = choices[int(rng.integers(len(choices)))]
-    return Base(name, int(starts[int(rng.integers(len(starts)))]), track.object_id)
+    again, turn = divmod(number, sum(counts.values()))
+    taken = 0
+    while turn >= len(left := [name for name, count in counts.items() if count > taken]):
+        turn -= len(left)
+        taken += 1
+    rng = np.random.default_rng([order.seed, again, taken, BASE_STREAM])
+    name = left[int(rng.permutation(len(left))[turn])]
+    return _in_turn(tracks[name], length, np.random.default_rng([order.seed, again, _code(name), BASE_STREAM]))[taken]
+
+
+def _in_turn(tracks: list[ObjectTrack], length: int, rng: np.random.Generator) -> list[Base]:
+    """Return all bases of a sequence in the order in which they are taken."""
+    of_track = [
+        [Base(track.sequence, int(start), track.object_id) for start in rng.permutation(track.base_starts(length))]
+        for track in tracks
+    ]
+    first = rng.permutation(len(of_track)).tolist()
+    rounds = range(max(map(len, of_track)))
+    return [of_track[index][turn] for turn in rounds for index in first if turn < len(of_track[index])]
+
+
+def _code(name: str) -> int:
+    return int.from_bytes(hashlib.sha256(name.encode("utf-8", "surrogatepass")).digest()[:8], "little")
 
 
 def plan_recipe(catalogue: Catalogue, footage: Footage, order: ClipSpec, number: int) -> Recipe:

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from napari_sam2_probe.common.errors import InputError
+from napari_sam2_probe.common.reading import parse_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -85,7 +86,7 @@ class Distractor:
 
 
 @dataclass(frozen=True, slots=True)
-class Extra:
+class CorruptionSpec:
     """A corruption of the finished clip, beyond the paper.
 
     Attributes
@@ -129,11 +130,11 @@ class Recipe:
     number: int = 0
     distractors: tuple[Distractor, ...] = ()
     options: Mapping[str, OptionValue] = field(default_factory=dict)
-    then: tuple[Extra, ...] = ()
+    then: tuple[CorruptionSpec, ...] = ()
 
     @property
     def num_frames(self) -> int:
-        """Number of frames before extras."""
+        """Number of frames before corruptions."""
         return sum(self.lengths)
 
     @property
@@ -169,7 +170,9 @@ class Recipe:
                 number=fields["number"],
                 distractors=tuple(_distractor(distractor) for distractor in fields["distractors"]),
                 options=dict(fields["options"]),
-                then=tuple(Extra(extra["name"], dict(extra["options"])) for extra in fields["then"]),
+                then=tuple(
+                    CorruptionSpec(corruption["name"], dict(corruption["options"])) for corruption in fields["then"]
+                ),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise InputError(
@@ -186,8 +189,8 @@ class Recipe:
             If the text is no JSON, or no recipe.
         """
         try:
-            fields = json.loads(text)
-        except json.JSONDecodeError as error:
+            fields = parse_json(text)
+        except ValueError as error:
             raise InputError(f"This is not a clip's recipe ({error}): take a line of a clips.jsonl.") from error
         return Recipe.from_dict(fields)
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from napari_sam2_probe.common.registry import Registry
 from napari_sam2_probe.transforms.options import split_assignments
-from napari_sam2_probe.transforms.recipe import Extra
+from napari_sam2_probe.transforms.recipe import CorruptionSpec
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -52,7 +52,7 @@ KINDS: Registry[Transform[Any]] = Registry(
 CORRUPTIONS: Registry[Corruption[Any]] = Registry(
     "corruption",
     _corruption,
-    "napari_sam2_probe.transforms.extras",
+    "napari_sam2_probe.transforms.corruptions",
     CORRUPTION_GROUP,
     _check,
     lambda corruption: corruption.name,
@@ -85,9 +85,9 @@ def register_corruption(cls: _Class) -> _Class:
     return CORRUPTIONS.register(cls)
 
 
-def registered_by_hand(kind: str, extras: Iterable[Extra]) -> tuple[type[Any], ...]:
+def registered_by_hand(kind: str, corruptions: Iterable[CorruptionSpec]) -> tuple[type[Any], ...]:
     """Return the classes of a kind and of corruptions that other processes lack, since this program registered them."""
-    return KINDS.registered([kind]) + CORRUPTIONS.registered(extra.name for extra in extras)
+    return KINDS.registered([kind]) + CORRUPTIONS.registered(corruption.name for corruption in corruptions)
 
 
 def register_again(classes: Iterable[type[Any]]) -> None:
@@ -106,7 +106,18 @@ def paper_kinds() -> tuple[str, ...]:
     return tuple(name for name in KINDS if KINDS.find(name).section)
 
 
-def parse_extra(text: str) -> Extra:
+def default_kinds() -> tuple[str, ...]:
+    """Return the kinds that an experiment makes by default: those of the paper, and what they are compared with."""
+    wanted = {name for kind in paper_kinds() for name in (kind, KINDS.find(kind).kept)}
+    return tuple(name for name in KINDS if name in wanted)
+
+
+def kept_kind(kind: str) -> str:
+    """Return the kind that shows clips of `kind` without their change; empty where there is none, or it isn't known."""
+    return KINDS[kind].kept if kind in KINDS else ""
+
+
+def parse_corruption(text: str) -> CorruptionSpec:
     """Read a corruption as it is written on the command line: ``NAME`` or ``NAME:option=value,option=value``.
 
     Raises
@@ -116,10 +127,10 @@ def parse_extra(text: str) -> Extra:
     """
     name, _, options = text.partition(":")
     given = split_assignments(options.split(",") if options else [], name)
-    return Extra(name, CORRUPTIONS.find(name).read_options(given))
+    return CorruptionSpec(name, CORRUPTIONS.find(name).read_options(given))
 
 
-def extra_text(extra: Extra) -> str:
-    """Return a corruption as `parse_extra` reads it, with all its options."""
-    options = ",".join(f"{name}={value}" for name, value in extra.options.items())
-    return f"{extra.name}:{options}" if options else extra.name
+def corruption_text(corruption: CorruptionSpec) -> str:
+    """Return a corruption as `parse_corruption` reads it, with all its options."""
+    options = ",".join(f"{name}={value}" for name, value in corruption.options.items())
+    return f"{corruption.name}:{options}" if options else corruption.name

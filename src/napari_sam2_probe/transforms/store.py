@@ -8,6 +8,7 @@ looked at. One process at a time writes. No file holds a time or an absolute pat
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import json
 import math
@@ -20,10 +21,11 @@ from typing import TYPE_CHECKING, Any
 from napari_sam2_probe import __version__
 from napari_sam2_probe.common.errors import InputError, ResourceError
 from napari_sam2_probe.common.files import atomic_write_text, disk_error, is_empty, remove_leftovers
-from napari_sam2_probe.common.json_file import load_json, parse_json
 from napari_sam2_probe.common.lock import exclusive_lock
 from napari_sam2_probe.common.names import check_inside, inside
 from napari_sam2_probe.common.paths import check_name
+from napari_sam2_probe.common.reading import load_json, parse_json
+from napari_sam2_probe.transforms.plan import DRAWING
 from napari_sam2_probe.transforms.recipe import clip_name, make_twin_recipe
 from napari_sam2_probe.video.images import is_image_file
 from napari_sam2_probe.video.truth import FRAME_COLUMNS
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
     from pathlib import Path
 
+    from napari_sam2_probe.transforms.catalogue import Catalogue
     from napari_sam2_probe.transforms.clip import Clip
     from napari_sam2_probe.transforms.encoding import Encoder
     from napari_sam2_probe.transforms.plan import ClipSpec
@@ -102,6 +105,15 @@ class ClipStore:
             )
         return finished
 
+    def source_of(self, catalogue: Catalogue) -> str:
+        """Return a data set's fingerprint, in the way of an earlier version where the folder was begun with that."""
+        earlier = catalogue.fingerprint_of_areas()
+        try:
+            begun_with = load_json(self._configuration_file)["configuration"]["source"]
+        except (OSError, ValueError, LookupError, TypeError):
+            begun_with = None
+        return earlier if begun_with == earlier else catalogue.fingerprint()
+
     def is_complete(self, names: Sequence[str]) -> bool:
         """Tell whether the clips `names` of a finished data set, and their rows in the tables, are all there."""
         records = self._stored_records()
@@ -111,7 +123,7 @@ class ClipStore:
         return all(self._text(path) == text for path, text in self._tables([records[name] for name in names]))
 
     @contextmanager
-    def held(self) -> Generator[None, None, None]:
+    def locked(self) -> Generator[None, None, None]:
         """Make the folder, and let nobody else write into it while the block runs.
 
         Raises
@@ -201,15 +213,17 @@ class ClipStore:
                     f"{self.folder}: the clip {name}, which was made, is gone or not whole any more; run the command "
                     "again, and let nothing else write there meanwhile."
                 )
+        files = {}
         for path, text in self._tables([self._record(name) for name in names]):
             atomic_write_text(path, text)
-        self._write_configuration(configuration, finished=True)
+            files[path.name] = hashlib.sha256(text.encode()).hexdigest()
+        self._write_configuration(configuration, finished=True, files=files)
         self._remove_unfinished()
 
     def clean_up(self) -> None:
         """Remove what a process left that was killed when all was there, unless somebody is at work on it."""
         if self._unfinished.is_dir():
-            with suppress(InputError, ResourceError), self.held():
+            with suppress(InputError, ResourceError), self.locked():
                 self._remove_unfinished()
 
     @property
@@ -302,8 +316,11 @@ class ClipStore:
     def _record_file(self, name: str) -> Path:
         return self._records / f"{name}.json"
 
-    def _write_configuration(self, configuration: dict[str, Any], *, finished: bool) -> None:
-        content = {"finished": finished, "configuration": configuration}
+    def _write_configuration(
+        self, configuration: dict[str, Any], *, finished: bool, files: dict[str, str] | None = None
+    ) -> None:
+        content: dict[str, Any] = {"finished": finished, "configuration": configuration}
+        content |= {"files": files} if files else {}
         atomic_write_text(self._configuration_file, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
 
 
@@ -322,6 +339,7 @@ def describe(order: ClipSpec, samples: int, *, lossless: bool, source: str) -> d
         The fingerprint of the data set that they are made from.
     """
     configuration = {**asdict(order), "samples": samples, "lossless": lossless, "source": source}
+    configuration["drawing"] = DRAWING
     configuration["version"] = __version__
     # What is compared with a stored configuration has gone through JSON too.
     described: dict[str, Any] = json.loads(json.dumps(configuration))

@@ -15,6 +15,7 @@ from napari_sam2_probe.video.intensity import (
     sampled_scaling,
     scaling_from_limits,
 )
+from napari_sam2_probe.video.lazy_frames import read_frame
 from napari_sam2_probe.video.source import check_frame_idx
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ class ArraySource:
         Raises
         ------
         InputError
-            If there is no such frame or it holds NaN.
+            If there is no such frame, the array can't give it as it promised, or it holds NaN.
         """
         check_frame_idx(self, frame_idx)
         frame = self._read_raw(frame_idx)
@@ -90,10 +91,7 @@ class ArraySource:
         """Do nothing: the array belongs to whoever made it."""
 
     def _read_raw(self, frame_idx: int) -> NDArray[Any]:
-        try:
-            frame = np.asarray(self._array[frame_idx])
-        except (OSError, ValueError, RuntimeError) as error:
-            raise InputError(f"Frame {frame_idx} of {self.name} can't be read: {error}.") from error
+        frame = read_frame(self._array, frame_idx, self._shape[1:], self._dtype, self.name)
         return frame[..., :3] if frame.ndim == 3 else frame
 
     def _make_scaling(self, contrast_limits: tuple[float, float] | None) -> IntensityScaling | None:

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import threading
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from napari_sam2_probe.common.errors import InputError
+from napari_sam2_probe.common.names import shown_name
 from napari_sam2_probe.common.paths import is_file
+from napari_sam2_probe.video.container import DamagedContainerError, missing_bytes
 from napari_sam2_probe.video.fingerprint import fingerprint_file
-from napari_sam2_probe.video.frame_index import TruncatedVideoError, build_frame_index
+from napari_sam2_probe.video.frame_index import DamagedFramesError, TruncatedVideoError, build_frame_index
+from napari_sam2_probe.video.orientation import orientation_of
 from napari_sam2_probe.video.source import check_frame_idx
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from fractions import Fraction
 
+    import numpy as np
     from numpy.typing import NDArray
 
     from napari_sam2_probe.video.source import IntensityScaling
@@ -30,8 +34,8 @@ class VideoFileSource:
     """The frames of a video file, decoded by PyAV (FFmpeg) when they are asked for.
 
     Any frame can be read at any time, and is the very frame that decoding everything in order gives at that place.
-    Reading in order decodes each frame once; a jump begins at the keyframe before. A rotation by quarter turns
-    that the file asks for is applied. One decoder serves all threads, one at a time.
+    Reading in order decodes each frame once; a jump begins at the keyframe before. A rotation by quarter turns and a
+    mirroring that the file asks for are applied. One decoder serves all threads, one at a time.
 
     Parameters
     ----------
@@ -40,36 +44,53 @@ class VideoFileSource:
     name
         A short name for titles and tables; the file's stem if None.
 
+    Attributes
+    ----------
+    file
+        The file.
+
     Raises
     ------
     InputError
-        If there is no such file, it is not a video or damaged, is cut off, or holds no pictures. All packets and
-        both ends of the video are looked at now.
+        If there is no such file, it is not a video or damaged, is cut off, holds no pictures, or is to be shown
+        turned by other than quarters. All packets and both ends of the video are looked at now; a frame in between
+        that the decoder finds damaged is refused when it is read.
     """
 
     def __init__(self, path: Path | str, *, name: str | None = None) -> None:
-        self._file = Path(path)
-        if not is_file(self._file):
+        self.file = Path(path)
+        if not is_file(self.file):
             raise InputError(f"There is no video file {path}: give the path of an mp4, mov, avi, mkv or webm file.")
         import av
 
-        self.name = name or self._file.stem
-        self.path: str | None = str(self._file.absolute())
+        self.name = name or shown_name(self.file.stem)
+        self.path: str | None = str(self.file.absolute())
         self.scaling: IntensityScaling | None = None
         self._lock = threading.Lock()
         self._decoder: tuple[Any, Any] | None = None
         self._frames: Iterator[Any] | None = None
-        self._next_idx = 0
+        self._next_idx = self._began_at = 0
+        self._is_damaged = False
         self._last: tuple[int, Any] | None = None
         self._closed = False
         try:
+            missing = missing_bytes(self.file)
+            if missing:
+                raise InputError(
+                    f"The video {path} is cut off: {missing} bytes are missing at its end; copy or export it again."
+                )
             self._index = build_frame_index(self._opened)
             if self._index.num_frames == 0:
                 raise InputError(f"The video {path} holds no frame that can be decoded: give another file.")
-            self.fps = self._frame_rate()
+            self.fps, time_base = self._rate_and_time_base()
         except TruncatedVideoError as error:
             raise InputError(f"The video {path} is cut off: it {error}; copy or export it again.") from error
-        except av.FFmpegError as error:
+        except DamagedContainerError as error:
+            raise InputError(f"The video {path} is damaged: {error}; copy or export it again.") from error
+        except DamagedFramesError as error:
+            raise InputError(f"The video {path} is damaged: {error}; copy or export it again.") from error
+        # PyAV takes what the file says of itself for UTF-8, and fails with a ValueError.
+        except (av.FFmpegError, OSError, ValueError, OverflowError) as error:
             raise InputError(
                 f"The video {path} can't be decoded ({_reason(error)}): it may be damaged; copy or export it again."
             ) from error
@@ -77,9 +98,15 @@ class VideoFileSource:
         timestamps = self._index.timestamps
         self._idx_of = None if timestamps is None else {pts: i for i, pts in enumerate(timestamps)}
         first = self._decode(0)
-        self._quarter_turns = round(first.rotation / 90) % 4
+        try:
+            self._orientation = orientation_of(first)
+        except ValueError as error:
+            raise InputError(
+                f"The video {path} can't be shown as it asks for: it {error}; export it upright, as players show it."
+            ) from error
         self._coded_size = first.width, first.height
-        self.width, self.height = self._coded_size[:: -1 if self._quarter_turns % 2 else 1]
+        self.width, self.height = self._orientation.size(*self._coded_size)
+        self.frame_times = None if timestamps is None else _seconds(timestamps, time_base)
 
     def read(self, frame_idx: int) -> NDArray[np.uint8]:
         """Return frame `frame_idx` as (H, W, 3) uint8 RGB.
@@ -97,15 +124,15 @@ class VideoFileSource:
         if (frame.width, frame.height) != self._coded_size:
             width, height = self._coded_size
             raise InputError(
-                f"Frame {frame_idx} of the video {self._file} is {frame.width}x{frame.height} but the first one is "
+                f"Frame {frame_idx} of the video {self.file} is {frame.width}x{frame.height} but the first one is "
                 f"{width}x{height}: give a video of one frame size."
             )
         rgb: NDArray[np.uint8] = frame.to_ndarray(format="rgb24")
-        return np.ascontiguousarray(np.rot90(rgb, self._quarter_turns))
+        return self._orientation.apply(rgb)
 
     def fingerprint(self) -> str:
         """Return a hash of the file's size and of its first, middle and last mebibyte."""
-        return fingerprint_file(self._file)
+        return fingerprint_file(self.file)
 
     def close(self) -> None:
         """Close the file. Calling it twice is harmless."""
@@ -117,7 +144,7 @@ class VideoFileSource:
         import av
 
         if self._closed:
-            raise ValueError(f"The video {self._file} is closed.")
+            raise ValueError(f"The video {self.file} is closed.")
         if self._last is not None and self._last[0] == frame_idx:
             return self._last[1]
         try:
@@ -126,17 +153,26 @@ class VideoFileSource:
                 # A seek may land too late (files with poor seek tables); from the start nothing can be missed.
                 self._start_decoding(0)
                 frame = self._decode_up_to(frame_idx)
+            elif self._is_damaged and self._began_at:
+                # Or it only lacks what was before the place where decoding began.
+                self._start_decoding(0)
+                frame = self._decode_up_to(frame_idx)
         except (av.FFmpegError, OSError) as error:
             self._stop_decoding()
             raise InputError(
-                f"Frame {frame_idx} of the video {self._file} can't be decoded ({_reason(error)}): the file may be "
+                f"Frame {frame_idx} of the video {self.file} can't be decoded ({_reason(error)}): the file may be "
                 "damaged; copy or export it again."
             ) from error
         if frame is None:
             self._stop_decoding()
             raise InputError(
-                f"Frame {frame_idx} of the video {self._file} can't be decoded: the file may be damaged; copy or "
+                f"Frame {frame_idx} of the video {self.file} can't be decoded: the file may be damaged; copy or "
                 "export it again."
+            )
+        if self._is_damaged:
+            raise InputError(
+                f"Frame {frame_idx} of the video {self.file} is damaged, or built on one that is, and the decoder "
+                "could only guess it: copy or export the video again."
             )
         self._last = frame_idx, frame
         return frame
@@ -155,6 +191,8 @@ class VideoFileSource:
                 # After a seek pictures may come that the video never shows.
                 continue
             self._next_idx = idx + 1
+            # Pictures are built on one another up to the next keyframe.
+            self._is_damaged = _is_damaged(frame) or (self._is_damaged and not frame.key_frame)
             if idx >= frame_idx:
                 return frame if idx == frame_idx else None
         return None
@@ -168,7 +206,8 @@ class VideoFileSource:
             assert self._index.timestamps is not None
             container.seek(self._index.timestamps[seek_point], stream=stream)
         self._frames = container.decode(stream)
-        self._next_idx = seek_point
+        self._next_idx = self._began_at = seek_point
+        self._is_damaged = False
 
     def _stop_decoding(self) -> None:
         self._frames = None
@@ -182,7 +221,7 @@ class VideoFileSource:
         from av.stream import Disposition
 
         # An absolute path is never taken for a URL, and from a file FFmpeg follows references to files only.
-        container = av.open(str(self._file.absolute()))
+        container = av.open(str(self.file.absolute()))
         for stream in container.streams.video:
             # The cover picture of a sound file is a video stream too.
             if not stream.disposition & Disposition.attached_pic:
@@ -190,7 +229,7 @@ class VideoFileSource:
                 stream.thread_type = "AUTO"
                 return container, stream
         container.close()
-        raise InputError(f"{self._file} holds no pictures, only sound or data: give a file with a video stream.")
+        raise InputError(f"{self.file} holds no pictures, only sound or data: give a file with a video stream.")
 
     @contextmanager
     def _opened(self) -> Iterator[tuple[Any, Any]]:
@@ -198,10 +237,21 @@ class VideoFileSource:
         with container:
             yield container, stream
 
-    def _frame_rate(self) -> float | None:
+    def _rate_and_time_base(self) -> tuple[float | None, Fraction]:
         with self._opened() as (_, stream):
             rate = stream.average_rate
-        return float(rate) if rate else None
+            return (float(rate) if rate else None), stream.time_base
+
+
+def _seconds(timestamps: tuple[int, ...], time_base: Fraction) -> tuple[float, ...] | None:
+    """Return when frames are shown; None where timestamps don't rise, as in AVI files that store them as decoded."""
+    if any(later <= earlier for earlier, later in pairwise(timestamps)):
+        return None
+    return tuple(float((pts - timestamps[0]) * time_base) for pts in timestamps)
+
+
+def _is_damaged(frame: Any) -> bool:
+    return bool(getattr(frame, "is_corrupt", False))
 
 
 def _reason(error: Exception) -> str:

@@ -11,7 +11,8 @@ import numpy as np
 from PIL import Image
 
 from napari_sam2_probe.common.errors import InputError
-from napari_sam2_probe.common.paths import is_dir
+from napari_sam2_probe.common.names import shown_name
+from napari_sam2_probe.common.paths import is_dir, is_file, kind_of
 from napari_sam2_probe.video.fingerprint import fingerprint_files
 from napari_sam2_probe.video.images import is_image_file, read_header, read_image, read_intensities, read_rgb
 from napari_sam2_probe.video.intensity import apply_scaling, as_rgb, sampled_scaling
@@ -35,22 +36,23 @@ class FolderSource:
     Parameters
     ----------
     folder
-        Holds jpg, jpeg, png, tif, tiff, bmp or webp files, endings in either case; other files, hidden files and
-        folders inside are left alone.
+        Holds jpg, jpeg, png, tif, tiff, bmp or webp files, endings in either case; other files, folders, hidden files
+        and what systems leave behind are left alone.
     name
         A short name for titles and tables; the folder's own name if None.
 
     Raises
     ------
     InputError
-        If there is no such folder, it holds no images or two for one frame, a file is not an image, or the images
-        differ in size or depth. All headers are read now, no image is decoded (but for samples of deep images).
+        If there is no such folder, it holds no images or two for one frame, a file is not an image or holds several,
+        a folder or a link to nothing is called like an image, or the images differ in size or
+        depth. All headers are read now, no image is decoded (but for samples of deep images).
     """
 
     def __init__(self, folder: Path | str, *, name: str | None = None) -> None:
         folder = Path(folder)
         self.files = list_frames(folder)
-        self.name = name or folder.resolve().name
+        self.name = name or shown_name(folder.resolve().name)
         self.path: str | None = str(folder.absolute())
         self.num_frames = len(self.files)
         self.fps: float | None = None
@@ -125,11 +127,12 @@ def list_frames(folder: Path) -> list[Path]:
     Raises
     ------
     InputError
-        If there is no such folder, it holds no images, or two images have the same stem.
+        If there is no such folder, it holds no images, something called like one is no file, or two images have the
+        same stem.
     """
     if not is_dir(folder):
         raise InputError(f"There is no folder {folder}: give the path of a folder of images.")
-    files = [entry for entry in folder.iterdir() if is_image_file(entry.name) and entry.is_file()]
+    files = image_files(folder)
     if not files:
         if (folder / "JPEGImages").is_dir():
             raise InputError(f"{folder} is the root of a data set, not a video: give {folder}/SEQUENCE.")
@@ -144,6 +147,25 @@ def list_frames(folder: Path) -> list[Path]:
             raise InputError(
                 f"The folder {folder} holds two images for one frame, {before.name} and {after.name}: keep one of them."
             )
+    return files
+
+
+def image_files(folder: Path) -> list[Path]:
+    """Return the image files right in a folder, in no order.
+
+    Raises
+    ------
+    InputError
+        If the folder can't be listed, or something that is called like an image is no file: left out, it would shift
+        all later frames.
+    """
+    try:
+        files = [entry for entry in folder.iterdir() if is_image_file(entry.name)]
+    except OSError as error:
+        raise InputError(f"The folder {folder} can't be listed ({error.strerror or error}).") from error
+    for file in files:
+        if not is_file(file):
+            raise InputError(f"{file} is {kind_of(file)}, not an image: replace it or take it out of the folder.")
     return files
 
 

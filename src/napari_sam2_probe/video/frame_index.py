@@ -22,9 +22,18 @@ if TYPE_CHECKING:
 # Longer than the look-ahead of encoders that write packets without a picture of their own.
 _HEAD_FRAMES = 32
 
+# Encoders of these give a packet for every picture; where pictures are fewer, the decoder has dropped some, and all
+# later frames would move up. What is not larger stands for a picture that is not there.
+_A_PACKET_A_PICTURE = frozenset({"h264", "hevc", "mpeg4", "mjpeg"})
+_NO_PICTURE = 8
+
 
 class TruncatedVideoError(Exception):
-    """The file states more frames than it holds; the message says how many."""
+    """The file lists more frames than it holds; the message says how many."""
+
+
+class DamagedFramesError(Exception):
+    """Frames that had to be decoded are damaged; the message says which."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,23 +71,50 @@ def build_frame_index(open_stream: OpenStream) -> FrameIndex:
     Raises
     ------
     TruncatedVideoError
-        If an mp4 or mov file states more frames than it holds.
+        If an mp4, mov or avi file lists more frames than it holds.
+    DamagedFramesError
+        If all frames had to be decoded, and the decoder tells that some are damaged.
     av.FFmpegError
         If the file can't be read or decoded.
     """
     with open_stream() as (container, stream):
         # Only numbers are kept: the packets themselves are the whole file.
-        packets = [(p.pts, p.is_keyframe, p.is_discard) for p in container.demux(stream) if p.size]
-        # AVI headers may state thousands of frames too many; the sample table of mp4 is the file's own index.
-        if "mp4" in container.format.name and len(packets) < stream.frames:
-            raise TruncatedVideoError(f"states {stream.frames} frames but holds {len(packets)}")
+        # An index of the file's own; that of other formats grows as packets are read.
+        has_index = not {"mp4", "avi"}.isdisjoint(container.format.name.split(","))
+        listed = len(getattr(stream, "index_entries", ())) if has_index else 0
+        packets, sizes = [], []
+        for packet in container.demux(stream):
+            if packet.size:
+                packets.append((packet.pts, packet.is_keyframe, packet.is_discard))
+                sizes.append(packet.size)
+        # Not the count of the header: an edit list may hide whole groups of pictures, which the index leaves out as
+        # players do, and AVI headers may state thousands of frames too many.
+        if len(packets) < listed:
+            raise TruncatedVideoError(f"lists {listed} frames but holds {len(packets)}")
     shown = [(pts, is_key) for pts, is_key, is_discard in packets if not is_discard]
     index = _index(sorted(shown)) if all(pts is not None for pts, _ in shown) else None
     if index is not None and _both_ends_agree(index, open_stream):
         return index
     with open_stream() as (container, stream):
-        frames = [(frame.pts, bool(frame.key_frame)) for frame in container.decode(stream)]
+        frames, damaged = [], []
+        for index_in_file, frame in enumerate(container.decode(stream)):
+            frames.append((frame.pts, bool(frame.key_frame)))
+            if getattr(frame, "is_corrupt", False):
+                damaged.append(index_in_file)
+        codec = stream.codec_context.name
+    if damaged:
+        raise DamagedFramesError(f"the decoder had to guess frames {some_numbers(damaged)}")
+    pictures = sum(size > _NO_PICTURE for size in sizes)
+    # Not where a picture is two packets, one for every other line.
+    if codec in _A_PACKET_A_PICTURE and len(frames) < pictures < 2 * len(frames) - 2:
+        raise DamagedFramesError(f"{pictures - len(frames)} of its {pictures} frames can't be decoded")
     return _index(frames) or FrameIndex(None, (0,), len(frames))
+
+
+def some_numbers(numbers: list[int]) -> str:
+    """Return the first few numbers as a person lists them: ``3, 4, 5 and 12 more``."""
+    few = ", ".join(map(str, numbers[:5]))
+    return few if len(numbers) <= 5 else f"{few} and {len(numbers) - 5} more"
 
 
 def _index(frames: list[tuple[int | None, bool]]) -> FrameIndex | None:

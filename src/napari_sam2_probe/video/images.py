@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import zlib
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,8 @@ from PIL import Image, UnidentifiedImageError
 from PIL.TiffImagePlugin import TiffImageFile
 
 from napari_sam2_probe.common.errors import InputError
+from napari_sam2_probe.common.paths import is_left_behind
+from napari_sam2_probe.common.reading import read_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,12 +30,16 @@ IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".
 # Their formats, as Pillow calls them.
 _FORMATS = ("BMP", "JPEG", "PNG", "TIFF", "WEBP")
 
-_BITS_PER_SAMPLE = 258  # TIFF tag
+# TIFF tags
+_NEW_SUBFILE_TYPE = 254
+_BITS_PER_SAMPLE = 258
 
 _STRIP_BYTES = 2**16
 
+_PNG = b"\x89PNG\r\n\x1a\n"
+
 # What Pillow and tifffile raise on files that are damaged or not images.
-_READ_ERRORS = (
+READ_ERRORS = (
     OSError,
     SyntaxError,
     ValueError,
@@ -40,6 +47,8 @@ _READ_ERRORS = (
     IndexError,
     struct.error,
     Image.DecompressionBombError,
+    MemoryError,
+    OverflowError,
 )
 
 
@@ -75,8 +84,8 @@ def open_image(file: Path | BinaryIO) -> ImageFile:
 
 
 def is_image_file(name: str) -> bool:
-    """Return whether a file of this `name` is taken for an image; hidden files are not."""
-    return not name.startswith(".") and name[name.rfind(".") :].lower() in IMAGE_SUFFIXES
+    """Return whether a file of this `name` is taken for an image; hidden files and what systems leave are not."""
+    return not is_left_behind(name) and name[name.rfind(".") :].lower() in IMAGE_SUFFIXES
 
 
 def read_header(path: Path) -> ImageHeader:
@@ -85,17 +94,44 @@ def read_header(path: Path) -> ImageHeader:
     Raises
     ------
     InputError
-        If the file is not a readable image.
+        If the file is not a readable image, or holds several pictures.
     """
     try:
         with open_image(path) as image:
+            check_one_picture(image, path)
             return ImageHeader(image.width, image.height, _is_deep(image))
-    except _READ_ERRORS as error:
+    except READ_ERRORS as error:
         # Pillow knows no floating-point colour; tifffile does.
         pixels = _read_tiff(path) if isinstance(error, UnidentifiedImageError) and _is_tiff(path) else None
         if pixels is None:
             raise _unreadable(path, error) from error
         return ImageHeader(pixels.shape[1], pixels.shape[0], True)
+
+
+def check_one_picture(image: Image.Image, path: Path) -> None:
+    """Make sure that an image file holds one picture, not the pages of a stack or the frames of an animation.
+
+    A thumbnail or smaller version beside the picture, which a TIFF marks as such, is none.
+
+    Raises
+    ------
+    InputError
+        If it holds several.
+    """
+    count = getattr(image, "n_frames", 1)
+    if count > 1 and isinstance(image, TiffImageFile):
+        count = 1 + sum(_is_page(image, page) for page in range(1, count))
+        image.seek(0)
+    if count > 1:
+        raise InputError(
+            f"{path} holds {count} pictures, and a file in a folder is one frame: save them as one file each, or give "
+            "them as an array."
+        )
+
+
+def _is_page(image: TiffImageFile, page: int) -> bool:
+    image.seek(page)
+    return not int(image.tag_v2.get(_NEW_SUBFILE_TYPE, 0)) & 1
 
 
 def read_rgb(path: Path) -> NDArray[np.uint8]:
@@ -126,14 +162,37 @@ def read_image(path: Path) -> Image.Image:
     return pixels
 
 
+def check_png(path: Path) -> None:
+    """Compare the checksums of a PNG file, which Pillow doesn't: a flipped bit may give another picture.
+
+    Raises
+    ------
+    ValueError
+        If one is wrong or the file is cut off; of a file that is no PNG nothing is said.
+    """
+    content = read_bytes(path)
+    if not content.startswith(_PNG):
+        return
+    at, kind = len(_PNG), b""
+    while kind != b"IEND":
+        length, kind = int.from_bytes(content[at : at + 4]), content[at + 4 : at + 8]
+        end = at + 8 + length
+        if end + 4 > len(content):
+            raise ValueError("the file is cut off")
+        if zlib.crc32(content[at + 4 : end]) != int.from_bytes(content[end : end + 4]):
+            raise ValueError("a checksum in it is wrong")
+        at = end + 4
+
+
 @contextmanager
 def _decoded(path: Path) -> Iterator[Image.Image]:
     """Open and decode an image, and say in words what is wrong with it."""
     try:
+        check_png(path)
         with open_image(path) as image:
             image.load()
             yield image
-    except _READ_ERRORS as error:
+    except READ_ERRORS as error:
         raise _unreadable(path, error) from error
 
 
@@ -160,10 +219,11 @@ def read_intensities(path: Path) -> NDArray[Any]:
     if pixels is not None:
         return pixels
     try:
+        check_png(path)
         with open_image(path) as image:
             if _has_deep_mode(image):
                 return np.array(image)
-    except _READ_ERRORS as error:
+    except READ_ERRORS as error:
         raise _unreadable(path, error) from error
     return _read_deep_colour(path)
 
@@ -189,9 +249,16 @@ def _read_tiff(path: Path) -> NDArray[Any] | None:
     import tifffile
 
     try:
-        image: NDArray[Any] = tifffile.imread(path, key=0)
-    except _READ_ERRORS:
+        with tifffile.TiffFile(path) as file:
+            pages = sum(not getattr(page, "is_reduced", False) for page in file.pages)
+            image: NDArray[Any] = file.pages[0].asarray()
+    except READ_ERRORS:
         return None
+    if pages > 1:
+        raise InputError(
+            f"{path} holds {pages} pictures, and a file in a folder is one frame: save them as one file each, or give "
+            "them as an array."
+        )
     if image.ndim == 3 and image.shape[0] in (3, 4) and image.shape[2] not in (3, 4):
         image = np.moveaxis(image, 0, 2)
     if image.ndim == 3 and image.shape[2] in (3, 4):

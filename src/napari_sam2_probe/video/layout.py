@@ -18,7 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from napari_sam2_probe.common.errors import InputError
-from napari_sam2_probe.common.paths import is_dir, is_file
+from napari_sam2_probe.common.names import is_plain_name
+from napari_sam2_probe.common.paths import is_dir, is_file, is_left_behind
+from napari_sam2_probe.common.reading import read_text, why
 from napari_sam2_probe.video.images import is_image_file
 
 RESOLUTIONS = ("480p", "Full-Resolution", "1080p")
@@ -52,7 +54,7 @@ class Layout:
     def names(self) -> list[str]:
         """Return the names of all sequences that have a folder of frames, sorted."""
         return sorted(
-            entry.name for entry in self.frames.iterdir() if entry.is_dir() and not entry.name.startswith(".")
+            entry.name for entry in self.frames.iterdir() if entry.is_dir() and not is_left_behind(entry.name)
         )
 
 
@@ -101,6 +103,7 @@ def list_splits(root: Path) -> tuple[list[str], bool]:
         return folders, len(folders) > 1
     sets = root / "ImageSets"
     files = [file for folder in (sets / "2017", sets / "2016", sets, root) for file in sorted(folder.glob("*.txt"))]
+    files = [file for file in files if not is_left_behind(file.name)]
     return list(dict.fromkeys(file.stem for file in files)), False
 
 
@@ -114,8 +117,14 @@ def read_split(root: Path, split: str, resolution: str) -> list[str] | None:
     for folder in (sets / "2017", sets / "2016", sets / resolution, sets, root):
         file = folder / f"{split}.txt"
         if is_file(file):
-            lines = file.read_text(encoding="utf-8-sig").splitlines()
+            try:
+                lines = read_text(file).splitlines()
+            except (OSError, ValueError) as error:
+                raise InputError(f"{file}: the list can't be read ({why(error)}); save it as UTF-8 text.") from error
             names = [_name_in(line.split()[0]) for line in lines if line.strip()]
+            odd = next((name for name in names if not is_plain_name(name)), None)
+            if odd is not None:
+                raise InputError(f"The split {split} lists {odd[:40]!r}, which names no sequence: fix {file}.")
             return list(dict.fromkeys(names))
     return None
 
@@ -152,7 +161,8 @@ def _split_folder(root: Path, split: str | None) -> Path:
 
 
 def _split_folders(root: Path) -> list[str]:
-    return sorted(entry.name for entry in root.iterdir() if entry.is_dir() and _frames_folder(entry) is not None)
+    folders = [entry for entry in root.iterdir() if entry.is_dir() and not is_left_behind(entry.name)]
+    return sorted(folder.name for folder in folders if _frames_folder(folder) is not None)
 
 
 def _holds_sequences(folder: Path) -> bool:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_sam2_probe.common.errors import InputError
+from napari_sam2_probe.common.paths import is_dir, is_file, is_left_behind, kind_of
 from napari_sam2_probe.video.fingerprint import fingerprint_files
-from napari_sam2_probe.video.masks import object_ids, read_mask
+from napari_sam2_probe.video.masks import VOID, object_ids, read_mask
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -24,7 +25,8 @@ class MaskFolder:
     """Mask files by the stem of the frame they belong to.
 
     Making one lists files and reads none. Where each object has a folder of its own, object ``000`` is id 1, and the
-    masks of several objects may overlap.
+    masks of several objects may overlap. Else 255 is void, but in a sequence whose masks all hold 0 and 255 alone:
+    there it is one object, id 1.
 
     Parameters
     ----------
@@ -35,16 +37,21 @@ class MaskFolder:
     ----------
     path
         As given.
+
+    Raises
+    ------
+    InputError
+        If something called like a mask is no file, or two files are masks of one frame.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._whole = {file.stem: file for file in sorted(path.glob("*.png"))}
+        self._whole = _masks_in(path)
         self._per_object: dict[int, dict[str, Path]] = {}
-        if not self._whole:
-            for file in sorted(path.glob("*/*.png")):
-                if file.parent.name.isdecimal():
-                    self._per_object.setdefault(int(file.parent.name) + 1, {})[file.stem] = file
+        if not self._whole and is_dir(path):
+            for folder in sorted(path.iterdir()):
+                if folder.name.isdecimal() and folder.is_dir() and (files := _masks_in(folder)):
+                    self._per_object[int(folder.name) + 1] = files
 
     @property
     def per_object(self) -> bool:
@@ -104,7 +111,7 @@ class MaskFolder:
             If a file can't be read, or the masks of a frame differ in size.
         """
         if not self.per_object:
-            return read_mask(self._whole[stem]) if stem in self._whole else None
+            return self._read(self._whole[stem]) if stem in self._whole else None
         labels: Labels | None = None
         for object_id in self._per_object:
             mask = self.object_mask(stem, object_id)
@@ -112,6 +119,8 @@ class MaskFolder:
                 continue
             if labels is None:
                 labels = np.zeros(mask.shape, np.uint8 if max(self._per_object) <= 255 else np.uint16)
+            if object_id == VOID:
+                raise InputError(f"{self.path} has {VOID} objects or more, and id {VOID} is void: ask for single ones.")
             if labels.shape != mask.shape:
                 raise InputError(f"The masks of {stem} in {self.path} differ in size: make them as large as the video.")
             labels[mask] = object_id
@@ -131,11 +140,42 @@ class MaskFolder:
         if self.per_object:
             mask = read_mask(self._per_object[object_id][stem]) != 0
         else:
-            mask = read_mask(self._whole[stem]) == object_id
+            mask = self._read(self._whole[stem]) == object_id
         return mask
 
     def object_ids(self) -> list[int]:
         """Return the ids of all objects in rising order; without a folder for each, all masks are read."""
         if self.per_object:
             return sorted(self._per_object)
-        return sorted({label for file in self._whole.values() for label in object_ids(read_mask(file))})
+        return sorted({label for file in self._whole.values() for label in object_ids(self._read(file))})
+
+    @cached_property
+    def holds_ids(self) -> bool:
+        """Whether any mask holds an id, so that 255 is void in all of them; reads masks until one does."""
+        return any(object_ids(read_mask(file, several_objects=True)) for file in self._whole.values())
+
+    def _read(self, file: Path) -> Labels:
+        labels = read_mask(file, several_objects=True)
+        # Only a mask without an id leaves a doubt, and that is rare where ids are used.
+        if labels.max(initial=0) != VOID or object_ids(labels) or self.holds_ids:
+            return labels
+        one: Labels = (labels == VOID).astype(labels.dtype)
+        return one
+
+
+def _masks_in(folder: Path) -> dict[str, Path]:
+    """Return the PNG files right in a folder by stem, sorted."""
+    if not is_dir(folder):
+        return {}
+    masks: dict[str, Path] = {}
+    for file in sorted(folder.iterdir()):
+        if file.suffix.lower() != ".png" or is_left_behind(file.name):
+            continue
+        if not is_file(file):
+            raise InputError(f"{file} is {kind_of(file)}, not a mask: replace it or take it out of the folder.")
+        if file.stem in masks:
+            raise InputError(
+                f"The folder {folder} holds two masks for one frame, {masks[file.stem].name} and {file.name}: keep one."
+            )
+        masks[file.stem] = file
+    return masks

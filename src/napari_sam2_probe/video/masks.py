@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.common.files import atomic_path
 from napari_sam2_probe.common.paths import is_file
-from napari_sam2_probe.video.images import open_image
+from napari_sam2_probe.common.reading import why
+from napari_sam2_probe.video.images import READ_ERRORS, check_one_picture, check_png, open_image
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -29,6 +30,11 @@ if TYPE_CHECKING:
 
 VOID = 255
 """The label of pixels that evaluation leaves out."""
+
+_HIGHEST_OF_FEW = 32
+"""Beside more void than objects, ids above this are rather the steps of a soft edge."""
+
+_MANY_IDS = 16
 
 MASK_ENCODING: dict[str, Any] = {"format": "PNG", "compress_level": 6, "compress_type": zlib.Z_RLE}
 """How Pillow saves a mask: fixed, so that the same labels give the same bytes; runs are what masks consist of."""
@@ -50,15 +56,16 @@ def read_mask(path: Path | str, *, several_objects: bool = False) -> Labels:
     """Return a mask file as a label image.
 
     Palette files give their palette indices, gray ones their values, 1-bit ones 0 and 1. Colours are looked up in
-    the DAVIS palette; an alpha channel is left out.
+    the DAVIS palette, and may be black and white instead, which is one object. An alpha channel is left out, but where
+    it alone tells what is the object.
 
     Parameters
     ----------
     path
         The file.
     several_objects
-        Whether the file is known to be one of several that hold ids, so that 255 is void even where no object is
-        left beside it. Otherwise a file that holds only 0 and 255 is one object, id 1.
+        Whether 255 stays 255 whatever else the file holds: only a sequence as a whole tells whether it is void (see
+        `MaskFolder.holds_ids`). Otherwise a file that holds only 0 and 255 is one object, id 1.
 
     Returns
     -------
@@ -68,7 +75,8 @@ def read_mask(path: Path | str, *, several_objects: bool = False) -> Labels:
     Raises
     ------
     InputError
-        If the file isn't there, isn't an image, is a JPEG, or holds fractions or colours that are no ids.
+        If the file isn't there, isn't one image, is a JPEG, holds fractions or colours that are no ids, or values that
+        look like a soft edge.
     """
     path = Path(path)
     if not is_file(path):
@@ -77,9 +85,13 @@ def read_mask(path: Path | str, *, several_objects: bool = False) -> Labels:
         with open_image(path) as image:
             if image.format == "JPEG":
                 raise InputError(f"The mask {path} is a JPEG, which changes object ids: save masks as PNG.")
+            check_one_picture(image, path)
+            if image.format == "PNG":
+                check_png(path)
             labels = _labels_of(image, path)
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise InputError(f"The mask {path} can't be read as an image: give a PNG with object ids.") from error
+    except READ_ERRORS as error:
+        reason = "" if isinstance(error, UnidentifiedImageError) else f" ({why(error)})"
+        raise InputError(f"The mask {path} can't be read as an image{reason}: give a PNG with object ids.") from error
     if several_objects:
         return labels
     is_one_object = labels.max(initial=0) == VOID and not ((labels != 0) & (labels != VOID)).any()
@@ -101,8 +113,7 @@ def write_mask(path: Path | str, labels: NDArray[Any]) -> None:
     Raises
     ------
     InputError
-        If the labels are not such an image, or hold nothing but background and void: read again, void would be an
-        object.
+        If the labels are not such an image.
     ResourceError
         If the disk is full.
     """
@@ -127,8 +138,6 @@ def mask_image(path: Path | str, labels: NDArray[Any]) -> Image.Image:
     lowest, highest = int(labels.min()), int(labels.max())
     if lowest < 0 or highest > np.iinfo(np.uint16).max:
         raise InputError(f"The mask for {path} can't be written: its ids {lowest} to {highest} are not in 0 to 65535.")
-    if highest == VOID and not object_ids(labels):
-        raise InputError(f"The mask for {path} can't be written: it holds only void (255), which reads as an object.")
     if highest > 255:
         image = Image.fromarray(np.ascontiguousarray(labels, dtype=np.uint16))
     else:
@@ -200,32 +209,73 @@ def check_mask_size(labels: NDArray[Any], source: FrameSource, *, where: Path | 
 
 
 def _labels_of(image: Image.Image, path: Path) -> Labels:
-    if image.mode in ("P", "L", "1"):
+    if image.mode == "P":
         return np.array(image).astype(np.uint8, copy=False)
-    if image.mode == "LA":
-        return np.array(image.getchannel("L"))
-    if image.mode in ("RGB", "RGBA"):
-        return _labels_of_colours(np.array(image.convert("RGB")), path)
+    if image.mode == "1":
+        return np.array(image).astype(np.uint8)
+    if image.mode == "L":
+        return _check_edges(np.array(image), path)
+    if image.mode in ("LA", "RGB", "RGBA"):
+        return _labels_of_colours(np.array(image.convert("RGBA")), path)
     if image.mode == "I" or image.mode.startswith("I;16"):
         values = np.array(image)
         if values.min(initial=0) >= 0 and values.max(initial=0) <= np.iinfo(np.uint16).max:
-            return values.astype(np.uint16)
+            return _check_edges(values.astype(np.uint16), path)
         raise InputError(f"The mask {path} holds ids outside 0 to 65535: give a PNG with object ids.")
     raise InputError(f"The mask {path} has the image mode {image.mode}, which holds no ids: save it as a palette PNG.")
 
 
-def _labels_of_colours(colours: NDArray[np.uint8], path: Path) -> NDArray[np.uint8]:
+def _labels_of_colours(pixels: NDArray[np.uint8], path: Path) -> Labels:
+    """Return the labels of (H, W, 4): colours of the palette, gray values, or what is not transparent."""
+    colours, alpha = pixels[..., :3], pixels[..., 3]
+    labels, unknown = _look_up(colours)
+    if not unknown.any() and labels.any():
+        return labels
+    gray: NDArray[np.uint8] = colours[..., 0]
+    is_gray = bool((colours == gray[..., None]).all())
+    if is_gray and gray.min() != gray.max():
+        return _check_edges(gray, path)
+    if alpha.min() != alpha.max():
+        # A cut-out, or a mask that some programs draw as what can be seen.
+        return _check_edges(alpha, path)
+    if is_gray and int(gray.max()) in (0, VOID):
+        return gray
+    red, green, blue = colours[unknown][0]
+    raise InputError(
+        f"The mask {path} holds the colour ({red}, {green}, {blue}), which is no id of the DAVIS palette: save it as a "
+        "palette or gray PNG with object ids."
+    )
+
+
+def _look_up(colours: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+    """Return ids by the DAVIS palette (H, W), and where a colour is none of its."""
     weights = np.array([1 << 16, 1 << 8, 1])
     codes = colours.astype(np.int64) @ weights
     palette_codes = davis_palette().astype(np.int64) @ weights
     order = np.argsort(palette_codes)
     nearest = order[np.searchsorted(palette_codes, codes, sorter=order).clip(max=255)]
-    unknown = palette_codes[nearest] != codes
-    if unknown.any():
-        red, green, blue = colours[unknown][0]
+    return nearest.astype(np.uint8), palette_codes[nearest] != codes
+
+
+def _check_edges(labels: Labels, path: Path) -> Labels:
+    """Give gray values back as ids, unless they look like one mask whose edge was smoothed.
+
+    Of ids, many pixels of one value lie beside each other. Along a soft edge no two do.
+    """
+    present = np.unique(labels)
+    between = present[(present != 0) & (present != VOID)]
+    if not len(between):
+        return labels
+    is_between = (labels != 0) & (labels != VOID)
+    inside = int(np.count_nonzero(labels == VOID))
+    next_to_255 = int(present[-1]) == VOID and int(between.max()) > _HIGHEST_OF_FEW and inside > int(is_between.sum())
+    pairs = is_between[:, :-1] & is_between[:, 1:]
+    alike = int((pairs & (labels[:, :-1] == labels[:, 1:])).sum())
+    many = len(between) >= _MANY_IDS and 2 * alike < int(is_between.sum())
+    if next_to_255 or many:
+        values = "1 value" if len(between) == 1 else f"{len(between)} values"
         raise InputError(
-            f"The mask {path} holds the colour ({red}, {green}, {blue}), which is no id of the DAVIS palette: save it "
-            "as a palette or gray PNG with object ids."
+            f"The mask {path} has {values} between 0 and {int(present.max())}, which looks like one mask with a soft "
+            "edge, not like object ids: save it without smoothing, or make it 0 and 255 at a threshold first."
         )
-    labels: NDArray[np.uint8] = nearest.astype(np.uint8)
     return labels

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from napari_sam2_probe.common.errors import InputError
+from napari_sam2_probe.video.lazy_frames import read_frame
 from napari_sam2_probe.video.masks import VOID, check_mask_size, object_ids
 
 if TYPE_CHECKING:
@@ -105,8 +106,8 @@ class ArrayMasks:
     Parameters
     ----------
     array
-        (T, H, W) bool, or integers in [0, 65535]: NumPy, dask, zarr or alike. 0 is background, 255 void, any other
-        value an object.
+        (T, H, W) bool, or integers in [0, 65535]: NumPy, dask, zarr or alike. 0 is background, 255 void (or, where
+        there is nothing but 0 and 255, the object 1), any other value an object.
     frames
         What they belong to.
 
@@ -128,6 +129,7 @@ class ArrayMasks:
         if np.dtype(array.dtype).kind not in "bui":
             raise InputError(f"The masks of {frames.name} have the dtype {array.dtype}: give bool or integer ids.")
         self._array = array
+        self._frame_shape, self._dtype = wanted[1:], np.dtype(array.dtype)
         self._name = frames.name
 
     def has(self, frame_idx: int, object_id: int | None = None) -> bool:
@@ -135,13 +137,30 @@ class ArrayMasks:
         return True
 
     def labels(self, frame_idx: int) -> Labels:
-        """Return the label image (H, W) of a frame."""
-        labels: NDArray[Any] = np.asarray(self._array[frame_idx])
+        """Return the label image (H, W) of a frame.
+
+        Raises
+        ------
+        InputError
+            If the array can't give it, or it holds what can't be an id.
+        """
+        labels = self._stored(frame_idx)
+        if labels.max(initial=0) == VOID and not object_ids(labels) and not self._holds_ids:
+            one: Labels = (labels == VOID).astype(labels.dtype)
+            return one
+        return labels
+
+    def _stored(self, frame_idx: int) -> Labels:
+        labels = read_frame(self._array, frame_idx, self._frame_shape, self._dtype, f"The masks of {self._name}")
         if labels.dtype.kind != "b" and (labels.min() < 0 or labels.max() > np.iinfo(np.uint16).max):
             raise InputError(f"The mask of frame {frame_idx} of {self._name} holds ids that are not in 0 to 65535.")
         if labels.dtype.itemsize == 1 or labels.max() <= VOID:
             return labels.astype(np.uint8, copy=False)
         return labels.astype(np.uint16, copy=False)
+
+    @cached_property
+    def _holds_ids(self) -> bool:
+        return any(object_ids(self._stored(index)) for index in range(len(self._array)))
 
     def object_mask(self, frame_idx: int, object_id: int) -> NDArray[np.bool_]:
         """Return the pixels (H, W) of one object."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_sam2_probe.common.errors import InputError
+from napari_sam2_probe.common.paths import is_file
+from napari_sam2_probe.common.reading import MOST_BYTES, file_sha256, load_json, parse_json, read_rows, read_text, why
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -118,7 +118,7 @@ def read_truth(frames_csv: Path | str, clip: str, num_frames: int) -> ClipTruth:
     """
     path = Path(frames_csv)
     rows = [row for row in _rows(path) if row["clip"] == clip]
-    return _truth(path, clip, rows, num_frames, _recipes(path).get(clip))
+    return _truth(path, clip, rows, num_frames, read_recipes(path).get(clip))
 
 
 def read_all_truth(frames_csv: Path | str) -> dict[str, ClipTruth]:
@@ -133,7 +133,7 @@ def read_all_truth(frames_csv: Path | str) -> dict[str, ClipTruth]:
     rows: dict[str, list[dict[str, str]]] = {}
     for row in _rows(path):
         rows.setdefault(row["clip"], []).append(row)
-    recipes = _recipes(path)
+    recipes = read_recipes(path)
     return {clip: _truth(path, clip, own, len(own), recipes.get(clip)) for clip, own in rows.items()}
 
 
@@ -181,7 +181,7 @@ def find_truth(source: FrameSource) -> ClipTruth | None:
     folder = Path(source.path)
     for root in folder.parents[1:3]:
         table = root / "frames.csv"
-        if table.is_file() and (root / "clips.jsonl").is_file():
+        if is_file(table) and (is_file(root / "clips.jsonl") or is_file(root / "dataset.json")):
             return read_truth(table, folder.name, source.num_frames) if folder.name in _clips(table) else None
     return None
 
@@ -190,29 +190,59 @@ def _clips(path: Path) -> set[str]:
     return {row["clip"] for row in _rows(path)}
 
 
+def _check_written(path: Path) -> None:
+    """Make sure that a table is as it was written, where the data set says what that was.
+
+    Raises
+    ------
+    ValueError
+        If it isn't.
+    """
+    stated = _stated(path)
+    if stated is not None and stated != file_sha256(path, MOST_BYTES):
+        raise ValueError("it is not as it was written")
+
+
+def _stated(path: Path) -> str | None:
+    """Return the hash that a finished data set states of one of its tables."""
+    about = path.with_name("dataset.json")
+    if not is_file(about):
+        return None
+    content = load_json(about)
+    files = content.get("files") if isinstance(content, dict) and content.get("finished") is True else None
+    stated = files.get(path.name) if isinstance(files, dict) else None
+    return stated if isinstance(stated, str) else None
+
+
 def _rows(path: Path) -> list[dict[str, str]]:
     try:
-        with path.open(newline="", encoding="utf-8") as file:
-            reader = csv.DictReader(file, restval="")
-            missing = [column for column in FRAME_COLUMNS if column not in (reader.fieldnames or ())]
-            if missing:
-                raise InputError(f"{path}: this is not a frames.csv (no {', '.join(missing)}); give the data set's.")
-            return list(reader)
-    except (OSError, ValueError, csv.Error) as error:
-        raise InputError(f"{path}: the file can't be read as a frames.csv; give the one of the data set.") from error
+        _check_written(path)
+        return read_rows(path, FRAME_COLUMNS)
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"{path}: the file can't be read as a frames.csv ({why(error)}); give the one of the data set."
+        ) from error
 
 
 def _flag(text: str) -> bool:
     return {"true": True, "false": False, "1": True, "0": False}[text.lower()]
 
 
-def _recipes(frames_csv: Path) -> dict[str, dict[str, Any]]:
+def read_recipes(frames_csv: Path) -> dict[str, dict[str, Any]]:
+    """Return the lines of the ``clips.jsonl`` beside a ``frames.csv``, by clip; none where there is no such file.
+
+    Raises
+    ------
+    InputError
+        If the file is damaged.
+    """
     path = frames_csv.with_name("clips.jsonl")
-    if not path.is_file():
-        return {}
     try:
+        if not is_file(path) and _stated(path) is None:
+            return {}
         # Not splitlines: a name may hold a character that only Unicode takes for the end of a line.
-        entries = [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line]
+        _check_written(path)
+        entries = [parse_json(line) for line in read_text(path).split("\n") if line.strip()]
         return {entry["clip"]: entry for entry in entries}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"{path}: the file is damaged; give the data set as it was written.") from error

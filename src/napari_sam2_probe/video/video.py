@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from functools import cached_property
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from PIL import Image
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
     from napari_sam2_probe.video.source import FrameSource, IntensityScaling
     from napari_sam2_probe.video.true_masks import TrueMasks
     from napari_sam2_probe.video.truth import ClipTruth
+
+
+# Matroska and AVI files tell times in thousandths of a second, rounded up or down.
+_ROUNDING_SECONDS = 2.5e-3
 
 
 class Video:
@@ -120,6 +125,15 @@ class Video:
         if times is None and self.fps:
             times = tuple(t / self.fps for t in range(self.num_frames))
         return times
+
+    @property
+    def has_variable_rate(self) -> bool:
+        """Whether the file shows its frames for times that differ, by more than rounding to thousandths does."""
+        times: tuple[float, ...] | None = getattr(self.frames, "frame_times", None)
+        if times is None or len(times) < 3:
+            return False
+        steps = [later - earlier for earlier, later in pairwise(times)]
+        return max(steps) - min(steps) > _ROUNDING_SECONDS
 
     def read(self, frame_idx: int) -> NDArray[np.uint8]:
         """Return frame `frame_idx` as an RGB array (H, W, 3), uint8; see `FrameSource.read`."""

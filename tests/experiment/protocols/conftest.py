@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from helpers import layout_trees
-from napari_sam2_probe.families.loaded import LoadedModel
+from napari_sam2_probe.families.loaded import Model
 from napari_sam2_probe.models.checkpoints import CheckpointFile
 from napari_sam2_probe.models.config import SMALL_CONFIG, ModelFlags
 
@@ -25,7 +25,7 @@ def loaded(twins):
     """Seeded weights whose object score says that the object is there, so that masks are not empty."""
     _, model, _ = twins("open")
     checkpoint = CheckpointFile("seeded", None, SMALL_CONFIG)
-    return LoadedModel(model, checkpoint, "small.yaml", torch.device("cpu"), torch.float32, ModelFlags())
+    return Model(model, checkpoint, "small.yaml", torch.device("cpu"), torch.float32, ModelFlags())
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,9 @@ from killed_command import run_command, run_killed
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.common.files import TEMPORARY
 from napari_sam2_probe.common.lock import exclusive_lock
+from napari_sam2_probe.evaluation.clicks import next_click
 from napari_sam2_probe.evaluation.metrics import evaluate_folders, score_masks
+from napari_sam2_probe.evaluation.protocols.images import image_frames
 from napari_sam2_probe.evaluation.protocols.interactive import run_interactive
 from napari_sam2_probe.evaluation.protocols.jobs import OFFLINE, ONLINE, InteractionOptions
 from napari_sam2_probe.evaluation.protocols.predictions import parse_prediction
@@ -25,12 +27,60 @@ from napari_sam2_probe.tracking.prompts import Prompt
 from napari_sam2_probe.tracking.results import SessionOptions
 from napari_sam2_probe.tracking.session import VideoSession
 from napari_sam2_probe.video import DavisDataset
+from napari_sam2_probe.video.array import ArraySource
 
 MASK_ONLY = ProtocolOptions(prompts=("mask",), interactive=())
 
 
 def scores(rows):
     return {(row.prompt, row.sequence, row.object_id): row.scores for row in rows}
+
+
+class TestImages:
+    @pytest.fixture(scope="class")
+    def rows(self, davis, loaded, tmp_path_factory):
+        options = ProtocolOptions(prompts=(), interactive=(), images=("1-click", "5-click"), num_images=2)
+        out = tmp_path_factory.mktemp("images") / "new"
+        return run_protocols(DavisDataset(davis), out, options, lambda: loaded)
+
+    def test_each_image_is_a_video_of_its_own(self, rows, davis, loaded):
+        """A folder that holds the one frame gives the same: no other frame was seen."""
+        sequence = DavisDataset(davis).sequence("crossing")
+        truth = read_objects(sequence)[0]
+        expected = []
+        for t in (0, 5):
+            alone = ArraySource(sequence.read(t)[None])
+            with VideoSession(loaded.model, alone, SessionOptions.for_model(loaded)) as session:
+                clicks = give_clicks_by_hand(session, truth.mask(t), 5)
+            expected.append(score_masks(truth.mask(t), clicks)[0])
+        assert scores(rows)["5-click", "crossing", truth.object_id]["J_mean"] == pytest.approx(np.mean(expected))
+
+    def test_the_mean_is_over_objects(self, rows):
+        for prompt in ("1-click", "5-click"):
+            own = [r.scores["J_mean"] for r in rows if r.prompt == prompt and r.object_id is not None]
+            (mean,) = [r.scores["J_mean"] for r in rows if r.prompt == prompt and r.object_id is None]
+            assert len(own) == 4
+            assert mean == pytest.approx(np.mean(own))
+        assert {r.protocol for r in rows} == {"image"}
+
+    def test_frames_are_spread_over_those_that_show_the_object(self, davis):
+        truth = read_objects(DavisDataset(davis).sequence("crossing"))[0]
+        assert image_frames(truth, 3) in ([0, 2, 5], [0, 3, 5])
+        assert image_frames(truth, 99) == [t for t in range(6) if truth.mask(t).any()]
+
+
+def give_clicks_by_hand(session, true_mask, number):
+    """Click as the protocol says, and return the last mask."""
+    points, labels, prediction = [], [], None
+    for _ in range(number):
+        click = next_click(true_mask, prediction)
+        if click is None:
+            break
+        points.append((click.x, click.y))
+        labels.append(int(click.positive))
+        result = session.add_prompt(Prompt.from_points(0, 1, points, labels))
+        prediction = result.masks()[0]
+    return prediction
 
 
 class TestSemiSupervised:

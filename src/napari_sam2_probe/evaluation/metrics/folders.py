@@ -20,7 +20,7 @@ from napari_sam2_probe.evaluation.metrics.evaluation import (
 )
 from napari_sam2_probe.evaluation.metrics.pairs import SequencePair, pair_sequences
 from napari_sam2_probe.evaluation.metrics.table import SCORE_COLUMNS, mean_summary, score_cells
-from napari_sam2_probe.video.masks import VOID, object_ids, read_mask
+from napari_sam2_probe.video.masks import VOID, object_ids
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_sam2_probe.evaluation.metrics.summary import Summary
+    from napari_sam2_probe.video.mask_folder import MaskFolder
+    from napari_sam2_probe.video.masks import Labels
 
 
 @dataclass(frozen=True)
@@ -127,14 +129,16 @@ def evaluate_folders(
 
 
 def _score_label_images(pair: SequencePair) -> Generator[None, None, tuple[ObjectScores, ...]]:
-    highest = max(pair.first_ids, default=0)
+    truth, prediction = pair.ground_truth, pair.prediction
+    first, last = (object_ids(_labels(truth, stem)) for stem in (truth.stems[0], truth.stems[-1]))
+    if not first and not truth.object_ids():
+        raise InputError(f"No mask in {truth.path} holds an object: leave this sequence out.")
+    highest = max(first, default=0)
     evaluator = SequenceEvaluator(range(1, highest + 1))
     unknown: dict[int, Path] = {}
     for stem in pair.scored[None]:
-        true_file, predicted_file = pair.ground_truth.files(stem)[0], pair.prediction.path / f"{stem}.png"
-        true_mask = read_mask(true_file, several_objects=pair.holds_ids)
-        predicted_mask = pair.prediction.labels(stem)
-        assert predicted_mask is not None
+        predicted_file = prediction.files(stem)[0]
+        true_mask, predicted_mask = _labels(truth, stem), _labels(prediction, stem)
         _check_sizes(true_mask, predicted_mask, predicted_file)
         if int(predicted_mask.max()) > highest:
             for object_id in set(np.unique(predicted_mask).tolist()) - {0, *evaluator.object_ids}:
@@ -144,7 +148,6 @@ def _score_label_images(pair: SequencePair) -> Generator[None, None, tuple[Objec
             for object_id in object_ids(true_mask):
                 evaluator.add_object(object_id)
         yield
-    last = object_ids(read_mask(pair.ground_truth.files(pair.ground_truth.stems[-1])[0]))
     for object_id, file in unknown.items():
         if object_id not in (*evaluator.object_ids, *last):
             what = "void pixels (255)" if object_id == VOID else f"the object {object_id}"
@@ -153,6 +156,12 @@ def _score_label_images(pair: SequencePair) -> Generator[None, None, tuple[Objec
                 f"{max(evaluator.object_ids)}: predict only these."
             )
     return evaluator.conclude()
+
+
+def _labels(masks: MaskFolder, stem: str) -> Labels:
+    labels = masks.labels(stem)
+    assert labels is not None
+    return labels
 
 
 def _score_each_object(pair: SequencePair) -> Generator[None, None, tuple[ObjectScores, ...]]:

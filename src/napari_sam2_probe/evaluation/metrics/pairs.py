@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 from napari_sam2_probe.common.errors import InputError
-from napari_sam2_probe.common.paths import is_dir
+from napari_sam2_probe.common.paths import is_dir, is_left_behind
+from napari_sam2_probe.common.reading import read_text
 from napari_sam2_probe.video.mask_folder import MaskFolder
-from napari_sam2_probe.video.masks import object_ids, read_mask
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -44,21 +44,6 @@ class SequencePair:
         """How many masks are compared."""
         return sum(map(len, self.scored.values()))
 
-    @cached_property
-    def first_ids(self) -> list[int]:
-        """The objects of the first ground-truth mask, where one file holds all objects."""
-        return object_ids(read_mask(self.ground_truth.files(self.ground_truth.stems[0])[0]))
-
-    @cached_property
-    def holds_ids(self) -> bool:
-        """Whether the ground truth holds ids, not just 0 and 255: the first mask with an object tells."""
-        for stem in self.ground_truth.stems:
-            file = self.ground_truth.files(stem)[0]
-            ids = object_ids(read_mask(file))
-            if ids:
-                return bool((read_mask(file, several_objects=True) == ids[0]).any())
-        raise InputError(f"No mask in {self.ground_truth.path} holds an object: leave this sequence out.")
-
 
 def pair_sequences(ground_truth: Path, predictions: Path) -> list[SequencePair]:
     """Match the sequences of two folders, and check names before any frame is scored.
@@ -76,7 +61,7 @@ def pair_sequences(ground_truth: Path, predictions: Path) -> list[SequencePair]:
             raise InputError(f"There is no folder {folder}: give the folder of the {what}.")
     annotations = _annotations_folder(ground_truth)
     names = _sequence_names(annotations)
-    predicted = {child.name for child in predictions.iterdir() if child.is_dir()}
+    predicted = {child.name for child in predictions.iterdir() if child.is_dir() and not is_left_behind(child.name)}
     missing = [name for name in names if name not in predicted]
     if missing:
         names = _covered_list(annotations, predicted.intersection(names))
@@ -126,7 +111,8 @@ def _annotations_folder(folder: Path) -> Path:
 
 
 def _sequence_names(annotations: Path) -> list[str]:
-    names = sorted(child.name for child in annotations.iterdir() if child.is_dir() and MaskFolder(child).stems)
+    folders = [entry for entry in annotations.iterdir() if entry.is_dir() and not is_left_behind(entry.name)]
+    names = sorted(folder.name for folder in folders if MaskFolder(folder).stems)
     if not names:
         is_sequence = MaskFolder(annotations).stems
         hint = "give its parent folder" if is_sequence else "give a folder of such folders"
@@ -137,6 +123,8 @@ def _sequence_names(annotations: Path) -> list[str]:
 def _covered_list(annotations: Path, predicted: set[str]) -> list[str]:
     root = annotations.parent.parent if annotations.name == "480p" else annotations.parent
     for path in sorted([*root.glob("ImageSets/*/*.txt"), *root.glob("*.txt")]):
-        if predicted and set(path.read_text(encoding="utf-8").split()) == predicted:
-            return sorted(predicted)
+        # Any text may lie beside the sequences; one that can't be read is no list of them.
+        with suppress(OSError, ValueError):
+            if predicted and not is_left_behind(path.name) and set(read_text(path).split()) == predicted:
+                return sorted(predicted)
     return []

@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
     from napari_sam2_probe.evaluation.protocols.jobs import InteractionOptions
     from napari_sam2_probe.evaluation.protocols.truth import ObjectTruth
-    from napari_sam2_probe.families.loaded import LoadedModel
+    from napari_sam2_probe.families.loaded import Model
 
 Scores = dict[int, tuple[float, float]]
 """J and F of annotated frames."""
 
 
 def run_interactive(
-    loaded: LoadedModel,
+    loaded: Model,
     objects: Sequence[ObjectTruth],
     protocol: str,
     options: InteractionOptions,

@@ -13,9 +13,13 @@ if TYPE_CHECKING:
 SEMI_SUPERVISED = "semi-supervised"
 OFFLINE = "interactive-offline"
 ONLINE = "interactive-online"
+IMAGE = "image"
 
 PROMPTS = ("mask", "box", "1-click", "3-click", "5-click")
 """Prompts on the first frame of each object, as in table 4 of the SAM 2 paper."""
+
+IMAGE_PROMPTS = ("1-click", "5-click")
+"""Prompts of single images, as in table 5 of the SAM 2 paper."""
 
 INTERACTIVE = {"offline": OFFLINE, "online": ONLINE}
 """Interactive protocols by the names that the command line takes."""
@@ -99,11 +103,14 @@ class JobResult:
         ``points`` with ``labels``, ``box``, or ``mask`` (its area).
     left_out
         Objects that can't be scored: fewer than three masks from their first on.
+    seconds
+        What tracking took, without scoring; None where it was not measured.
     """
 
     rows: tuple[JobRow, ...]
     prompts: tuple[dict[str, Any], ...] = ()
     left_out: tuple[int, ...] = ()
+    seconds: float | None = None
 
 
 def parse_names(text: str, known: Sequence[str], option: str) -> tuple[str, ...]:

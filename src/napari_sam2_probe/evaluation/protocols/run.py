@@ -13,6 +13,7 @@ from napari_sam2_probe.common.files import atomic_write_text
 from napari_sam2_probe.common.lock import exclusive_lock
 from napari_sam2_probe.common.progress import Progress, ProgressCallback, ignore_progress
 from napari_sam2_probe.evaluation.protocols.jobs import (
+    IMAGE,
     INTERACTIVE,
     PROMPTS,
     SEMI_SUPERVISED,
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from napari_sam2_probe.evaluation.protocols.truth import ObjectTruth
-    from napari_sam2_probe.families.loaded import LoadedModel
+    from napari_sam2_probe.families.loaded import Model
     from napari_sam2_probe.video.davis import DavisDataset
 
 _READING = "reading masks"
@@ -56,6 +57,10 @@ class ProtocolOptions:
         Masks of other systems.
     keep_masks
         Whether semi-supervised masks are kept as PNGs.
+    images
+        Single images: some of `jobs.IMAGE_PROMPTS`.
+    num_images
+        Images of each object at most.
     """
 
     prompts: tuple[str, ...] = PROMPTS
@@ -64,13 +69,15 @@ class ProtocolOptions:
     sequences: tuple[str, ...] | None = None
     predictions: tuple[Prediction, ...] = ()
     keep_masks: bool = False
+    images: tuple[str, ...] = ()
+    num_images: int = 10
 
 
 def run_protocols(
     dataset: DavisDataset,
     out: Path | str,
     options: ProtocolOptions,
-    load: Callable[[], LoadedModel],
+    load: Callable[[], Model],
     *,
     command: str = "",
     progress: ProgressCallback = ignore_progress,
@@ -108,7 +115,7 @@ def run_protocols(
     for prediction in options.predictions:
         for objects in sequences.values():
             check_prediction(prediction, objects)
-    loaded = load() if options.prompts or options.interactive else None
+    loaded = load() if options.prompts or options.interactive or options.images else None
     work = _Work(store, options, loaded, sequences, progress)
     with os_errors_as_sentences(store.folder, "evaluation"):
         store.folder.mkdir(parents=True, exist_ok=True)
@@ -128,7 +135,7 @@ def _about(
     dataset: DavisDataset,
     sequences: dict[str, tuple[ObjectTruth, ...]],
     options: ProtocolOptions,
-    loaded: LoadedModel | None,
+    loaded: Model | None,
     results: list[tuple[Job, JobResult]],
 ) -> dict[str, Any]:
     return {
@@ -139,6 +146,8 @@ def _about(
             "prompts": options.prompts,
             "interactive": options.interactive,
             "interaction": asdict(options.interaction),
+            "images": options.images,
+            "num_images": options.num_images,
             "predictions": {p.name: str(p.folder) for p in options.predictions},
         },
         "left_out": {job.sequence: result.left_out for job, result in results if result.left_out},
@@ -152,7 +161,7 @@ class _Work:
         self,
         store: ResultStore,
         options: ProtocolOptions,
-        loaded: LoadedModel | None,
+        loaded: Model | None,
         sequences: dict[str, tuple[ObjectTruth, ...]],
         progress: ProgressCallback,
     ) -> None:
@@ -168,6 +177,7 @@ class _Work:
         kinds = [(model, SEMI_SUPERVISED, prompt) for prompt in options.prompts]
         clicks = f"{options.interaction.num_clicks}-click"
         kinds += [(model, INTERACTIVE[name], clicks) for name in options.interactive]
+        kinds += [(model, IMAGE, prompt) for prompt in options.images]
         kinds += [(p.name, SEMI_SUPERVISED, p.prompt) for p in options.predictions]
         self.jobs = [Job(*kind, sequence) for kind in kinds for sequence in sequences]
         self._total = sum(self._size(job) for job in self.jobs)
@@ -198,13 +208,17 @@ class _Work:
             folder = self._store.masks_folder(job)
             with mask_writer(folder, objects) if self._keeps_masks(job) else nullcontext() as save:
                 return run_semi_supervised(self._loaded, objects, job.prompt, save=save, step=self._step)
+        if job.protocol == IMAGE:
+            from napari_sam2_probe.evaluation.protocols.images import run_images
+
+            return run_images(self._loaded, objects, job.prompt, self._options.num_images, step=self._step)
         from napari_sam2_probe.evaluation.protocols.interactive import run_interactive
 
         interaction = self._options.interaction
         return run_interactive(self._loaded, objects, job.protocol, interaction, step=self._step)
 
     def _prediction(self, job: Job) -> Prediction | None:
-        return self._predictions.get((job.model, job.prompt))
+        return self._predictions.get((job.model, job.prompt)) if job.protocol == SEMI_SUPERVISED else None
 
     def _keeps_masks(self, job: Job) -> bool:
         return self._options.keep_masks and job.protocol == SEMI_SUPERVISED and self._prediction(job) is None
@@ -216,7 +230,9 @@ class _Work:
         assert self._loaded is not None
         model = self._loaded.describe()
         made_with = {name: model[name] for name in ("sha256", "config", "dtype", "flags")}
-        if job.protocol != SEMI_SUPERVISED:
+        if job.protocol == IMAGE:
+            made_with["num_images"] = self._options.num_images
+        elif job.protocol != SEMI_SUPERVISED:
             made_with["interaction"] = asdict(self._options.interaction)
         return made_with
 
@@ -233,6 +249,8 @@ class _Work:
             return sum(len(truth.scored) for truth in objects)
         if job.protocol == SEMI_SUPERVISED:
             return num_frames - min(truth.first for truth in objects)
+        if job.protocol == IMAGE:
+            return sum(min(self._options.num_images, len(t.annotated)) for t in objects if can_be_scored(t))
         passes = self._options.interaction.num_frames
         return sum(passes * (num_frames - truth.first) for truth in objects if can_be_scored(truth))
 

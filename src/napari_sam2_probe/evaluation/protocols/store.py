@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.common.files import atomic_write_text, is_empty, remove_leftovers
-from napari_sam2_probe.common.json_file import load_json
 from napari_sam2_probe.common.names import check_inside, inside
 from napari_sam2_probe.common.paths import check_name
+from napari_sam2_probe.common.reading import load_json
+from napari_sam2_probe.common.seal import check_seal, sealed
 from napari_sam2_probe.evaluation.protocols.jobs import JobResult, JobRow
 
 if TYPE_CHECKING:
@@ -62,7 +63,8 @@ class ResultStore:
         """
         path = self._path(job)
         try:
-            stored = dict(load_json(path))
+            stored = load_json(path)
+            check_seal(stored)
         except FileNotFoundError:
             return None
         except (OSError, ValueError, TypeError) as error:
@@ -78,6 +80,7 @@ class ResultStore:
                 rows=tuple(JobRow(**row) for row in stored["rows"]),
                 prompts=tuple(stored["prompts"]),
                 left_out=tuple(stored["left_out"]),
+                seconds=stored.get("seconds"),
             )
         except (LookupError, TypeError) as error:
             raise InputError(f"{path} can't be read: remove it, then run the command again.") from error
@@ -85,7 +88,7 @@ class ResultStore:
     def write(self, job: Job, made_with: dict[str, Any], fingerprint: str, result: JobResult) -> None:
         """Store a result. Numbers are read back exactly as they are."""
         content = {"made_with": made_with, "fingerprint": fingerprint, **asdict(result)}
-        atomic_write_text(self._path(job), json.dumps(content, indent=1) + "\n")
+        atomic_write_text(self._path(job), json.dumps(sealed(content), indent=1) + "\n")
 
     def clean_up(self) -> None:
         """Remove what a killed evaluation left half-written."""

@@ -39,7 +39,7 @@ def sample_layers(name: str) -> list[LayerData]:
     viewer = current_viewer()
     if viewer is not None:
         outline_truth(viewer)
-    return video_layers(sequence, sequence)
+    return video_layers(sequence)
 
 
 def astronaut() -> list[LayerData]:

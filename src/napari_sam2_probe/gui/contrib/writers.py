@@ -11,7 +11,7 @@ from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.common.files import atomic_path
 from napari_sam2_probe.common.output import atomic_folder, check_target, os_errors_as_sentences
 from napari_sam2_probe.export.tiff import tiff_stack
-from napari_sam2_probe.video.masks import write_mask
+from napari_sam2_probe.video.masks import object_ids, write_mask
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -22,6 +22,8 @@ _LARGEST = np.iinfo(np.uint16).max
 def write_davis(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
     """Write a labels layer (T, Y, X) as a folder of ``%05d.png`` with the DAVIS palette.
 
+    A layer of nothing but 0 and 255 is one object and becomes id 1: in DAVIS, 255 is void.
+
     Raises
     ------
     InputError
@@ -30,9 +32,12 @@ def write_davis(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
     labels = _checked(data, meta)
     out = Path(path)
     check_target(out, overwrite=True, suffixes={".png"})
+    frames = (_frame(labels, frame_idx, meta) for frame_idx in range(labels.shape[0]))
+    is_binary = all(not object_ids(frame) for frame in frames)
     with atomic_folder(out) as folder:
         for frame_idx in range(labels.shape[0]):
-            write_mask(folder / f"{frame_idx:05d}.png", _frame(labels, frame_idx, meta))
+            frame = _frame(labels, frame_idx, meta)
+            write_mask(folder / f"{frame_idx:05d}.png", frame != 0 if is_binary else frame)
     return [path]
 
 

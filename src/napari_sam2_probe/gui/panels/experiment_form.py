@@ -23,13 +23,13 @@ from qtpy.QtWidgets import (
 
 from napari_sam2_probe.common.paths import expanded
 from napari_sam2_probe.common.sample_data import sample_data_folder
-from napari_sam2_probe.gui.panels.extras_field import ExtrasField
+from napari_sam2_probe.gui.panels.corruptions_field import CorruptionsField
 from napari_sam2_probe.gui.panels.lengths_row import LengthsRow
 from napari_sam2_probe.gui.panels.option_form import OptionForm
 from napari_sam2_probe.gui.panels.parts import make_line, make_number
 from napari_sam2_probe.gui.panels.track_model import model_entries
 from napari_sam2_probe.models.checkpoints import SAMPLE, sample_checkpoint
-from napari_sam2_probe.transforms.registry import KINDS, extra_text
+from napari_sam2_probe.transforms.registry import KINDS, corruption_text
 
 if TYPE_CHECKING:
     from napari_sam2_probe.experiments.config import ExperimentConfig
@@ -64,7 +64,7 @@ class ExperimentForm(QWidget):
         self.options = {kind: OptionForm(kind) for kind, transform in KINDS.items() if transform.options}
         for kind, options in self.options.items():
             options.set_options(KINDS.find(kind).options)
-        self.extras = ExtrasField(_why_not)
+        self.corruptions = CorruptionsField(_why_not)
         self.lengths = LengthsRow(shortest=(2, 0, 0))
         self.samples = make_number("samples", 1, 100_000, 20, "Clips of each kind")
         self.seed = make_number("seed", 0, 2**31 - 1, 0, "Decides all clips")
@@ -92,14 +92,14 @@ class ExperimentForm(QWidget):
         form.addRow("Seed", self.seed)
         for options in self.options.values():
             form.addRow(options)
-        form.addRow("Extras", self.extras.button)
-        form.addRow(self.extras)
+        form.addRow("Effects", self.corruptions.button)
+        form.addRow(self.corruptions)
         form.addRow("Model", self.model)
         form.addRow(self._about_model)
         form.addRow("Folder", _with_browse(self.folder, "Choose the experiment's folder"))
         self.davis.textChanged.connect(self._on_change)
         self.folder.textChanged.connect(self._on_change)
-        self.extras.changed.connect(self._on_change)
+        self.corruptions.changed.connect(self._on_change)
         self._on_model()
         self._on_change()
 
@@ -130,7 +130,7 @@ class ExperimentForm(QWidget):
             samples=self.samples.value(),
             lengths=self.lengths.lengths,
             options={kind: form.values() for kind, form in self.options.items() if kind in self.chosen_kinds},
-            then=tuple(map(extra_text, self.extras.extras)),
+            then=tuple(map(corruption_text, self.corruptions.corruptions)),
             seed=self.seed.value(),
             keep_maps=self.keep_maps.isChecked(),
             model={"checkpoint": self.model.currentData()},
@@ -143,7 +143,7 @@ class ExperimentForm(QWidget):
         self.lengths.set_lengths(config.lengths)
         for kind, options in self.options.items():
             options.set_values(config.options.get(kind, {}))
-        self.extras.set_extras(config.extras)
+        self.corruptions.set_corruptions(config.corruptions)
         self.seed.setValue(config.seed)
         self.keep_maps.setChecked(config.keep_maps)
         for action in self.kinds.menu().actions():
@@ -156,7 +156,7 @@ class ExperimentForm(QWidget):
     def allow_changes(self, allowed: bool) -> None:
         """Let all but the folder be changed, or not: an experiment that is there keeps what it was begun with."""
         fields = (self.davis, self.kinds, self.samples, self.lengths, self.seed, self.model, self.keep_maps)
-        for field in (*fields, *self.options.values(), self.extras):
+        for field in (*fields, *self.options.values(), self.corruptions):
             field.setEnabled(allowed)
 
     def _on_model(self, *_: object) -> None:
@@ -173,11 +173,11 @@ class ExperimentForm(QWidget):
         self.changed.emit()
 
 
-def _why_not(extra: str) -> str:
+def _why_not(corruption: str) -> str:
     from napari_sam2_probe.experiments.config import why_unfit
 
-    reason = why_unfit(extra)
-    return f"No {extra} here: it {reason}." if reason else ""
+    reason = why_unfit(corruption)
+    return f"No {corruption} here: it {reason}." if reason else ""
 
 
 def _with_browse(line: QLineEdit, tip: str) -> QHBoxLayout:

@@ -249,7 +249,7 @@ class ExperimentsPanel(Panel):
             self.open_clip(clip, int(points.frames[index]))
 
     def _add_clip(self, frame_idx: int | None, layers: list[LayerData]) -> None:
-        path = layers[0][1]["metadata"][METADATA_KEY]["source"].path
+        path = layers[0][1]["metadata"][METADATA_KEY]["video"].path
         here = [layer for layer in self._opened if layer in self.viewer.layers]
         video = next((layer for layer in here if _shows(layer, path)), None)
         if video is None:
@@ -268,8 +268,8 @@ class ExperimentsPanel(Panel):
 
 
 def _shows(layer: Layer, path: str | None) -> bool:
-    source = layer.metadata.get(METADATA_KEY, {}).get("source")
-    return source is not None and source.path == path
+    video = layer.metadata.get(METADATA_KEY, {}).get("video")
+    return video is not None and video.path == path
 
 
 def _offer(combo: QComboBox, keys: Any) -> None:

@@ -51,7 +51,7 @@ class ResumeRow(QWidget):
     def look(self) -> None:
         """Look for unfinished runs again, beside the window."""
         video = self._controller.video
-        source = None if video is None else video.source
+        source = None if video is None else video.video
         self._background.submit("look", partial(_look, self._controller.runs_folder, source), self._show)
 
     def _show(self, found: tuple[list[UnfinishedRun], str | None]) -> None:
@@ -76,7 +76,7 @@ class ResumeRow(QWidget):
     def _open(self, run: UnfinishedRun, video: Any) -> None:
         viewer = self._controller.viewer
         if viewer is not None:
-            add_video(viewer, *video)
+            add_video(viewer, video)
             self._restore(run)
 
     def _restore(self, run: UnfinishedRun) -> None:

@@ -20,7 +20,7 @@ from napari_sam2_probe.gui.clip_layers import add_clip
 from napari_sam2_probe.gui.clip_preview import ClipPreview, preview_frames
 from napari_sam2_probe.gui.closing import when_closed
 from napari_sam2_probe.gui.jobs import JobState
-from napari_sam2_probe.gui.panels.extras_field import ExtrasField
+from napari_sam2_probe.gui.panels.corruptions_field import CorruptionsField
 from napari_sam2_probe.gui.panels.job_row import JobRow
 from napari_sam2_probe.gui.panels.lengths_row import LengthsRow
 from napari_sam2_probe.gui.panels.option_form import OptionForm
@@ -80,7 +80,7 @@ class TransformPanel(Panel):
             lengths=self.lengths.lengths,
             seed=self.seed.value(),
             options=self.options.values(),
-            then=self.extras.extras,
+            then=self.corruptions.corruptions,
         )
 
     def showEvent(self, event: Any) -> None:
@@ -99,7 +99,7 @@ class TransformPanel(Panel):
         self.lengths = LengthsRow()
         self.seed = make_number("seed", 0, 2**31 - 1, 0, "Random seed")
         self.options = OptionForm()
-        self.extras = ExtrasField()
+        self.corruptions = CorruptionsField()
         form = QFormLayout()
         for label, field in (
             ("Kind", self.kind),
@@ -110,8 +110,8 @@ class TransformPanel(Panel):
         ):
             form.addRow(label, field)
         form.addRow(self.options)
-        form.addRow("Extras", self.extras.button)
-        form.addRow(self.extras)
+        form.addRow("Effects", self.corruptions.button)
+        form.addRow(self.corruptions)
         self.preview = ClipPreview()
         self.add = make_button("add", "Add as layers", "Add the clip and its clean twin, and work on the clip")
         self.samples = make_number("samples", 1, 100_000, 500, "Number of clips (source sequences drawn at random)")
@@ -136,22 +136,22 @@ class TransformPanel(Panel):
         self.seed.valueChanged.connect(self._change)
         self.lengths.changed.connect(self._change)
         self.options.changed.connect(self._change)
-        self.extras.changed.connect(self._change)
+        self.corruptions.changed.connect(self._change)
         self.add.clicked.connect(self._add)
         self.generate.clicked.connect(self._generate)
         self.job.ended.connect(self._on_ended)
 
     def _on_video_changed(self, video: VideoEntry | None) -> None:
-        if video is not None and video.known is not None and video.source.path is None:
+        if video is not None and video.video.path is None and video.video.truth is not None:
             # A clip that was made here: its base stays what clips are made from.
             return
         self._maker, self._sequence = None, ""
         self.object.clear()
-        if video is None or video.sequence is None or video.sequence.folder is None:
+        if video is None or not video.video.has_masks or video.video.folder is None:
             self._base.setText(WITHOUT_SEQUENCE)
             self._change()
             return
-        sequence = video.sequence
+        sequence = video.video
         self._base.setText(f"{sequence.name}: {sequence.num_frames} frames")
         self.background.submit("base", lambda: _open_base(sequence), self._on_base_read)
 

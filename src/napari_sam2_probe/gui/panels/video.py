@@ -76,7 +76,7 @@ class VideoPanel(Panel):
         """Add a listed sequence to the viewer and work on it."""
         dataset = self.sequences.dataset
         if dataset is not None:
-            self.background.submit("open", lambda: _sequence(dataset, name), self._on_opened)
+            self.background.submit("open", lambda: dataset.sequence(name), self._on_opened)
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         """Take folders and files; Qt calls it."""
@@ -151,7 +151,7 @@ class VideoPanel(Panel):
         if name is not None:
             self.open_sequence(name)
 
-    def _on_opened(self, opened: DavisDataset | tuple[Video, Video | None]) -> None:
+    def _on_opened(self, opened: DavisDataset | Video) -> None:
         if isinstance(opened, DavisDataset):
             number = len(opened.names)
             self._root.setText(f"{opened.root.resolve().name}: {number} {'sequence' if number == 1 else 'sequences'}")
@@ -160,7 +160,7 @@ class VideoPanel(Panel):
             self.filter.clear()
             self.sequences.set_dataset(opened)
         else:
-            add_video(self.viewer, *opened)
+            add_video(self.viewer, opened)
 
     def _show_splits(self, dataset: DavisDataset) -> None:
         splits, must_choose = list_splits(dataset.root)
@@ -206,7 +206,7 @@ class VideoPanel(Panel):
         if video is None:
             self._about.setText("No video yet: add a sequence, or choose a layer.")
             return
-        source = video.source
+        source = video.video
         about = f"{source.num_frames} frames of {source.width} x {source.height} pixels"
         if source.scaling is not None:
             scaling = source.scaling
@@ -219,7 +219,7 @@ class VideoPanel(Panel):
         self.layer.setCurrentIndex(layers.index(video.layer) if video and video.layer in layers else -1)
 
 
-def _open(path: Path, split: str | None) -> DavisDataset | tuple[Video, Video | None]:
+def _open(path: Path, split: str | None) -> DavisDataset | Video:
     if is_dir(path):
         splits, must_choose = list_splits(path)
         if split is not None or must_choose:
@@ -230,11 +230,6 @@ def _open(path: Path, split: str | None) -> DavisDataset | tuple[Video, Video | 
             # No data set; perhaps a video. If not, what that says is what the user needs to know.
             pass
     return read_video(path)
-
-
-def _sequence(dataset: DavisDataset, name: str) -> tuple[Video, Video]:
-    sequence = dataset.sequence(name)
-    return sequence, sequence
 
 
 def _may_be_video(layer: Layer) -> bool:

@@ -103,8 +103,8 @@ def _share(low: float, high: float, value: float, log: bool) -> float:
     return math.log(value / low) / math.log(high / low) if value > 0 else math.nan
 
 
-def _shares(low: float, high: float, values: NDArray[np.floating], log: bool) -> NDArray[np.float64]:
-    values = np.asarray(values, np.float64)
+def _shares(low: float, high: float, given: NDArray[np.floating], log: bool) -> NDArray[np.float64]:
+    values: NDArray[np.float64] = np.asarray(given, np.float64)
     if not log:
         linear: NDArray[np.float64] = (values - low) / (high - low)
         return linear

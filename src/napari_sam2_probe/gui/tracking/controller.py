@@ -136,7 +136,7 @@ class TrackController:
         """Go on with a run that was left unfinished: its prompts are said again and its masks shown."""
         if self._workspace is None:
             return
-        states, names = run.restore(self._workspace.video.source)
+        states, names = run.restore(self._workspace.video.video)
         self.runner.drop()
         self._workspace.earlier, self._workspace.earlier_choice = run.path, None
         self.objects.reset({obj_id: names.get(obj_id, f"Object {obj_id}") for _, obj_id in states} | names)
@@ -294,4 +294,4 @@ class TrackController:
 
 def _new_workspace(viewer: napari.Viewer, video: VideoEntry) -> TrackingWorkspace:
     prompts, result = PromptLayers(viewer, video), ResultLayer(viewer, video)
-    return TrackingWorkspace(video, prompts, result, ScoreTable(video.source.num_frames))
+    return TrackingWorkspace(video, prompts, result, ScoreTable(video.video.num_frames))

@@ -122,13 +122,12 @@ class LiveRunner:
         self._queue = PromptQueue()
         self._queue.put(wishes)
         self._live = LiveRun(
-            video.source,
+            video.video,
             choice,
             runs_folder,
             self._model_cache,
             self._queue,
             earlier,
-            video.known,
             options=options,
             on_loaded=_prepare_window,
         )

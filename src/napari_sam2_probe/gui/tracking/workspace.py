@@ -112,5 +112,5 @@ _STORES: WeakKeyDictionary[napari.Viewer, WorkspaceStore] = WeakKeyDictionary()
 
 
 def _looks(video: VideoEntry) -> tuple[object, ...]:
-    source = video.source
+    source = video.video
     return source.num_frames, source.height, source.width, source.path, source.scaling

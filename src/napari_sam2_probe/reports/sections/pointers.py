@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_sam2_probe.analysis.pointers import obscuration_response, project_pointers, twin_distances
-from napari_sam2_probe.common.errors import InputError
+from napari_sam2_probe.analysis.pointers import project_pointers
 from napari_sam2_probe.common.words import count, interval, number, times
 from napari_sam2_probe.figures.obscuration import make_obscuration
 from napari_sam2_probe.figures.pointers import PointerPath, make_pointer_paths
 from napari_sam2_probe.probe.positions import OBJECT_POINTER, OBJECT_POINTER_RAW
-from napari_sam2_probe.reports.examples import RULE, ClipFrames, find_example
+from napari_sam2_probe.reports.covers import Cover, pointer_distance
+from napari_sam2_probe.reports.examples import RULE, find_example
 from napari_sam2_probe.reports.page import Section
 from napari_sam2_probe.reports.part import Part
 from napari_sam2_probe.reports.tables import ReportTable
@@ -25,7 +24,9 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from napari_sam2_probe.analysis.pointers import Correlation, ObscurationResponse
+    from napari_sam2_probe.analysis.bootstrap import Estimate
+    from napari_sam2_probe.analysis.cover import CoverEffect
+    from napari_sam2_probe.analysis.pointers import Correlation
     from napari_sam2_probe.reports.examples import Example
     from napari_sam2_probe.reports.folder import ReportFolder
     from napari_sam2_probe.reports.page import PageFigure
@@ -40,7 +41,7 @@ def make(subjects: Sequence[Subject], folder: ReportFolder) -> Part:
     shown = [subject for subject in subjects if subject.results.has_model]
     figures: list[PageFigure] = []
     missing: list[str] = []
-    responses = [(subject, kind, _response(subject, kind)) for subject in shown for kind in PATHS]
+    responses = [(subject, kind, subject.covers.get(kind)) for subject in shown for kind in PATHS]
     for kind, path_number in PATHS.items():
         for subject in shown:
             if kind not in subject.results.kinds:
@@ -60,9 +61,11 @@ def make(subjects: Sequence[Subject], folder: ReportFolder) -> Part:
         return Part(None, tuple(missing))
     table = _table([(subject, kind, response) for subject, kind, response in responses if response is not None])
     sentences = (
-        f"Examples are chosen by a rule, not by eye: {RULE}. Distances are over all clips; frames of a clip are not "
-        "independent, so intervals are by bootstrap over clips, and a p-value that takes them as independent is "
-        "called naive.",
+        f"Examples are chosen by a rule, not by eye: {RULE}. Distances are over all clips, without prompted frames, "
+        "whose pointers are made otherwise; frames of a clip are not independent, so intervals are by bootstrap over "
+        "source sequences, and a p-value that takes frames as independent is called naive. Pooled over clips, "
+        "distance and cover also go together where some clips have more of both, so the correlation within clips "
+        "(mean over clips of each clip's own) stands beside it.",
     )
     tables = (folder.table(table),) if table.rows else ()
     several = len(shown) > 1
@@ -76,58 +79,18 @@ def make(subjects: Sequence[Subject], folder: ReportFolder) -> Part:
     return Part(Section("Object pointers", sentences, tuple(figures), tables), tuple(missing), headlines)
 
 
-@dataclass(frozen=True)
-class _Response:
-    """Pointer distance against obscured fraction over all clips of a kind, for the stored and the ungated pointer."""
-
-    clips: tuple[str, ...]
-    stored: ObscurationResponse
-    raw: ObscurationResponse
-
-
-def _response(subject: Subject, kind: str) -> _Response | None:
-    results = subject.results
-    done = set(results.clips("clean"))
-    twins = results.frames[results.frames["kind"] == kind].drop_duplicates("clip")
-    clips: list[str] = []
-    fractions: list[NDArray[np.float64]] = []
-    distances: dict[bool, list[NDArray[np.float64]]] = {False: [], True: []}
-    for clip, twin in zip(twins["clip"], twins["twin"], strict=True):
-        if twin not in done:
-            continue
-        changed, clean = ClipFrames(results, kind, clip), ClipFrames(results, "clean", twin)
-        try:
-            found = [_distance(changed, clean, raw=raw) for raw in (False, True)]
-        except InputError:
-            continue
-        clips.append(clip)
-        fractions.append(changed.obscured_fraction)
-        for raw, distance in zip((False, True), found, strict=True):
-            distances[raw].append(distance)
-    if not clips:
-        return None
-    stored, raw_response = (
-        obscuration_response(distances[raw], fractions, num_resamples=subject.num_resamples, seed=subject.seed)
-        for raw in (False, True)
-    )
-    return _Response(tuple(clips), stored, raw_response)
-
-
-def _distance(changed: ClipFrames, clean: ClipFrames, *, raw: bool) -> NDArray[np.float64]:
-    """Return the distance (T,) of each pointer to the twin's on the same source frame."""
-    pointers = [one.results.pointers(one.kind, one.clip, raw=raw) for one in (changed, clean)]
-    return twin_distances(pointers[0], changed.source_frames, pointers[1], clean.source_frames)
-
-
 def _paths(subject: Subject, example: Example, path_number: str, folder: ReportFolder) -> PageFigure:
     import pandas as pd
 
     clips = (example.clean, example.changed)
     pointers = [clip.results.pointers(clip.kind, clip.clip) for clip in clips]
-    projection = project_pointers(pointers)
+    prompted = [clip.rows["prompted"].to_numpy(dtype=np.bool_) for clip in clips]
+    # Prompted frames lie far from all others, so they don't choose the components; they are projected like the rest.
+    projection = project_pointers([one[~first] for one, first in zip(pointers, prompted, strict=True)])
+    coordinates = [(one - projection.mean) @ projection.components.T for one in pointers]
     paths = [
-        PointerPath(kind_label(clip.kind), clip.kind, coordinates, clip.object_present)
-        for clip, coordinates in zip(clips, projection.coordinates, strict=True)
+        PointerPath(kind_label(clip.kind), clip.kind, xy, clip.object_present, first, clip.obscured_fraction)
+        for clip, xy, first in zip(clips, coordinates, prompted, strict=True)
     ]
     data = pd.concat(
         [
@@ -140,7 +103,7 @@ def _paths(subject: Subject, example: Example, path_number: str, folder: ReportF
                     "second": xy[:, 1],
                 }
             )
-            for clip, xy in zip(clips, projection.coordinates, strict=True)
+            for clip, xy in zip(clips, coordinates, strict=True)
         ],
         ignore_index=True,
     )
@@ -158,18 +121,19 @@ def _paths(subject: Subject, example: Example, path_number: str, folder: ReportF
 
 
 def _paths_caption(example: Example, pointers: Sequence[NDArray[np.floating]], shares: NDArray[np.float64]) -> str:
-    clean, changed = (np.asarray(p, dtype=np.float64) for p in pointers)
+    clean, changed = (np.asarray(p[1:], dtype=np.float64) for p in pointers)
     spread = [float(p.var(axis=0).sum()) for p in (clean, changed)]
     sentences = [
-        f"Clip {example.changed.clip}. Two principal components of both clips together hold "
-        f"{number(100 * float(shares.sum()), 0)} % of their variance; lines in time order from the star."
+        f"Clip {example.changed.clip}. Two principal components of both clips together, "
+        f"without the prompted frame, hold {number(100 * float(shares.sum()), 0)} % of their variance; lines in time "
+        "order from the star, which lies on the border where the prompted frame is out of range."
     ]
     if spread[0] > 0:
         sentences.append(
             f"The pointers of the changed clip vary {times(spread[1] / spread[0])} times as much as the clean twin's "
             "(total variance over the clip)."
         )
-    distance = _distance(example.changed, example.clean, raw=False)
+    distance = pointer_distance(example.changed, example.clean, raw=False)
     fraction = example.changed.obscured_fraction
     later = np.arange(len(distance)) > 0
     groups = [
@@ -186,7 +150,7 @@ def _paths_caption(example: Example, pointers: Sequence[NDArray[np.floating]], s
     return " ".join(sentences)
 
 
-def _distances(subject: Subject, kind: str, response: _Response, folder: ReportFolder) -> PageFigure:
+def _distances(subject: Subject, kind: str, response: Cover, folder: ReportFolder) -> PageFigure:
     first = kind == "obscuration"
     return folder.figure(
         subject.file("figure-10" if first else f"pointer-distance-{kind}"),
@@ -200,7 +164,7 @@ def _distances(subject: Subject, kind: str, response: _Response, folder: ReportF
     )
 
 
-def _data(kind: str, response: _Response) -> pd.DataFrame:
+def _data(kind: str, response: Cover) -> pd.DataFrame:
     import pandas as pd
 
     stored, raw = response.stored, response.raw
@@ -221,7 +185,7 @@ def _data(kind: str, response: _Response) -> pd.DataFrame:
     return joined
 
 
-def _distances_caption(response: _Response) -> str:
+def _distances_caption(response: Cover) -> str:
     stored = response.stored
     correlations = f"{stored.pearson}; {stored.spearman}".replace("[-", "[−").replace(" -", " −")
     sentences = [f"{correlations}. {_direction(stored.spearman)}"]
@@ -233,8 +197,31 @@ def _distances_caption(response: _Response) -> str:
             f"Where nothing is covered (circled, {count(free.size, 'frame')}) the distance is not 0: median "
             f"{number(float(np.median(free)))}, up to {number(float(free.max()))}{more}."
         )
+    effect = response.stored_effect
+    sentences.append(
+        f"Within clips: Pearson {_value(effect.pearson)}, Spearman {_value(effect.spearman)} (mean over "
+        f"{count(effect.clips[0], 'clip')})."
+    )
+    sentences.append(history_sentence(effect))
     sentences.append(f"Before the gate (4r): {_short(response.raw.pearson)}, {_short(response.raw.spearman)}.")
     return " ".join(sentences)
+
+
+def history_sentence(effect: CoverEffect) -> str:
+    """Say whether a frame at 0 % after a cover is one like those before it."""
+    if not np.isfinite(effect.difference.value):
+        return f"Frames at 0 % before and after a cover can't be compared: {effect.difference.reason}."
+    said = (
+        f"At 0 % the distance is {number(effect.before.value)} before the cover and {number(effect.after.value)} after "
+        f"it; difference within {count(effect.clips[3], 'clip')} {_value(effect.difference)}"
+    )
+    if effect.difference.low > 0:
+        return f"{said}: what is left is history, not what is in the frame."
+    return f"{said}: the interval doesn't lie above 0, so that the cover leaves a trace can't be told."
+
+
+def _value(estimate: Estimate) -> str:
+    return interval(estimate.value, estimate.low, estimate.high)
 
 
 def _direction(correlation: Correlation) -> str:
@@ -257,12 +244,15 @@ def _cell(correlation: Correlation) -> str:
     return interval(correlation.coefficient, low, high)
 
 
-def _table(responses: Sequence[tuple[Subject, str, _Response]]) -> ReportTable:
+def _table(responses: Sequence[tuple[Subject, str, Cover]]) -> ReportTable:
     import pandas as pd
 
     rows, data = [], []
     for subject, kind, response in responses:
-        for name, one in ((OBJECT_POINTER.number, response.stored), (OBJECT_POINTER_RAW.number, response.raw)):
+        for name, one, effect in (
+            (OBJECT_POINTER.number, response.stored, response.stored_effect),
+            (OBJECT_POINTER_RAW.number, response.raw, response.raw_effect),
+        ):
             rows.append(
                 (
                     subject.name,
@@ -272,8 +262,31 @@ def _table(responses: Sequence[tuple[Subject, str, _Response]]) -> ReportTable:
                     str(len(one.distance)),
                     _cell(one.pearson),
                     _cell(one.spearman),
+                    _value(effect.pearson),
+                    _value(effect.spearman),
+                    _value(effect.before),
+                    _value(effect.after),
+                    _value(effect.difference),
                 )
             )
+            for name_, estimate in (
+                ("Pearson within clips", effect.pearson),
+                ("Spearman within clips", effect.spearman),
+                ("distance at 0 % before the cover", effect.before),
+                ("distance at 0 % after the cover", effect.after),
+                ("after less before", effect.difference),
+            ):
+                data.append(
+                    {
+                        "experiment": subject.name,
+                        "kind": kind,
+                        "position": name,
+                        "correlation": name_,
+                        "coefficient": estimate.value,
+                        "low": estimate.low,
+                        "high": estimate.high,
+                    }
+                )
             for correlation in (one.pearson, one.spearman):
                 low, high = correlation.interval or (float("nan"), float("nan"))
                 data.append(
@@ -294,8 +307,23 @@ def _table(responses: Sequence[tuple[Subject, str, _Response]]) -> ReportTable:
         "obscuration-correlation",
         "Pointer distance and obscuration",
         "Correlation over frames of the distance between a pointer and its clean twin's with the obscured fraction, "
-        "for the stored pointer (4) and before the gate (4r). [95 % interval, bootstrap over clips]",
-        ("Experiment", "Clips", "Position", "Number", "Frames", "Pearson", "Spearman"),
+        "for the stored pointer (4) and before the gate (4r); pooled, and the mean of each clip's own. Then the mean "
+        "distance on frames at 0 % before and after the cover. Without prompted frames. [95 % interval, bootstrap over "
+        "source sequences]",
+        (
+            "Experiment",
+            "Clips",
+            "Position",
+            "Number",
+            "Frames",
+            "Pearson",
+            "Spearman",
+            "Pearson within",
+            "Spearman within",
+            "0 % before",
+            "0 % after",
+            "Difference",
+        ),
         tuple(rows),
         pd.DataFrame(data),
         text_columns=3,

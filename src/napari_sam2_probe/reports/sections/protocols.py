@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
-import json
+import io
 from typing import TYPE_CHECKING, Any
 
+from napari_sam2_probe.common.reading import load_json, read_text
 from napari_sam2_probe.common.words import MISSING, number
+from napari_sam2_probe.evaluation.protocols.effort import (
+    SECONDS_A_CLICK,
+    SECONDS_TO_LOCATE,
+    TARGET,
+    annotation_seconds,
+    frames_needed,
+)
+from napari_sam2_probe.evaluation.protocols.jobs import OFFLINE, ONLINE
+from napari_sam2_probe.evaluation.protocols.table import GLOBAL
 from napari_sam2_probe.reports.page import Section
 from napari_sam2_probe.reports.part import Part
 from napari_sam2_probe.reports.tables import ReportTable
@@ -47,7 +57,11 @@ def make(places: Sequence[tuple[str, Path]], folder: ReportFolder) -> Part:
             missing.append(f"{path.name} of {name} could not be read: run the protocols again.")
             continue
         file = "protocols" if len(found) == 1 else f"protocols-{k + 1}"
-        tables.append(folder.table(_table(file, name if len(found) > 1 else "", table)))
+        shown = name if len(found) > 1 else ""
+        tables.append(folder.table(_table(file, shown, table)))
+        effort = _effort(file, shown, table)
+        if effort is not None:
+            tables.append(folder.table(effort))
     if not tables:
         return Part(None, tuple(missing))
     sentences = ("SAM 2's own way of being evaluated: prompted by mask, box or clicks, offline and online.",)
@@ -67,7 +81,7 @@ def recorded_models(places: Sequence[tuple[str, Path]]) -> dict[str, dict[str, A
         if not (path / PROTOCOLS).is_file():
             continue
         try:
-            about = json.loads((path / _ABOUT).read_text(encoding="utf-8"))
+            about = load_json(path / _ABOUT)
         except (OSError, ValueError):
             continue
         model = about.get("model") if isinstance(about, dict) else None
@@ -79,7 +93,7 @@ def recorded_models(places: Sequence[tuple[str, Path]]) -> dict[str, dict[str, A
 def _read(path: Path) -> pd.DataFrame:
     import pandas as pd
 
-    table = pd.read_csv(path)
+    table: pd.DataFrame = pd.read_csv(io.StringIO(read_text(path)))
     if not len(table.columns):
         raise ValueError("no columns")
     return table
@@ -97,6 +111,59 @@ def _table(file: str, name: str, table: pd.DataFrame) -> ReportTable:
     title = f"Protocols: {name}" if name else "Protocols"
     header = tuple(str(column).replace("_", " ") for column in shown.columns)
     return ReportTable(file, title, caption, header, rows, table, text_columns=max(words, 1))
+
+
+def _effort(file: str, name: str, table: pd.DataFrame) -> ReportTable | None:
+    """Say how many frames, and seconds, interactive annotation needs; None where there is none."""
+    import pandas as pd
+
+    columns = {"model", "protocol", "prompt", "annotated_frames", "sequence", "JF_mean"}
+    if not columns <= set(table.columns):
+        return None
+    means = table[(table["sequence"] == GLOBAL) & table["protocol"].isin([OFFLINE, ONLINE])]
+    rows, data = [], []
+    for (model, protocol, prompt), group in means.groupby(["model", "protocol", "prompt"], sort=False):
+        clicks = str(prompt).partition("-")[0]
+        if not clicks.isdecimal():
+            continue
+        scores = dict(zip(group["annotated_frames"].astype(int), group["JF_mean"].astype(float), strict=True))
+        needed, most = frames_needed(scores), max(scores)
+        seconds = None if needed is None else annotation_seconds(needed, int(clicks))
+        at_most = annotation_seconds(most, int(clicks))
+        rows.append(
+            (
+                str(model),
+                str(protocol),
+                str(prompt),
+                f"more than {most}" if needed is None else str(needed),
+                f"more than {number(at_most, 1)}" if seconds is None else number(seconds, 1),
+                number(scores[min(scores)], 3),
+                number(scores[most], 3),
+            )
+        )
+        data.append(
+            {
+                "model": model,
+                "protocol": protocol,
+                "prompt": prompt,
+                "target": TARGET,
+                "frames_needed": needed,
+                "seconds": seconds,
+            }
+        )
+    if not rows:
+        return None
+    return ReportTable(
+        f"{file}-effort",
+        f"Effort of annotation: {name}" if name else "Effort of annotation",
+        f"n*: the fewest annotated frames with which the mean J&F is at least {TARGET:g}; seconds a person takes for "
+        f"them, at {SECONDS_TO_LOCATE:g} s to find the object on a frame and {SECONDS_A_CLICK:g} s a click (Ravi "
+        "et al. 2024).",
+        ("Model", "Protocol", "Prompt", "n*", "Seconds", "J&F, first", "J&F, last"),
+        tuple(rows),
+        pd.DataFrame(data),
+        text_columns=3,
+    )
 
 
 def _overall(table: pd.DataFrame) -> pd.DataFrame:

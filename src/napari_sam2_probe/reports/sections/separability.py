@@ -9,7 +9,7 @@ from napari_sam2_probe.common.words import number
 from napari_sam2_probe.figures.dots import DotPanel, make_dots
 from napari_sam2_probe.reports.page import Section
 from napari_sam2_probe.reports.part import Part
-from napari_sam2_probe.reports.sections import distributions, gate
+from napari_sam2_probe.reports.sections import controls, distributions, gate
 from napari_sam2_probe.reports.separations import (
     ALL_FEATURES,
     auroc_dots,
@@ -36,10 +36,12 @@ def make(subjects: Sequence[Subject], folder: ReportFolder) -> Part:
     if not shown:
         return Part(None)
     tables = (
-        folder.table(_table(shown, "separability", "Separability", ordinary=False)),
+        folder.table(controls.table(shown)),
+        folder.table(_table(shown, "separability-pooled", "Separability as in the paper", ordinary=False)),
         folder.table(_table(shown, "separability-ordinary", "Separability on ordinary frames", ordinary=True)),
     )
-    figures = [_overview(subject, folder) for subject in shown]
+    figures = [controls.figure(subject, folder) for subject in shown]
+    figures += [_overview(subject, folder) for subject in shown]
     figures += gate.figures(shown, folder)
     figures += distributions.figures(shown, folder)
     sentences = (
@@ -47,9 +49,13 @@ def make(subjects: Sequence[Subject], folder: ReportFolder) -> Part:
         "without the object has the higher value: 0.5 is chance, 1 is perfect, below 0.5 the effect goes the other "
         "way. The linear combination is a logistic regression on the logarithms of the three features, "
         "cross-validated by source sequence. Intervals: 95 %, bootstrap over source sequences.",
+        controls.SENTENCE,
     )
     several = len(shown) > 1
-    found = [" ".join([_overview_caption(subject), *gate.sentences(subject)[:1]]) for subject in shown]
+    found = [
+        " ".join([*controls.sentences(subject), _overview_caption(subject), *gate.sentences(subject)[:1]])
+        for subject in shown
+    ]
     names = [f"{subject.name}: " if several else "" for subject in shown]
     headlines = tuple(name + sentence for name, sentence in zip(names, found, strict=True))
     return Part(Section("Separability", sentences, tuple(figures), tables), headlines=headlines)

@@ -46,6 +46,7 @@ class ContextRemoval(Transform[ContextRemovalOptions]):
     name = "context-removal"
     title = "Context removal"
     description = "everything but the object gone in the middle"
+    kept = "clean"
     section = "3.1.3"
     stream = 3
     options_type = ContextRemovalOptions

@@ -26,6 +26,7 @@ class Interjection(Transform[NoOptions]):
     description = "frames of an unrelated sequence inserted in the middle"
     object_present = "not in the interjection"
     keeps_time = False
+    kept = "clean"
     section = "3.1.1"
     stream = 1
 

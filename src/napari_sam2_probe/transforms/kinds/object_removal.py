@@ -1,12 +1,12 @@
 """A moving object, cut out of another sequence, that is gone in the middle (the paper, section 3.1.2).
 
 The pasted object is the object of interest; the base gives the background, and its own objects are part of it.
-With lengths (28, 0, 0) the same recipe never removes the object.
+With lengths (28, 0, 0), or as `object-kept`, the same recipe never removes the object.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 
@@ -22,6 +22,8 @@ from napari_sam2_probe.transforms.paths import line_of_motion, rounded
 from napari_sam2_probe.transforms.recipe import Distractor
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from PIL import Image
 
     from napari_sam2_probe.transforms.cutout import Patch
@@ -45,9 +47,10 @@ class ObjectRemoval(Transform[NoOptions]):
     name = "object-removal"
     title = "Object removal"
     description = "a pasted object that is gone in the middle"
-    object_present = "not in the interjection"
+    object_present: ClassVar[Literal["always", "not in the interjection"]] = "not in the interjection"
     masks_of_others = True
     section = "3.1.2"
+    kept = "object-kept"
     stream = 2
 
     def count_others(self, options: NoOptions) -> int:
@@ -62,53 +65,76 @@ class ObjectRemoval(Transform[NoOptions]):
         InputError
             If no such path is found.
         """
-        shape = (context.base_track.height, context.base_track.width)
-        frame_size = float(np.sqrt(np.prod(shape)))
-        base_size = context.base_track.size(context.base.start, context.num_frames)
-        for attempt in range(ATTEMPTS):
-            size = float(
-                np.clip(base_size * context.rng.uniform(*_RELATIVE_SIZE), *(frame_size * np.array(_FRAME_SHARE)))
-            )
-            distractor = _draw_inside(context, shape, size * 0.99**attempt, keep_line=attempt < _PATIENCE)
-            if distractor is not None:
-                return (distractor,)
-        raise InputError(
-            f"No object was found that can be pasted on {context.base.sequence}: add sequences whose object is in "
-            f"{context.num_frames} frames in a row and small enough to stay in the frame."
-        )
+        for distractor in draw_pasted(context):
+            return (distractor,)
+        raise nothing_to_paste(context)
 
     def render(self, recipe: Recipe, footage: Footage, options: NoOptions) -> Clip:
         """Return the base with the object pasted in prefix and suffix."""
-        base = recipe.base
-        (pasted,) = recipe.distractors
-        num_frames = recipe.num_frames
-        height, width = footage.shape(base.sequence)
-        masks = footage.mask_memory((num_frames, height, width))
-        masks[:] = 0
-        present = np.ones(num_frames, np.bool_)
-        present[recipe.interjection.start : recipe.interjection.stop] = False
-        patches: dict[int, Patch] = {}
-        for t in np.flatnonzero(present).tolist():
-            patch = cut_out(footage, pasted, None, t, (height, width))
-            if patch is not None:
-                patches[t] = patch
-                masks[t][patch.region] = patch.opaque
+        return pasted_clip(footage, recipe, without=recipe.interjection)
 
-        def draw_frame(t: int) -> Image.Image:
-            frame = footage.frame(base.sequence, base.start + t)
-            return laid_on(frame, [patches[t]]) if t in patches else frame
 
-        return Clip(
-            draw_frame=draw_frame,
-            masks=masks,
-            object_present=present,
-            context_present=np.ones(num_frames, np.bool_),
-            obscured_fraction=np.where(present, 0.0, np.nan),
-            source_sequence=(base.sequence,) * num_frames,
-            source_frame=base.start + np.arange(num_frames, dtype=np.int64),
-            intact_frames=np.array([t not in patches for t in range(num_frames)]),
-            intact_masks=np.zeros(num_frames, np.bool_),
-        )
+def draw_pasted(context: SamplingContext) -> Iterator[Distractor]:
+    """Draw objects that move and stay wholly in the frame, one after the other, until patience ends."""
+    shape = (context.base_track.height, context.base_track.width)
+    frame_size = float(np.sqrt(np.prod(shape)))
+    base_size = context.base_track.size(context.base.start, context.num_frames)
+    for attempt in range(ATTEMPTS):
+        size = float(np.clip(base_size * context.rng.uniform(*_RELATIVE_SIZE), *(frame_size * np.array(_FRAME_SHARE))))
+        distractor = _draw_inside(context, shape, size * 0.99**attempt, keep_line=attempt < _PATIENCE)
+        if distractor is not None:
+            yield distractor
+
+
+def nothing_to_paste(context: SamplingContext) -> InputError:
+    """Return what to say where `draw_pasted` gives nothing."""
+    return InputError(
+        f"No object was found that can be pasted on {context.base.sequence}: add sequences whose object is in "
+        f"{context.num_frames} frames in a row and small enough to stay in the frame."
+    )
+
+
+def pasted_clip(footage: Footage, recipe: Recipe, *, without: range = range(0)) -> Clip:
+    """Return the base with the recipe's object pasted on it, which is the object of interest.
+
+    Parameters
+    ----------
+    footage
+        Where the sequences are.
+    recipe
+        Its only distractor is pasted.
+    without
+        Frames on which it is not.
+    """
+    base = recipe.base
+    (pasted,) = recipe.distractors
+    num_frames = recipe.num_frames
+    height, width = footage.shape(base.sequence)
+    masks = footage.mask_memory((num_frames, height, width))
+    masks[:] = 0
+    present = np.array([t not in without for t in range(num_frames)])
+    patches: dict[int, Patch] = {}
+    for t in np.flatnonzero(present).tolist():
+        patch = cut_out(footage, pasted, None, t, (height, width))
+        if patch is not None:
+            patches[t] = patch
+            masks[t][patch.region] = patch.opaque
+
+    def draw_frame(t: int) -> Image.Image:
+        frame = footage.frame(base.sequence, base.start + t)
+        return laid_on(frame, [patches[t]]) if t in patches else frame
+
+    return Clip(
+        draw_frame=draw_frame,
+        masks=masks,
+        object_present=present,
+        context_present=np.ones(num_frames, np.bool_),
+        obscured_fraction=np.where(present, 0.0, np.nan),
+        source_sequence=(base.sequence,) * num_frames,
+        source_frame=base.start + np.arange(num_frames, dtype=np.int64),
+        intact_frames=np.array([t not in patches for t in range(num_frames)]),
+        intact_masks=np.zeros(num_frames, np.bool_),
+    )
 
 
 def _draw_inside(

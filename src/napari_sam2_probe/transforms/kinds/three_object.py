@@ -55,6 +55,7 @@ class ThreeObject(Transform[ThreeObjectOptions]):
     title = "Three objects"
     description = "three similar objects move over and around the object"
     masks_of_others = True
+    overlays = True
     section = "3.1.5"
     stream = 5
     options_type = ThreeObjectOptions

@@ -1,4 +1,4 @@
-"""A field for the extras that clips go through in turn: a menu of them, and the options of those that are chosen."""
+"""A field for the corruptions that clips go through in turn: a menu, and the options of those that are chosen."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from qtpy.QtGui import QAction
 from qtpy.QtWidgets import QLabel, QMenu, QPushButton, QVBoxLayout, QWidget
 
 from napari_sam2_probe.gui.panels.option_form import OptionForm
-from napari_sam2_probe.transforms.recipe import Extra
+from napari_sam2_probe.transforms.recipe import CorruptionSpec
 from napari_sam2_probe.transforms.registry import CORRUPTIONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 
-class ExtrasField(QWidget):
+class CorruptionsField(QWidget):
     """What is chosen, with its options; the button that opens the menu stands where its owner puts it.
 
     Parameters
     ----------
     why_not
-        Says in a sentence why an extra can't be chosen; nothing if it can. None: all can.
+        Says in a sentence why an corruption can't be chosen; nothing if it can. None: all can.
 
     Attributes
     ----------
@@ -31,13 +31,13 @@ class ExtrasField(QWidget):
     """
 
     changed = Signal()
-    """Another extra is chosen, or other options."""
+    """Another corruption is chosen, or other options."""
 
     def __init__(self, why_not: Callable[[str], str] | None = None) -> None:
         super().__init__(objectName="extras_chosen")
         self._why_not = why_not or (lambda _: "")
         self._chosen: list[tuple[str, OptionForm]] = []
-        self.button = QPushButton(objectName="extras")
+        self.button = QPushButton(objectName="corruptions")
         menu = QMenu(self.button)
         menu.setToolTipsVisible(True)
         self._actions: dict[str, QAction] = {}
@@ -47,27 +47,27 @@ class ExtrasField(QWidget):
             action.triggered.connect(lambda checked, name=name: self._on_triggered(name, checked))
             menu.addAction(action)
         self.button.setMenu(menu)
-        self._said = QLabel(objectName="about_extras", wordWrap=True)
+        self._said = QLabel(objectName="about_corruptions", wordWrap=True)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self._said)
         self._show()
 
     @property
-    def extras(self) -> tuple[Extra, ...]:
+    def corruptions(self) -> tuple[CorruptionSpec, ...]:
         """What is chosen, in turn."""
-        return tuple(Extra(name, form.values()) for name, form in self._chosen)
+        return tuple(CorruptionSpec(name, form.values()) for name, form in self._chosen)
 
-    def set_extras(self, extras: Sequence[Extra]) -> None:
+    def set_corruptions(self, corruptions: Sequence[CorruptionSpec]) -> None:
         """Choose these, in turn; one may come twice."""
         for name in list(self._actions):
             self._leave_out(name)
-        for extra in extras:
-            self._add(extra.name).set_values(extra.options)
+        for corruption in corruptions:
+            self._add(corruption.name).set_values(corruption.options)
         self._show()
 
     def setEnabled(self, enabled: bool) -> None:
-        """Let extras be chosen, or not; Qt's name."""
+        """Let corruptions be chosen, or not; Qt's name."""
         super().setEnabled(enabled)
         self.button.setEnabled(enabled)
 

@@ -9,15 +9,15 @@ from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.transforms.make import render_clip
 from napari_sam2_probe.transforms.plan import ClipSpec, plan_recipe
 from napari_sam2_probe.transforms.recipe import Recipe
-from napari_sam2_probe.transforms.registry import CORRUPTIONS, parse_extra
+from napari_sam2_probe.transforms.registry import CORRUPTIONS, parse_corruption
 
 KEEP_MASKS = ["gaussian-noise", "motion-blur", "low-light", "jpeg-compression"]
 
 
 @pytest.fixture(scope="module")
 def made(catalogue, footage):
-    def make(*extras: str, kind: str = "interjection"):
-        order = ClipSpec(kind, then=tuple(parse_extra(text) for text in extras))
+    def make(*corruptions: str, kind: str = "interjection"):
+        order = ClipSpec(kind, then=tuple(parse_corruption(text) for text in corruptions))
         return render_clip(plan_recipe(catalogue, footage, order, 2), footage)
 
     return make
@@ -89,7 +89,7 @@ def test_mosaic_means_the_object_of_one_tile(made):
 
 def test_camera_shake_moves_masks_with_pixels(made):
     """A clip whose pixels are its mask shows whether both take the same way."""
-    from napari_sam2_probe.transforms.extras.camera_shake import CameraShake, CameraShakeOptions
+    from napari_sam2_probe.transforms.corruptions.camera_shake import CameraShake, CameraShakeOptions
 
     plain = made(kind="clean")
     drawn = plain.with_frames(np.repeat(plain.masks[..., None] * np.uint8(255), 3, axis=-1))
@@ -100,7 +100,7 @@ def test_camera_shake_moves_masks_with_pixels(made):
 
 
 def test_the_same_extras_on_clip_and_twin_draw_the_same_noise(catalogue, footage):
-    order = ClipSpec("context-removal", then=(parse_extra("gaussian-noise"),))
+    order = ClipSpec("context-removal", then=(parse_corruption("gaussian-noise"),))
     recipe = plan_recipe(catalogue, footage, order, 1)
     from napari_sam2_probe.transforms.recipe import make_twin_recipe
 
@@ -109,7 +109,7 @@ def test_the_same_extras_on_clip_and_twin_draw_the_same_noise(catalogue, footage
 
 
 def test_a_recipe_with_extras_goes_through_json(catalogue, footage):
-    order = ClipSpec("clean", then=(parse_extra("low-light:light=0.3"), parse_extra("mosaic")))
+    order = ClipSpec("clean", then=(parse_corruption("low-light:light=0.3"), parse_corruption("mosaic")))
     recipe = plan_recipe(catalogue, footage, order, 0)
     assert Recipe.from_json(recipe.to_json()) == recipe
     assert dict(recipe.then[0].options) == {"light": 0.3, "photons": 2000.0}
@@ -121,5 +121,5 @@ def test_a_recipe_with_extras_goes_through_json(catalogue, footage):
 )
 def test_an_extra_that_does_not_exist_is_one_sentence(text):
     with pytest.raises(InputError) as caught:
-        parse_extra(text)
+        parse_corruption(text)
     assert "\n" not in str(caught.value)

@@ -1,0 +1,328 @@
+r"""What a separation means: features on changed frames beside what they are where nothing changed.
+
+Distances look back to the last reference, and references stand still while the object is absent. So absent frames look
+further back than present ones, and that alone makes them look far. Three numbers tell how much of a separation is that:
+
+* *as in the paper*: AUROC of the frames of the change against the other frames, all clips pooled,
+  :math:`P(x_{changed} > x_{other}) + \tfrac12 P(x_{changed} = x_{other})`;
+* *placebo*: the same, on clips in which nothing changes but whose references stand still alike: chance is 0.5;
+* *matched*: AUROC of the changed frames against the same frames of the same clips without the change,
+  :math:`P(x > k) + \tfrac12 P(x = k)`: chance is 0.5, and nothing but the change differs, neither clip, frame nor gap.
+  Beside it the share of clips whose changed frames are farther than their own without the change; that share sees
+  smaller effects, since what differs between clips falls out.
+
+Clips have two sources of randomness, the sequence they are made from and the one that is put in. Intervals are by
+bootstrap over both at once (Owen, *The pigeonhole bootstrap*, 2007): a resample weighs a clip by the product of how
+often its two sequences were drawn. Intervals over one of them alone are too narrow where both matter.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_sam2_probe.analysis.auroc import auroc, weighted_auroc_difference, weighted_auroc_estimate
+from napari_sam2_probe.analysis.bootstrap import Clusters, Estimate
+from napari_sam2_probe.common.feature_names import FEATURE_COLUMNS, LONG_WINDOW, SHORT_TERM
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import pandas as pd
+    from numpy.typing import NDArray
+
+CONTROL_COLUMNS = (
+    "kind",
+    "position",
+    "feature",
+    *("auroc", "auroc_low", "auroc_high", "auroc_within"),
+    *("auroc_placebo", "auroc_placebo_low", "auroc_placebo_high"),
+    *("auroc_matched", "auroc_matched_low", "auroc_matched_high", "farther_share"),
+    *("clips", "base_sequences", "distractor_sequences", "dropped_frames"),
+)
+"""Columns of `Controls.table`, and of ``report/tables/separability.csv``."""
+
+GATED = ("4", "5")
+"""Positions at which SAM 2 puts one and the same vector for every frame that it believes empty."""
+
+_CLIP = ["number", "frame"]
+
+_PAIR_COLUMNS = (
+    *("kind", "position", "feature", "clip", "frame", "base_sequence", "distractor_sequences", "changed", "kept"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ControlOptions:
+    """How controls are computed; stored beside the results.
+
+    Attributes
+    ----------
+    full_window
+        Whether only frames with all five references of the long-term window are used.
+    num_resamples, seed
+        Of the bootstrap.
+    """
+
+    full_window: bool = True
+    num_resamples: int = 1000
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Controls:
+    """Separations with their controls.
+
+    Attributes
+    ----------
+    table
+        A row for each kind with a change, position and feature; columns `CONTROL_COLUMNS`. ``auroc_within`` is the mean
+        over clips of each clip's own AUROC; ``farther_share`` the share of clips whose changed frames are, in the mean,
+        farther than the same frames without the change (half where equal); ``dropped_frames`` how many frames of the
+        clips were left out because the feature is missing at any position, or is a distance of 0 between two gated
+        vectors.
+    dropped
+        How many frames of each kind and feature were left out, and why: columns kind, feature, reason, frames.
+    pairs
+        What the matched numbers are made of: columns kind, position, feature, clip, frame, base_sequence,
+        distractor_sequences, and the feature ``changed`` and ``kept``.
+    options
+        How.
+    """
+
+    table: pd.DataFrame
+    dropped: pd.DataFrame
+    pairs: pd.DataFrame
+    options: ControlOptions
+
+    def matched(self, kind: str, feature: str, position: str) -> Estimate:
+        """Return the matched AUROC of one feature at one position."""
+        table = self.table
+        rows = table[(table["kind"] == kind) & (table["feature"] == feature) & (table["position"] == position)]
+        if not len(rows):
+            return Estimate.missing("not measured")
+        row = rows.iloc[0]
+        low, high = float(row["auroc_matched_low"]), float(row["auroc_matched_high"])
+        return Estimate(float(row["auroc_matched"]), low, high, int(row["base_sequences"]))
+
+    def matched_difference(self, kind: str, feature: str, first: str, second: str) -> Estimate:
+        """Estimate how much larger the matched AUROC is at one position than at another, on the same frames."""
+        rows = self.pairs[(self.pairs["kind"] == kind) & (self.pairs["feature"] == feature)]
+        one, other = (rows[rows["position"] == position] for position in (first, second))
+        values = ["changed", "kept"]
+        both = one.merge(other[["clip", "frame", *values]], on=["clip", "frame"], suffixes=("", "_other"))
+        if not len(both):
+            return Estimate.missing("no frame is there with and without the change")
+        first_scores, other_scores = (
+            both[[f"{name}{end}" for name in values]].to_numpy(np.float64).T.ravel() for end in ("", "_other")
+        )
+        positive, clusters = _against_kept(both)
+        how = (self.options.num_resamples, self.options.seed)
+        return weighted_auroc_difference(first_scores, other_scores, positive, clusters, *how)
+
+
+def measure_controls(
+    features: pd.DataFrame,
+    gap_features: pd.DataFrame,
+    frames: pd.DataFrame,
+    kept: Mapping[str, str],
+    options: ControlOptions | None = None,
+) -> Controls:
+    """Measure separations beside their controls.
+
+    Parameters
+    ----------
+    features
+        A features table: columns kind, clip, base_sequence, frame, position, window and `FEATURE_COLUMNS`.
+    gap_features
+        The same columns, of clips that show what others are without their change, computed as if the object was not
+        there in the interjection. May be empty: then there is no placebo where references would stand still.
+    frames
+        A table of frames: kind, clip, frame, stage, object_present, distractor_sequences.
+    kept
+        By kind with a change, the kind that shows the same clips (by number) without it; ``""`` for none.
+        Clips of both that keep the object are taken from `gap_features` where they are there.
+    options
+        How.
+    """
+    import pandas as pd
+
+    options = options or ControlOptions()
+    about = frames[["kind", "clip", "frame", "stage", "object_present", "distractor_sequences"]]
+    rows: list[dict[str, Any]] = []
+    dropped: list[dict[str, Any]] = []
+    found: list[pd.DataFrame] = []
+    for kind, kept_kind in kept.items():
+        # Kinds that keep the object are compared as if it was absent too, so that all are alike but for the change.
+        as_if = _of_kind(gap_features, about, kind)
+        mine = as_if if len(as_if) else _of_kind(features, about, kind)
+        if not len(mine):
+            continue
+        without = _of_kind(gap_features, about, kept_kind) if kept_kind else mine.iloc[:0]
+        for feature in FEATURE_COLUMNS:
+            used, reasons = _usable(mine, feature, options)
+            used_without, _ = _usable(without, feature, options)
+            dropped += [
+                {"kind": kind, "feature": feature, "reason": reason, "frames": count}
+                for reason, count in reasons.items()
+            ]
+            for position in sorted(mine["position"].unique()):
+                pairs = _pairs(_at(used, position), _at(used_without, position), feature)
+                found.append(pairs.assign(kind=kind, position=position, feature=feature)[list(_PAIR_COLUMNS)])
+                row = _row(_at(used, position), _at(used_without, position), pairs, feature, options)
+                left_out = sum(reasons.values())
+                rows.append({"kind": kind, "position": position, "feature": feature, **row, "dropped_frames": left_out})
+    return Controls(
+        pd.DataFrame(rows, columns=list(CONTROL_COLUMNS)),
+        pd.DataFrame(dropped, columns=["kind", "feature", "reason", "frames"]),
+        pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=list(_PAIR_COLUMNS)),
+        options,
+    )
+
+
+def _of_kind(features: pd.DataFrame, about: pd.DataFrame, kind: str) -> pd.DataFrame:
+    """Return the rows of a kind with what is known of their frames, and the number that clips of one base share."""
+    rows = features[features["kind"] == kind].drop(columns=["object_present"], errors="ignore")
+    rows = rows.merge(about, on=["kind", "clip", "frame"], how="left")
+    return rows.assign(number=[str(clip)[len(kind) :] for clip in rows["clip"]])
+
+
+def _usable(rows: pd.DataFrame, feature: str, options: ControlOptions) -> tuple[pd.DataFrame, dict[str, int]]:
+    """Return the rows of frames that have the feature at all positions, and how many others there were, by reason.
+
+    The first frame after a change is left out: its reference lies before the change.
+    """
+    if not len(rows):
+        return rows, {}
+    positions = rows["position"].nunique()
+    last = rows.loc[rows["stage"] == "interjection", "frame"].max()
+    kept = rows[rows["frame"] != last + 1]
+    if options.full_window:
+        kept = kept[kept["window"] >= LONG_WINDOW]
+    values = kept[feature].to_numpy(np.float64)
+    gated = kept["position"].isin(GATED).to_numpy() & (kept[SHORT_TERM.column].to_numpy(np.float64) == 0)
+    state = kept.assign(missing=~np.isfinite(values), gated=gated)
+    by_frame = state.groupby(_CLIP)
+    missing, gated_frames = by_frame["missing"].any(), by_frame["gated"].any()
+    complete = by_frame["position"].size() == positions
+    good = complete & ~missing & ~gated_frames
+    reasons = {
+        "missing": int((missing | ~complete).sum()),
+        "distance of 0 between gated vectors": int((gated_frames & ~missing & complete).sum()),
+    }
+    names = good.index[good.to_numpy()]
+    return kept.set_index(_CLIP).loc[names].reset_index() if len(names) else kept.iloc[:0], reasons
+
+
+def _at(rows: pd.DataFrame, position: str) -> pd.DataFrame:
+    return rows[rows["position"] == position]
+
+
+def _row(
+    mine: pd.DataFrame, without: pd.DataFrame, pairs: pd.DataFrame, feature: str, options: ControlOptions
+) -> dict[str, Any]:
+    pooled = _separation(mine, feature, options)
+    placebo = _separation(without, feature, options)
+    matched, farther = _matched(pairs, options)
+    clusters = _clusters(mine)
+    return {
+        **_columns("auroc", pooled),
+        "auroc_within": _within(mine, feature),
+        **_columns("auroc_placebo", placebo),
+        **_columns("auroc_matched", matched),
+        "farther_share": farther,
+        "clips": int(mine["clip"].nunique()),
+        "base_sequences": clusters.num_bases,
+        "distractor_sequences": clusters.num_others,
+    }
+
+
+def _separation(rows: pd.DataFrame, feature: str, options: ControlOptions) -> Estimate:
+    changed = (rows["stage"] == "interjection").to_numpy()
+    if not len(rows) or changed.all() or not changed.any():
+        return Estimate.missing("there is nothing to tell apart")
+    return weighted_auroc_estimate(
+        rows[feature].to_numpy(np.float64), changed, _clusters(rows), options.num_resamples, options.seed
+    )
+
+
+def _within(rows: pd.DataFrame, feature: str) -> float:
+    values = [
+        auroc(of_clip[feature].to_numpy(np.float64), (of_clip["stage"] == "interjection").to_numpy())
+        for _, of_clip in rows.groupby("clip")
+    ]
+    found = [value for value in values if np.isfinite(value)]
+    return float(np.mean(found)) if found else float("nan")
+
+
+def _pairs(mine: pd.DataFrame, without: pd.DataFrame, feature: str) -> pd.DataFrame:
+    """Return the changed frames that are there without the change too, with both values."""
+    changed = mine[mine["stage"] == "interjection"]
+    pairs = changed.merge(without[[*_CLIP, feature]], on=_CLIP, suffixes=("", "_kept"))
+    return pairs.rename(columns={feature: "changed", f"{feature}_kept": "kept"})
+
+
+def _matched(pairs: pd.DataFrame, options: ControlOptions) -> tuple[Estimate, float]:
+    if not len(pairs):
+        return Estimate.missing("no frame is there with and without the change"), float("nan")
+    means = pairs.groupby("clip")[["changed", "kept"]].mean()
+    farther = float(((means["changed"] > means["kept"]) + 0.5 * (means["changed"] == means["kept"])).mean())
+    positive, clusters = _against_kept(pairs)
+    scores = pairs[["changed", "kept"]].to_numpy(np.float64).T.ravel()
+    return weighted_auroc_estimate(scores, positive, clusters, options.num_resamples, options.seed), farther
+
+
+def _against_kept(pairs: pd.DataFrame) -> tuple[NDArray[np.bool_], Clusters]:
+    """Return which of the changed frames, and the same without the change below them, is which; and their clusters."""
+    import pandas as pd
+
+    return np.repeat([True, False], len(pairs)), _clusters(pd.concat([pairs, pairs]))
+
+
+def _clusters(rows: pd.DataFrame) -> Clusters:
+    return Clusters.of(rows["base_sequence"].to_numpy(dtype=str), rows["distractor_sequences"].fillna("").to_numpy(str))
+
+
+def _columns(name: str, estimate: Estimate) -> dict[str, float]:
+    return {name: estimate.value, f"{name}_low": estimate.low, f"{name}_high": estimate.high}
+
+
+def false_alarms_by_stage(
+    scores: NDArray[np.float64],
+    stage: Sequence[str] | NDArray[Any],
+    frame: NDArray[np.int64],
+    threshold: NDArray[np.float64],
+) -> dict[str, float]:
+    """Return the share of frames at or above a threshold, by stage: a change alarms where it begins and where it ends.
+
+    Parameters
+    ----------
+    scores
+        (N,) one feature; NaN is left out.
+    stage, frame
+        (N,) of each frame.
+    threshold
+        (N,) what each frame is judged by, from sequences that it is not of.
+
+    Returns
+    -------
+    dict
+        Of the ``first changed frame``, ``other changed frames``, the ``first frame after`` and the ``rest``.
+    """
+    stages = np.asarray(stage)
+    changed = stages == "interjection"
+    first, last = (frame[changed].min(), frame[changed].max()) if changed.any() else (-1, -1)
+    parts = {
+        "first changed frame": changed & (frame == first),
+        "other changed frames": changed & (frame != first),
+        "first frame after": ~changed & (frame == last + 1),
+        "rest": ~changed & (frame != last + 1),
+    }
+    judged = np.isfinite(scores) & np.isfinite(threshold)
+    alarm = scores >= threshold
+    return {
+        name: float(alarm[where & judged].mean()) if (where & judged).any() else float("nan")
+        for name, where in parts.items()
+    }

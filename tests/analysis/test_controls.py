@@ -1,0 +1,192 @@
+"""Controls tell what only drifts from what holds an object, and intervals hold what they should."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import binomtest
+from sklearn.metrics import roc_auc_score
+
+from napari_sam2_probe.analysis.bootstrap import (
+    Clusters,
+    bounded,
+    crossed_mean,
+    estimate_of,
+    group_codes,
+    group_weights,
+)
+from napari_sam2_probe.analysis.controls import CONTROL_COLUMNS, ControlOptions, false_alarms_by_stage, measure_controls
+from napari_sam2_probe.common.feature_names import FEATURE_COLUMNS
+
+T, CHANGE, CHANNELS = 28, slice(12, 16), 24
+OPTIONS = ControlOptions(num_resamples=100)
+STAGE = np.repeat(["prefix", "interjection", "suffix"], (12, 4, 12))
+
+
+def distances(embeddings, present):
+    """d_1, and as stand-ins for the others twice and thrice as much: (T, 3) by the rule of references."""
+    found = np.full((len(embeddings), 3), np.nan)
+    window = np.zeros(len(embeddings), int)
+    references = []
+    for t in range(len(embeddings)):
+        window[t] = min(len(references), 5)
+        if references:
+            d = np.linalg.norm(embeddings[t] - embeddings[references[-1]])
+            found[t] = d, 2 * d, 3 * d
+        if present[t]:
+            references.append(t)
+    return found, window
+
+
+def table(kind, clips, schedules, bases, others, position="1"):
+    """The rows of a features table: of each clip (T, C) under its schedule of references."""
+    parts = []
+    for k, (embeddings, present) in enumerate(zip(clips, schedules, strict=True)):
+        values, window = distances(embeddings, present)
+        rows = {"kind": kind, "clip": f"{kind}-{k:05d}", "base_sequence": bases[k], "frame": np.arange(T)}
+        rows |= {"position": position, "window": window} | dict(zip(FEATURE_COLUMNS, values.T, strict=True))
+        parts.append(pd.DataFrame(rows))
+    return pd.concat(parts, ignore_index=True)
+
+
+def frames_of(kind, number, present, others):
+    return pd.DataFrame(
+        {
+            "kind": kind,
+            "clip": np.repeat([f"{kind}-{k:05d}" for k in range(number)], T),
+            "frame": np.tile(np.arange(T), number),
+            "stage": np.tile(STAGE, number),
+            "object_present": np.tile(present, number),
+            "distractor_sequences": np.repeat(others, T),
+        }
+    )
+
+
+def measured(changed, unchanged, seed=0):
+    """Controls of clips (N, T, C) whose change takes the object away, and of the same without it."""
+    number = len(changed)
+    absent = np.ones(T, bool)
+    absent[CHANGE] = False
+    rng = np.random.default_rng(seed)
+    bases, others = (rng.choice(list("abcdefghijk"), number) for _ in range(2))
+    features = table("object-removal", changed, [absent] * number, bases, others)
+    gap = table("object-kept", unchanged, [absent] * number, bases, others)
+    frames = pd.concat(
+        [
+            frames_of("object-removal", number, absent, others),
+            frames_of("object-kept", number, np.ones(T, bool), others),
+        ]
+    )
+    return measure_controls(features, gap, frames, {"object-removal": "object-kept"}, OPTIONS)
+
+
+def drifting(rng, number):
+    """Random walks: far frames are farther apart, and nothing is in them."""
+    return rng.normal(size=(number, T, CHANNELS)).cumsum(axis=1)
+
+
+def test_what_only_drifts_is_separated_as_in_the_paper_and_not_by_the_controls():
+    rng = np.random.default_rng(3)
+    # What SAM 2 sees differs a little by chance in both; nothing of it is the object's.
+    both = drifting(rng, 400)
+    noise = rng.normal(scale=0.1, size=(2, *both.shape))
+    row = measured(both + noise[0], both + noise[1]).table.iloc[0]
+    assert row["feature"] == FEATURE_COLUMNS[0]
+    assert row["auroc"] > 0.8
+    assert row["auroc_placebo"] > 0.8
+    assert row["auroc_matched"] == pytest.approx(0.5, abs=0.02)
+    assert row["farther_share"] == pytest.approx(0.5, abs=0.08)
+
+
+def test_an_object_alone_is_separated_by_all_but_the_placebo():
+    rng = np.random.default_rng(4)
+    unchanged = rng.normal(size=(60, T, CHANNELS))
+    changed = unchanged.copy()
+    changed[:, CHANGE] += 10
+    row = measured(changed, unchanged).table.iloc[0]
+    assert (row["auroc"], row["auroc_matched"], row["farther_share"]) == (1, 1, 1)
+    assert row["auroc_placebo"] == pytest.approx(0.5, abs=0.03)
+    # All resamples agree, and still there is doubt.
+    assert 0.5 < row["auroc_matched_low"] < 1 == row["auroc_matched_high"]
+
+
+def test_the_table_is_what_other_code_computes():
+    rng = np.random.default_rng(5)
+    unchanged = drifting(rng, 12)
+    changed = unchanged + rng.normal(size=unchanged.shape)
+    found = measured(changed, unchanged).table
+    assert tuple(found.columns) == CONTROL_COLUMNS
+    absent = np.ones(T, bool)
+    absent[CHANGE] = False
+    values, kept = (np.stack([distances(e, absent)[0] for e in clips]) for clips in (changed, unchanged))
+    # All five references; the first frame after the change is no negative.
+    frames = [t for t in range(5, T) if t != 16]
+    label = [12 <= t < 16 for t in frames]
+    for k, feature in enumerate(FEATURE_COLUMNS):
+        row = found[found["feature"] == feature].iloc[0]
+        at = values[:, frames, k]
+        assert row["auroc"] == pytest.approx(roc_auc_score(np.tile(label, 12), at.ravel()))
+        assert row["auroc_within"] == pytest.approx(np.mean([roc_auc_score(label, one) for one in at]))
+        assert row["auroc_placebo"] == pytest.approx(roc_auc_score(np.tile(label, 12), kept[:, frames, k].ravel()))
+        both = np.concatenate([values[:, CHANGE, k].ravel(), kept[:, CHANGE, k].ravel()])
+        assert row["auroc_matched"] == pytest.approx(roc_auc_score(np.repeat([1, 0], 48), both))
+        farther = values[:, CHANGE, k].mean(axis=1) > kept[:, CHANGE, k].mean(axis=1)
+        assert row["farther_share"] == pytest.approx(farther.mean())
+        assert row["clips"] == 12
+
+
+def test_frames_missing_at_one_position_are_missing_at_all_and_counted():
+    rng = np.random.default_rng(6)
+    absent = np.ones(T, bool)
+    absent[CHANGE] = False
+    clips = rng.normal(size=(2, T, CHANNELS))
+    parts = [table("interjection", clips, [absent] * 2, "ab", "cd", position) for position in ("1", "4")]
+    # Two gated pointers are the same vector: that says nothing of the object.
+    gated = (parts[1]["clip"] == "interjection-00000") & parts[1]["frame"].isin([13, 14])
+    parts[1].loc[gated, "short_term_l2"] = 0.0
+    parts[0].loc[(parts[0]["clip"] == "interjection-00001") & (parts[0]["frame"] == 20), "short_term_l2"] = np.nan
+    frames = frames_of("interjection", 2, absent, np.array(["c", "d"]))
+    found = measure_controls(pd.concat(parts), parts[0].iloc[:0], frames, {"interjection": "clean"}, OPTIONS)
+    short = found.table[found.table["feature"] == "short_term_l2"]
+    assert short["dropped_frames"].tolist() == [3, 3]
+    counted = found.dropped[found.dropped["feature"] == "short_term_l2"].set_index("reason")["frames"]
+    assert counted.to_dict() == {"missing": 1, "distance of 0 between gated vectors": 2}
+    assert short["auroc_placebo"].isna().all()
+    assert short["auroc_matched"].isna().all()
+
+
+@pytest.mark.parametrize("number", [12, 60])
+def test_intervals_over_both_sequences_hold_what_they_should(number):
+    """A crossed null: 13 sequences, offsets by base and by distractor, true mean 0; coverage over 200 data sets."""
+    rng = np.random.default_rng(number)
+    held = {"both": 0, "base alone": 0}
+    for trial in range(200):
+        bases, others = rng.integers(13, size=(2, number))
+        offsets = rng.normal(size=(2, 13))
+        values = offsets[0][bases] + offsets[1][others] + rng.normal(scale=0.5, size=number)
+        clusters = Clusters.of(bases.astype(str), others.astype(str))
+        both = crossed_mean(values, clusters, 300, trial)
+        held["both"] += both.low <= 0 <= both.high
+        codes, groups = group_codes(bases)
+        weights = group_weights(groups, 300, trial)[:, codes]
+        alone = estimate_of(values.mean(), (weights @ values) / weights.sum(axis=1), groups)
+        held["base alone"] += alone.low <= 0 <= alone.high
+    # 92 to 98 of 100 are asked for; 200 data sets tell that to within 3.
+    assert held["both"] >= 0.89 * 200
+    assert held["base alone"] < held["both"]
+
+
+def test_a_share_that_is_always_1_has_the_exact_interval():
+    always = estimate_of(1.0, np.ones(50), 7)
+    exact = binomtest(7, 7).proportion_ci(0.95, method="exact")
+    found = bounded(always, 7)
+    assert (found.low, found.high) == pytest.approx((exact.low, exact.high))
+    never = bounded(estimate_of(0.0, np.zeros(50), 7), 7)
+    assert (never.low, never.high) == pytest.approx((1 - exact.high, 1 - exact.low))
+    assert bounded(estimate_of(0.5, np.full(50, 0.5), 7), 7).low == 0.5
+
+
+def test_a_change_alarms_where_it_begins_and_ends():
+    frame = np.tile(np.arange(T), 3)
+    scores = np.where(np.isin(frame, [12, 16]), 2.0, 0.0)
+    found = false_alarms_by_stage(scores, np.tile(STAGE, 3), frame, np.ones(len(frame)))
+    assert found == {"first changed frame": 1, "other changed frames": 0, "first frame after": 1, "rest": 0}
