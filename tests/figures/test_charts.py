@@ -46,7 +46,7 @@ def test_one_outlier_does_not_take_the_plot_and_none_is_made_up():
 
 def test_prompted_frames_are_left_out_of_the_range_and_others_are_not():
     chart = positions_chart([feature_run()], ["1", "2"], "short_term_l2", own_scales=False)
-    low, high = chart.y_limits
+    _, high = chart.y_limits
     assert high == pytest.approx(100, rel=0.1)
     # Each on its own scale: both positions go from bottom to top, and tell their true values.
     chart = positions_chart([feature_run()], ["1", "2"], "short_term_l2")
