@@ -160,7 +160,9 @@ def test_what_can_t_be_compared_is_said_instead_of_an_earlier_plot(viewer, panel
     show_distances(panel, qtbot)
     other = clips.run("interjection", name="other model")
     group = zarr.open_group(other.path / "probe.zarr")
-    group.create_array("object_pointers", data=other.open().object_pointers[:, :, :4], overwrite=True)
+    run = other.open()
+    for name in ("object_pointers", "object_pointers_raw"):
+        group.create_array(name, data=getattr(run, name)[:, :, :4], overwrite=True)
     state_of(viewer).add_run(other, make_current=False)
     settle(panel, qtbot)
     twin = panel.findChild(QComboBox, "twin")

@@ -14,14 +14,17 @@ from napari_sam2_probe.figures.timeline import runs_of
 from napari_sam2_probe.probe.positions import POSITIONS, title_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from numpy.typing import NDArray
 
     from napari_sam2_probe.figures.features import FeatureRun
 
-POSITION_COLOURS = ("#0077BB", "#EE7733", "#009988", "#CC3377", "#888833", "#33AADD", "#AA4499", "#B5651D")
-"""Of lines by their position's place in the table; from Tol's vibrant and muted schemes, then from the start again."""
+POSITION_COLOURS = ("#0077BB", "#EE7733", "#009988", "#CC3377", "#E39BB4", "#A8A032", "#D6CE7A", "#8B5FBF")
+"""Of lines by their position's place in the table, an ungated one in a lighter tone; then from the start again."""
+
+_ENOUGH = 0.5
+"""Of the values that a scale must hold."""
 
 
 def position_colour(number: str) -> str:
@@ -148,12 +151,29 @@ def _prompted(runs: Sequence[FeatureRun], bottom: float) -> tuple[Dots, ...]:
 
 
 def _limits(runs: Sequence[FeatureRun], positions: Sequence[str], feature: str, *, log: bool) -> Limits:
-    """Return what a scale holds: all but prompted frames, whose values are of another size, if there are others."""
-    values = [(run.values(number, feature), ~run.prompted) for run in runs for number in positions]
-    kept = [one[keep] for one, keep in values]
-    if not any(np.isfinite(one).any() for one in kept):
-        kept = [one for one, _ in values]
-    return limits_of(kept, log=log)
+    """Return what a scale holds.
+
+    Prompted frames, and those that are compared with one, have values of another size: they are left out where others
+    remain.
+    """
+    values = [(run.values(number, feature), run) for run in runs for number in positions]
+    for left_out in (_touched_by_prompts(feature), _prompted_frames):
+        kept = [one[~left_out(run)] for one, run in values]
+        if (
+            sum(np.isfinite(one).sum() for one in kept)
+            >= _ENOUGH * sum(np.isfinite(one).sum() for one, _ in values)
+            > 0
+        ):
+            return limits_of(kept, log=log)
+    return limits_of([one for one, _ in values], log=log)
+
+
+def _touched_by_prompts(feature: str) -> Callable[[FeatureRun], NDArray[np.bool_]]:
+    return lambda run: run.prompted | run.seen_through_prompt(feature)
+
+
+def _prompted_frames(run: FeatureRun) -> NDArray[np.bool_]:
+    return run.prompted
 
 
 def _share(values: NDArray[np.float64], limits: Limits, *, log: bool) -> NDArray[np.float64]:
