@@ -42,7 +42,7 @@ def _first_line(reports: list[pytest.TestReport]) -> str:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     reports = [report for kind in ("passed", "failed", "skipped") for report in terminalreporter.stats.get(kind, ())]
-    told = {report.nodeid: dict(report.user_properties) for report in reports}
+    told = {report.nodeid: dict(getattr(report, "user_properties", ())) for report in reports}
     again = {nodeid: properties for nodeid, properties in told.items() if _AGAIN in properties}
     number = sum(_MARKED in properties for properties in told.values())
     terminalreporter.write_line(f"flaky: {number} tests are marked, {len(again)} of them were tried again")

@@ -25,8 +25,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from pathlib import Path
     from io import BufferedReader
+    from pathlib import Path
 
 MOST_BYTES = 1 << 28
 """Larger files are not read: what we write stays far below, also for videos of a million frames."""
