@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtWidgets import QLabel
+from qtpy.QtWidgets import QLabel, QSizePolicy
 
 from napari_sam2_probe.gui.connections import Connections
 from napari_sam2_probe.gui.tracking.runner import Phase
@@ -39,6 +39,8 @@ class StateLine(QLabel):
         self.setFont(font)
         # What is below doesn't move when a sentence takes two lines.
         self.setMinimumHeight(2 * self.fontMetrics().lineSpacing() + 2)
+        # A long sentence doesn't widen the panel, and with it the window.
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
         self._controller = controller
         self._situation = Situation()
         self.connections = Connections()
