@@ -80,7 +80,7 @@ class ExperimentForm(QWidget):
         self.folder = make_line("folder", "", "Where the experiment is, or is going to be: a new or empty folder")
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        form = QFormLayout()
+        form = QFormLayout(rowWrapPolicy=QFormLayout.RowWrapPolicy.WrapLongRows)
         layout.addLayout(form)
         form.addRow("Data set", _with_browse(self.davis, "Choose the data set"))
         form.addRow("Kinds", self.kinds)

@@ -100,7 +100,7 @@ class TransformPanel(Panel):
         self.seed = make_number("seed", 0, 2**31 - 1, 0, "Random seed")
         self.options = OptionForm()
         self.corruptions = CorruptionsField()
-        form = QFormLayout()
+        form = QFormLayout(rowWrapPolicy=QFormLayout.RowWrapPolicy.WrapLongRows)
         for label, field in (
             ("Kind", self.kind),
             ("Object", self.object),
