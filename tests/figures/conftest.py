@@ -29,7 +29,7 @@ def prompted():
 
 @pytest.fixture
 def make_table(rng):
-    """A features.csv of one object: every value distinct, NaN where SPEC 6 says so."""
+    """A features.csv of one object: every value distinct, NaN where the definition says so."""
     import pandas as pd
 
     def table(num_frames, positions=("1", "2", "3", "4", "4r", "5", "5r")):

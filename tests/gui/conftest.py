@@ -1,4 +1,4 @@
-"""A small probe run on disk (SPEC 8), with a bright square at known places, and a check for a display."""
+"""A small probe run on disk, with a bright square at known places, and a check for a display."""
 
 from __future__ import annotations
 

@@ -75,7 +75,7 @@ class Captured:
 
 
 def reference_features(embeddings: dict[int, np.ndarray], is_reference, frames, *, power=1.0, epsilon=1e-6):
-    """SPEC 6 in float64: ``{frame: (short, long, ratio)}`` for one object and position.
+    """The features in float64: ``{frame: (short, long, ratio)}`` for one object and position.
 
     `power` 1 divides by the variance, 0.5 by the standard deviation.
     """

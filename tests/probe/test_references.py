@@ -1,4 +1,4 @@
-"""The rule of references against SPEC 6 read word by word, and that all who need it go by it."""
+"""The rule of references against its definition read word by word, and that all who need it go by it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run holds on disk (SPEC 8), and that it is what the session gives."""
+"""What a run holds on disk, and that it is what the session gives."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs that come to no end: stopped, failed, killed, out of disk or memory. What was finished is kept (SPEC 8)."""
+"""Runs that come to no end: stopped, failed, killed, out of disk or memory. What was finished is kept."""
 
 from __future__ import annotations
 

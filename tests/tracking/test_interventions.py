@@ -1,4 +1,4 @@
-"""Interventions equal, to the last bit, the stock predictor whose ``output_dict`` a test edits itself (SPEC 12)."""
+"""Interventions equal, to the last bit, the stock predictor whose ``output_dict`` a test edits itself."""
 
 from __future__ import annotations
 

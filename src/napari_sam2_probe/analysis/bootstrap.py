@@ -1,4 +1,4 @@
-"""The one way in which intervals are made: a bootstrap that draws whole groups (SPEC 6).
+"""The one way in which intervals are made: a bootstrap that draws whole groups.
 
 Frames of a clip are not independent, nor are clips of one sequence. So groups (source sequences; clips where there is
 nothing coarser) are drawn with replacement, as many as there are, and each brings all that belongs to it. A resample

@@ -1,4 +1,4 @@
-"""Numbers from tables of causes: attention and effect by age, edits after a change, recovery by patches (SPEC 12).
+"""Numbers from tables of causes: attention and effect by age, edits after a change, recovery by patches.
 
 Every measure is first computed for each clip, then averaged over clips. Intervals are by bootstrap over source
 sequences; where every clip has footage of one other sequence, over both (the weights of base and distractor

@@ -1,4 +1,4 @@
-"""Linear CKA: how alike two representations of the same things are, up to rotation and scale (SPEC 15).
+"""Linear CKA: how alike two representations of the same things are, up to rotation and scale.
 
 The unbiased estimate (Song et al., Feature Selection via Dependence Maximization, JMLR 2012; Nguyen, Raghu, Kornblith,
 Do Wide and Deep Networks Learn the Same Things?, ICLR 2021): the usual one is near 1 for any two representations of

@@ -1,4 +1,4 @@
-"""Scores of whole data sets of clips: J&F by stage, false positives, re-identification, object score (SPEC 7).
+"""Scores of whole data sets of clips: J&F by stage, false positives, re-identification, object score.
 
 Every measure is first computed for each clip, then averaged over clips, each counting alike; intervals are by
 bootstrap over source sequences.

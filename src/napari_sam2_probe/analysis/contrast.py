@@ -1,4 +1,4 @@
-"""Whether a position tells the object of interest from what covers it, and from the context (SPEC 15).
+"""Whether a position tells the object of interest from what covers it, and from the context.
 
 The paper reads it off pictures of single frames (4.1.1, 4.1.2): where the channel mean or variance of an embedding is
 lower or higher on the object than around it. Here the same is measured on every frame of every clip.

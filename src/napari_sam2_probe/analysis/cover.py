@@ -1,4 +1,4 @@
-"""What a cover does to object pointers, within clips, and what is left of it when it is gone (SPEC 15).
+"""What a cover does to object pointers, within clips, and what is left of it when it is gone.
 
 Pooled over clips, distance and obscured fraction also correlate where some clips are both further from their twins and
 more covered than others. And a frame at 0 % after a cover is no frame at 0 % before it: SAM 2 remembers.

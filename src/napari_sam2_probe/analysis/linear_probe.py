@@ -1,4 +1,4 @@
-"""Linear probes: what can be read off an embedding with weights alone, on sequences not fitted to (SPEC 15).
+"""Linear probes: what can be read off an embedding with weights alone, on sequences not fitted to.
 
 Ridge regression on standardised embeddings, in closed form; for two classes it regresses on -1 and 1. Beside every
 score stands that of the same probe with labels shuffled by clip: what is left between them (selectivity) is what the

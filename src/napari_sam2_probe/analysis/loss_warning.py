@@ -1,4 +1,4 @@
-"""Will SAM 2 lose the object soon? A calibrated probability from what a run records anyway (SPEC 15).
+"""Will SAM 2 lose the object soon? A calibrated probability from what a run records anyway.
 
 Loss is a J below 0.5 on at least one of the next k frames. A logistic regression on what is known when frame t is done
 (nothing of later frames), its log-odds calibrated by Platt's method on sequences that it was not fitted to, for each of

@@ -1,4 +1,4 @@
-"""Whether a position speaks of the object or of the context, from pairs of clips that share one of the two (SPEC 15).
+"""Whether a position speaks of the object or of the context, from pairs of clips that share one of the two.
 
 After Islam et al., Shape or Texture: Understanding Discriminative Features in CNNs (ICLR 2021): what two things have in
 common is what the channels that agree on them stand for. Pairs that share the object: a clean clip and the same with

@@ -1,4 +1,4 @@
-"""Object pointers: where they go over time, and how far from where they would be (SPEC 5).
+"""Object pointers: where they go over time, and how far from where they would be.
 
 The paper, sections 4.1.1 (pointers in two dimensions) and 4.2 (pointers of an obscured object).
 """

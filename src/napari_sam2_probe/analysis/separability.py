@@ -1,4 +1,4 @@
-"""Whether features tell frames without the object from frames with it (SPEC 6; figures 18, 19, 21, 22, 24-27, 29, 30).
+"""Whether features tell frames without the object from frames with it (figures 18, 19, 21, 22, 24-27, 29, 30).
 
 Three features of a frame (`FEATURE_COLUMNS`) at one position inside SAM 2, each alone and all together in a linear
 model, are judged as a detector of absent frames. Everything is resampled by source sequence, and the linear model

@@ -1,4 +1,4 @@
-"""What caused a frame's mask: what becomes of it when entries of its bank are not read (SPEC 12, blame)."""
+"""What caused a frame's mask: what becomes of it when entries of its bank are not read (blame)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which position carries what a change of a clip did: the twin's tensor put in, position by position (SPEC 12)."""
+"""Which position carries what a change of a clip did: the twin's tensor put in, position by position."""
 
 from __future__ import annotations
 

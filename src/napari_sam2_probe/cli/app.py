@@ -1,6 +1,6 @@
 """Parse, dispatch, and turn errors into one line and an exit code.
 
-Exit codes: 0 done, 2 bad input, 130 interrupted (SPEC 9).
+Exit codes: 0 done, 2 bad input, 130 interrupted.
 """
 
 from __future__ import annotations

@@ -31,7 +31,7 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
     )
     for flag in fields(ModelFlags):
         name = flag.name.replace("_", "-")
-        # SPEC 9 knows this one by a shorter name.
+        # This one has a shorter name from earlier on.
         names = ["postprocessing", name] if flag.name == "apply_postprocessing" else [name]
         group.add_argument(
             *(f"--{one}" for one in names),

@@ -1,4 +1,4 @@
-"""The features over time: one table of their columns, names and formulas for everybody (SPEC 6)."""
+"""The features over time: one table of their columns, names and formulas for everybody."""
 
 from __future__ import annotations
 

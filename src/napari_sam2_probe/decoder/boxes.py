@@ -1,4 +1,4 @@
-"""Bounding boxes of masks as relative edges (SPEC 5)."""
+"""Bounding boxes of masks as relative edges."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A decoder from object pointer to bounding box: what a pointer knows of where the object is (SPEC 5; paper, 4.2).
+"""A decoder from object pointer to bounding box: what a pointer knows of where the object is (paper, 4.2).
 
 A multilayer perceptron, fitted with scikit-learn and stored as plain arrays, so that decoding needs nothing but NumPy.
 """

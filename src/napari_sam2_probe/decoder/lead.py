@@ -1,4 +1,4 @@
-"""Whether the decoded centre of an object leads its motion, as the paper suspects (SPEC 5; paper, 4.2).
+"""Whether the decoded centre of an object leads its motion, as the paper suspects (paper, 4.2).
 
 What is decoded from a pointer is off the true centre for reasons that have nothing to do with motion: a decoder shrinks
 towards the mean, and an object's looks may pull the box to one end of it, which for animals and cars is the end that

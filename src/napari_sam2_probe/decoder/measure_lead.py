@@ -1,4 +1,4 @@
-"""Every video of a data set both ways through SAM 2, to see whether decoded centres lead the motion (SPEC 5)."""
+"""Every video of a data set both ways through SAM 2, to see whether decoded centres lead the motion."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The rows of an experiment's two tables, from what was tracked and what is known (SPEC 6 and 7)."""
+"""The rows of an experiment's two tables, from what was tracked and what is known."""
 
 from __future__ import annotations
 

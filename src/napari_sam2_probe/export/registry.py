@@ -1,4 +1,4 @@
-"""Everything a run can be exported to, by what and in which format (SPEC 9)."""
+"""Everything a run can be exported to, by what and in which format."""
 
 from __future__ import annotations
 

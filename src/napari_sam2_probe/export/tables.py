@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 TableFormat = Literal["csv", "parquet"]
 
 BOX_COLUMNS = ("object_id", "frame", "kind", "xmin", "ymin", "xmax", "ymax", "left", "top", "right", "bottom")
-"""``xmin`` to ``ymax`` are whole pixels, both ends included; ``left`` to ``bottom`` are the edges of SPEC 5,
-as shares of the frame; decoded ones may reach out of it."""
+"""``xmin`` to ``ymax`` are whole pixels, both ends included; ``left`` to ``bottom`` are edges as
+shares of the frame; decoded ones may reach out of it."""
 
 
 def features_table(run: ProbeRun) -> pd.DataFrame:

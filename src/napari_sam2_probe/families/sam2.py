@@ -36,7 +36,7 @@ class ObservedSAM2(SAM2Base):  # type: ignore[misc]
     """``SAM2Base`` whose inner tensors can be seen while it runs.
 
     Nothing is recomputed and nothing is changed: a tap is called with tensors that arise anyway. Positions and
-    where they arise (SPEC 4): ``image_embedding``, the stride-4 feature after ``conv_s0``; ``memory_attention``,
+    where they arise: ``image_embedding``, the stride-4 feature after ``conv_s0``; ``memory_attention``,
     what enters the SAM heads; ``prompt_attention``, the image side of the decoder's two-way transformer;
     ``object_pointer`` and ``object_pointer_raw``, after and before no-object mixing; ``memory_features`` and
     ``memory_features_raw``, after and before the no-object embedding is added;

@@ -1,4 +1,4 @@
-"""The composite of the observation positions of one frame (the paper's figures 7, 8, 11 and 12; SPEC 4)."""
+"""The composite of the observation positions of one frame (the paper's figures 7, 8, 11 and 12)."""
 
 from __future__ import annotations
 

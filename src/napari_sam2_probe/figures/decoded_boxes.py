@@ -1,4 +1,4 @@
-"""Boxes decoded from object pointers on the frames they belong to (the paper's figures 14 and 15; SPEC 5)."""
+"""Boxes decoded from object pointers on the frames they belong to (the paper's figures 14 and 15)."""
 
 from __future__ import annotations
 

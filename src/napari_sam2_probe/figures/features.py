@@ -1,4 +1,4 @@
-"""Features over time of one clip, for several positions and runs (as the paper's figure 16; SPEC 6)."""
+"""Features over time of one clip, for several positions and runs (as the paper's figure 16)."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ class FeatureRun(Series):
 def prompted_in_references(
     object_present: NDArray[np.bool_], prompted: NDArray[np.bool_]
 ) -> dict[str, NDArray[np.bool_]]:
-    """Find the frames whose features compare with a prompted frame (SPEC 4, "Prompted frames").
+    """Find the frames whose features compare with a prompted frame ("Prompted frames").
 
     The ratio compares frame i with its last reference j, and j with the reference before it: it is touched
     where either is prompted.
@@ -169,7 +169,7 @@ def draw_features(
     interjection
         (T,) bool, the frames to shade; None for none.
     log
-        The features on a logarithmic axis. The long-term distance is heavy-tailed (SPEC 6).
+        The features on a logarithmic axis. The long-term distance is heavy-tailed.
     """
     all_of_it = (np.ones(len(run.object_present), bool) if run.tracked is None else run.tracked for run in runs)
     first, end = tracked_span(all_of_it)

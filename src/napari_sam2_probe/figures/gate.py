@@ -1,4 +1,4 @@
-"""How much of a separation is SAM 2's own gate: gated positions beside ungated ones (SPEC 4)."""
+"""How much of a separation is SAM 2's own gate: gated positions beside ungated ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How far decoded centres lead the motion, with the video backwards beside (SPEC 5)."""
+"""How far decoded centres lead the motion, with the video backwards beside."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One map of a channel statistic over the area of the frame it belongs to (SPEC 4)."""
+"""One map of a channel statistic over the area of the frame it belongs to."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pointer distance to the clean twin against obscured fraction (the paper's figure 10; SPEC 5)."""
+"""Pointer distance to the clean twin against obscured fraction (the paper's figure 10)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Object pointers in two dimensions (the paper's figures 9 and 13; SPEC 5)."""
+"""Object pointers in two dimensions (the paper's figures 9 and 13)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether an object is found again: J&F after the interjection against J&F before it, a point a clip (SPEC 7)."""
+"""Whether an object is found again: J&F after the interjection against J&F before it, a point a clip."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How far frames without the object lie from frames with it (the paper's figures 18 to 30; SPEC 6)."""
+"""How far frames without the object lie from frames with it (the paper's figures 18 to 30)."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ PRESENT_COLOUR = "#4477AA"
 """Frames with the object, blue as in the paper."""
 
 SEEN_THROUGH_PROMPT_COLOUR = "#8A8F98"
-"""Frames with the object whose references hold a prompted frame (SPEC 4)."""
+"""Frames with the object whose references hold a prompted frame."""
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 """Whiskers, box and median."""

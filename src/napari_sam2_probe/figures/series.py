@@ -20,7 +20,7 @@ class Series:
     label
         Its name in the legend.
     kind
-        The kind of data set (SPEC 3), which chooses the colour.
+        The kind of data set, which chooses the colour.
     """
 
     label: str

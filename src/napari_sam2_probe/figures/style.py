@@ -199,7 +199,7 @@ def series_colours(kinds: Sequence[str]) -> list[str]:
     Parameters
     ----------
     kinds
-        The kind of data set of each series (the names of SPEC 3); other words are allowed.
+        The kind of clips of each series; other words are allowed.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Features over time of whole data sets (the paper's figures 16, 17, 20, 23 and 28; SPEC 6)."""
+"""Features over time of whole data sets (the paper's figures 16, 17, 20, 23 and 28)."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ class TrendRow:
 def draw_trends(axes: Axes, trends: Sequence[Trend], *, logarithmic: bool = False) -> list[Line2D]:
     """Draw one quantity of several data sets over time, each with its 95 % interval as a band.
 
-    The scale is that of ordinary frames: a value seen through a prompted frame is several times as large (SPEC 4),
+    The scale is that of ordinary frames: a value seen through a prompted frame is several times as large,
     and where it lies above the axis a triangle at the upper edge says so.
 
     Parameters

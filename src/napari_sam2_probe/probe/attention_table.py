@@ -1,4 +1,4 @@
-"""Where memory attention looked in the frames of a run, as a table (SPEC 13)."""
+"""Where memory attention looked in the frames of a run, as a table."""
 
 from __future__ import annotations
 

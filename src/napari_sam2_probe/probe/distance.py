@@ -1,4 +1,4 @@
-"""How far a frame's embedding is from earlier ones (the paper's equation 1; SPEC 6)."""
+"""How far a frame's embedding is from earlier ones (the paper's equation 1)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Features over time of one object: which frames are references, what is fresh and what is stale (SPEC 6)."""
+"""Features over time of one object: which frames are references, what is fresh and what is stale."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The observation positions: one table for everybody (SPEC 4; the paper, section 3.2 and figure 1).
+"""The observation positions: one table for everybody (the paper, section 3.2 and figure 1).
 
 Recorders, runs on disk, tables, figures and panels all go by this table. To add a position is to add one entry, here or
 from another package:

@@ -1,4 +1,4 @@
-"""Which earlier frames a frame is compared with: the one rule, for recorders, sweeps, tables and figures (SPEC 6).
+"""Which earlier frames a frame is compared with: the one rule, for recorders, sweeps, tables and figures.
 
 A frame counts as a reference once it is past and its object is present; prompted frames do too, unless they are left
 out. A frame's references are the last few of those before it. Nothing here computes on embeddings.

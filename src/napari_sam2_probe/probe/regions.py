@@ -1,4 +1,4 @@
-"""What embeddings are on the object, on what covers it, on the context and over the frame (SPEC 15).
+"""What embeddings are on the object, on what covers it, on the context and over the frame.
 
 Small enough to keep of every clip, and enough to measure contrasts, fit linear probes and compare positions.
 

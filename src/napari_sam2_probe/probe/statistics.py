@@ -1,4 +1,4 @@
-"""Channel statistics of a tensor, computed where the tensor is (SPEC 4; the paper, section 4.1)."""
+"""Channel statistics of a tensor, computed where the tensor is (the paper, section 4.1)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a status code in a run means at each position, in words for titles and tooltips (SPEC 4)."""
+"""What a status code in a run means at each position, in words for titles and tooltips."""
 
 from __future__ import annotations
 

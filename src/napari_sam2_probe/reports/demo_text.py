@@ -102,7 +102,7 @@ def _pixels(image_size: int | None) -> str:
 def _rise(view: ClipView, position: str, absent: NDArray[np.bool_]) -> float:
     """Return the median short-term distance on absent frames over that on the others with ordinary references."""
     short = view.features().values(position, SHORT_TERM.column)
-    # The frame after a prompted one is compared with a tensor that arose otherwise (SPEC 4), so it is no yardstick.
+    # The frame after a prompted one is compared with a tensor that arose otherwise, so it is no yardstick.
     ordinary = ~absent
     ordinary[:2] = False
     return float(np.nanmedian(short[absent]) / np.nanmedian(short[ordinary]))

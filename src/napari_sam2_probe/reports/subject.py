@@ -129,7 +129,7 @@ class Subject:
 
     @cached_property
     def separability(self) -> Separability:
-        """`separability` of all kinds, on the frames that SPEC 6 names."""
+        """`separability` of all kinds, on all frames that have the three features."""
         options = SeparabilityOptions(num_resamples=self.num_resamples, seed=self.seed)
         return separability(self.results.features, options, pairs=position_pairs())
 

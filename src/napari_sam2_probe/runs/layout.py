@@ -1,4 +1,4 @@
-"""What the files of a run are called, and whether a folder is one (SPEC 8)."""
+"""What the files of a run are called, and whether a folder is one."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ class RunOptions:
     policy
         Which memories and pointers a frame reads: the name of a memory policy, with settings (``stride:r=5``).
     intervene
-        What is changed of what SAM 2 reads, stores and computes: a list of edits as JSON has it (SPEC 12). Edits of
+        What is changed of what SAM 2 reads, stores and computes: a list of edits as JSON has it. Edits of
         the model's own `intervene` come before these, and are recorded with them.
     attention
         Whether it is recorded where memory attention looks, and from how many queries: ``none``, ``sampled`` (256 at

@@ -1,4 +1,4 @@
-"""What a finished (or interrupted) probe run holds, as NumPy arrays and tables. Format: SPEC 8."""
+"""What a finished (or interrupted) probe run holds, as NumPy arrays and tables. Format: ``docs/run-format.md``."""
 
 from __future__ import annotations
 

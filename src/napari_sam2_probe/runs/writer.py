@@ -1,4 +1,4 @@
-"""A probe run as it grows on disk: each frame is written when it is done (SPEC 8)."""
+"""A probe run as it grows on disk: each frame is written when it is done."""
 
 from __future__ import annotations
 

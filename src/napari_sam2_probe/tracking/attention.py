@@ -1,7 +1,7 @@
 """Where memory attention looks: the share of each entry of the bank, from the queries and keys that the model makes.
 
 Shares are computed after a step, when its mask is known, from queries drawn evenly from inside the mask, a ring around
-it and the rest (SPEC 13). Nothing of the model's own computation changes: projections are looked at, not made again.
+it and the rest. Nothing of the model's own computation changes: projections are looked at, not made again.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a frame reads of memory: the bank, as a list of entries in the order in which attention sees them (SPEC 12).
+"""What a frame reads of memory: the bank, as a list of entries in the order in which attention sees them.
 
 No tensors here: an entry says whose memory or pointer is read and at which temporal position.
 """

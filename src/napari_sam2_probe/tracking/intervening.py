@@ -1,4 +1,4 @@
-"""Edits carried out: on what a frame reads, on what is stored, and on tensors at the positions (SPEC 12)."""
+"""Edits carried out: on what a frame reads, on what is stored, and on tensors at the positions."""
 
 from __future__ import annotations
 

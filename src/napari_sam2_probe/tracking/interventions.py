@@ -1,4 +1,4 @@
-"""Interventions as data: what is changed of what SAM 2 reads, stores and computes, as a list of edits (SPEC 12).
+"""Interventions as data: what is changed of what SAM 2 reads, stores and computes, as a list of edits.
 
     [{"edit": "drop", "target": "pointer", "entries": {"role": "recent"}, "at": [16, 27]},
      {"edit": "patch", "target": "memory_attention", "from": "TWIN_RUN", "mask": "inside"}]

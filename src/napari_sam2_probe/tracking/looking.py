@@ -1,7 +1,7 @@
 """Where one frame looks, pixel by pixel: in each memory, from each memory, and in the image from the decoder's tokens.
 
 A frame is repeated with just what it read; its queries and keys are kept, and maps are computed from them when they
-are asked for (SPEC 13). Which module is which, the model's family says (`AttentionPlaces`).
+are asked for. Which module is which, the model's family says (`AttentionPlaces`).
 """
 
 from __future__ import annotations

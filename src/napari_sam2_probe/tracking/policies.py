@@ -1,4 +1,4 @@
-"""Memory policies: which memories and pointers a frame reads (SPEC 14).
+"""Memory policies: which memories and pointers a frame reads.
 
 A policy is an object with ``choose(bank, frame)``. One from outside the package is made known with `register_policy`,
 or by an entry point of the group ``napari_sam2_probe.policies``:

@@ -162,7 +162,7 @@ def prompts_from_labels(frame_idx: int, labels: NDArray[np.integer], obj_ids: li
     void = 255 if labels.dtype == np.uint8 and labels.max(initial=0) == 255 else -1
     there = [int(v) for v in np.unique(labels) if v not in (0, void)]
     if void == 255 and not there:
-        # A mask of only 0 and 255 is one object (SPEC 2).
+        # A mask of only 0 and 255 is one object.
         return prompts_from_labels(frame_idx, (labels == 255).astype(np.uint8), obj_ids)
     if not there:
         raise InputError(f"The mask for frame {frame_idx} holds no object: mark at least one.")

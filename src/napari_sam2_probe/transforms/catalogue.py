@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from napari_sam2_probe.video.video import Video
 
 MINIMUM_VISIBLE_SHARE = 0.002
-"""The visible object of interest must cover this share of a clip's first frame (SPEC 3)."""
+"""The visible object of interest must cover this share of a clip's first frame."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Clip:
-    """A clip made from a recipe (SPEC 3; the paper, section 3.1).
+    """A clip made from a recipe (the paper, section 3.1).
 
     Attributes
     ----------

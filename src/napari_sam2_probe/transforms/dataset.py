@@ -46,7 +46,7 @@ def make_dataset(
     catalogue: Catalogue | None = None,
     progress: ProgressCallback = ignore_progress,
 ) -> None:
-    """Make `samples` clips of one kind and write them in DAVIS layout (SPEC 3).
+    """Make `samples` clips of one kind and write them in DAVIS layout.
 
     The same arguments give the same bytes, whatever the number of workers. A run that was stopped goes on where it
     stopped when it is called again; a finished one is left as it is, and clips of which a file or a row has gone since

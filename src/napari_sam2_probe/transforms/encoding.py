@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from napari_sam2_probe.transforms.clip import Clip
     from napari_sam2_probe.transforms.recipe import Recipe
 
-# SPEC 3: every kind is encoded alike. Subsampling 0 is 4:4:4.
+# Every kind is encoded alike. Subsampling 0 is 4:4:4.
 _JPEG: dict[str, Any] = {"format": "JPEG", "quality": 95, "subsampling": 0}
 _PNG: dict[str, Any] = {"format": "PNG", "compress_level": 1}
 

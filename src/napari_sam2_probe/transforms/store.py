@@ -1,4 +1,4 @@
-"""A data set of clips on disk: DAVIS layout, ``clips.jsonl`` and ``frames.csv`` (SPEC 3).
+"""A data set of clips on disk: DAVIS layout, ``clips.jsonl`` and ``frames.csv``.
 
 A clip is made in a hidden folder and moved to its place; the record that is written last says that it is whole.
 ``dataset.json`` tells what was asked for and whether all of it is there; before that is believed, files and tables are

@@ -1,4 +1,4 @@
-"""Intensities that are not uint8 become uint8, by one linear scaling for the whole video (SPEC 2)."""
+"""Intensities that are not uint8 become uint8, by one linear scaling for the whole video."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Mask files: label images as the DAVIS data sets keep them.
 
 A label image is (H, W): 0 is background, k is object k, 255 is void, which evaluation leaves out. A file that holds
-only 0 and 255 is the DAVIS 2016 form of one object and is read as 0 and 1 (SPEC 2).
+only 0 and 255 is the DAVIS 2016 form of one object and is read as 0 and 1.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The truth of a clip: what its recipe tells of every frame, the rows of a data set's ``frames.csv`` (SPEC 3)."""
+"""The truth of a clip: what its recipe tells of every frame, the rows of a data set's ``frames.csv``."""
 
 from __future__ import annotations
 

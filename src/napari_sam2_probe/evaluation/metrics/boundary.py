@@ -1,4 +1,4 @@
-"""Boundary accuracy F of DAVIS: whether the outlines of two masks run close together (SPEC 7)."""
+"""Boundary accuracy F of DAVIS: whether the outlines of two masks run close together."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Scores of a transformed clip: whether a gone object is left alone, and found again (SPEC 7)."""
+"""Scores of a transformed clip: whether a gone object is left alone, and found again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Scores of one sequence, one frame at a time (SPEC 7)."""
+"""Scores of one sequence, one frame at a time."""
 
 from __future__ import annotations
 

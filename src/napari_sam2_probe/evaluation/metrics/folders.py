@@ -1,4 +1,4 @@
-"""Scores of folders of masks: a data set's ground truth against predictions (SPEC 7 and 9)."""
+"""Scores of folders of masks: a data set's ground truth against predictions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Region similarity J of DAVIS: intersection over union (SPEC 7)."""
+"""Region similarity J of DAVIS: intersection over union."""
 
 from __future__ import annotations
 

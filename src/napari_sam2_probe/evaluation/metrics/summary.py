@@ -1,4 +1,4 @@
-"""Mean, recall and decay: what DAVIS reports of a measure over the frames of a sequence (SPEC 7)."""
+"""Mean, recall and decay: what DAVIS reports of a measure over the frames of a sequence."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 SCORE_COLUMNS = ("J_mean", "J_recall", "J_decay", "F_mean", "F_recall", "F_decay", "JF_mean")
-"""Of every table of scores (SPEC 9)."""
+"""Columns of every table of scores."""
 
 
 def score_cells(region: Summary, boundary: Summary) -> dict[str, float]:

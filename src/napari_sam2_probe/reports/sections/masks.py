@@ -1,4 +1,4 @@
-"""What came out: J&F by stage, false positives, whether the object is found again (SPEC 7)."""
+"""What came out: J&F by stage, false positives, whether the object is found again."""
 
 from __future__ import annotations
 
