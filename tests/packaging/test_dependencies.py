@@ -75,7 +75,11 @@ def test_the_core_imports_what_it_declares():
     # Dask's workers are an extra, which one module asks for in a sentence.
     workers = PACKAGE / "experiments" / "cluster.py"
     assert imported(workers) - CORE == names(EXTRAS["distributed"]) == {"dask"}
-    assert imported(*(file for file in CORE_MODULES if file not in [*window, workers])) == CORE - NOT_IMPORTED
+    # Another family of models is an extra too.
+    port = [PACKAGE / "families" / name for name in ("port.py", "port_loading.py")]
+    assert imported(*port) - CORE == names(EXTRAS["transformers"]) == {"transformers"}
+    others = (file for file in CORE_MODULES if file not in [*window, workers, *port])
+    assert imported(*others) == CORE - NOT_IMPORTED
 
 
 def test_the_window_imports_what_its_extra_declares():
@@ -84,7 +88,7 @@ def test_the_window_imports_what_its_extra_declares():
 
 def test_tests_and_tools_import_what_is_declared():
     used = imported(*modules(*(ROOT / name for name in ("tests", "tools", "benchmarks", "examples")))) - OFFICIAL
-    assert used <= CORE | names(EXTRAS["all"]) | names(EXTRAS["test"])
+    assert used <= CORE | names(EXTRAS["all"]) | names(EXTRAS["test"]) | names(EXTRAS["transformers"])
 
 
 def test_an_undeclared_import_would_be_found(tmp_path):

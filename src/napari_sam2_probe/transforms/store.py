@@ -27,6 +27,7 @@ from napari_sam2_probe.common.paths import check_name
 from napari_sam2_probe.common.reading import load_json, parse_json
 from napari_sam2_probe.transforms.plan import DRAWING
 from napari_sam2_probe.transforms.recipe import clip_name, make_twin_recipe
+from napari_sam2_probe.transforms.registry import KINDS
 from napari_sam2_probe.video.images import is_image_file
 from napari_sam2_probe.video.truth import FRAME_COLUMNS
 
@@ -339,6 +340,8 @@ def describe(order: ClipSpec, samples: int, *, lossless: bool, source: str) -> d
         The fingerprint of the data set that they are made from.
     """
     configuration = {**asdict(order), "samples": samples, "lossless": lossless, "source": source}
+    # The same data set is the same configuration, whether defaults were written out or not.
+    configuration["options"] = KINDS.find(order.kind).read_options(order.options)
     configuration["drawing"] = DRAWING
     configuration["version"] = __version__
     # What is compared with a stored configuration has gone through JSON too.
