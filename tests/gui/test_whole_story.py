@@ -156,7 +156,7 @@ def test_from_a_sample_to_an_export_and_back(make_napari_viewer, qtbot, tmp_path
     # Pointers: a click on the point of a frame goes there.
     pointers = me.panel("Pointers")
     paths = pointers.findChild(PlotView, "paths")
-    me.until(lambda: paths.charts and pointers._shown is not None)
+    me.until(lambda: bool(paths.charts) and pointers._shown is not None)
     there = pointers._shown.paths[0].coordinates[0]
     at = paths.areas[0].to_pixels(*there)
     viewer.dims.set_current_step(0, 5)
@@ -166,7 +166,7 @@ def test_from_a_sample_to_an_export_and_back(make_napari_viewer, qtbot, tmp_path
     # Features: a click moves the time slider; absent frames are known.
     features = me.panel("Features over time")
     plot = features.findChild(PlotView, "plot")
-    me.until(lambda: plot.charts and not features.background.busy)
+    me.until(lambda: bool(plot.charts) and not features.background.busy)
     area = plot.areas[0]
     qtbot.mouseClick(plot, LEFT, pos=QPointF(area.to_pixels(9, 0)[0], area.top + area.height / 2).toPoint())
     assert viewer.dims.current_step[0] == 9

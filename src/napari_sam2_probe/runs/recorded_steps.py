@@ -29,7 +29,7 @@ def recorded_steps(run: ProbeRun) -> list[Step]:
     """
     if "steps" not in run.info:
         raise InputError(
-            f"{run.path}: the version that made this run in the window did not note what was tracked: make it anew."
+            f"{run.path}: the version that made this run in the window did not note what was tracked: make it again."
         )
     return steps_from_json(run.info["steps"], run.path / INFO)
 

@@ -127,7 +127,7 @@ class BoxRow(QWidget):
     def _fit_to_open(self) -> None:
         video = self._panel.state.video
         if video is None or not video.video.has_masks or video.video.folder is None:
-            self.say("No sequence of a data set is worked on: open one in the Video panel, or choose a folder.")
+            self.say("No sequence of a data set is active: open one in the Video panel, or choose a folder.")
             return
         try:
             self.fit_to(dataset_of(video.video).root)

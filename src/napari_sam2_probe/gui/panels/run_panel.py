@@ -142,7 +142,7 @@ class ObjectBox(QComboBox):
     def __init__(self, *, all_objects: bool = False) -> None:
         super().__init__(objectName="object")
         self._all = all_objects
-        self.setToolTip("The object that is looked at")
+        self.setToolTip("The selected object")
         self.activated.connect(lambda _: self.chosen.emit(self.obj_id))
 
     @property
