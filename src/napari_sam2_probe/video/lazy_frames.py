@@ -41,9 +41,7 @@ def read_frame(array: Any, frame_idx: int, shape: tuple[int, ...], dtype: np.dty
     except Exception as error:
         said = " ".join(str(error).split())[:200].rstrip(".")
         reason = f"{type(error).__name__}: {said}" if said else type(error).__name__
-        raise InputError(
-            f"{name}: frame {frame_idx} can't be read ({reason}): fix or leave out that frame."
-        ) from error
+        raise InputError(f"{name}: frame {frame_idx} can't be read ({reason}): fix or leave out that frame.") from error
     if frame.shape != shape or frame.dtype != dtype:
         raise InputError(
             f"{name}: frame {frame_idx} came as {frame.dtype} of the shape {frame.shape}, where the array promises "
