@@ -334,7 +334,7 @@ def _separability(subject: Subject) -> Iterator[Claim]:
                 continue
             # The number that only the change can move decides.
             control = (
-                "Against the same frames without the change, AUROC of the short-term L2 at "
+                "Against the same frames without the change, pooled over clips, AUROC of the short-term L2 at "
                 f"{better} less that at {worse}: {interval(matched.value, matched.low, matched.high, 3)} (decides). "
             )
             yield Claim(where, f"With {word}, {claim}.", judge((matched, "above", 0.0)), control + pooled)
@@ -343,7 +343,8 @@ def _separability(subject: Subject) -> Iterator[Claim]:
         matched = subject.controls.matched("object-removal", SHORT_TERM.column, "1")
         decides = matched if np.isfinite(matched.value) else removal
         control = (
-            f"Against the same frames with the object left in, AUROC of the short-term L2: {_said(matched)} (decides). "
+            "Against the same frames with the object left in, pooled over clips, AUROC of the short-term L2: "
+            f"{_said(matched)} (decides; in pairs within a clip smaller effects are seen). "
             if np.isfinite(matched.value)
             else ""
         )

@@ -56,7 +56,14 @@ def table(subjects: Sequence[Subject]) -> ReportTable:
                     str(row["dropped_frames"]),
                 )
             )
-    data = pd.concat([subject.controls.table.assign(experiment=subject.name) for subject in subjects])
+    # One experiment's file has the columns of `CONTROL_COLUMNS` and no other; several need to be told apart.
+    several = len(subjects) > 1
+    data = pd.concat(
+        [
+            subject.controls.table.assign(experiment=subject.name) if several else subject.controls.table
+            for subject in subjects
+        ]
+    )
     count = 3 * len(rows)
     return ReportTable(
         "separability",
