@@ -15,7 +15,7 @@ import numpy as np
 from napari_sam2_probe.analysis.bootstrap import Clusters, Estimate, crossed_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
 
     import pandas as pd
 
@@ -119,42 +119,6 @@ def attention_against_cause(
     for name, rows in (("all", single), *((e, single[single["entry"] == e]) for e in ("memory", "pointer"))):
         found[name] = _per_clip(rows, [*CLIP, "frame"], spearman, options)
     return found
-
-
-def group_effects(
-    blame: pd.DataFrame, stage_frames: Iterable[int], options: CauseOptions | None = None
-) -> pd.DataFrame:
-    """Return what the mask and the object score change when groups of entries are not read, by kind of clip.
-
-    Parameters
-    ----------
-    blame
-        As in `by_age`.
-    stage_frames
-        The blamed frames that count.
-    options
-        How.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Columns kind, entry, role, ``effect`` and ``score`` (change of the object score) with ``_low`` and ``_high``,
-        num_clips.
-    """
-    import pandas as pd
-
-    options = options or CauseOptions()
-    groups = blame[~np.isfinite(blame["entry_frame"]) & blame["frame"].isin(list(stage_frames))]
-    groups = groups.assign(effect=-groups["delta_iou"], score=groups["delta_score"])
-    rows = []
-    for key, rows_of in groups.groupby(["kind", "entry", "role"], sort=False):
-        row = dict(zip(("kind", "entry", "role"), key, strict=True))
-        clips = rows_of.groupby(CLIP, dropna=False)[["effect", "score"]].mean().reset_index()
-        for name in ("effect", "score"):
-            row |= _columns(name, clip_mean(clips, name, options))
-        rows.append(row | {"num_clips": len(clips)})
-    names = [f"{n}{end}" for n in ("effect", "score") for end in ("", "_low", "_high")]
-    return pd.DataFrame(rows, columns=["kind", "entry", "role", *names, "num_clips"])
 
 
 def suffix_table(suffix: pd.DataFrame, options: CauseOptions | None = None) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""Causes over frames and clips: what patches bring back, what is read by age, blame of many frames."""
+"""Causes over frames and clips: what patches bring back, what is read by age."""
 
 from __future__ import annotations
 
@@ -145,38 +145,4 @@ def make_by_age(ages: pd.DataFrame) -> Figure:
             Line2D([], [], color=NEUTRAL, linewidth=0.8, linestyle=(0, (4, 2)), label="of the prompted frame")
         )
         add_legend(figure, handles)
-    return figure
-
-
-def make_blame_over_frames(table: pd.DataFrame) -> Figure:
-    """Make the figure of the blame of many frames: entry by frame, what the mask changes without it.
-
-    Parameters
-    ----------
-    table
-        Rows of one object, with the columns of ``blame.csv``.
-    """
-    frames = sorted({int(frame) for frame in table["frame"]})
-    single = table[table["entry_frame"].notna()]
-    effect = single.assign(effect=-single["delta_iou"])
-    highest = max(0.05, float(effect["effect"].max()) if len(effect) else 0.0)
-    with publication_style():
-        figure = new_figure(DOUBLE_COLUMN, 3.0)
-        [panels] = new_axes(figure, 1, 2, sharey=True)
-        image = None
-        stored = sorted({int(frame) for frame in single["entry_frame"]})
-        for axes, (kind, title) in zip(panels, (("memory", "Memories"), ("pointer", "Object pointers")), strict=True):
-            part = effect[effect["kind"] == kind]
-            cells = part.pivot_table(index="entry_frame", columns="frame", values="effect")
-            cells = cells.reindex(index=stored, columns=frames)
-            step = max(1, -(-len(stored) // 12))
-            rows = [str(frame) if k % step == 0 else "" for k, frame in enumerate(stored)]
-            image = draw_grid(axes, cells.to_numpy(np.float64), rows, frames, (0, highest))
-            axes.set_title(title, loc="left")
-            axes.set_xlabel("Frame")
-        panels[0].set_ylabel("Stored on frame")
-        assert image is not None
-        bar = figure.colorbar(image, ax=list(panels), shrink=0.9, pad=0.02, aspect=25)
-        bar.set_label("Change of the mask without it (1 − IoU)")
-        bar.outline.set_visible(False)
     return figure
