@@ -169,9 +169,10 @@ def measure_controls(
                 for reason, count in reasons.items()
             ]
             for position in sorted(mine["position"].unique()):
-                pairs = _pairs(_at(used, position), _at(used_without, position), feature)
+                mine_here, without_here = (rows_of[rows_of["position"] == position] for rows_of in (used, used_without))
+                pairs = _pairs(mine_here, without_here, feature)
                 found.append(pairs.assign(kind=kind, position=position, feature=feature)[list(_PAIR_COLUMNS)])
-                row = _row(_at(used, position), _at(used_without, position), pairs, feature, options)
+                row = _row(mine_here, without_here, pairs, feature, options)
                 left_out = sum(reasons.values())
                 rows.append({"kind": kind, "position": position, "feature": feature, **row, "dropped_frames": left_out})
     return Controls(
@@ -214,10 +215,6 @@ def _usable(rows: pd.DataFrame, feature: str, options: ControlOptions) -> tuple[
     }
     names = good.index[good.to_numpy()]
     return kept.set_index(_CLIP).loc[names].reset_index() if len(names) else kept.iloc[:0], reasons
-
-
-def _at(rows: pd.DataFrame, position: str) -> pd.DataFrame:
-    return rows[rows["position"] == position]
 
 
 def _row(

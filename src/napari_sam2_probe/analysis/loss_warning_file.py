@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
@@ -19,9 +18,7 @@ from napari_sam2_probe.analysis.loss_warning import (
     WarningOptions,
 )
 from napari_sam2_probe.common.errors import InputError
-from napari_sam2_probe.common.files import atomic_write_text
-from napari_sam2_probe.common.reading import load_json
-from napari_sam2_probe.common.seal import check_seal, sealed
+from napari_sam2_probe.common.seal import check_seal, load_sealed, save_sealed
 
 FORMAT = "napari-sam2-probe warning"
 """What the file calls itself."""
@@ -37,8 +34,7 @@ def save_warning(warning: LossWarning, path: Path | str) -> None:
     ResourceError
         If the disk is full.
     """
-    content = {"format": FORMAT, "version": FORMAT_VERSION} | _plain(asdict(warning))
-    atomic_write_text(path, json.dumps(sealed(content), indent=1, allow_nan=False) + "\n")
+    save_sealed(path, FORMAT, FORMAT_VERSION, _plain(asdict(warning)))
 
 
 def load_warning(path: Path | str) -> LossWarning:
@@ -50,14 +46,7 @@ def load_warning(path: Path | str) -> LossWarning:
         If there is no such file, or it is something else or damaged.
     """
     path = Path(path)
-    try:
-        content = load_json(path)
-    except OSError as error:
-        raise InputError(f"{path} can't be read ({error.strerror or error}): give the file of a warning.") from error
-    except ValueError as error:
-        raise InputError(f"{path} is no warning of loss: make one with 'sam2-probe warning fit'.") from error
-    if not isinstance(content, dict) or (content.get("format"), content.get("version")) != (FORMAT, FORMAT_VERSION):
-        raise InputError(f"{path} is no warning of loss of this version: make one with 'sam2-probe warning fit'.")
+    content = load_sealed(path, FORMAT, FORMAT_VERSION, what="warning of loss", command="sam2-probe warning fit")
     try:
         check_seal(content)
         return LossWarning(

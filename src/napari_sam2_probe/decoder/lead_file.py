@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -11,9 +10,7 @@ import numpy as np
 
 from napari_sam2_probe.analysis.bootstrap import Estimate
 from napari_sam2_probe.common.errors import InputError
-from napari_sam2_probe.common.files import atomic_write_text
-from napari_sam2_probe.common.reading import load_json, why
-from napari_sam2_probe.common.seal import check_seal, sealed
+from napari_sam2_probe.common.seal import check_seal, load_sealed, save_sealed
 from napari_sam2_probe.decoder.lead import LeadOptions, LeadResult
 
 FORMAT = "napari-sam2-probe lead"
@@ -39,12 +36,11 @@ def save_lead(result: LeadResult, path: Path | str) -> None:
     ResourceError
         If the disk is full.
     """
-    content: dict[str, Any] = {"format": FORMAT, "version": FORMAT_VERSION}
-    content |= {name: getattr(result, name) for name in ("checkpoint", "sha256", "sequences")}
+    content: dict[str, Any] = {name: getattr(result, name) for name in ("checkpoint", "sha256", "sequences")}
     content |= {name: getattr(result, name).tolist() for name in _ARRAYS}
     content |= {name: _without_nan(asdict(getattr(result, name))) for name in _ESTIMATES}
     content["options"] = asdict(result.options)
-    atomic_write_text(path, json.dumps(sealed(content), indent=1, allow_nan=False) + "\n")
+    save_sealed(path, FORMAT, FORMAT_VERSION, content)
 
 
 def load_lead(path: Path | str) -> LeadResult:
@@ -56,16 +52,7 @@ def load_lead(path: Path | str) -> LeadResult:
         If there is no such file, or it is something else or damaged.
     """
     path = Path(path)
-    try:
-        content = load_json(path)
-    except OSError as error:
-        raise InputError(f"{path} can't be read ({why(error)}).") from error
-    except ValueError as error:
-        raise InputError(
-            f"{path} is no measured lead ({why(error)}): make it with 'sam2-probe decoder lead'."
-        ) from error
-    if not isinstance(content, dict) or (content.get("format"), content.get("version")) != (FORMAT, FORMAT_VERSION):
-        raise InputError(f"{path} is no measured lead of this version: make it with 'sam2-probe decoder lead'.")
+    content = load_sealed(path, FORMAT, FORMAT_VERSION, what="measured lead", command="sam2-probe decoder lead")
     try:
         check_seal(content)
         sequences = tuple(str(name) for name in content["sequences"])

@@ -74,13 +74,7 @@ def install_decoder(decoder: BoxDecoder) -> Path:
     ResourceError
         If the system refuses to write.
     """
-    if decoder.sha256 is None:
-        raise InputError(
-            f"The model {decoder.checkpoint} is untrained and can't be recognised later: keep the decoder as a file."
-        )
-    path = installed_path(decoder.sha256)
-    save_decoder(decoder, path)
-    return path
+    return install_for_model(decoder, "decoder", installed_path, save_decoder)
 
 
 def lead_path(sha256: str) -> Path:
@@ -145,10 +139,43 @@ def fit_to_dataset(
 
 class _MadeForModel(Protocol):
     @property
+    def checkpoint(self) -> str: ...
+
+    @property
     def sha256(self) -> str | None: ...
 
 
 _Found = TypeVar("_Found", bound=_MadeForModel)
+
+
+def install_for_model(
+    made: _Found, what: str, own: Callable[[str], Path], save: Callable[[_Found, Path], None]
+) -> Path:
+    """Put what was made for a model where `find_for_model` finds it, and return where that is.
+
+    Parameters
+    ----------
+    made
+        It.
+    what
+        What it is, for the message.
+    own
+        As for `find_for_model`.
+    save
+        Writes the file.
+
+    Raises
+    ------
+    InputError
+        If it was made for an untrained model.
+    """
+    if made.sha256 is None:
+        raise InputError(
+            f"The model {made.checkpoint} is untrained and can't be recognised later: keep the {what} as a file."
+        )
+    path = own(made.sha256)
+    save(made, path)
+    return path
 
 
 def find_for_model(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -96,7 +97,11 @@ class _ClipStore:
         return _RunArray(stored, stored.dtype, has_objects=True)
 
     def __contains__(self, name: object) -> bool:
-        return name in self._results.array_names(self._kind, self._clip)
+        return name in self._names
+
+    @cached_property
+    def _names(self) -> frozenset[str]:
+        return frozenset(self._results.array_names(self._kind, self._clip))
 
     def _stored(self, name: str) -> Any:
         return self._results.stored(self._kind, self._clip, name)

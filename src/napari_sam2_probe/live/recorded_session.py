@@ -10,7 +10,7 @@ from napari_sam2_probe.live.plan import Plan
 from napari_sam2_probe.live.synchronizer import PromptSynchronizer
 from napari_sam2_probe.runs.options import RunOptions
 from napari_sam2_probe.runs.record import check_prompt
-from napari_sam2_probe.tracking.repeating import repeat_edit
+from napari_sam2_probe.tracking.repeating import repeat_edit, stretch_frames
 from napari_sam2_probe.tracking.steps import SweepStep, TrackStep
 
 if TYPE_CHECKING:
@@ -275,16 +275,7 @@ class RecordedSession(GrowingRun):
             frames.close()  # type: ignore[attr-defined]
 
     def _repeat_stretch(self, step: TrackStep, passes: dict[int, Iterator[FrameResult]]) -> Iterator[FrameResult]:
-        if step.number not in passes:
-            passes[step.number] = self._begin_pass(step.direction, step.start, step.end)
-        frames = passes[step.number]
-        if step.refused:
-            try:
-                next(frames)
-            except InputError:
-                return
-        for _ in range(step.num_frames):
-            result = next(frames)
+        for result in stretch_frames(step, passes, self._begin_pass):
             self._take(result, step.direction)
             yield result
         if step.num_frames:

@@ -17,7 +17,7 @@ from napari_sam2_probe.common.feature_names import (
     SHORT_TERM,
 )
 from napari_sam2_probe.common.names import inside
-from napari_sam2_probe.decoder.library import decoder_folder, find_for_model
+from napari_sam2_probe.decoder.library import decoder_folder, find_for_model, install_for_model
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -72,13 +72,7 @@ def install_warning(warning: LossWarning) -> Path:
     ResourceError
         If the system refuses to write.
     """
-    if warning.sha256 is None:
-        raise InputError(
-            f"The model {warning.checkpoint} is untrained and can't be recognised later: keep the warning as a file."
-        )
-    path = warning_path(warning.sha256)
-    save_warning(warning, path)
-    return path
+    return install_for_model(warning, "warning", warning_path, save_warning)
 
 
 def warning_for(run: ProbeRun, given: LossWarning | Path | str | None = None) -> LossWarning:

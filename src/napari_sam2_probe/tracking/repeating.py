@@ -16,7 +16,7 @@ from napari_sam2_probe.tracking.steps import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from napari_sam2_probe.tracking.prompts import Prompt
     from napari_sam2_probe.tracking.results import Direction, FrameResult
@@ -76,18 +76,37 @@ def repeat_steps(session: VideoSession, steps: Sequence[Step]) -> Iterator[Frame
         if not isinstance(step, TrackStep):
             repeat_edit(session, step)
             continue
-        if step.number not in passes:
-            passes[step.number] = session.propagate(step.direction, step.start, step.end)
-        frames = passes[step.number]
-        if step.refused:
-            try:
-                next(frames)
-            except InputError:
-                continue
-        for _ in range(step.num_frames):
-            yield next(frames)
+        yield from stretch_frames(step, passes, session.propagate)
     for frames in passes.values():
         frames.close()  # type: ignore[attr-defined]
+
+
+def stretch_frames(
+    step: TrackStep,
+    passes: dict[int, Iterator[FrameResult]],
+    begin: Callable[[Direction, int | None, int | None], Iterator[FrameResult]],
+) -> Iterator[FrameResult]:
+    """Track the frames of one stretch again.
+
+    Parameters
+    ----------
+    step
+        The stretch.
+    passes
+        Passes that are under way, by number; that of the stretch is gone on with, or begun and added.
+    begin
+        Begins a pass: direction, first and last frame.
+    """
+    if step.number not in passes:
+        passes[step.number] = begin(step.direction, step.start, step.end)
+    frames = passes[step.number]
+    if step.refused:
+        try:
+            next(frames)
+        except InputError:
+            return
+    for _ in range(step.num_frames):
+        yield next(frames)
 
 
 def planned_steps(prompts: Sequence[Prompt], passes: Sequence[tuple[Direction, range]]) -> list[Step]:
