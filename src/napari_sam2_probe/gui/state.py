@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from weakref import WeakKeyDictionary, ref
+from weakref import WeakKeyDictionary, WeakValueDictionary, ref
 
 from psygnal import Signal
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import napari
     from napari.layers import Image
 
+    from napari_sam2_probe.gui.panels.panel import Panel
     from napari_sam2_probe.video.video import Video
 
 
@@ -70,6 +71,8 @@ class ProbeState:
     ----------
     jobs
         Whatever takes long: one job at a time, the others wait in order.
+    panels
+        The panels that are open, by name.
     """
 
     video_changed = Signal(object)
@@ -97,6 +100,7 @@ class ProbeState:
         # Weak, because the table of states would else keep every viewer alive.
         self._viewer = ref(viewer)
         self.jobs = JobQueue()
+        self.panels: WeakValueDictionary[str, Panel] = WeakValueDictionary()
         self._video: VideoEntry | None = None
         self._runs: list[RunEntry] = []
         self._current: RunEntry | None = None

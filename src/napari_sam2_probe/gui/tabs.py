@@ -6,14 +6,15 @@ than the screen.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QDockWidget, QMainWindow, QTabBar
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, MutableMapping
 
+    from napari.window import Window
     from qtpy.QtCore import QSize
     from qtpy.QtGui import QAction
     from qtpy.QtWidgets import QWidget
@@ -59,6 +60,51 @@ def name_shortly(panel: QWidget) -> None:
     for bar in window.findChildren(QTabBar, options=Qt.FindChildOption.FindDirectChildrenOnly):
         bar.setElideMode(Qt.TextElideMode.ElideNone)
         bar.setUsesScrollButtons(True)
+
+
+def move_below(panel: QWidget, height: int) -> None:
+    """Move a panel's dock below the canvas, this high in pixels; not one that floats, and no page of another panel."""
+    dock, window = panel.parent(), panel.window()
+    if isinstance(dock, QDockWidget) and isinstance(window, QMainWindow) and not dock.isFloating():
+        # Below the canvas only, so that the panels at the sides keep their height.
+        window.setCorner(Qt.Corner.BottomLeftCorner, Qt.DockWidgetArea.LeftDockWidgetArea)
+        window.setCorner(Qt.Corner.BottomRightCorner, Qt.DockWidgetArea.RightDockWidgetArea)
+        window.addDockWidget(Qt.DockWidgetArea.BottomDockWidgetArea, dock)
+        window.resizeDocks([dock], [height], Qt.Orientation.Vertical)
+        dock.show()
+
+
+def widen(panel: QWidget, width: int) -> None:
+    """Give a panel's dock at a side of the window this width in pixels, if it has less."""
+    dock, window = panel.parent(), panel.window()
+    if not isinstance(dock, QDockWidget) or not isinstance(window, QMainWindow):
+        return
+    if not dock.isFloating() and dock.width() < width:
+        window.resizeDocks([dock], [width], Qt.Orientation.Horizontal)
+
+
+class MenuName:
+    """The name by which a panel's entry in the menu finds its dock, also where a script or the command line opened it.
+
+    napari keeps docks by their titles, and gives those of the menu the plugin's display name. It would open the panel a
+    second time.
+    """
+
+    def __init__(self, panel: QWidget, window: Window) -> None:
+        self._docks: MutableMapping[str, Any] = window._wrapped_dock_widgets
+        self._name = ""
+        dock = panel.parent()
+        for name, kept in list(self._docks.items()):
+            title = name.removesuffix(_NAMES[1])
+            if kept is dock and title != name and title + _NAMES[0] not in self._docks:
+                self._name = title + _NAMES[0]
+                self._docks[self._name] = dock
+
+    def close(self) -> None:
+        """Forget the name: napari forgets only its own."""
+        if self._name:
+            self._docks.pop(self._name, None)
+            self._name = ""
 
 
 def tab_with(panel: QWidget, others: Iterable[QWidget], size: QSize) -> None:

@@ -9,10 +9,8 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtGui import QAction
 from qtpy.QtWidgets import (
-    QDockWidget,
     QFileDialog,
     QHBoxLayout,
-    QMainWindow,
     QMenu,
     QPushButton,
     QScrollArea,
@@ -28,6 +26,7 @@ from napari_sam2_probe.gui.panels.parts import make_combo
 from napari_sam2_probe.gui.panels.run_panel import ObjectBox, RunPanel, say_nothing_to_save, say_saved
 from napari_sam2_probe.gui.plots.view import PlotView
 from napari_sam2_probe.gui.run_views import load_features, or_reason
+from napari_sam2_probe.gui.tabs import move_below
 from napari_sam2_probe.probe.positions import POSITIONS
 
 if TYPE_CHECKING:
@@ -40,6 +39,9 @@ if TYPE_CHECKING:
 
 ROW_HEIGHT, LEGEND_HEIGHT = 96, 40
 """Pixels of a row of plots where all features are shown, and of what stands above and below them."""
+
+NARROW = 64
+"""Pixels to which a choice may shrink."""
 
 DOCK_HEIGHT = 250
 """Pixels of the window that the panel asks for when it is opened."""
@@ -80,7 +82,7 @@ class FeaturesPanel(RunPanel):
         self._positions = _menu_of(self, titles, shown_at_first, self._draw)
         self._log = _menu_of(self, FEATURE_LABELS, HEAVY_TAILED, self._draw)
         positions = _menu_button("Positions", "positions", "Which positions are shown", self._positions)
-        log = _menu_button("Log axis", "log", "Which features are on a logarithmic axis", self._log)
+        log = _menu_button("Log", "log", "Which features are on a logarithmic axis", self._log)
         save = QPushButton("Save…", objectName="save")
         save.setToolTip("Save the figure (PNG, SVG, PDF) at publication size, or its numbers (CSV)")
         save.clicked.connect(self._ask_where_to_save)
@@ -94,8 +96,12 @@ class FeaturesPanel(RunPanel):
         scroll.setWidget(self._plot)
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         row = QHBoxLayout()
+        row.setSpacing(3)
         for widget in (self._object, self._feature, self._scale, positions, log):
             row.addWidget(widget)
+        # Between two docks of a small window the row is narrow.
+        for box in (self._object, self._feature, self._scale):
+            box.setMinimumWidth(NARROW)
         row.addStretch()
         row.addWidget(save)
         layout = QVBoxLayout(self.content)
@@ -148,14 +154,7 @@ class FeaturesPanel(RunPanel):
     def _move_below(self) -> None:
         # napari has one place for the panels of plugins, at the right. From then on the user decides.
         self._placing = None
-        dock, window = self.parent(), self.window()
-        if isinstance(dock, QDockWidget) and isinstance(window, QMainWindow) and not dock.isFloating():
-            # Below the canvas only, so that the panels at the sides keep their height.
-            window.setCorner(Qt.Corner.BottomLeftCorner, Qt.DockWidgetArea.LeftDockWidgetArea)
-            window.setCorner(Qt.Corner.BottomRightCorner, Qt.DockWidgetArea.RightDockWidgetArea)
-            window.addDockWidget(Qt.DockWidgetArea.BottomDockWidgetArea, dock)
-            window.resizeDocks([dock], [DOCK_HEIGHT], Qt.Orientation.Vertical)
-            dock.show()
+        move_below(self, DOCK_HEIGHT)
 
     def _show(self, shown: FeaturesShown | str) -> None:
         if isinstance(shown, str):
@@ -167,6 +166,7 @@ class FeaturesPanel(RunPanel):
             return
         self._shown = shown
         self._object.set_objects(shown.object_ids, self.state.obj_id)
+        self._object.setVisible(len(shown.object_ids) > 1)
         self._draw()
 
     def _draw(self, *_: Any) -> None:

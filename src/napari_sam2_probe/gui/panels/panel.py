@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from functools import partial
 from typing import TYPE_CHECKING, Any
-from weakref import WeakSet
+from weakref import WeakSet, ref
 
-from qtpy.QtWidgets import QWidget
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QDockWidget, QWidget
 
 from napari_sam2_probe.gui.background import Background
 from napari_sam2_probe.gui.blank_frames import hide_blank_frames
@@ -16,7 +17,7 @@ from napari_sam2_probe.gui.connections import Connections
 from napari_sam2_probe.gui.one_video import show_one_video
 from napari_sam2_probe.gui.outlines import outline_truth
 from napari_sam2_probe.gui.state import state_of
-from napari_sam2_probe.gui.tabs import menu_entries, name_shortly, raise_panel, tab_with
+from napari_sam2_probe.gui.tabs import MenuName, menu_entries, name_shortly, raise_panel, tab_with
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -27,8 +28,21 @@ if TYPE_CHECKING:
 _OPENED: WeakSet[Panel] = WeakSet()
 
 
+class _Place:
+    """A panel's entry in the state, for as long as it is open."""
+
+    def __init__(self, panel: Panel) -> None:
+        self._panels, self._name = panel.state.panels, panel.objectName()
+        self._panel = ref(panel)
+        self._panels[self._name] = panel
+
+    def close(self) -> None:
+        if self._panels.get(self._name) is self._panel():
+            self._panels.pop(self._name, None)
+
+
 class Panel(QWidget):
-    """A widget in a dock of its own.
+    """A widget in a dock of its own, or a page of another panel. A viewer has one of each at most.
 
     Attributes
     ----------
@@ -42,6 +56,9 @@ class Panel(QWidget):
         One thread for what is read and computed; it begins with the first request.
     """
 
+    displaced = Signal()
+    """Another panel of this name has been opened: this one is to leave."""
+
     def __init__(self, viewer: napari.viewer.Viewer, name: str) -> None:
         super().__init__()
         self.setObjectName(name)
@@ -50,6 +67,10 @@ class Panel(QWidget):
         self.background = Background()
         self.connections = Connections()
         self._ends: list[Closable] = [self.connections, self.background, GcThrottle(self.viewer)]
+        before = self.state.panels.get(name)
+        if before is not None:
+            before.make_way()
+        self._ends.append(_Place(self))
         # Bound to what outlives the widget: Qt calls it when its own part is gone already.
         self.destroyed.connect(partial(close_all, self._ends))
         delete_when_undocked(self)
@@ -62,13 +83,26 @@ class Panel(QWidget):
         """Also close this when the panel ends."""
         self._ends.append(thing)
 
+    def end(self) -> None:
+        """End all connections and threads; the widget is of no more use. Calling it twice is harmless."""
+        close_all(self._ends)
+
+    def make_way(self) -> None:
+        """Leave, since another panel of this name comes."""
+        self.end()
+        dock = self.parent()
+        if isinstance(dock, QDockWidget):
+            self.viewer.window.remove_dock_widget(dock)
+        self.displaced.emit()
+
     def showEvent(self, event: Any) -> None:
         """Find a place when the panel is opened; Qt calls it."""
         super().showEvent(event)
-        if self not in _OPENED:
+        if self not in _OPENED and isinstance(self.parent(), QDockWidget):
             _OPENED.add(self)
             tab_with(self, [panel for panel in _OPENED if panel.state is self.state], self._size_before)
             name_shortly(self)
+            self.end_with_panel(MenuName(self, self.viewer.window))
             for entry in menu_entries(self.window(), self.objectName()):
                 self.connections.add(entry.triggered, self._on_menu)
 
@@ -78,5 +112,5 @@ class Panel(QWidget):
 
     def closeEvent(self, event: Any) -> None:
         """End all connections and the thread; Qt calls it."""
-        close_all(self._ends)
+        self.end()
         super().closeEvent(event)

@@ -202,9 +202,14 @@ class TrackPanel(Panel):
             dock.visibilityChanged.connect(self._on_front)
         self._on_front(True)
 
+    def hideEvent(self, event: Any) -> None:
+        """Leave clicks to whatever is in front now; Qt calls it."""
+        super().hideEvent(event)
+        self._on_front(False)
+
     def _on_front(self, is_in_front: bool) -> None:
-        # Behind another tab a panel is not hidden, as Qt sees it; its dock tells.
-        self.clicks.in_front = is_in_front
+        # Behind another dock a panel is not hidden, as Qt sees it; its dock tells. Behind another page it is.
+        self.clicks.in_front = is_in_front and not self.isHidden()
         self.clicks.arm()
 
     # The video.
