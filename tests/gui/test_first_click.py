@@ -296,7 +296,7 @@ def test_the_panel_says_what_to_do_next(window):
     scores.predicted_iou(1)[[0, 4]] = 0.3
     window.controller.scores_changed.emit()
     # Frame 0 is prompted.
-    assert said().startswith("Review the doubtful frame 4")
+    assert said().startswith("Review: 1 doubtful frame (4)")
     window.viewer.layers.remove(window.video)
     assert said().startswith("Open a video")
 

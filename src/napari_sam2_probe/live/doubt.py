@@ -1,4 +1,4 @@
-"""Which frames are worth a second look: a rule on what is known without ground truth."""
+"""Which frames are worth a second look: a rule on what is known without ground truth, measured in docs/napari.md."""
 
 from __future__ import annotations
 
@@ -12,24 +12,19 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-LEAST_PREDICTED_IOU = np.float32(0.8)
-"""A predicted IoU below which a mask is doubtful: SAM 2's own automatic mask generator drops such masks."""
+LEAST_SCORE = np.float32(3.0)
+"""An object score, a logit, below which a present object is doubtful: a probability of 0.95."""
 
-LEAST_SCORE = np.float32(2.0)
-"""An object score, a logit, below which it is doubtful that a present object is present."""
-
-LEAST_OVERLAP = np.float32(0.6)
-"""An IoU with the mask of the frame tracked before, below which a mask has changed suddenly."""
+LEAST_PREDICTED_IOU = np.float32(0.6)
+"""A predicted IoU below which the mask of a present object is doubtful."""
 
 
-def is_doubtful(
-    object_scores: NDArray[np.floating], predicted_iou: NDArray[np.floating], overlaps: NDArray[np.floating]
-) -> NDArray[np.bool_]:
+def is_doubtful(object_scores: NDArray[np.floating], predicted_iou: NDArray[np.floating]) -> NDArray[np.bool_]:
     """Return where a mask is doubtful.
 
-    A frame is doubtful if SAM 2 takes the object to be present but gives its mask a low predicted IoU or the object a
-    low score, or if the mask suddenly differs from that of the frame tracked before. So the frame on which an object
-    disappears is doubtful, and those after it, on which SAM 2 says that it is absent, are not.
+    That is where SAM 2 takes the object to be present, with an object score below 3 or a predicted IoU below 0.6; and
+    on the first and the last frame of a stretch on which SAM 2 takes it to be absent. The frames between are not: that
+    an object is gone is one question, not one for each frame.
 
     Parameters
     ----------
@@ -37,22 +32,23 @@ def is_doubtful(
         (T,) logits; NaN where a frame is not tracked, which is not doubtful.
     predicted_iou
         (T,), NaN where SAM 2 gives none.
-    overlaps
-        (T,) IoU with the mask of the frame tracked before; NaN where there is none.
     """
-    present = object_scores > 0
+    present, absent = object_scores > 0, object_scores <= 0
     unsure = (object_scores < LEAST_SCORE) | (predicted_iou < LEAST_PREDICTED_IOU)
-    doubtful: NDArray[np.bool_] = (present & unsure) | (np.isfinite(object_scores) & (overlaps < LEAST_OVERLAP))
+    beside = np.zeros(len(present), bool)
+    beside[1:] |= present[:-1]
+    beside[:-1] |= present[1:]
+    doubtful: NDArray[np.bool_] = (present & unsure) | (absent & beside)
     return doubtful
 
 
-def next_doubtful(frames: Iterable[int], after: int, *, step: int = 1) -> int | None:
-    """Return where the next stretch of consecutive doubtful frames begins, from the start again behind the last.
+def next_stretch(frames: Iterable[int], after: int, step: int = 1) -> int | None:
+    """Return where the next stretch of consecutive frames begins; behind the last comes the first again.
 
     Parameters
     ----------
     frames
-        The doubtful frames.
+        Frames, such as those that are doubtful.
     after
         Look behind this frame.
     step
@@ -61,7 +57,7 @@ def next_doubtful(frames: Iterable[int], after: int, *, step: int = 1) -> int | 
     Returns
     -------
     int or None
-        Its first frame; None if no frame is doubtful.
+        Its first frame; None if there are no frames.
     """
     starts = [first for first, _ in stretches(frames)]
     if not starts:

@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from napari_sam2_probe.live.mask_watch import MaskNumbers
     from napari_sam2_probe.live.prompt_state import Key, PromptState
+    from napari_sam2_probe.live.true_scores import TrueScores
     from napari_sam2_probe.tracking.results import Direction
 
 
@@ -51,8 +51,8 @@ class FrameShown:
         The O objects.
     object_scores, predicted_iou
         (O,) float32; NaN where nothing is known.
-    about
-        How the masks compare with those of the frame before and with the true ones.
+    truth
+        How good the masks are.
     direction
         In which the frame was tracked; None where it was not tracked now: it was prompted, or comes from an earlier
         run.
@@ -66,7 +66,7 @@ class FrameShown:
     obj_ids: tuple[int, ...]
     object_scores: NDArray[np.float32]
     predicted_iou: NDArray[np.float32]
-    about: MaskNumbers
+    truth: TrueScores
     direction: Direction | None = None
     prompted: int | None = None
     cleared: bool = False

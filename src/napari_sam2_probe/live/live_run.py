@@ -30,10 +30,10 @@ from napari_sam2_probe.live.events import (
     RunStarted,
 )
 from napari_sam2_probe.live.mask_stack import MaskStack
-from napari_sam2_probe.live.mask_watch import MaskWatch
 from napari_sam2_probe.live.options import LiveOptions
 from napari_sam2_probe.live.prompt_queue import Removal
 from napari_sam2_probe.live.prompt_state import NOTHING
+from napari_sam2_probe.live.true_scores import TrueScorer
 from napari_sam2_probe.models.device import oom_as_sentence
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ class LiveRun:
         self._recording: Any = None
         self._loaded: Any = None
         self._masks: Any = None
-        self._watch = MaskWatch(source)
+        self._scorer = TrueScorer(source)
         self._total = self._done = 0
 
     # From the window's thread.
@@ -214,8 +214,8 @@ class LiveRun:
                     self._masks[frame_idx] = run.masks[frame_idx]
                     numbers = run.object_scores[:, frame_idx], run.predicted_iou[:, frame_idx]
                     obj_ids = tuple(run.object_ids.tolist())
-                    about = self._watch.look(frame_idx, obj_ids, run.masks_per_object[:, frame_idx], tracked=True)
-                    yield FrameShown(frame_idx, obj_ids, *numbers, about)
+                    truth = self._scorer.score(frame_idx, obj_ids, run.masks_per_object[:, frame_idx])
+                    yield FrameShown(frame_idx, obj_ids, *numbers, truth)
             self._to_show.pop(0)
 
     def _apply(self) -> Events:
@@ -246,7 +246,7 @@ class LiveRun:
 
     def _remove(self, obj_id: int) -> Events:
         frames = self._recording.remove_object(obj_id)
-        self._watch.forget(obj_id)
+        self._scorer.forget(obj_id)
         shown = [self._show(self._recording.session.result(frame_idx)) for frame_idx in frames]
         yield *shown, ObjectForgotten(obj_id)
 
@@ -296,12 +296,9 @@ class LiveRun:
         self, result: FrameResult, direction: Direction | None = None, *, prompted: int | None = None
     ) -> FrameShown:
         self._masks[result.frame_idx] = result.labels()
-        tracked = direction is not None
-        about = self._watch.look(
-            result.frame_idx, result.obj_ids, result.masks(), prompted=prompted, tracked=tracked
-        )
+        truth = self._scorer.score(result.frame_idx, result.obj_ids, result.masks(), prompted)
         numbers = result.object_scores, result.predicted_iou
-        return FrameShown(result.frame_idx, result.obj_ids, *numbers, about, direction, prompted)
+        return FrameShown(result.frame_idx, result.obj_ids, *numbers, truth, direction, prompted)
 
     def _save(self, *, only_if_due: bool = False) -> tuple[FramesSaved, ...]:
         """Bring all frames to disk and return what there is to tell of it."""

@@ -39,8 +39,6 @@ class Numbers:
         Logits.
     predicted_iou
         SAM 2's own estimate.
-    overlaps
-        IoU with the mask of the frame tracked before.
     jaccard
         J with the true mask.
     standings
@@ -51,7 +49,6 @@ class Numbers:
 
     object_scores: NDArray[np.float32]
     predicted_iou: NDArray[np.float32]
-    overlaps: NDArray[np.float32]
     jaccard: NDArray[np.float32]
     standings: NDArray[np.int8]
     true_id: int | None = None
@@ -74,9 +71,8 @@ class ScoreTable:
         """Note the numbers of a frame; an object that is not in it has none any more."""
         for obj_id in self._objects.keys() - set(shown.obj_ids):
             self._of(obj_id).clear(shown.frame_idx)
-        about = shown.about
-        rows = zip(shown.object_scores, shown.predicted_iou, about.overlaps, about.jaccard, strict=True)
-        for obj_id, numbers, true_id in zip(shown.obj_ids, rows, about.true_ids, strict=True):
+        rows = zip(shown.object_scores, shown.predicted_iou, shown.truth.jaccard, strict=True)
+        for obj_id, numbers, true_id in zip(shown.obj_ids, rows, shown.truth.true_ids, strict=True):
             self._of(obj_id).put(shown, numbers, true_id, prompted=shown.prompted == obj_id)
 
     def forget(self, obj_id: int) -> None:
@@ -112,7 +108,7 @@ class ScoreTable:
             Frames on which the user has said what it is: those are not doubtful.
         """
         of = self._of(obj_id)
-        doubtful = is_doubtful(*of.numbers[:3])
+        doubtful = is_doubtful(*of.numbers[:2])
         doubtful[list(prompted)] = False
         return np.flatnonzero(doubtful)
 
@@ -124,8 +120,8 @@ class ScoreTable:
 
 class _Object:
     def __init__(self, num_frames: int) -> None:
-        # Object score, predicted IoU, overlap, J.
-        self.numbers = np.full((4, num_frames), np.nan, np.float32)
+        # Object score, predicted IoU, J.
+        self.numbers = np.full((3, num_frames), np.nan, np.float32)
         self.standings = np.zeros(num_frames, np.int8)
         self.true_id: int | None = None
         self._backward = np.zeros(num_frames, bool)
@@ -138,7 +134,7 @@ class _Object:
         frame_idx = shown.frame_idx
         if true_id != self.true_id:
             # What it was compared with is another object.
-            self.numbers[3] = np.nan
+            self.numbers[2] = np.nan
             self.true_id = true_id
         before = Standing(int(self.standings[frame_idx]))
         self.numbers[:, frame_idx] = numbers

@@ -32,13 +32,12 @@ from napari_sam2_probe.gui.panels.track_objects import ObjectListWidget
 from napari_sam2_probe.gui.panels.track_options import TrackOptions
 from napari_sam2_probe.gui.panels.track_prompts import PromptTools
 from napari_sam2_probe.gui.panels.track_resume import ResumeRow
-from napari_sam2_probe.gui.panels.track_scores import ScoreStrip
 from napari_sam2_probe.gui.panels.track_state import StateLine
 from napari_sam2_probe.gui.prompt_clicks import PromptClicks
 from napari_sam2_probe.gui.tabs import dock_of
-from napari_sam2_probe.gui.time_axis import show_frame, shown_frame
-from napari_sam2_probe.gui.tracking.controller import TrackController
+from napari_sam2_probe.gui.time_axis import shown_frame
 from napari_sam2_probe.gui.tracking.runner import Phase
+from napari_sam2_probe.gui.tracking.shared import borrow_controller
 from napari_sam2_probe.gui.videos import is_video_layer, layer_to_work_on, use_video, video_from_layer, watch_videos
 
 if TYPE_CHECKING:
@@ -49,6 +48,7 @@ if TYPE_CHECKING:
     from napari_sam2_probe.gui.closing import Closable
     from napari_sam2_probe.gui.prompt_layers import PromptLayers
     from napari_sam2_probe.gui.state import VideoEntry
+    from napari_sam2_probe.gui.tracking.controller import TrackController
     from napari_sam2_probe.live.prompt_state import Key
 
 
@@ -73,7 +73,8 @@ class TrackPanel(Panel):
     # napari gives the viewer to a widget whose parameter is annotated with these very words.
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
         super().__init__(viewer, "track")
-        self.controller = TrackController(self.viewer)
+        lease = borrow_controller(self.viewer)
+        self.controller = lease.controller
         self._layers = _LayerBox(objectName="video")
         self._layers.setToolTip("The video that is tracked: any image layer over time")
         self._layers.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
@@ -82,7 +83,6 @@ class TrackPanel(Panel):
         self.options = TrackOptions()
         self.objects = ObjectListWidget(self.controller)
         self.tools = PromptTools()
-        self.scores = ScoreStrip()
         self.resume = ResumeRow(self.controller, self.background)
         self._has_dock = False
         self._build()
@@ -97,7 +97,7 @@ class TrackPanel(Panel):
         self.end_with_panel(self.clicks)
         self.end_with_panel(self.tools.connections)
         self.end_with_panel(self.line.connections)
-        self.end_with_panel(self.controller)
+        self.end_with_panel(lease)
         self.end_with_panel(self.model.downloads)
         when_closed(self.viewer, partial(_end_now, self.controller, self._ends))
 
@@ -145,7 +145,6 @@ class TrackPanel(Panel):
         column.addLayout(stops)
         column.addWidget(self._bar)
         column.addWidget(self._note)
-        column.addWidget(self.scores)
         column.addStretch(1)
         scroll = QScrollArea()
         scroll.setWidgetResizable(True)
@@ -165,10 +164,7 @@ class TrackPanel(Panel):
         add(controller.runner.phase_changed, self._on_phase)
         add(controller.runner.progressed, self._on_progress)
         add(self.state.jobs.changed, self._on_jobs)
-        add(controller.scores_changed, self._show_scores)
         add(controller.candidates_changed, self._on_candidates)
-        add(controller.told, self._on_told)
-        add(controller.refused, _warn)
         add(controller.objects.changed, self._on_objects)
         add(controller.state.object_changed, self.objects.fill)
         add(viewer.layers.events.inserted, self._adopt)
@@ -188,7 +184,6 @@ class TrackPanel(Panel):
         self._cancel.clicked.connect(self._on_cancel)
         self._follow.toggled.connect(self._on_follow)
         self._folder.clicked.connect(self._on_folder)
-        self.scores.frame_clicked.connect(self._show_frame)
 
     def showEvent(self, event: Any) -> None:
         """Look for unfinished runs and renamed layers; Qt calls it."""
@@ -245,7 +240,7 @@ class TrackPanel(Panel):
         self.objects.fill()
         self._note.clear()
         self._on_phase(self.controller.runner.phase)
-        self._show_scores()
+        self._on_slider()
         self.resume.look()
         self.clicks.arm()
 
@@ -294,9 +289,6 @@ class TrackPanel(Panel):
         self._note.clear()
         self.tools.know_candidates(key, ious)
 
-    def _on_told(self, text: str) -> None:
-        self._note.setText(text)
-
     def _on_follow(self, follow: bool) -> None:
         self.controller.follow = follow
 
@@ -317,30 +309,12 @@ class TrackPanel(Panel):
 
     def _on_objects(self) -> None:
         self.objects.fill()
-        self._show_scores()
-
-    def _show_scores(self, *_: Any) -> None:
-        controller = self.controller
-        obj_id = controller.state.obj_id
-        if controller.scores is None or controller.prompts is None or obj_id not in controller.objects:
-            self.scores.clear()
-            return
-        prompted = tuple(frame_idx for frame_idx, of in controller.prompts.states if of == obj_id)
-        table = controller.scores
-        colour = controller.objects[obj_id].colour
-        self.scores.show_scores(table.object_scores(obj_id), table.predicted_iou(obj_id), prompted, colour)
         self._on_slider()
 
     def _on_slider(self, *_: Any) -> None:
         if self.controller.video is not None:
             frame_idx = shown_frame(self.viewer, self.controller.video.layer)
-            self.scores.show_frame(frame_idx)
             self.tools.look_at((frame_idx, self.controller.state.obj_id))
-
-    def _show_frame(self, frame_idx: int) -> None:
-        if self.controller.video is not None:
-            self._follow.setChecked(False)
-            show_frame(self.viewer, frame_idx, self.controller.video.layer)
 
 
 def _worked_on(controller: TrackController) -> tuple[VideoEntry, PromptLayers] | None:
