@@ -242,7 +242,6 @@ class Lanes(QWidget):
         return f"+{hidden} more objects" if hidden > 1 else "+1 more object" if hidden else ""
 
     def _paint_name(self, painter: QPainter, lane: Lane, box: QRectF) -> None:
-        entry = self.controller.objects[lane.obj_id] if lane.obj_id in self.controller.objects else None
         colour, chosen = QColor(self._colour(lane.obj_id)), lane.obj_id == self._state.obj_id
         middle = box.center().y()
         swatch = QRectF(10, middle - 5, 10, 10)
@@ -252,7 +251,7 @@ class Lanes(QWidget):
         font = painter.font()
         font.setBold(chosen)
         painter.setFont(font)
-        name = f"Object {lane.obj_id}" if entry is None else entry.name
+        name = self._name(lane.obj_id)
         # The number is how runs and tables call it.
         text = name if name == f"Object {lane.obj_id}" else f"{lane.obj_id} {name}"
         fits = painter.fontMetrics().elidedText(text, Qt.TextElideMode.ElideRight, GUTTER - 32)
@@ -265,9 +264,11 @@ class Lanes(QWidget):
         font.setBold(False)
         painter.setFont(font)
 
+    def _name(self, obj_id: int) -> str:
+        return self.controller.objects.names.get(obj_id, f"Object {obj_id}")
+
     def _colour(self, obj_id: int) -> str:
-        objects = self.controller.objects
-        return objects[obj_id].colour if obj_id in objects else object_colour(obj_id)
+        return self.controller.objects.colours.get(obj_id) or object_colour(obj_id)
 
     # Mouse and keys.
 
@@ -302,9 +303,7 @@ class Lanes(QWidget):
     def describe(self, frame_idx: int, lane: Lane | None = None) -> str:
         """Return what is known of a frame in words: of one object, or of all."""
         lanes = self._lanes if lane is None else (lane,)
-        objects = self.controller.objects
-        names = [objects[of.obj_id].name if of.obj_id in objects else f"Object {of.obj_id}" for of in lanes]
-        lines = [f"{name}: {', '.join(of.describe(frame_idx))}" for name, of in zip(names, lanes, strict=True)]
+        lines = [f"{self._name(of.obj_id)}: {', '.join(of.describe(frame_idx))}" for of in lanes]
         return "\n".join([f"Frame {frame_idx}", *lines])
 
     def keyPressEvent(self, event: QKeyEvent) -> None:

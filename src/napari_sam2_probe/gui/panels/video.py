@@ -25,6 +25,7 @@ from napari_sam2_probe.gui.panels.panel import Panel
 from napari_sam2_probe.gui.sequence_list import SequenceList
 from napari_sam2_probe.gui.videos import (
     add_video,
+    is_image,
     layer_to_work_on,
     read_video,
     use_video,
@@ -234,4 +235,4 @@ def _open(path: Path, split: str | None) -> DavisDataset | Video:
 
 def _may_be_video(layer: Layer) -> bool:
     about = layer.metadata.get(METADATA_KEY, {})
-    return layer._type_string == "image" and about.get("content", VIDEO) == VIDEO
+    return is_image(layer) and about.get("content", VIDEO) == VIDEO
