@@ -103,7 +103,7 @@ def paint_lane(painter: QPainter, lane: Lane, colour: str, axis: FrameAxis, box:
     _paint_line(painter, numbers.predicted_iou, QPen(own, 1.6), axis, inner, bins)
     for frame_idx, marks in sorted(lane.marks.items()):
         for place, mark in enumerate(marks):
-            paint_mark(painter, mark, QPointF(axis.centre(frame_idx) + place * 2 * _MARK, band.center().y()), own)
+            paint_mark(painter, mark, QPointF(axis.centre(frame_idx) + place * 2.5 * _MARK, band.center().y()), own)
 
 
 def paint_axis(painter: QPainter, axis: FrameAxis, top: float, theme: PlotTheme) -> None:
