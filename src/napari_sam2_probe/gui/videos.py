@@ -11,6 +11,7 @@ import numpy as np
 
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.gui.adding import add_in_turns, turns_of
+from napari_sam2_probe.gui.contrib.preference import prefer_own_reader
 from napari_sam2_probe.gui.first_layers import prepare_layers
 from napari_sam2_probe.gui.layers import (
     AXIS_LABELS,
@@ -104,10 +105,13 @@ def use_video(viewer: napari.Viewer, entry: VideoEntry) -> VideoEntry:
 def watch_videos(viewer: napari.Viewer) -> None:
     """Work on the first video that is there with its source (a sample, a sequence), and on each that napari opens.
 
+    From now on napari opens video files with this plugin, where the user has not chosen another (`prefer_own_reader`).
+
     Every panel that needs a video may ask for it.
     """
     if viewer in _WATCHED:
         return
+    prefer_own_reader()
     _WATCHED[viewer] = callback = _adopter(viewer)
     for layer in viewer.layers:
         if state_of(viewer).video is None and _has_source(layer):

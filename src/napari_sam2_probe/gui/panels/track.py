@@ -38,6 +38,7 @@ from napari_sam2_probe.gui.tabs import dock_of
 from napari_sam2_probe.gui.time_axis import shown_frame
 from napari_sam2_probe.gui.tracking.runner import Phase
 from napari_sam2_probe.gui.tracking.shared import borrow_controller
+from napari_sam2_probe.gui.tracking.twin_tracker import TwinTracker
 from napari_sam2_probe.gui.videos import is_video_layer, layer_to_work_on, use_video, video_from_layer, watch_videos
 
 if TYPE_CHECKING:
@@ -79,6 +80,7 @@ class TrackPanel(Panel):
         self._layers.setToolTip("The video that is tracked: any image layer over time")
         self._layers.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.line = StateLine(self.controller)
+        self.twin = TwinTracker(self.controller)
         self.model = ModelChooser()
         self.options = TrackOptions()
         self.objects = ObjectListWidget(self.controller)
@@ -88,7 +90,7 @@ class TrackPanel(Panel):
         self._build()
 
         watch_videos(self.viewer)
-        self.clicks = PromptClicks(self.viewer, partial(_worked_on, self.controller))
+        self.clicks = PromptClicks(self.viewer, partial(_worked_on, self.controller), self.controller.told.emit)
         self._listen()
         self._adopt()
         self._fill_layers()
@@ -97,6 +99,7 @@ class TrackPanel(Panel):
         self.end_with_panel(self.clicks)
         self.end_with_panel(self.tools.connections)
         self.end_with_panel(self.line.connections)
+        self.end_with_panel(self.twin)
         self.end_with_panel(lease)
         self.end_with_panel(self.model.downloads)
         when_closed(self.viewer, partial(_end_now, self.controller, self._ends))
@@ -109,6 +112,11 @@ class TrackPanel(Panel):
         self._cancel = make_button("cancel", "Cancel", "Stop; the frames that are done are kept")
         self._truth = make_button(
             "use_truth", "Use ground truth", "Prompt with the true mask of each object on the frame that is shown"
+        )
+        self._track_pair = make_button(
+            "track_pair",
+            "Track clip and twin",
+            "Track the clip forward and then its clean twin from the same prompts, and compare their runs",
         )
         self._follow = QCheckBox("Follow", objectName="follow")
         self._follow.setToolTip("Let the time slider follow the frame that is being tracked")
@@ -142,6 +150,7 @@ class TrackPanel(Panel):
         column.addWidget(self._truth)
         column.addWidget(_line())
         column.addLayout(ways)
+        column.addWidget(self._track_pair)
         column.addLayout(stops)
         column.addWidget(self._bar)
         column.addWidget(self._note)
@@ -167,6 +176,9 @@ class TrackPanel(Panel):
         add(controller.candidates_changed, self._on_candidates)
         add(controller.objects.changed, self._on_objects)
         add(controller.state.object_changed, self.objects.fill)
+        add(self.twin.changed, self._show_buttons)
+        add(viewer.layers.events.inserted, self._offer_twin)
+        add(viewer.layers.events.removed, self._offer_twin)
         add(viewer.layers.events.inserted, self._adopt)
         add(viewer.layers.events.inserted, self._fill_layers)
         add(viewer.layers.events.removed, self._fill_layers)
@@ -177,6 +189,7 @@ class TrackPanel(Panel):
         self.model.chosen.connect(self._on_model)
         self.options.changed.connect(self._on_options)
         self._truth.clicked.connect(controller.use_truth)
+        self._track_pair.clicked.connect(self.twin.start)
         self._backward.clicked.connect(partial(controller.propagate, "backward"))
         self._both.clicked.connect(partial(controller.propagate, "both"))
         self._forward.clicked.connect(partial(controller.propagate, "forward"))
@@ -237,6 +250,7 @@ class TrackPanel(Panel):
         self.tools.set_prompts(self.controller.prompts)
         self.objects.setEnabled(video is not None)
         self._truth.setVisible(video is not None and video.video.has_masks)
+        self._offer_twin()
         self.objects.fill()
         self._note.clear()
         self._on_phase(self.controller.runner.phase)
@@ -246,14 +260,21 @@ class TrackPanel(Panel):
 
     # Tracking.
 
-    def _on_phase(self, phase: Phase) -> None:
+    def _offer_twin(self, *_: Any) -> None:
+        self._track_pair.setVisible(self.twin.offered)
+
+    def _show_buttons(self) -> None:
+        phase = self.controller.runner.phase
         there = self.controller.video is not None
-        free = there and phase in (Phase.IDLE, Phase.PROMPTING, Phase.PAUSED)
-        for button in (self._backward, self._both, self._forward):
+        free = there and phase in (Phase.IDLE, Phase.PROMPTING, Phase.PAUSED) and not self.twin.busy
+        for button in (self._backward, self._both, self._forward, self._track_pair):
             button.setEnabled(free)
         self._pause.setEnabled(phase in (Phase.TRACKING, Phase.PAUSED))
         self._pause.setText("Resume" if phase is Phase.PAUSED else "Pause")
-        self._cancel.setEnabled(phase is not Phase.IDLE)
+        self._cancel.setEnabled(phase is not Phase.IDLE or self.twin.busy)
+
+    def _on_phase(self, phase: Phase) -> None:
+        self._show_buttons()
         if phase is Phase.IDLE:
             self._bar.setVisible(False)
             if self._note.text() == self._under_way:
@@ -283,6 +304,7 @@ class TrackPanel(Panel):
             self.controller.runner.pause()
 
     def _on_cancel(self) -> None:
+        self.twin.cancel()
         self.controller.runner.cancel()
 
     def _on_candidates(self, key: Key, ious: tuple[float, ...]) -> None:
