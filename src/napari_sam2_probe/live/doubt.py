@@ -1,4 +1,4 @@
-"""Which frames are worth a second look: a rule on what is known without ground truth, measured in docs/napari.md."""
+"""Which frames are worth a second look: a rule on what is known without ground truth, measured in docs/review.md."""
 
 from __future__ import annotations
 
