@@ -1,9 +1,9 @@
 """How often the frames that the window calls doubtful are wrong, and how many wrong ones it finds.
 
 Every object is tracked forward from its first frame, once from a click on the point of its mask that is farthest from
-the mask's edge and once from the mask itself. A mask is wrong if its J with the true mask is below 0.5; only frames that
-show the object count, and not the prompted one. Precision: the share of doubtful frames that are wrong. Recall: the
-share of wrong frames that are doubtful.
+the mask's edge and once from the mask itself. A mask is wrong if its J with the true mask is below 0.5; only frames
+that show the object count, and not the prompted one. Precision: the share of doubtful frames that are wrong. Recall:
+the share of wrong frames that are doubtful.
 
     python benchmarks/doubtful_frames.py --davis DAVIS --model sample
     python benchmarks/doubtful_frames.py --samples
@@ -46,7 +46,7 @@ def main() -> None:
         both = int((wrong & doubtful).sum())
         losing = [row for row in found if row[0].any()]
         seen = sum(bool((row[0] & row[1]).any()) for row in losing)
-        print(  # noqa: T201
+        print(
             f"{how}: {len(found)} objects, {len(wrong)} frames, {wrong.sum()} wrong, {doubtful.sum()} doubtful, "
             f"precision {both / max(doubtful.sum(), 1):.2f}, recall {both / max(wrong.sum(), 1):.2f}, "
             f"objects with wrong frames that are found {seen} of {len(losing)}; "
