@@ -4,11 +4,11 @@ import ast
 from pathlib import Path
 
 import numpy as np
-from qtpy.QtWidgets import QMainWindow
+from qtpy.QtWidgets import QLabel, QMainWindow
 
 import napari_sam2_probe.gui
 from helpers.hands import canvas_point
-from napari_sam2_probe.gui.napari_private import drawn_node, is_drawing, main_window, shown_slice
+from napari_sam2_probe.gui.napari_private import drawn_node, is_drawing, main_window, show_dock_title, shown_slice
 
 GUI = Path(napari_sam2_probe.gui.__file__).parent
 NAMES = {"_qt_viewer", "_qt_window", "_data_view", "_is_creating", "_type_string", "_slice", "_view_data"}
@@ -28,6 +28,16 @@ def test_window_nodes_and_slices(make_napari_viewer, qtbot):
     assert not node.visible
     viewer.layers.remove(layer)
     assert drawn_node(viewer, layer) is None
+
+
+def test_a_dock_shows_a_short_title_and_can_still_be_removed(make_napari_viewer):
+    viewer = make_napari_viewer(show=True)
+    dock = viewer.window.add_dock_widget(QLabel("x"), name="Track (SAM 2 Probe)")
+    show_dock_title(dock, "Track")
+    assert dock.windowTitle() == "Track"
+    assert "Track" in {label.text() for label in dock.titleBarWidget().findChildren(QLabel)}
+    assert "Track (SAM 2 Probe)" not in {label.text() for label in dock.titleBarWidget().findChildren(QLabel)}
+    viewer.window.remove_dock_widget(dock)
 
 
 def test_a_shape_is_being_drawn_from_press_to_release(make_napari_viewer, qtbot):

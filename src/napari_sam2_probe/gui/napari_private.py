@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     import napari
     from napari.layers import Image, Layer, Shapes
     from numpy.typing import NDArray
-    from qtpy.QtWidgets import QMainWindow
+    from qtpy.QtWidgets import QDockWidget, QMainWindow
 
 
 def main_window(viewer: napari.Viewer) -> QMainWindow:
@@ -31,3 +31,16 @@ def shown_slice(layer: Image) -> NDArray[Any]:
 def is_drawing(layer: Shapes) -> bool:
     """Return whether the user is still drawing a shape, which then has corners to come."""
     return bool(layer._is_creating)
+
+
+def show_dock_title(dock: QDockWidget, title: str) -> None:
+    """Show a short title in the tab and the title bar of a dock.
+
+    napari names docks after plugins too, finds them by that name, which therefore stays, and shows it again when a dock
+    comes out of the window or back.
+    """
+    dock.setWindowTitle(title)
+    # The title bar is a widget of napari's own, with a label.
+    label = getattr(getattr(dock, "title", None), "title", None)
+    if label is not None:
+        label.setText(title)
