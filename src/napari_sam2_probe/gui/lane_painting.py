@@ -121,7 +121,7 @@ def paint_axis(painter: QPainter, axis: FrameAxis, top: float, theme: PlotTheme)
 
 def paint_legend(painter: QPainter, left: float, right: float, height: float, theme: PlotTheme, *, truth: bool) -> None:
     """Paint what lines and bars mean, from the right as far as there is room."""
-    entries = [("predicted IoU", "line"), ("object score", "bar"), ("doubtful", "doubt"), ("stale", "stale")]
+    entries = [("predicted IoU", "line"), ("doubtful", "doubt"), ("object score", "bar"), ("stale", "stale")]
     if truth:
         entries.insert(1, ("J", "truth"))
     metrics = painter.fontMetrics()
