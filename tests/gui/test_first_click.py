@@ -296,7 +296,7 @@ def test_the_panel_says_what_to_do_next(window):
     scores.predicted_iou(1)[[0, 4]] = 0.3
     window.controller.scores_changed.emit()
     # Frame 0 is prompted.
-    assert said().startswith("Review the doubtful frame 4")
+    assert said().startswith("Review: 1 doubtful frame (4)")
     window.viewer.layers.remove(window.video)
     assert said().startswith("Open a video")
 
@@ -324,6 +324,32 @@ def test_a_click_beside_the_video_is_no_prompt_and_no_error(window):
     window.click((-30, 100))
     assert window.points() == []
     assert window.refused == []
+
+
+@pytest.mark.parametrize("chosen", ["points", "video"])
+def test_a_click_on_another_video_or_behind_the_end_says_so_and_is_no_error(window, chosen):
+    def click(layer, frame_idx):
+        window.viewer.layers.selection.active = window.controller.prompts.show_points()
+        if chosen == "video":
+            window.viewer.layers.selection.active = window.video
+        window.viewer.dims.set_current_step(0, frame_idx)
+        window.viewer.reset_view()
+        window.settle()
+        click_canvas(window.qtbot, window.viewer, layer, (frame_idx, 60, 60))
+        window.settle()
+        return window.panel.line.text()
+
+    window.open("coins")
+    coins = window.video
+    beside = window.viewer.add_image(noise(60), name="beside", translate=(0, 0, 1.2 * W))
+    window.settle()
+    assert click(beside, 2) == "This is beside, and prompts go to coins: choose beside as Video."
+    assert click(coins, 50) == "coins ends with frame 39: go back to prompt it."
+    assert window.points() == []
+    assert window.refused == []
+    assert not window.controller.prompts.can_undo
+    click(coins, 2)
+    assert len(window.points()) == 1
 
 
 def test_what_the_user_paints_in_is_left_alone(window):

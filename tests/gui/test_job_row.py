@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QLabel
 
 from napari_sam2_probe.common import progress
 from napari_sam2_probe.common.progress import Progress
-from napari_sam2_probe.gui.jobs import JobQueue
+from napari_sam2_probe.gui.jobs import Job, JobQueue
 from napari_sam2_probe.gui.panels.job_row import JobRow
 
 
@@ -64,3 +64,24 @@ def test_what_the_system_refuses_is_said_in_its_words(row, qtbot, tmp_path):
     (said,) = notification_manager.records
     assert str(said.message) == f"Make clips failed: the system refuses {tmp_path}/file/folder (Not a directory)."
     notification_manager.records.clear()
+
+
+def test_what_a_job_waits_for_is_said(row, qtbot):
+    go_on = threading.Event()
+
+    def first():
+        yield Progress(0, 0, "tracking")
+        assert go_on.wait(60)
+
+    def second():
+        yield Progress(1, 2, "exporting", "frame")
+        assert go_on.wait(60)
+
+    row._jobs.submit(Job("track coins", first))
+    row.submit("export", second)
+    left = row.findChild(QLabel, "left")
+    assert (left.isVisibleTo(row), left.text()) == (True, "Waiting until this is done: track coins.")
+    go_on.set()
+    qtbot.waitUntil(lambda: row.bar.text() == "exporting: 1 of 2" or not row.busy)
+    assert not left.isVisibleTo(row)
+    qtbot.waitUntil(lambda: not row.busy)

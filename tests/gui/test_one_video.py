@@ -76,16 +76,30 @@ def test_a_layer_of_the_users_own_is_never_hidden(viewer, qtbot):
     assert shown(viewer) == {"cat", "ground truth · cat", "mine"}
 
 
-def test_a_deleted_video_takes_its_layers_out_of_sight(viewer, qtbot):
+def test_a_deleted_video_takes_its_layers_with_it(viewer, qtbot):
     coins = open_video(viewer, qtbot, "coins")
     PromptLayers(viewer, coins).show_points()
     viewer.add_labels(np.zeros((40, 240, 432), np.uint8), name="mine")
     viewer.layers.remove(coins.layer)
-    assert shown(viewer) == {"mine"}
+    settle(viewer, qtbot)
+    assert [layer.name for layer in viewer.layers] == ["mine"]
     assert state_of(viewer).video is None
     # Nothing of it comes back with another.
     open_video(viewer, qtbot, "cat")
     assert shown(viewer) == {"cat", "ground truth · cat", "mine"}
+
+
+def test_videos_that_are_deleted_together_leave_nothing(viewer, qtbot):
+    for name in ("coins", "cat"):
+        PromptLayers(viewer, open_video(viewer, qtbot, name)).show_points()
+    viewer.layers.clear()
+    settle(viewer, qtbot)
+    open_video(viewer, qtbot, "horse")
+    videos = [viewer.layers["horse"], *(open_video(viewer, qtbot, name).layer for name in ("coins", "cat"))]
+    viewer.layers.selection = set(videos[:2])
+    viewer.layers.remove_selected()
+    settle(viewer, qtbot)
+    assert {layer.name for layer in viewer.layers} == {"cat", "ground truth · cat"}
 
 
 def test_what_napari_opens_is_worked_on_from_its_first_frame(viewer, qtbot):

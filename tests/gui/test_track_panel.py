@@ -27,7 +27,6 @@ from helpers.hands import click_canvas, drag_canvas
 from napari_sam2_probe.common.progress import Progress
 from napari_sam2_probe.gui.jobs import Job
 from napari_sam2_probe.gui.panels.track import TrackPanel
-from napari_sam2_probe.gui.panels.track_scores import ScoreStrip
 from napari_sam2_probe.gui.state import state_of
 from napari_sam2_probe.gui.tracking.runner import Phase
 from napari_sam2_probe.gui.videos import use_video, video_from_layer
@@ -66,6 +65,10 @@ class Desk:
         button = self.child(kind, name)
         assert button.isEnabled(), name
         self.qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+
+    def said(self):
+        """What the state line says."""
+        return self.child(QLabel, "next_step").text()
 
     def until(self, condition):
         self.qtbot.waitUntil(condition, timeout=WAIT)
@@ -328,8 +331,7 @@ def test_shapes_drawn_with_the_mouse(desk):
     np.testing.assert_allclose(states[0, 1].box, (10.5, 5.5, 40.5, 20.5), atol=1)
     desk.click_canvas(video, (0, 30, 30))
     desk.until(lambda: len(shapes.data) == 1)
-    (said,) = errors()
-    assert "a single click is too small" in said
+    assert "a single click is too small" in desk.said()
     shapes.mode = "add_polygon"
     for place in [(0, 10, 10), (0, 10, 50), (0, 30, 50), (0, 30, 10)]:
         desk.click_canvas(video, place)
@@ -388,16 +390,14 @@ def test_any_image_layer_can_be_chosen(desk):
 def test_what_cannot_be_done_is_one_sentence(desk):
     desk.add_video()
     desk.press("both")
-    assert "Add a prompt first" in desk.child(QLabel, "note").text()
+    assert "Add a prompt first" in desk.said()
     desk.controller.prompts.show_points().add((0, H + 9, 3))
-    (said,) = errors()
-    assert "outside" in said
+    assert "outside" in desk.said()
     names = [entry.checkpoint for entry in desk.panel.model._entries if entry.download is not None]
     desk.panel.model.choose(names[0])
     assert desk.child(QPushButton, "download").isVisible()
     desk.controller.prompts.show_points().add((0, 3, 3))
-    (said,) = errors()
-    assert "download it" in said
+    assert "download it" in desk.said()
     desk.panel.model.choose("sample")
     desk.press("forward")
     desk.until(lambda: desk.controller.runner.phase is Phase.IDLE and bool(find_runs(desk.folder)))
@@ -460,9 +460,7 @@ def test_a_prompt_that_the_session_refuses_leaves_nothing_to_undo(desk):
     desk.press("forward")
     desk.until(lambda: desk.controller.runner.phase is Phase.IDLE)
     desk.controller.prompts.choose((0, 1), 2)
-    desk.until(lambda: bool(notification_manager.records))
-    (said,) = errors()
-    assert "was tracked since its prompt" in said
+    desk.until(lambda: "was tracked since its prompt" in desk.said())
     desk.settle()
     assert desk.controller.prompts.states[0, 1].candidate is None
     desk.press("undo")
@@ -630,22 +628,6 @@ def test_an_unfinished_run_is_offered_and_gone_on_with(desk, make_napari_viewer,
     # The old run is still there, and not offered again.
     assert len(find_runs(desk.folder)) == 2
     second.viewer.close()
-
-
-def test_a_dip_in_the_strip_goes_to_its_frame(desk):
-    desk.add_video()
-    desk.controller.prompts.show_points().add((0, 12, 20))
-    desk.press("forward")
-    desk.until(lambda: np.isfinite(desk.controller.scores.object_scores(1)).all())
-    desk.until(lambda: desk.controller.runner.phase is Phase.IDLE)
-    strip = desk.child(ScoreStrip, "scores")
-    desk.until(lambda: strip.describe(7).startswith("Frame 7: object score"))
-    at = QPoint(round(strip.x_of(7)), strip.height() // 2)
-    desk.qtbot.mouseClick(strip, Qt.MouseButton.LeftButton, pos=at)
-    assert desk.viewer.dims.current_step[0] == 7
-    assert not desk.child(QCheckBox, "follow").isChecked()
-    desk.qtbot.keyClick(strip, Qt.Key.Key_Left)
-    assert desk.viewer.dims.current_step[0] == 6
 
 
 def test_the_window_answers_while_it_loads_and_tracks(desk):

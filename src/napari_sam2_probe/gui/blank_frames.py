@@ -13,6 +13,7 @@ from weakref import WeakSet, ref
 import numpy as np
 
 from napari_sam2_probe.gui.map_layers import map_of
+from napari_sam2_probe.gui.napari_private import drawn_node, shown_slice
 
 if TYPE_CHECKING:
     import napari
@@ -52,6 +53,6 @@ def _hide_if_blank(viewer: ref[napari.Viewer], layer: ref[Layer], _: Any = None)
     window, shown = viewer(), layer()
     if window is None or shown is None or shown not in window.layers:
         return
-    drawn = window.window._qt_viewer.canvas.layer_to_visual.get(shown)
-    if drawn is not None and np.isnan(shown._data_view).all():
-        drawn.node.visible = False
+    node = drawn_node(window, shown)
+    if node is not None and np.isnan(shown_slice(shown)).all():
+        node.visible = False

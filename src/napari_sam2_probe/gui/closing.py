@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Protocol
 
 from qtpy.QtCore import QEvent, QObject, QTimer
 
+from napari_sam2_probe.gui.napari_private import main_window
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
@@ -51,7 +53,7 @@ def when_closed(viewer: napari.Viewer, callback: Callable[[], None]) -> None:
     """Call `callback` once, in the GUI thread, when the window of `viewer` closes; never where it has none."""
     # A `ViewerModel` is a viewer without a window.
     if hasattr(viewer, "window"):
-        _Watcher(viewer.window._qt_window, callback)
+        _Watcher(main_window(viewer), callback)
 
 
 _LEAVING: dict[int, QObject] = {}

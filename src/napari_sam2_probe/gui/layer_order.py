@@ -49,14 +49,15 @@ _RANKS = {
     TRUE_BOXES: Rank.BOXES,
     DECODED_BOXES: Rank.BOXES,
 }
-_PROMPT_RANKS = {"labels": Rank.PAINTED_MASKS, "shapes": Rank.DRAWN_BOXES, "points": Rank.CLICKS}
+_PROMPT_RANKS = {"Labels": Rank.PAINTED_MASKS, "Shapes": Rank.DRAWN_BOXES, "Points": Rank.CLICKS}
+"""By the class of the layer: napari itself is imported with the first layer, not here."""
 
 
 def rank_of(layer: Layer) -> Rank | None:
     """Return where a layer stands in the order; None for one that the plugin did not make."""
     content = _about(layer).get("content")
     if content == PROMPTS:
-        return _PROMPT_RANKS.get(layer._type_string)
+        return _PROMPT_RANKS.get(layer.__class__.__name__)
     return _RANKS.get(content) if isinstance(content, str) else None
 
 

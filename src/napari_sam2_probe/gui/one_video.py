@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary, WeakSet, ref
 
 import numpy as np
 
+from napari_sam2_probe.gui.adding import turns_of
 from napari_sam2_probe.gui.layer_order import belongs_to, layers_of
 from napari_sam2_probe.gui.state import state_of
 from napari_sam2_probe.gui.time_axis import show_frame, shown_frame
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
 def show_one_video(viewer: napari.Viewer) -> None:
     """Hide what belongs to a video while another in its place is worked on; calling it twice is harmless.
 
-    When a video is deleted, what belongs to it is hidden too.
+    A video that is deleted takes with it what was made for it: ground truth, masks, prompts.
     """
     if viewer not in _SHOWN:
         _SHOWN[viewer] = _OneVideo(viewer)
@@ -72,10 +74,17 @@ class _OneVideo:
             return
         for layer in viewer.layers:
             if belongs_to(layer, video):
-                layer.visible = False
+                # napari is not done with removing the video, and may be about to remove this one too.
+                turns_of(viewer).add(partial(_remove, ref(viewer), ref(layer)))
 
 
 _SHOWN: WeakKeyDictionary[napari.Viewer, _OneVideo] = WeakKeyDictionary()
+
+
+def _remove(viewer: ref[napari.Viewer], layer: ref[Layer]) -> None:
+    of, gone = viewer(), layer()
+    if of is not None and gone is not None and gone in of.layers:
+        of.layers.remove(gone)
 
 
 def _overlap(one: Layer, other: Layer) -> bool:

@@ -12,6 +12,7 @@ from qtpy.QtCore import QTimer
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.gui.connections import Connections
 from napari_sam2_probe.gui.layer_order import insert_in_order
+from napari_sam2_probe.gui.napari_private import is_drawing
 from napari_sam2_probe.gui.prompt_looks import PromptLooks
 from napari_sam2_probe.gui.prompt_making import make_boxes, make_masks, make_points, point_size, prompt_features
 from napari_sam2_probe.gui.prompt_snapshot import (
@@ -341,7 +342,7 @@ class PromptCanvas:
         self._on_change(event)
 
     def _on_shapes(self, event: Any) -> None:
-        if self._boxes is not None and self._boxes._is_creating:
+        if self._boxes is not None and is_drawing(self._boxes):
             # napari is not done with what was drawn by hand: it can't be taken back or replaced yet.
             self._drawn.start()
         else:
@@ -349,13 +350,13 @@ class PromptCanvas:
 
     def _on_drawn(self) -> None:
         # Of a shape with many corners the first was told too.
-        if self._boxes is not None and not self._boxes._is_creating:
+        if self._boxes is not None and not is_drawing(self._boxes):
             self.changed.emit()
 
     def _on_features(self, _: Any) -> None:
         boxes = self._boxes
         # While a shape is drawn, it has features before it has its corners.
-        if not self._writing and boxes is not None and not boxes._is_creating and len(boxes.features) == boxes.nshapes:
+        if not self._writing and boxes is not None and not is_drawing(boxes) and len(boxes.features) == boxes.nshapes:
             self.changed.emit()
 
     def _on_paint(self, _: Any) -> None:

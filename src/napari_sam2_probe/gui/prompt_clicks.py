@@ -11,6 +11,7 @@ from qtpy.QtCore import QTimer
 
 from napari_sam2_probe.gui.connections import Connections
 from napari_sam2_probe.gui.layer_order import rank_of
+from napari_sam2_probe.gui.videos import is_video_layer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -38,6 +39,8 @@ class PromptClicks:
         The viewer.
     wanted
         Gives the video that is worked on and its prompts; None without a video.
+    tell
+        Called with a sentence where a click can't be a prompt.
 
     Attributes
     ----------
@@ -45,9 +48,15 @@ class PromptClicks:
         Whether the user prompts: else nothing is done.
     """
 
-    def __init__(self, viewer: napari.Viewer, wanted: Callable[[], tuple[VideoEntry, PromptLayers] | None]) -> None:
+    def __init__(
+        self,
+        viewer: napari.Viewer,
+        wanted: Callable[[], tuple[VideoEntry, PromptLayers] | None],
+        tell: Callable[[str], None],
+    ) -> None:
         self._viewer = ref(viewer)
         self._wanted = wanted
+        self._tell = tell
         self.in_front = False
         self._soon = QTimer(singleShot=True, interval=0)
         self._soon.timeout.connect(self._arm)
@@ -93,7 +102,8 @@ class PromptClicks:
             return
         adds = wanted[1].adds_points
         hit = wanted[1].point_at(event.position)
-        if not (_only_pans(active) or adds) or (adds and sign is _Sign.AS_CHOSEN and hit is None):
+        napari_adds = adds and sign is _Sign.AS_CHOSEN and hit is None and _is_inside(wanted[0], event.position)
+        if not (_only_pans(active) or adds) or napari_adds:
             # napari's own tool does what is wanted.
             return
         if adds and active is not None:
@@ -115,8 +125,20 @@ class PromptClicks:
             wanted[1].remove_point(hit)
         elif _is_inside(wanted[0], event.position):
             wanted[1].add_point(event.position, None if sign is _Sign.AS_CHOSEN else False)
-        elif adds:
-            wanted[1].show_points()
+        else:
+            if adds:
+                wanted[1].show_points()
+            self._tell_of_miss(viewer, wanted[0], event.position)
+
+    def _tell_of_miss(self, viewer: napari.Viewer, video: VideoEntry, position: Any) -> None:
+        frame_idx = round(float(np.asarray(video.layer.world_to_data(position))[-3]))
+        for layer in viewer.layers:
+            if layer is not video.layer and layer.visible and is_video_layer(layer) and _holds(layer, position):
+                self._tell(f"This is {layer.name}, and prompts go to {video.layer.name}: choose {layer.name} as Video.")
+                return
+        if frame_idx >= video.video.num_frames and _holds(video.layer, position):
+            last = video.video.num_frames - 1
+            self._tell(f"{video.layer.name} ends with frame {last}: go back to prompt it.")
 
 
 class _Sign(Enum):
@@ -141,6 +163,14 @@ def _only_pans(layer: Layer | None) -> bool:
 
 def _is_near(start: Any, at: Any) -> bool:
     return float(np.linalg.norm(start - np.array(at))) < _STILL
+
+
+def _holds(layer: Layer, position: Any) -> bool:
+    """Whether a place lies in the picture of a layer, on whatever frame."""
+    at = np.asarray(layer.world_to_data(position))
+    rows_first = -3 if getattr(layer, "rgb", False) else -2
+    size = np.asarray(layer.data.shape[rows_first:][:2])
+    return bool(np.all((at[-2:] >= -0.5) & (at[-2:] < size - 0.5)))
 
 
 def _is_inside(video: VideoEntry, position: Any) -> bool:

@@ -15,6 +15,7 @@ from napari_sam2_probe.figures.style import kind_label
 from napari_sam2_probe.gui.layers import METADATA_KEY
 from napari_sam2_probe.gui.videos import read_video
 from napari_sam2_probe.video import ArraySource, Video
+from napari_sam2_probe.video.truth import is_twin
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -146,14 +147,7 @@ def load_pointers(entries: Sequence[RunEntry], obj_id: int | None, *, raw: bool)
 def find_twin(run: ProbeRun, others: Sequence[ProbeRun]) -> int | None:
     """Return which of `others` is the clean twin of a run on a transformed clip, by their recipes; None if none is."""
     recipe = _recipe(run)
-    if recipe is None or recipe.get("twin") is None:
-        return None
-    same = ("base", "lengths", "seed", "then")
-    for index, other in enumerate(others):
-        theirs = _recipe(other)
-        if theirs and theirs.get("clip") == recipe["twin"] and all(theirs.get(key) == recipe.get(key) for key in same):
-            return index
-    return None
+    return next((index for index, other in enumerate(others) if is_twin(recipe, _recipe(other))), None)
 
 
 def find_pair(entries: Sequence[RunEntry]) -> tuple[int, int] | None:

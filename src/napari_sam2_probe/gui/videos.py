@@ -11,6 +11,7 @@ import numpy as np
 
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.gui.adding import add_in_turns, turns_of
+from napari_sam2_probe.gui.contrib.preference import prefer_own_reader
 from napari_sam2_probe.gui.first_layers import prepare_layers
 from napari_sam2_probe.gui.layers import (
     AXIS_LABELS,
@@ -104,10 +105,13 @@ def use_video(viewer: napari.Viewer, entry: VideoEntry) -> VideoEntry:
 def watch_videos(viewer: napari.Viewer) -> None:
     """Work on the first video that is there with its source (a sample, a sequence), and on each that napari opens.
 
+    From now on napari opens video files with this plugin, where the user has not chosen another (`prefer_own_reader`).
+
     Every panel that needs a video may ask for it.
     """
     if viewer in _WATCHED:
         return
+    prefer_own_reader()
     _WATCHED[viewer] = callback = _adopter(viewer)
     for layer in viewer.layers:
         if state_of(viewer).video is None and _has_source(layer):
@@ -145,15 +149,22 @@ def _has_source(layer: Layer) -> bool:
     return about.get("content") == VIDEO and about.get("video") is not None and "run" not in about
 
 
+def is_image(layer: Layer) -> bool:
+    """Whether a layer holds images."""
+    from napari.layers import Image
+
+    return isinstance(layer, Image)
+
+
 def is_video_layer(layer: Layer) -> bool:
     """Whether a layer can be worked on as a video, or a part of it: an image over time, and none of our maps."""
     about = layer.metadata.get(METADATA_KEY, {})
-    return layer._type_string == "image" and layer.ndim >= 3 and about.get("content", VIDEO) == VIDEO
+    return is_image(layer) and layer.ndim >= 3 and about.get("content", VIDEO) == VIDEO
 
 
 def layer_to_work_on(viewer: napari.Viewer, layer: Image) -> Image:
     """Return the layer itself, or where it has more axes than a video, one time series of it (see `time_series`)."""
-    if layer._type_string != "image" or layer.ndim <= 3:
+    if not is_image(layer) or layer.ndim <= 3:
         return layer
     from napari.utils.notifications import show_info
 
@@ -180,8 +191,9 @@ def video_from_layer(layer: Image) -> VideoEntry:
     about = layer.metadata.get(METADATA_KEY, {})
     if about.get("video") is not None:
         return VideoEntry(layer, about["video"])
-    if layer._type_string != "image":
-        raise InputError(f"The layer {layer.name!r} holds {layer._type_string}, not images: choose an image layer.")
+    if not is_image(layer):
+        what = type(layer).__name__.lower()
+        raise InputError(f"The layer {layer.name!r} holds {what}, not images: choose an image layer.")
     return VideoEntry(layer, layer_video(layer))
 
 

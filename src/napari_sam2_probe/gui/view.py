@@ -15,6 +15,7 @@ from napari_sam2_probe.common.paths import exists
 from napari_sam2_probe.gui.blank_frames import hide_blank_frames
 from napari_sam2_probe.gui.display import require_display
 from napari_sam2_probe.gui.layers import MASKS, METADATA_KEY, run_to_layers
+from napari_sam2_probe.gui.napari_private import main_window
 from napari_sam2_probe.runs import find_runs, open_run
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ def save_screenshot(paths: Sequence[Path | str], out: Path | str) -> None:
         raise InputError(f"{out} can't be written: a screenshot is a PNG file, so give a name that ends in .png.")
     viewer = open_runs(paths)
     try:
-        viewer.window._qt_window.resize(*WINDOW_SIZE)
+        main_window(viewer).resize(*WINDOW_SIZE)
         _settle()
         viewer.reset_view()
         _settle()

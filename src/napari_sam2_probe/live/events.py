@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_sam2_probe.live.prompt_state import Key, PromptState
+    from napari_sam2_probe.live.true_scores import TrueScores
+    from napari_sam2_probe.tracking.results import Direction
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,15 +51,30 @@ class FrameShown:
         The O objects.
     object_scores, predicted_iou
         (O,) float32; NaN where nothing is known.
-    tracked
-        Whether the frame was tracked, and not only prompted.
+    truth
+        How good the masks are.
+    direction
+        In which the frame was tracked; None where it was not tracked now: it was prompted, or comes from an earlier
+        run.
+    prompted
+        The object whose prompt on this frame has changed, if one has.
+    cleared
+        Whether nothing is said of that object on this frame any more.
     """
 
     frame_idx: int
     obj_ids: tuple[int, ...]
     object_scores: NDArray[np.float32]
     predicted_iou: NDArray[np.float32]
-    tracked: bool = False
+    truth: TrueScores
+    direction: Direction | None = None
+    prompted: int | None = None
+    cleared: bool = False
+
+    @property
+    def tracked(self) -> bool:
+        """Whether the frame was tracked now, and not only prompted."""
+        return self.direction is not None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +33,7 @@ from napari_sam2_probe.live.mask_stack import MaskStack
 from napari_sam2_probe.live.options import LiveOptions
 from napari_sam2_probe.live.prompt_queue import Removal
 from napari_sam2_probe.live.prompt_state import NOTHING
+from napari_sam2_probe.live.true_scores import TrueScorer
 from napari_sam2_probe.models.device import oom_as_sentence
 
 if TYPE_CHECKING:
@@ -43,7 +45,7 @@ if TYPE_CHECKING:
     from napari_sam2_probe.live.plan import RunDirection
     from napari_sam2_probe.live.prompt_queue import PromptQueue
     from napari_sam2_probe.live.prompt_state import Key, PromptState
-    from napari_sam2_probe.tracking.results import FrameResult
+    from napari_sam2_probe.tracking.results import Direction, FrameResult
     from napari_sam2_probe.video.source import FrameSource
     from napari_sam2_probe.video.truth import ClipTruth
 
@@ -103,6 +105,7 @@ class LiveRun:
         self._recording: Any = None
         self._loaded: Any = None
         self._masks: Any = None
+        self._scorer = TrueScorer(source)
         self._total = self._done = 0
 
     # From the window's thread.
@@ -210,7 +213,9 @@ class LiveRun:
                 if frame_idx not in self._masks:
                     self._masks[frame_idx] = run.masks[frame_idx]
                     numbers = run.object_scores[:, frame_idx], run.predicted_iou[:, frame_idx]
-                    yield FrameShown(frame_idx, tuple(run.object_ids.tolist()), *numbers)
+                    obj_ids = tuple(run.object_ids.tolist())
+                    truth = self._scorer.score(frame_idx, obj_ids, run.masks_per_object[:, frame_idx])
+                    yield FrameShown(frame_idx, obj_ids, *numbers, truth)
             self._to_show.pop(0)
 
     def _apply(self) -> Events:
@@ -237,10 +242,11 @@ class LiveRun:
             candidates = recording.session.candidates(frame_idx, obj_id)
             ious = () if candidates is None else tuple(float(iou) for iou in candidates[1])
             happened.append(CandidatesShown(key, ious))
-        yield *happened, self._show(result)
+        yield *happened, replace(self._show(result, prompted=obj_id), cleared=wanted.is_empty)
 
     def _remove(self, obj_id: int) -> Events:
         frames = self._recording.remove_object(obj_id)
+        self._scorer.forget(obj_id)
         shown = [self._show(self._recording.session.result(frame_idx)) for frame_idx in frames]
         yield *shown, ObjectForgotten(obj_id)
 
@@ -278,7 +284,7 @@ class LiveRun:
 
     def _tell(self, result: FrameResult) -> Events:
         self._done += 1
-        yield *self._save(only_if_due=True), self._show(result, tracked=True)
+        yield *self._save(only_if_due=True), self._show(result, self._recording.direction)
         yield Progress(self._done, self._total, f"tracking {self.source.name}", "frame")
 
     def _sweep(self) -> Events:
@@ -286,9 +292,13 @@ class LiveRun:
         for shown in self._recording.sweep():
             yield Progress(shown, total, "comparing frames in time order", "frame")
 
-    def _show(self, result: FrameResult, *, tracked: bool = False) -> FrameShown:
+    def _show(
+        self, result: FrameResult, direction: Direction | None = None, *, prompted: int | None = None
+    ) -> FrameShown:
         self._masks[result.frame_idx] = result.labels()
-        return FrameShown(result.frame_idx, result.obj_ids, result.object_scores, result.predicted_iou, tracked=tracked)
+        truth = self._scorer.score(result.frame_idx, result.obj_ids, result.masks(), prompted)
+        numbers = result.object_scores, result.predicted_iou
+        return FrameShown(result.frame_idx, result.obj_ids, *numbers, truth, direction, prompted)
 
     def _save(self, *, only_if_due: bool = False) -> tuple[FramesSaved, ...]:
         """Bring all frames to disk and return what there is to tell of it."""

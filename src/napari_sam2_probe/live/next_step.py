@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
 
+from napari_sam2_probe.live.doubt import stretches
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -69,7 +71,7 @@ def next_step(now: Situation) -> str:
     if now.num_tracked <= 1:
         return "Track forward, or correct the mask with more clicks."
     if now.doubtful:
-        return f"Review {_frames(now.doubtful)}: add prompts there and track again."
+        return f"Review: {_doubtful(now.doubtful)}. Click here to go there, add prompts, and track again."
     if now.num_tracked < now.num_frames:
         return f"{now.num_tracked} of {now.num_frames} frames have a mask: track the others, or look at the maps."
     return "All frames have a mask: look at maps and plots, or export."
@@ -83,9 +85,10 @@ def _while_working(now: Situation) -> str:
     return f"Tracking {now.done} of {now.total}" if now.total else "Tracking…"
 
 
-def _frames(frames: Sequence[int]) -> str:
-    """Return ``the doubtful frame 3``, or ``5 doubtful frames (3, 4, 9, …)``."""
-    if len(frames) == 1:
-        return f"the doubtful frame {frames[0]}"
-    listed = ", ".join(map(str, frames[:_LISTED])) + (", …" if len(frames) > _LISTED else "")
-    return f"{len(frames)} doubtful frames ({listed})"
+def _doubtful(frames: Sequence[int]) -> str:
+    """Return ``1 doubtful frame (3)``, or ``5 doubtful frames (3-6, 9)``."""
+    found = stretches(frames)
+    listed = [str(first) if first == last else f"{first}-{last}" for first, last in found[:_LISTED]]
+    more = ["…"] if len(found) > _LISTED else []
+    noun = "frame" if len(frames) == 1 else "frames"
+    return f"{len(frames)} doubtful {noun} ({', '.join(listed + more)})"

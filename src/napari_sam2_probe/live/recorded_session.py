@@ -34,6 +34,11 @@ class RecordedSession(GrowingRun):
     Not safe for several threads at once: one thread at a time calls it.
 
     Its parameters are those of `GrowingRun`.
+
+    Attributes
+    ----------
+    direction
+        In which the last frame was tracked.
     """
 
     def __init__(
@@ -54,6 +59,7 @@ class RecordedSession(GrowingRun):
         self._passes: list[tuple[Direction, range]] = []
         self._frames: Iterator[FrameResult] | None = None
         self._swept = True
+        self.direction: Direction = "forward"
 
     def close(self, **changes: Any) -> None:
         """Give up what is left to track, and close the run; see `GrowingRun.close`."""
@@ -217,6 +223,7 @@ class RecordedSession(GrowingRun):
             result = next(self._frames, None)
             if result is not None:
                 self._passes[0] = (direction, frames[1:])
+                self.direction = direction
                 self._take(result, direction)
                 return result
             self._frames = None

@@ -99,6 +99,21 @@ class ClipTruth:
         )
 
 
+def is_twin(recipe: dict[str, Any] | None, other: dict[str, Any] | None) -> bool:
+    """Whether a recipe is that of the clean twin of a transformed clip.
+
+    Parameters
+    ----------
+    recipe
+        Of the transformed clip.
+    other
+        Of what may be its twin.
+    """
+    if not recipe or not other or recipe.get("twin") is None or other.get("clip") != recipe["twin"]:
+        return False
+    return all(other.get(key) == recipe.get(key) for key in ("base", "lengths", "seed", "then"))
+
+
 def read_truth(frames_csv: Path | str, clip: str, num_frames: int) -> ClipTruth:
     """Read the rows of one clip, and its recipe if ``clips.jsonl`` lies beside.
 

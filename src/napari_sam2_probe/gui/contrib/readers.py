@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ from napari_sam2_probe.video.images import is_image_file
 from napari_sam2_probe.video.layout import find_annotations, list_splits
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from typing import Any
 
     from napari_sam2_probe.gui.layers import LayerData
@@ -55,7 +56,8 @@ def read_runs(path: Paths) -> list[LayerData]:
     from napari_sam2_probe.gui.blank_frames import hide_blank_frames
     from napari_sam2_probe.gui.layers import run_to_layers
 
-    layers = [layer for folder in _folders(path) for layer in run_to_layers(open_run(folder))]
+    with _busy():
+        layers = [layer for folder in _folders(path) for layer in run_to_layers(open_run(folder))]
     viewer = current_viewer()
     if viewer is not None:
         hide_blank_frames(viewer)
@@ -72,7 +74,8 @@ def read_videos(path: Paths) -> list[LayerData]:
     """
     from napari_sam2_probe.gui.videos import read_video, video_layers
 
-    return [layer for one in _paths(path) for layer in video_layers(read_video(one))]
+    with _busy():
+        return [layer for one in _paths(path) for layer in video_layers(read_video(one))]
 
 
 def read_dataset(path: Paths) -> list[LayerData]:
@@ -92,6 +95,22 @@ def read_dataset(path: Paths) -> list[LayerData]:
     _, panel = viewer.window.add_plugin_dock_widget("napari-sam2-probe", "Video")
     panel.open_path(root)
     return _NO_LAYERS
+
+
+@contextmanager
+def _busy() -> Iterator[None]:
+    """Show by the mouse's cursor that something is being opened: napari waits for its readers."""
+    from qtpy.QtCore import Qt
+    from qtpy.QtWidgets import QApplication
+
+    if QApplication.instance() is None:
+        yield
+        return
+    QApplication.setOverrideCursor(Qt.CursorShape.WaitCursor)
+    try:
+        yield
+    finally:
+        QApplication.restoreOverrideCursor()
 
 
 def _is_video(path: Path) -> bool:

@@ -35,6 +35,7 @@ class JobRow(QWidget):
         super().__init__(objectName="job")
         self._jobs = jobs
         self._job: Job | None = None
+        self._waits = False
         self.bar = QProgressBar(objectName="progress")
         self.cancel = QPushButton("Cancel", objectName="cancel")
         self.cancel.setToolTip("Stop after the step that is under way; nothing half is left")
@@ -66,7 +67,6 @@ class JobRow(QWidget):
         """Run a job as soon as those before it are done; what it yields beside `Progress` goes to `on_result`."""
         self._job = Job(title, work, on_result)
         self.bar.setRange(0, 0)
-        self.bar.setFormat("waiting")
         self._left.hide()
         self._time_left.restart()
         self.cancel.setEnabled(True)
@@ -97,3 +97,14 @@ class JobRow(QWidget):
             self._job = None
             self.hide()
             self.ended.emit(job.state)
+        elif job is not None:
+            self._tell_of_waiting(self._jobs.running if job.state is JobState.WAITING else None)
+
+    def _tell_of_waiting(self, ahead: Job | None) -> None:
+        # A bar without an end shows no text of its own.
+        if ahead is not None:
+            self._left.setText(f"Waiting until this is done: {ahead.title}.")
+            self._left.show()
+        elif self._waits:
+            self._left.hide()
+        self._waits = ahead is not None

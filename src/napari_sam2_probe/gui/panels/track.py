@@ -32,13 +32,13 @@ from napari_sam2_probe.gui.panels.track_objects import ObjectListWidget
 from napari_sam2_probe.gui.panels.track_options import TrackOptions
 from napari_sam2_probe.gui.panels.track_prompts import PromptTools
 from napari_sam2_probe.gui.panels.track_resume import ResumeRow
-from napari_sam2_probe.gui.panels.track_scores import ScoreStrip
 from napari_sam2_probe.gui.panels.track_state import StateLine
 from napari_sam2_probe.gui.prompt_clicks import PromptClicks
 from napari_sam2_probe.gui.tabs import dock_of
-from napari_sam2_probe.gui.time_axis import show_frame, shown_frame
-from napari_sam2_probe.gui.tracking.controller import TrackController
+from napari_sam2_probe.gui.time_axis import shown_frame
 from napari_sam2_probe.gui.tracking.runner import Phase
+from napari_sam2_probe.gui.tracking.shared import borrow_controller
+from napari_sam2_probe.gui.tracking.twin_tracker import TwinTracker
 from napari_sam2_probe.gui.videos import is_video_layer, layer_to_work_on, use_video, video_from_layer, watch_videos
 
 if TYPE_CHECKING:
@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from napari_sam2_probe.gui.closing import Closable
     from napari_sam2_probe.gui.prompt_layers import PromptLayers
     from napari_sam2_probe.gui.state import VideoEntry
+    from napari_sam2_probe.gui.tracking.controller import TrackController
     from napari_sam2_probe.live.prompt_state import Key
 
 
@@ -73,22 +74,23 @@ class TrackPanel(Panel):
     # napari gives the viewer to a widget whose parameter is annotated with these very words.
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
         super().__init__(viewer, "track")
-        self.controller = TrackController(self.viewer)
+        lease = borrow_controller(self.viewer)
+        self.controller = lease.controller
         self._layers = _LayerBox(objectName="video")
         self._layers.setToolTip("The video that is tracked: any image layer over time")
         self._layers.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.line = StateLine(self.controller)
+        self.twin = TwinTracker(self.controller)
         self.model = ModelChooser()
         self.options = TrackOptions()
         self.objects = ObjectListWidget(self.controller)
         self.tools = PromptTools()
-        self.scores = ScoreStrip()
         self.resume = ResumeRow(self.controller, self.background)
         self._has_dock = False
         self._build()
 
         watch_videos(self.viewer)
-        self.clicks = PromptClicks(self.viewer, partial(_worked_on, self.controller))
+        self.clicks = PromptClicks(self.viewer, partial(_worked_on, self.controller), self.controller.told.emit)
         self._listen()
         self._adopt()
         self._fill_layers()
@@ -97,7 +99,8 @@ class TrackPanel(Panel):
         self.end_with_panel(self.clicks)
         self.end_with_panel(self.tools.connections)
         self.end_with_panel(self.line.connections)
-        self.end_with_panel(self.controller)
+        self.end_with_panel(self.twin)
+        self.end_with_panel(lease)
         self.end_with_panel(self.model.downloads)
         when_closed(self.viewer, partial(_end_now, self.controller, self._ends))
 
@@ -109,6 +112,11 @@ class TrackPanel(Panel):
         self._cancel = make_button("cancel", "Cancel", "Stop; the frames that are done are kept")
         self._truth = make_button(
             "use_truth", "Use ground truth", "Prompt with the true mask of each object on the frame that is shown"
+        )
+        self._track_pair = make_button(
+            "track_pair",
+            "Track clip and twin",
+            "Track the clip forward and then its clean twin from the same prompts, and compare their runs",
         )
         self._follow = QCheckBox("Follow", objectName="follow")
         self._follow.setToolTip("Let the time slider follow the frame that is being tracked")
@@ -142,10 +150,10 @@ class TrackPanel(Panel):
         column.addWidget(self._truth)
         column.addWidget(_line())
         column.addLayout(ways)
+        column.addWidget(self._track_pair)
         column.addLayout(stops)
         column.addWidget(self._bar)
         column.addWidget(self._note)
-        column.addWidget(self.scores)
         column.addStretch(1)
         scroll = QScrollArea()
         scroll.setWidgetResizable(True)
@@ -165,12 +173,12 @@ class TrackPanel(Panel):
         add(controller.runner.phase_changed, self._on_phase)
         add(controller.runner.progressed, self._on_progress)
         add(self.state.jobs.changed, self._on_jobs)
-        add(controller.scores_changed, self._show_scores)
         add(controller.candidates_changed, self._on_candidates)
-        add(controller.told, self._on_told)
-        add(controller.refused, _warn)
         add(controller.objects.changed, self._on_objects)
         add(controller.state.object_changed, self.objects.fill)
+        add(self.twin.changed, self._show_buttons)
+        add(viewer.layers.events.inserted, self._offer_twin)
+        add(viewer.layers.events.removed, self._offer_twin)
         add(viewer.layers.events.inserted, self._adopt)
         add(viewer.layers.events.inserted, self._fill_layers)
         add(viewer.layers.events.removed, self._fill_layers)
@@ -181,6 +189,7 @@ class TrackPanel(Panel):
         self.model.chosen.connect(self._on_model)
         self.options.changed.connect(self._on_options)
         self._truth.clicked.connect(controller.use_truth)
+        self._track_pair.clicked.connect(self.twin.start)
         self._backward.clicked.connect(partial(controller.propagate, "backward"))
         self._both.clicked.connect(partial(controller.propagate, "both"))
         self._forward.clicked.connect(partial(controller.propagate, "forward"))
@@ -188,7 +197,6 @@ class TrackPanel(Panel):
         self._cancel.clicked.connect(self._on_cancel)
         self._follow.toggled.connect(self._on_follow)
         self._folder.clicked.connect(self._on_folder)
-        self.scores.frame_clicked.connect(self._show_frame)
 
     def showEvent(self, event: Any) -> None:
         """Look for unfinished runs and renamed layers; Qt calls it."""
@@ -247,23 +255,31 @@ class TrackPanel(Panel):
         self.tools.set_prompts(self.controller.prompts)
         self.objects.setEnabled(video is not None)
         self._truth.setVisible(video is not None and video.video.has_masks)
+        self._offer_twin()
         self.objects.fill()
         self._note.clear()
         self._on_phase(self.controller.runner.phase)
-        self._show_scores()
+        self._on_slider()
         self.resume.look()
         self.clicks.arm()
 
     # Tracking.
 
-    def _on_phase(self, phase: Phase) -> None:
+    def _offer_twin(self, *_: Any) -> None:
+        self._track_pair.setVisible(self.twin.offered)
+
+    def _show_buttons(self) -> None:
+        phase = self.controller.runner.phase
         there = self.controller.video is not None
-        free = there and phase in (Phase.IDLE, Phase.PROMPTING, Phase.PAUSED)
-        for button in (self._backward, self._both, self._forward):
+        free = there and phase in (Phase.IDLE, Phase.PROMPTING, Phase.PAUSED) and not self.twin.busy
+        for button in (self._backward, self._both, self._forward, self._track_pair):
             button.setEnabled(free)
         self._pause.setEnabled(phase in (Phase.TRACKING, Phase.PAUSED))
         self._pause.setText("Resume" if phase is Phase.PAUSED else "Pause")
-        self._cancel.setEnabled(phase is not Phase.IDLE)
+        self._cancel.setEnabled(phase is not Phase.IDLE or self.twin.busy)
+
+    def _on_phase(self, phase: Phase) -> None:
+        self._show_buttons()
         if phase is Phase.IDLE:
             self._bar.setVisible(False)
             if self._note.text() == self._under_way:
@@ -293,14 +309,12 @@ class TrackPanel(Panel):
             self.controller.runner.pause()
 
     def _on_cancel(self) -> None:
+        self.twin.cancel()
         self.controller.runner.cancel()
 
     def _on_candidates(self, key: Key, ious: tuple[float, ...]) -> None:
         self._note.clear()
         self.tools.know_candidates(key, ious)
-
-    def _on_told(self, text: str) -> None:
-        self._note.setText(text)
 
     def _on_follow(self, follow: bool) -> None:
         self.controller.follow = follow
@@ -322,30 +336,12 @@ class TrackPanel(Panel):
 
     def _on_objects(self) -> None:
         self.objects.fill()
-        self._show_scores()
-
-    def _show_scores(self, *_: Any) -> None:
-        controller = self.controller
-        obj_id = controller.state.obj_id
-        if controller.scores is None or controller.prompts is None or obj_id not in controller.objects:
-            self.scores.clear()
-            return
-        prompted = tuple(frame_idx for frame_idx, of in controller.prompts.states if of == obj_id)
-        table = controller.scores
-        colour = controller.objects[obj_id].colour
-        self.scores.show_scores(table.object_scores(obj_id), table.predicted_iou(obj_id), prompted, colour)
         self._on_slider()
 
     def _on_slider(self, *_: Any) -> None:
         if self.controller.video is not None:
             frame_idx = shown_frame(self.viewer, self.controller.video.layer)
-            self.scores.show_frame(frame_idx)
             self.tools.look_at((frame_idx, self.controller.state.obj_id))
-
-    def _show_frame(self, frame_idx: int) -> None:
-        if self.controller.video is not None:
-            self._follow.setChecked(False)
-            show_frame(self.viewer, frame_idx, self.controller.video.layer)
 
 
 def _worked_on(controller: TrackController) -> tuple[VideoEntry, PromptLayers] | None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import (
     QComboBox,
-    QFileDialog,
     QFormLayout,
     QHBoxLayout,
     QLabel,
@@ -16,15 +16,17 @@ from qtpy.QtWidgets import (
     QVBoxLayout,
 )
 
-from napari_sam2_probe.common.errors import InputError
+from napari_sam2_probe.common.errors import InputError, ProbeError
 from napari_sam2_probe.common.paths import is_dir
 from napari_sam2_probe.common.sample_data import sample_data_folder
 from napari_sam2_probe.gui.background import Background
+from napari_sam2_probe.gui.last_folder import ask_file, ask_folder
 from napari_sam2_probe.gui.layers import METADATA_KEY, VIDEO
 from napari_sam2_probe.gui.panels.panel import Panel
 from napari_sam2_probe.gui.sequence_list import SequenceList
 from napari_sam2_probe.gui.videos import (
     add_video,
+    is_image,
     layer_to_work_on,
     read_video,
     use_video,
@@ -36,6 +38,8 @@ from napari_sam2_probe.video.file import VIDEO_SUFFIXES
 from napari_sam2_probe.video.layout import list_splits
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import napari.viewer
     from napari.layers import Layer
     from qtpy.QtGui import QDragEnterEvent, QDropEvent
@@ -45,6 +49,9 @@ if TYPE_CHECKING:
 
 ALL_SEQUENCES = "All sequences"
 VIDEO_FILES = f"Videos ({' '.join(sorted('*' + suffix for suffix in VIDEO_SUFFIXES))})"
+
+_BUSY_MS = 250
+"""How long opening takes before it is said that it goes on."""
 
 
 class VideoPanel(Panel):
@@ -58,6 +65,9 @@ class VideoPanel(Panel):
         previews = Background()
         self.end_with_panel(previews)
         self._named: set[Layer] = set()
+        self._opening = ""
+        self._busy = QTimer(self, singleShot=True, interval=_BUSY_MS)
+        self._busy.timeout.connect(self._show_busy)
         self._build(previews)
         self.connections.add(viewer.layers.events.inserted, self._list_layers)
         self.connections.add(viewer.layers.events.removed, self._list_layers)
@@ -70,13 +80,23 @@ class VideoPanel(Panel):
 
     def open_path(self, path: Path | str, split: str | None = None) -> None:
         """List the sequences of a data set or of one of its splits, or open a video, whichever lies there."""
-        self.background.submit("open", lambda: _open(Path(path), split), self._on_opened)
+        self._open_beside(Path(path).name, lambda: _open(Path(path), split))
 
     def open_sequence(self, name: str) -> None:
         """Add a listed sequence to the viewer and work on it."""
         dataset = self.sequences.dataset
         if dataset is not None:
-            self.background.submit("open", lambda: dataset.sequence(name), self._on_opened)
+            self._open_beside(name, lambda: dataset.sequence(name))
+
+    def _open_beside(self, name: str, work: Callable[[], DavisDataset | Video]) -> None:
+        # The sign comes only where opening takes a while.
+        self._opening = name
+        self._busy.start()
+        self.background.submit("open", lambda: _or_error(work), self._on_opened)
+
+    def _show_busy(self) -> None:
+        self._about.setText(f"Opening {self._opening}…")
+        self.setCursor(Qt.CursorShape.BusyCursor)
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         """Take folders and files; Qt calls it."""
@@ -134,13 +154,13 @@ class VideoPanel(Panel):
         layout.addWidget(self._about)
 
     def _ask_dataset(self) -> None:
-        self._open_if_chosen(QFileDialog.getExistingDirectory(self, "Open a data set in DAVIS layout"))
+        self._open_if_chosen(ask_folder(self, "Open a data set in DAVIS layout", "data set"))
 
     def _ask_folder(self) -> None:
-        self._open_if_chosen(QFileDialog.getExistingDirectory(self, "Open a folder of images"))
+        self._open_if_chosen(ask_folder(self, "Open a folder of images", "video"))
 
     def _ask_file(self) -> None:
-        self._open_if_chosen(QFileDialog.getOpenFileName(self, "Open a video file", filter=VIDEO_FILES)[0])
+        self._open_if_chosen(ask_file(self, "Open a video file", "video", VIDEO_FILES))
 
     def _open_if_chosen(self, path: str) -> None:
         if path:
@@ -151,8 +171,13 @@ class VideoPanel(Panel):
         if name is not None:
             self.open_sequence(name)
 
-    def _on_opened(self, opened: DavisDataset | Video) -> None:
-        if isinstance(opened, DavisDataset):
+    def _on_opened(self, opened: DavisDataset | Video | Exception) -> None:
+        self._busy.stop()
+        self.unsetCursor()
+        self._on_video_changed(self.state.video)
+        if isinstance(opened, Exception):
+            _show_error(opened)
+        elif isinstance(opened, DavisDataset):
             number = len(opened.names)
             self._root.setText(f"{opened.root.resolve().name}: {number} {'sequence' if number == 1 else 'sequences'}")
             self._root.setToolTip(str(opened.root))
@@ -219,6 +244,21 @@ class VideoPanel(Panel):
         self.layer.setCurrentIndex(layers.index(video.layer) if video and video.layer in layers else -1)
 
 
+def _or_error(work: Callable[[], DavisDataset | Video]) -> DavisDataset | Video | Exception:
+    try:
+        return work()
+    except Exception as error:  # whatever it is, the sign that it goes on must end
+        return error
+
+
+def _show_error(error: Exception) -> None:
+    from napari.utils.notifications import show_error
+
+    if not isinstance(error, ProbeError):
+        raise error
+    show_error(str(error))
+
+
 def _open(path: Path, split: str | None) -> DavisDataset | Video:
     if is_dir(path):
         splits, must_choose = list_splits(path)
@@ -234,4 +274,4 @@ def _open(path: Path, split: str | None) -> DavisDataset | Video:
 
 def _may_be_video(layer: Layer) -> bool:
     about = layer.metadata.get(METADATA_KEY, {})
-    return layer._type_string == "image" and about.get("content", VIDEO) == VIDEO
+    return is_image(layer) and about.get("content", VIDEO) == VIDEO

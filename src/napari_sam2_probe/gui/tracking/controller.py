@@ -23,6 +23,7 @@ from napari_sam2_probe.gui.tracking.runner import LiveRunner, Phase
 from napari_sam2_probe.gui.tracking.workspace import TrackingWorkspace, workspaces_of
 from napari_sam2_probe.live import events
 from napari_sam2_probe.live.autosave import default_runs_folder, set_aside
+from napari_sam2_probe.live.doubt import next_stretch
 from napari_sam2_probe.live.options import LiveOptions
 from napari_sam2_probe.live.scores import ScoreTable
 from napari_sam2_probe.video import object_ids
@@ -77,11 +78,13 @@ class TrackController:
         self._workspace: TrackingWorkspace | None = None
         self._workspaces = workspaces_of(viewer)
         self._followed = 0.0
+        self._looks_elsewhere = False
         self.runner = LiveRunner(self.state)
         self.runner.happened.connect(self._on_event)
         self.runner.dropped.connect(self._on_dropped)
         self._connections = Connections()
         self._connections.add(viewer.layers.events.removed, self._on_layer_removed)
+        self._connections.add(self.runner.phase_changed, self._on_phase)
         self._connections.add(self.state.video_changed, self._set_video)
         self._connections.add(self.state.object_changed, self._on_object)
         self._connections.add(self.objects.changed, self._on_looks)
@@ -140,6 +143,41 @@ class TrackController:
             self.told.emit("Add a prompt first: click, box or paint the object.")
         elif self._has_run():
             self.runner.propagate(direction)
+
+    def go_to(self, frame_idx: int) -> None:
+        """Show a frame of the video; a tracking that goes on leaves the slider there, the next is followed again."""
+        viewer = self._viewer()
+        if viewer is not None and self._workspace is not None:
+            self._looks_elsewhere = True
+            show_frame(viewer, frame_idx, self._workspace.video.layer)
+
+    def doubtful_frames(self) -> dict[int, tuple[int, ...]]:
+        """Return the frames of each object that are worth a second look; none that is prompted."""
+        if self._workspace is None:
+            return {}
+        table, states = self._workspace.scores, self._workspace.prompts.states
+        found = {}
+        for obj_id in self.objects.names:
+            prompted = [frame_idx for frame_idx, of in states if of == obj_id]
+            found[obj_id] = tuple(table.doubtful_frames(obj_id, prompted).tolist())
+        return found
+
+    def go_to_doubtful(self, step: int = 1) -> None:
+        """Show the next doubtful frame, or the one before (-1), and work on an object that is doubtful there.
+
+        Of consecutive frames only the first is gone to.
+        """
+        viewer, doubtful = self._viewer(), self.doubtful_frames()
+        if viewer is None or self._workspace is None:
+            return
+        here = shown_frame(viewer, self._workspace.video.layer)
+        frame_idx = next_stretch((frame for frames in doubtful.values() for frame in frames), here, step)
+        if frame_idx is None:
+            self.told.emit("No frame is doubtful.")
+            return
+        self.go_to(frame_idx)
+        if frame_idx not in doubtful.get(self.state.obj_id, ()):
+            self.state.obj_id = next(obj_id for obj_id, frames in doubtful.items() if frame_idx in frames)
 
     def use_truth(self, *_: Any) -> None:
         """Prompt with the true mask of each object on the shown frame, instead of what was said of it there."""
@@ -286,7 +324,7 @@ class TrackController:
         if isinstance(event, events.FrameShown):
             workspace.scores.take(event)
             workspace.result.frame_changed(event.frame_idx)
-            if event.tracked and self.follow:
+            if event.tracked and self.follow and not self._looks_elsewhere:
                 self._show_frame(event.frame_idx)
         elif isinstance(event, events.CandidatesShown):
             self.candidates_changed.emit(event.key, event.predicted_iou)
@@ -304,6 +342,10 @@ class TrackController:
             if before is not None:
                 set_aside(before, event.path.name)
             workspace.earlier = None
+
+    def _on_phase(self, phase: Phase) -> None:
+        if phase is Phase.TRACKING:
+            self._looks_elsewhere = False
 
     def _on_dropped(self, path: Path) -> None:
         if self._workspace is not None:

@@ -54,6 +54,11 @@ class LiveRunner:
     ----------
     state
         Of the viewer: its queue, and its list of runs, which the live run is put on.
+
+    Attributes
+    ----------
+    model_cache
+        Keeps the model that was loaded last.
     """
 
     phase_changed = Signal(object)
@@ -74,7 +79,7 @@ class LiveRunner:
         self._state = state
         self._live: LiveRun | None = None
         self._queue = PromptQueue()
-        self._model_cache = ModelCache()
+        self.model_cache = ModelCache()
         self._entry: RunEntry | None = None
         self._job: Job | None = None
         self._own: WeakSet[Job] = WeakSet()
@@ -88,6 +93,11 @@ class LiveRunner:
     def phase(self) -> Phase:
         """What tracking does now."""
         return self._phase
+
+    @property
+    def entry(self) -> RunEntry | None:
+        """The live run on the viewer's list; None as long as it has no folder."""
+        return self._entry
 
     @property
     def is_open(self) -> bool:
@@ -125,7 +135,7 @@ class LiveRunner:
             video.video,
             choice,
             runs_folder,
-            self._model_cache,
+            self.model_cache,
             self._queue,
             earlier,
             options=options,
@@ -154,7 +164,7 @@ class LiveRunner:
             # A queue that was closed has not begun this.
             live.close()
             if not self.keeps_model:
-                self._model_cache.clear()
+                self.model_cache.clear()
             if self._closing or entry is None:
                 return
             if entry.path.is_dir():
@@ -175,7 +185,7 @@ class LiveRunner:
         self._closing = True
         self.close()
         self._state.jobs.close()
-        self._model_cache.clear()
+        self.model_cache.clear()
 
     # What it is told; all but the first need an open run, and do nothing without one.
 
