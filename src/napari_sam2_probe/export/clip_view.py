@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_sam2_probe.analysis.pointers import twin_distances
+from napari_sam2_probe.analysis.pointers import same_frames, twin_distances
 from napari_sam2_probe.evaluation.metrics.clips import ClipScores, score_clip
 from napari_sam2_probe.evaluation.metrics.region import region_similarity
 from napari_sam2_probe.figures.composite import Composite, MapPair
@@ -123,16 +123,19 @@ class ClipView:
     def composite(self, frame_idx: int, positions: Sequence[str] | None = None, label: str = "") -> Composite:
         """Return the paper's composite of one frame; of `composite_positions` unless others are asked for."""
         shown = composite_positions(self.run) if positions is None else positions
-        pairs = [self._map_pair(frame_idx, number) for number in shown]
         return Composite(
             frame=self.sequence.frames.read(frame_idx),
-            maps=tuple(pairs),
+            maps=self.map_pairs(frame_idx, shown),
             label=label or self.label,
             # This frame's alone: a long video's masks together may not fit into memory.
             mask=self.run.masks_per_object[self.obj_index, frame_idx],
             object_id=self.obj_id,
             frame_idx=frame_idx,
         )
+
+    def map_pairs(self, frame_idx: int, positions: Sequence[str]) -> tuple[MapPair, ...]:
+        """Return the maps of one frame at some positions, by their numbers."""
+        return tuple(self._map_pair(frame_idx, number) for number in positions)
 
     def features(self) -> FeatureRun:
         """Return the features over time."""
@@ -184,6 +187,10 @@ class ClipView:
         return twin_distances(
             self.pointers(raw=raw), self.source_frames(), twin.pointers(raw=raw), twin.source_frames()
         )
+
+    def frames_of_twin(self, twin: ClipView) -> dict[int, int]:
+        """Return for each frame that the twin has too the number of the twin's frame that shows the same."""
+        return dict(same_frames(self.source_frames(), twin.source_frames()))
 
     def source_frames(self) -> list[Any]:
         """Return what each frame shows: its source sequence and frame where a recipe tells, else its own number."""
