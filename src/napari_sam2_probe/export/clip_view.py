@@ -125,17 +125,13 @@ class ClipView:
         shown = composite_positions(self.run) if positions is None else positions
         return Composite(
             frame=self.sequence.frames.read(frame_idx),
-            maps=self.map_pairs(frame_idx, shown),
+            maps=tuple(self._map_pair(frame_idx, number) for number in shown),
             label=label or self.label,
             # This frame's alone: a long video's masks together may not fit into memory.
             mask=self.run.masks_per_object[self.obj_index, frame_idx],
             object_id=self.obj_id,
             frame_idx=frame_idx,
         )
-
-    def map_pairs(self, frame_idx: int, positions: Sequence[str]) -> tuple[MapPair, ...]:
-        """Return the maps of one frame at some positions, by their numbers."""
-        return tuple(self._map_pair(frame_idx, number) for number in positions)
 
     def features(self) -> FeatureRun:
         """Return the features over time."""
@@ -201,13 +197,17 @@ class ClipView:
     def _map_pair(self, frame_idx: int, number: str) -> MapPair:
         key = BY_NUMBER[number].key
         status = int(self.run.status(key)[self.obj_index, frame_idx])
-        ordinary = status == PassKind.TRACKED
         return MapPair(
             position=number,
             mean=self.run.maps(key, "mean")[self.obj_index, frame_idx],
             variance=self.run.maps(key, "variance")[self.obj_index, frame_idx],
-            status="" if ordinary else describe_status(key, status),
+            status=unusual_status(key, status),
         )
+
+
+def unusual_status(key: str, status: int) -> str:
+    """Return what is out of the ordinary about a map, in words for the reader; empty on a frame that was tracked."""
+    return "" if status == PassKind.TRACKED else describe_status(key, status)
 
 
 def _or_empty(mask: NDArray[np.bool_] | None, like: NDArray[np.bool_]) -> NDArray[np.bool_]:

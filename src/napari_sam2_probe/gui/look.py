@@ -9,8 +9,9 @@ import numpy as np
 
 from napari_sam2_probe.analysis.map_series import cell_over_time, means_by_mask
 from napari_sam2_probe.common.errors import InputError
+from napari_sam2_probe.export.clip_view import unusual_status
 from napari_sam2_probe.export.overlay import draw_masks
-from napari_sam2_probe.figures.composite import frame_variance
+from napari_sam2_probe.figures.composite import MapPair, frame_variance
 from napari_sam2_probe.figures.map_charts import MapSeries
 from napari_sam2_probe.figures.map_difference import subtract_maps
 from napari_sam2_probe.figures.maps import (
@@ -99,37 +100,80 @@ class LookFrame:
     size: tuple[int, int]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
+class MapsOfRun:
+    """All maps of one object in a run, read without asking zarr, which a run that grows keeps busy.
+
+    Attributes
+    ----------
+    view
+        The object of the run.
+    keys
+        Of the positions that the run holds.
+    stacks
+        (T, h, w) by key and statistic.
+    status
+        (T,) by key.
+    """
+
+    view: ClipView
+    keys: tuple[str, ...]
+    stacks: dict[tuple[str, Statistic], RunStack]
+    status: dict[str, NDArray[np.uint8]]
+
+    @classmethod
+    def open(cls, view: ClipView) -> MapsOfRun:
+        """Look what a run holds."""
+        positions = recorded_maps(view.run)
+        stacks = {(p.key, s): maps_of(view.run, view.obj_id, p, s) for p in positions for s in STATISTICS}
+        status = {p.key: view.run.status(p.key)[view.obj_index] for p in positions}
+        return cls(view, tuple(p.key for p in positions), stacks, status)
+
+    def pairs(self, frame_idx: int) -> tuple[MapPair, ...]:
+        """Return the maps of a frame."""
+        return tuple(
+            MapPair(
+                BY_KEY[key].number,
+                *(self.stacks[key, statistic].read(frame_idx) for statistic in STATISTICS),
+                unusual_status(key, int(self.status[key][frame_idx])),
+            )
+            for key in self.keys
+        )
+
+
+@dataclass(frozen=True, eq=False)
 class OpenedLook:
     """A run that is looked at, and the one that it is compared with.
 
     Attributes
     ----------
-    view
-        One object of the run, with the video where it was found.
-    object_ids
-        Of the run.
+    maps
+        Of one object of the run, whose view has the video where it was found.
     without_video
         Why frames can't be shown; empty where they can.
-    twin
-        The run that is subtracted, or that this one is subtracted from; None without another run.
+    other
+        Maps of the run that is subtracted, or that this one is subtracted from; None without another run.
     frames
         The twin's frame by the run's.
     is_twin
         Whether the run is the clean twin of the other one, so that it is what is subtracted.
     """
 
-    view: ClipView
-    object_ids: tuple[int, ...]
+    maps: MapsOfRun
     without_video: str = ""
-    twin: ClipView | None = None
+    other: MapsOfRun | None = None
     frames: Mapping[int, int] = field(default_factory=dict)
     is_twin: bool = False
 
     @property
-    def keys(self) -> tuple[str, ...]:
-        """The keys of the positions that the run holds maps of."""
-        return tuple(position.key for position in recorded_maps(self.view.run))
+    def view(self) -> ClipView:
+        """The object of the run."""
+        return self.maps.view
+
+    @property
+    def twin(self) -> ClipView | None:
+        """The object of the other run."""
+        return None if self.other is None else self.other.view
 
     @property
     def difference_title(self) -> str:
@@ -139,7 +183,14 @@ class OpenedLook:
         first, second = (self.twin, self.view) if self.is_twin else (self.view, self.twin)
         return f"{first.label} − {second.label}"
 
-    def frame(self, frame_idx: int, of: Of = "maps", sharing: Sharing = "own") -> LookFrame:
+    def frame(
+        self,
+        frame_idx: int,
+        of: Of = "maps",
+        *,
+        sharing: Sharing = "own",
+        colours: Mapping[Statistic, str] = COLOUR_MAPS,
+    ) -> LookFrame:
         """Return the composite of a frame.
 
         Parameters
@@ -150,25 +201,21 @@ class OpenedLook:
             The maps, or their difference to the twin's.
         sharing
             Which cells share limits, as in `share_limits`.
+        colours
+            The colour maps of means and variances; differences have their own.
         """
         view, run = self.view, self.view.run
         height, width = run.masks.shape[1:]
         if not frame_idx < run.num_frames:
             return LookFrame(frame_idx, (), (height, width))
-        numbers = [BY_KEY[key].number for key in self.keys]
-        pairs = view.map_pairs(frame_idx, numbers)
-        reason, other = "", self.frames.get(frame_idx)
-        if of == "difference":
-            if self.twin is None or other is None:
-                reason = "not in the other run"
-            else:
-                pairs = subtract_maps(pairs, self.twin.map_pairs(other, _shared(numbers, self.twin)))
-                if self.is_twin:
-                    pairs = tuple(replace(p, mean=-p.mean, variance=-p.variance) for p in pairs)
-        columns: list[tuple[LookCell, LookCell]] = [self._frame_cells(frame_idx)]
-        if reason:
-            columns += [_both(number, reason) for number in numbers]
+        columns = [self._frame_cells(frame_idx, colours["variance"])]
+        pairs, there = self.maps.pairs(frame_idx), self.frames.get(frame_idx)
+        if of == "difference" and (self.other is None or there is None):
+            columns += [_both(pair.position, "not in the other run") for pair in pairs]
             return LookFrame(frame_idx, tuple(columns), (height, width))
+        if of == "difference" and self.other is not None and there is not None:
+            others = self.other.pairs(there)
+            pairs = subtract_maps(others, pairs) if self.is_twin else subtract_maps(pairs, others)
         limits_of = symmetric_limits if of == "difference" else display_limits
         found = [(pair, s, getattr(pair, s)) for pair in pairs for s in STATISTICS]
         own = [limits_of([values]) for _, _, values in found]
@@ -177,13 +224,11 @@ class OpenedLook:
         shared = dict(zip(known, share_limits(maps, [own[k] or (0.0, 1.0) for k in known], sharing), strict=True))
         cells = []
         for k, (pair, statistic, values) in enumerate(found):
-            colours = DIFFERENCE_COLOURS if of == "difference" else COLOUR_MAPS[statistic]
+            name = DIFFERENCE_COLOURS if of == "difference" else colours[statistic]
             title = f"{pair.position} {title_of(pair.position)}"
             if k in shared:
-                picture = coloured(values, shared[k], colours)
-                cell = LookCell(
-                    pair.position, statistic, title, values, picture, shared[k], colours, note=pair.status
-                )
+                picture = coloured(values, shared[k], name)
+                cell = LookCell(pair.position, statistic, title, values, picture, shared[k], name, pair.status)
             else:
                 cell = LookCell(pair.position, statistic, title, note=pair.status or "no values")
             cells.append(cell)
@@ -198,12 +243,12 @@ class OpenedLook:
         KeyError, ValueError
             If a run does not hold it.
         """
-        mine = maps_of(self.view.run, self.view.obj_id, BY_KEY[key], statistic)
+        mine = self.maps.stacks[key, statistic]
         if of != "difference":
             return mine
-        if self.twin is None:
-            raise ValueError("there is no other run to subtract")
-        theirs = maps_of(self.twin.run, self.twin.obj_id, BY_KEY[key], statistic)
+        if self.other is None:
+            raise KeyError("there is no other run to subtract")
+        theirs = self.other.stacks[key, statistic]
         if theirs.shape[1:] != mine.shape[1:]:
             raise ValueError("maps of two sizes have no difference")
         return DifferenceStack(mine, theirs, self.frames, negative=self.is_twin)
@@ -238,7 +283,7 @@ class OpenedLook:
             values = {"inside the mask": inside, "outside": outside}
         return MapSeries(values, view.object_present, run.prompted[k], view.interjection)
 
-    def _frame_cells(self, frame_idx: int) -> tuple[LookCell, LookCell]:
+    def _frame_cells(self, frame_idx: int, colours: str) -> tuple[LookCell, LookCell]:
         title = f"{FRAME} Frame {frame_idx}"
         if self.without_video:
             return _both(FRAME, "no video", title)
@@ -250,8 +295,8 @@ class OpenedLook:
         limits = display_limits([variance]) or (0.0, 1.0)
         colour = np.array([int(object_colour(self.view.obj_id)[i : i + 2], 16) for i in (1, 3, 5)], float)
         above = LookCell(FRAME, "mean", title, picture=draw_masks(frame, mask.astype(np.uint8), {1: colour}))
-        picture = coloured(variance, limits, COLOUR_MAPS["variance"])
-        return above, LookCell(FRAME, "variance", title, variance, picture, limits, COLOUR_MAPS["variance"])
+        picture = coloured(variance, limits, colours)
+        return above, LookCell(FRAME, "variance", title, variance, picture, limits, colours)
 
 
 def open_look(entries: Sequence[RunEntry], obj_id: int, videos: Sequence[Video]) -> OpenedLook | None:
@@ -276,7 +321,7 @@ def open_look(entries: Sequence[RunEntry], obj_id: int, videos: Sequence[Video])
     InputError
         If the run can't be read.
     """
-    views, ids = open_views(entries[:1], obj_id)
+    views, _ = open_views(entries[:1], obj_id)
     if not views:
         return None
     view, reason = views[0], ""
@@ -287,9 +332,9 @@ def open_look(entries: Sequence[RunEntry], obj_id: int, videos: Sequence[Video])
     other, is_twin = _other(entries)
     others = [] if other is None else open_views([other], view.obj_id)[0]
     if not others:
-        return OpenedLook(view, ids, reason)
-    twin = others[0]
-    return OpenedLook(view, ids, reason, twin, view.frames_of_twin(twin), is_twin)
+        return OpenedLook(MapsOfRun.open(view), reason)
+    frames = view.frames_of_twin(others[0])
+    return OpenedLook(MapsOfRun.open(view), reason, MapsOfRun.open(others[0]), frames, is_twin)
 
 
 def _other(entries: Sequence[RunEntry]) -> tuple[RunEntry | None, bool]:
@@ -299,11 +344,6 @@ def _other(entries: Sequence[RunEntry]) -> tuple[RunEntry | None, bool]:
         if pair is not None:
             return other, pair == (1, 0)
     return (entries[1] if len(entries) > 1 else None), False
-
-
-def _shared(numbers: Sequence[str], twin: ClipView) -> list[str]:
-    theirs = {position.number for position in recorded_maps(twin.run)}
-    return [number for number in numbers if number in theirs]
 
 
 def _both(number: str, note: str, title: str = "") -> tuple[LookCell, LookCell]:

@@ -109,7 +109,8 @@ class CompositeView(QWidget):
 
     def place_of(self, number: str, statistic: str) -> Place | None:
         """Return where a cell's picture lies; None where there is no such cell."""
-        return next((place for cell, place in self._placed() if (cell.number, cell.statistic) == (number, statistic)), None)
+        wanted = (number, statistic)
+        return next((place for cell, place in self._placed() if (cell.number, cell.statistic) == wanted), None)
 
     def read(self, x: float, y: float) -> list[str]:
         """Return what the mouse reads off at a pixel: lines of text, empty where there is nothing."""
@@ -132,7 +133,8 @@ class CompositeView(QWidget):
 
     def heightForWidth(self, width: int) -> int:
         """Return the height that all cells need; Qt calls it."""
-        return max(round(place_cells(*self._shape()[:1], width, self._shape()[1])[1]), 40)
+        columns, aspect = self._shape()
+        return max(round(place_cells(columns, width, aspect)[1]), 40)
 
     def sizeHint(self) -> QSize:
         """Ask for the height that all cells need; Qt calls it."""
@@ -145,8 +147,12 @@ class CompositeView(QWidget):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
         painter.setFont(self._font())
-        for cell, place in self._placed():
+        placed = self._placed()
+        leftmost = min((place.left for _, place in placed), default=0.0)
+        for cell, place in placed:
             self._paint_cell(painter, cell, place)
+            if place.left == leftmost:
+                self._paint_row_name(painter, cell, place)
         lines = self.read(*self._mouse) if self._mouse is not None else []
         if lines and self._mouse is not None:
             reading = Reading(lines, [""] * len(lines), [])
@@ -175,8 +181,6 @@ class CompositeView(QWidget):
             painter.drawRect(where.adjusted(-1, -1, 1, 1))
         if cell.limits is not None:
             self._paint_bar(painter, cell, place)
-        if place.left < LABEL + 8 + place.width and self._is_first(cell):
-            self._paint_row_name(painter, cell, place)
         if self._mark is not None:
             y, x = self._mark
             _paint_cross(painter, place.left + x * place.width, place.top + y * place.height)
@@ -220,12 +224,6 @@ class CompositeView(QWidget):
         painter.rotate(-90)
         painter.drawText(QRectF(-60, -LABEL / 2, 120, LABEL), _CENTRE, cell.statistic)
         painter.restore()
-
-    def _is_first(self, cell: LookCell) -> bool:
-        """Whether a cell begins a row."""
-        placed = self._placed()
-        lefts = [place.left for _, place in placed]
-        return any(other is cell and place.left == min(lefts) for other, place in placed)
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         """Say which cell is pressed; Qt calls it."""
