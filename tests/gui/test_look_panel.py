@@ -22,10 +22,11 @@ def viewer(make_napari_viewer):
 
 
 @pytest.fixture
-def panel(viewer):
+def panel(viewer, qtbot):
     viewer.window._qt_window.resize(1280, 800)
     _, panel = viewer.window.add_plugin_dock_widget("napari-sam2-probe", "Look")
     assert isinstance(panel, LookPanel)
+    qtbot.waitUntil(panel.isVisible)
     return panel
 
 
@@ -61,7 +62,7 @@ def choose(panel, qtbot, name, data):
 
 def values(panel, number, statistic):
     cells = [cell for column in panel.composite.frame.cells for cell in column]
-    return next(c.values for c in cells if (c.number, c.statistic) == (number, statistic))
+    return next((c.values for c in cells if (c.number, c.statistic) == (number, statistic)), None)
 
 
 def test_the_composite_follows_the_slider_and_the_object(viewer, panel, run, qtbot):
@@ -174,6 +175,7 @@ def test_a_run_that_grows_is_followed(viewer, panel, clips, qtbot):
     viewer.dims.set_current_step(0, 2)
     for t in range(3):
         write_frame(writer, "clean", (1,), t)
+        writer.flush()
         state.run_progressed.emit(live, t)
     expected = map_values("memory_attention", 1, 2)[0]
     qtbot.waitUntil(lambda: panel.composite.frame is not None and np.array_equal(values(panel, "2", "mean"), expected))
@@ -195,10 +197,10 @@ def test_values_are_read_off_under_the_mouse(viewer, panel, run, qtbot):
     assert panel.composite.read(1, 1) == []
 
 
-@pytest.mark.parametrize("width", [350, 720])
+@pytest.mark.parametrize("width", [350, 560])
 def test_cells_fit_a_dock_that_is_narrow_or_wide(viewer, panel, run, qtbot, width):
     window = viewer.window._qt_window
-    window.resize(1400, 800)
+    window.resize(1600, 800)
     window.resizeDocks([panel.parent()], [width], Qt.Orientation.Horizontal)
     qtbot.waitUntil(lambda: abs(panel.width() - width) < 30)
     qtbot.wait(50)

@@ -93,7 +93,8 @@ def mask_shares(mask: NDArray[np.bool_], shape: tuple[int, int]) -> NDArray[np.f
     """
     rows, columns = (_overlaps(outer, inner) for outer, inner in zip(mask.shape, shape, strict=True))
     shares: NDArray[np.float64] = rows @ np.asarray(mask, np.float64) @ columns.T
-    return np.clip(shares, 0.0, 1.0)
+    clipped: NDArray[np.float64] = np.clip(shares, 0.0, 1.0)
+    return clipped
 
 
 def _overlaps(pixels: int, cells: int) -> NDArray[np.float64]:
@@ -101,4 +102,5 @@ def _overlaps(pixels: int, cells: int) -> NDArray[np.float64]:
     edges, borders = np.arange(cells + 1) * (pixels / cells), np.arange(pixels + 1.0)
     low = np.maximum(edges[:-1, None], borders[None, :-1])
     high = np.minimum(edges[1:, None], borders[None, 1:])
-    return np.clip(high - low, 0.0, None) * (cells / pixels)
+    shares: NDArray[np.float64] = np.clip(high - low, 0.0, None) * (cells / pixels)
+    return shares

@@ -134,7 +134,8 @@ class MapsOfRun:
         return tuple(
             MapPair(
                 BY_KEY[key].number,
-                *(self.stacks[key, statistic].read(frame_idx) for statistic in STATISTICS),
+                self.stacks[key, "mean"].read(frame_idx),
+                self.stacks[key, "variance"].read(frame_idx),
                 unusual_status(key, int(self.status[key][frame_idx])),
             )
             for key in self.keys

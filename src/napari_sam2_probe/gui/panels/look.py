@@ -154,8 +154,8 @@ class LookPanel(RunPanel):
     def _load_frame(self) -> None:
         opened, frame_idx, of = self._opened, self.shown_frame(), self._shown_of
         if opened is not None:
-            looks = {"sharing": self.maps.sharing, "colours": self.maps.colours}
-            load = partial(or_reason, partial(opened.frame, frame_idx, of, **looks))
+            sharing, colours = self.maps.sharing, self.maps.colours
+            load = partial(or_reason, partial(opened.frame, frame_idx, of, sharing=sharing, colours=colours))
             self.background.submit("frame", load, self._show_frame, show_older=True)
 
     def _show_frame(self, frame: LookFrame | str) -> None:

@@ -65,11 +65,10 @@ def _field(option: Option) -> Any:
 
     if isinstance(option, Choice):
         return ComboBox(choices=option.values, value=option.default, tooltip=f"One of {', '.join(option.values)}")
-    limits = {"min": option.low, "max": option.high, "tooltip": f"{option.low:g} to {option.high:g}"}
-    if isinstance(option.default, int):
-        return SpinBox(value=option.default, **limits)
-    field = FloatSpinBox(value=option.default, **limits)
-    if 0 < option.low < 0.01:
+    kind = SpinBox if isinstance(option.default, int) else FloatSpinBox
+    tip = f"{option.low:g} to {option.high:g}"
+    field: Any = kind(value=option.default, min=option.low, max=option.high, tooltip=tip)
+    if kind is FloatSpinBox and 0 < option.low < 0.01:
         # Else the least there is would be shown, and taken, as nothing.
         field.native.setDecimals(3)
         field.min = option.low
