@@ -8,7 +8,6 @@
 from __future__ import annotations
 
 import pathlib  # noqa: TC003 (magicgui finds types by what a module's name leads to)
-from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 import napari.types  # noqa: TC002
@@ -190,12 +189,9 @@ def _explained(form: Any, tip: str) -> Any:
     form.call_button.tooltip = tip
     viewer = _viewer()
     if viewer is not None:
-        state_of(viewer).runs_changed.connect(partial(_offer_again, form))
+        # Held weakly, as all methods are.
+        state_of(viewer).runs_changed.connect(form.reset_choices)
     return form
-
-
-def _offer_again(form: Any) -> None:
-    form.reset_choices()
 
 
 def _viewer() -> Any:
