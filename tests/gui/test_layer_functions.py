@@ -99,8 +99,9 @@ def test_the_form_adds_distances(viewer, clips, qtbot):
 
 
 @pytest.mark.parametrize("name", [MAP, DISTANCE])
-def test_every_field_explains_itself(viewer, name):
+def test_every_field_explains_itself(viewer, qtbot, name):
     _, form = viewer.window.add_plugin_dock_widget(PLUGIN, name)
+    qtbot.waitUntil(form.native.isVisible)
     kinds = (QAbstractButton, QAbstractSpinBox, QComboBox, QCheckBox)
     fields = {field for kind in kinds for field in form.native.findChildren(kind) if field.isVisible()}
     assert len(fields) >= 4

@@ -27,7 +27,10 @@ DASHES = 5
 _DASH = 0.6
 """Of a dash and the gap after it, the share that is drawn."""
 
-_HALO = 2.2
+_WIDER = 1.5
+"""Width of a dash, of that of a solid line: half of it is gaps."""
+
+_HALO = 1.8
 """Width of the halo, of that of a dash."""
 
 
@@ -91,12 +94,11 @@ def _add(viewer: napari.Viewer, path: Path, boxes: DecodedBoxes, over: Layer | N
     from napari.layers import Shapes, Vectors
 
     where = {} if over is None else placement(over)
-    width = edge_width(boxes.corners)
     halo = Shapes(**_halo(boxes), metadata=_about(path, "boxes"), **where)
     dashes = Vectors(
         box_dashes(boxes.corners),
         edge_color=DECODED_BOX_COLOUR,
-        edge_width=width,
+        edge_width=_WIDER * edge_width(boxes.corners),
         vector_style="line",
         name=f"{halo.name} (dashes)",
         metadata=_about(path, "dashes"),
@@ -113,7 +115,7 @@ def _halo(boxes: DecodedBoxes) -> dict[str, Any]:
         "shape_type": "rectangle",
         "edge_color": BOX_HALO,
         "face_color": "transparent",
-        "edge_width": _HALO * edge_width(boxes.corners),
+        "edge_width": _HALO * _WIDER * edge_width(boxes.corners),
         "features": {"object_id": boxes.owners},
         "name": f"decoded boxes · {boxes.title}",
     }

@@ -157,10 +157,14 @@ def position_map_form() -> FunctionGui[..., napari.types.LayerDataTuple]:
         magicgui(
             position_map,
             call_button="Add map",
-            run={"choices": _known_runs, "tooltip": "The run: open one in the Runs panel, or track an object"},
-            position={"choices": _map_positions(), "tooltip": "Where in SAM 2"},
-            statistic={"tooltip": "Over the channels"},
-            object_id={"min": 1, "label": "object", "tooltip": "The object's id"},
+            run={
+                "label": "Run",
+                "choices": _known_runs,
+                "tooltip": "The run: open one in the Runs panel, or track an object",
+            },
+            position={"label": "Position", "choices": _map_positions(), "tooltip": "Where in SAM 2"},
+            statistic={"label": "Statistic", "tooltip": "Over the channels"},
+            object_id={"min": 1, "label": "Object", "tooltip": "The object's id"},
             frame={"bind": _frame},
         ),
         "Add the map of the shown frame as a layer that stays",
@@ -176,10 +180,13 @@ def pointer_distance_form() -> FunctionGui[..., napari.types.LayerDataTuple]:
         magicgui(
             pointer_distance,
             call_button="Add distances",
-            run=runs | {"tooltip": "The run, such as that on an obscured clip"},
-            twin=runs | {"tooltip": "The run to compare with, such as that on the clean twin"},
-            object_id={"min": 1, "label": "object", "tooltip": "The object's id"},
-            ungated={"tooltip": "Pointers as the decoder made them, before SAM 2 replaces those of absent objects"},
+            run=runs | {"label": "Run", "tooltip": "The run, such as that on an obscured clip"},
+            twin=runs | {"label": "Twin", "tooltip": "The run to compare with, such as that on the clean twin"},
+            object_id={"min": 1, "label": "Object", "tooltip": "The object's id"},
+            ungated={
+                "label": "Ungated (4r)",
+                "tooltip": "Pointers as the decoder made them, before SAM 2 replaces those of absent objects",
+            },
         ),
         "Add a point with the distance on every frame that both runs have",
     )

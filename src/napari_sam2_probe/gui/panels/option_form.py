@@ -65,9 +65,9 @@ def _field(option: Option) -> Any:
 
     if isinstance(option, Choice):
         return ComboBox(choices=option.values, value=option.default, tooltip=f"One of {', '.join(option.values)}")
-    kind = SpinBox if isinstance(option.default, int) else FloatSpinBox
+    kind: Any = SpinBox if isinstance(option.default, int) else FloatSpinBox
     tip = f"{option.low:g} to {option.high:g}"
-    field: Any = kind(value=option.default, min=option.low, max=option.high, tooltip=tip)
+    field = kind(value=option.default, min=option.low, max=option.high, tooltip=tip)
     if kind is FloatSpinBox and 0 < option.low < 0.01:
         # Else the least there is would be shown, and taken, as nothing.
         field.native.setDecimals(3)
