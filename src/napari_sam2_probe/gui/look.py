@@ -144,7 +144,7 @@ class MapsOfRun:
 
 @dataclass(frozen=True, eq=False)
 class OpenedLook:
-    """A run that is looked at, and the one that it is compared with.
+    """A run, and the one that it is compared with.
 
     Attributes
     ----------

@@ -41,7 +41,7 @@ class At:
 
 
 class CompositeView(QWidget):
-    """Shows the cells of a frame; a press says which one, and where in it."""
+    """Shows the cells of a frame; a press tells which one, and where in it."""
 
     pressed = Signal(str, str, float, float, bool)
     """Number of the position, statistic, shares of height and width, and whether Shift was held."""
@@ -128,7 +128,7 @@ class CompositeView(QWidget):
         return lines
 
     def hasHeightForWidth(self) -> bool:
-        """Say that the height follows from the width; Qt calls it."""
+        """Let the height follow from the width; Qt calls it."""
         return True
 
     def heightForWidth(self, width: int) -> int:
@@ -226,7 +226,7 @@ class CompositeView(QWidget):
         painter.restore()
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
-        """Say which cell is pressed; Qt calls it."""
+        """Report which cell is pressed; Qt calls it."""
         at = self._at(event.position().x(), event.position().y())
         if at is not None and event.button() == Qt.MouseButton.LeftButton:
             shift = bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier)
@@ -244,7 +244,7 @@ class CompositeView(QWidget):
         self.update()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Say which way an arrow key points; Qt calls it."""
+        """Report which way an arrow key points; Qt calls it."""
         steps = {Qt.Key.Key_Left: -1, Qt.Key.Key_Right: 1}
         if event.key() in steps:
             self.stepped.emit(steps[Qt.Key(event.key())])
