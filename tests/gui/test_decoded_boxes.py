@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QLabel, QPushButton
 
-from helpers.clip_runs import CHANNELS, HEIGHT, NUM_FRAMES, WIDTH
+from helpers.clip_runs import CHANNELS, HEIGHT, NUM_FRAMES, WIDTH, write_frame
+from napari_sam2_probe.analysis.bootstrap import Estimate
 from napari_sam2_probe.common.sample_data import sample_data_folder
-from napari_sam2_probe.decoder.fit import BoxDecoder
+from napari_sam2_probe.decoder.fit import BoxDecoder, DecoderReport
 from napari_sam2_probe.decoder.library import FOLDER_VARIABLE, find_decoder, install_decoder
 from napari_sam2_probe.gui.boxes import rectangle
+from napari_sam2_probe.gui.decoded_layers import DASHES
 from napari_sam2_probe.gui.layers import DECODED_BOXES, METADATA_KEY
 from napari_sam2_probe.gui.panels.box_row import WITHOUT_DECODER, WITHOUT_POINTERS
 from napari_sam2_probe.gui.state import RunEntry, state_of
@@ -56,6 +59,7 @@ def press(panel, qtbot, name):
 
 
 def decoded_layers(viewer):
+    """The boxes, and their dashes above them."""
     return [layer for layer in viewer.layers if layer.metadata.get(METADATA_KEY, {}).get("content") == DECODED_BOXES]
 
 
@@ -68,16 +72,82 @@ def test_decoded_boxes_are_a_layer_over_time(viewer, panel, clips, qtbot):
     install_decoder(decoder)
     press(panel, qtbot, "decoded_boxes")
     qtbot.waitUntil(lambda: bool(decoded_layers(viewer)), timeout=20_000)
-    (layer,) = decoded_layers(viewer)
-    run = entry.open()
-    expected = []
-    for pointers in run.object_pointers[:]:
-        edges = decoder.decode(pointers)
-        expected += [rectangle(t, edges[t], HEIGHT, WIDTH) for t in range(NUM_FRAMES) if np.isfinite(edges[t]).all()]
-    assert len(expected) == len(layer.data) > NUM_FRAMES
+    layer, dashes = decoded_layers(viewer)
+    pointers = entry.open().object_pointers[:]
+    # The first frame was prompted.
+    expected = [
+        rectangle(t, decoder.decode(of[t : t + 1])[0], HEIGHT, WIDTH) for t in range(1, NUM_FRAMES) for of in pointers
+    ]
     np.testing.assert_allclose(np.stack(layer.data), np.stack(expected), atol=1e-4)
-    assert set(layer.features["object_id"]) == {1, 2}
+    assert layer.features["object_id"].tolist() == [1, 2] * (NUM_FRAMES - 1)
+    starts, ends = dashes.data[:, 0], dashes.data.sum(axis=1)
+    assert set(starts[:, 0]) == set(range(1, NUM_FRAMES))
+    # Every dash lies on an edge of a box of its frame, and every corner has one.
+    for start, end in zip(starts, ends, strict=True):
+        boxes = [box for box in expected if box[0, 0] == start[0] == end[0]]
+        assert any(on_an_edge(start, box) and on_an_edge(end, box) for box in boxes)
+    for corner in np.concatenate(expected):
+        assert np.abs(np.concatenate([starts, ends]) - corner).sum(axis=1).min() < 1e-3
+    assert dashes.edge_width < layer.edge_width[0]
+    layer.visible = False
+    assert not dashes.visible
     assert panel.findChild(QLabel, "decoder").text() == ""
+
+
+def on_an_edge(point, box):
+    (top, left), (bottom, right) = box[0, 1:], box[2, 1:]
+    _, y, x = point
+    beside = min(abs(y - top), abs(y - bottom), abs(x - left), abs(x - right)) < 1e-6
+    within_y = min(top, bottom) - 1e-6 <= y <= max(top, bottom) + 1e-6
+    return beside and within_y and min(left, right) - 1e-6 <= x <= max(left, right) + 1e-6
+
+
+def test_boxes_follow_a_run_that_grows(viewer, panel, clips, qtbot):
+    writer, state = clips.begin("clean"), state_of(viewer)
+    for t in range(3):
+        write_frame(writer, "clean", (1,), t)
+    writer.flush()
+    live = of_model(RunEntry(writer.path, "live", live=True), "mine", "aa" * 32)
+    live = state.add_run(RunEntry(live.path, "live", live=True))
+    install_decoder(linear_decoder("aa" * 32))
+    press(panel, qtbot, "decoded_boxes")
+    qtbot.waitUntil(lambda: len(decoded_layers(viewer)) == 2)
+    layer, dashes = decoded_layers(viewer)
+    assert [box[0, 0] for box in layer.data] == [1, 2]
+    # Also while the panel can't be seen.
+    panel.parent().hide()
+    for t in (3, 4):
+        write_frame(writer, "clean", (1,), t)
+        writer.flush()
+        of_model(live, "mine", "aa" * 32)
+        state.run_progressed.emit(live, t)
+    qtbot.waitUntil(lambda: [box[0, 0] for box in layer.data] == [1, 2, 3, 4])
+    assert len(dashes.data) == 4 * 4 * DASHES
+    assert layer.features["object_id"].tolist() == [1] * 4
+    # What was corrected is replaced, and what was taken away stays away.
+    layer.data = [box + 1 for box in layer.data]
+    state.run_progressed.emit(live, 4)
+    qtbot.waitUntil(lambda: [box[0, 0] for box in layer.data] == [1, 2, 3, 4])
+    viewer.layers.remove(layer)
+    writer.finish()
+    state.run_finished.emit(live)
+    qtbot.waitUntil(lambda: not panel.background.busy)
+    assert decoded_layers(viewer) == [dashes]
+
+
+@pytest.mark.parametrize(("gain", "warns"), [(0.02, True), (0.3, False)])
+def test_the_worth_of_a_decoder_stands_beside_its_button(viewer, panel, clips, qtbot, gain, warns):
+    estimates = [Estimate(value, value - 0.01, value + 0.01, 4) for value in (0.4 + gain, 0.4, gain)]
+    report = DecoderReport(*estimates, (0.1,) * 4, (0.1,) * 4, 10, 10, 0, ("a",), ("b",))
+    install_decoder(replace(linear_decoder("aa" * 32), report=report))
+    state_of(viewer).add_run(of_model(clips.run("clean"), "mine", "aa" * 32))
+    worth = panel.findChild(QLabel, "worth")
+    qtbot.waitUntil(worth.isVisible)
+    assert f"IoU {0.4 + gain:.2f}, the mean box 0.40" in worth.text()
+    assert worth.text().startswith("⚠") is warns
+    assert ("don't rely" in worth.text()) is warns
+    state_of(viewer).add_run(clips.run("obscuration"))
+    assert worth.isHidden()
 
 
 def test_it_is_said_that_there_is_nothing_to_decode_yet(viewer, panel, clips, qtbot):

@@ -34,7 +34,10 @@ WHOLE = (QAbstractSpinBox, QComboBox, QLineEdit, QTabBar)
 
 
 def panels():
-    return [widget.display_name for widget in PluginManifest.from_distribution(PLUGIN).contributions.widgets]
+    """All but the small forms of functions."""
+    contributions = PluginManifest.from_distribution(PLUGIN).contributions
+    forms = {command.id for command in contributions.commands if command.python_name.endswith("_form")}
+    return [widget.display_name for widget in contributions.widgets if widget.command not in forms]
 
 
 def controls(panel):

@@ -1,6 +1,7 @@
 """What lies over a video can be told apart and seen, in dark and in light."""
 
 from itertools import combinations
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from skimage.color import deltaE_ciede2000, rgb2lab
 from napari_sam2_probe.common.sample_data import sample_data_folder
 from napari_sam2_probe.figures import style
 from napari_sam2_probe.gui.boxes import add_true_boxes
+from napari_sam2_probe.gui.decoded_layers import decoded_layers, show_decoded
 from napari_sam2_probe.gui.decoders import DecodedBoxes
 from napari_sam2_probe.gui.layers import MASK_OPACITY
 from napari_sam2_probe.gui.outlines import outline_truth
@@ -134,4 +136,10 @@ def test_boxes_have_the_colours_of_what_says_them(coins):
     layer = viewer.layers[-1]
     np.testing.assert_allclose(layer.edge_color[:, :3], np.tile(rgb(style.TRUTH_COLOUR), (len(layer.data), 1)))
     corners = [np.array([[0, 1, 1], [0, 1, 9], [0, 9, 9], [0, 9, 1]])]
-    assert DecodedBoxes("run", corners, [2]).layer_arguments()["edge_color"] == style.DECODED_BOX_COLOUR
+    show_decoded(viewer, Path("run"), DecodedBoxes("run", corners, [2]), video.layer)
+    halo, dashes = decoded_layers(viewer, Path("run"))
+    np.testing.assert_allclose(dashes.edge_color[:, :3], np.tile(rgb(style.DECODED_BOX_COLOUR), (len(dashes.data), 1)))
+    assert viewer.layers.index(halo) < viewer.layers.index(dashes)
+    # Dashes are seen on their halo, whatever lies below.
+    high, low = sorted((luminance(rgb(style.DECODED_BOX_COLOUR)), luminance(halo.edge_color[0, :3])), reverse=True)
+    assert (high + 0.05) / (low + 0.05) >= 3

@@ -54,7 +54,7 @@ def click(panel, qtbot, key, statistic):
 
 
 def checked(panel) -> set[tuple[str, str]]:
-    return {of for of, b in panel._boxes.items() if b.isChecked()}
+    return {of for of, b in panel.maps.boxes.items() if b.isChecked()}
 
 
 def edges(layer, shape):
@@ -167,13 +167,15 @@ def test_maps_that_a_run_does_not_hold_are_not_offered(viewer, panel, clips, qtb
     settle(panel, qtbot)
     note = panel.findChild(QLabel, "no_maps")
     assert note.isHidden()
-    assert {key for (key, _), b in panel._boxes.items() if not (b.isHidden() or b.isEnabled())} == {"memory_attention"}
+    assert {key for (key, _), b in panel.maps.boxes.items() if not (b.isHidden() or b.isEnabled())} == {
+        "memory_attention"
+    }
     other = clips.run("obscuration")
     shutil.rmtree(other.path / "probe.zarr" / "maps")
     state_of(viewer).add_run(other)
     settle(panel, qtbot)
     assert not note.isHidden()
-    assert not any(box.isEnabled() for box in panel._boxes.values())
+    assert not any(box.isEnabled() for box in panel.maps.boxes.values())
 
 
 def test_sharing_limits():

@@ -6,6 +6,7 @@ import json
 import shutil
 import threading
 
+import numpy as np
 import platformdirs
 import pytest
 from qtpy.QtCore import Qt, QUrl
@@ -13,6 +14,8 @@ from qtpy.QtGui import QDesktopServices
 from qtpy.QtWidgets import QFileDialog, QInputDialog, QMessageBox, QPushButton
 
 from napari_sam2_probe.gui.panels.runs import SHOWN, RunsPanel
+from napari_sam2_probe.gui.run_thumbnails import run_thumbnail
+from napari_sam2_probe.gui.sequence_previews import THUMBNAIL_SIZE
 from napari_sam2_probe.gui.state import RunEntry, state_of
 from napari_sam2_probe.live.run_folders import add_run_folder, run_folders
 from napari_sam2_probe.runs import is_run, open_run
@@ -33,7 +36,7 @@ def runs(own_data, maker):
     for name in ("a", "b", "c"):
         path = maker.run(str(own_data / "runs" / name), video=video)
         info = json.loads((path / "run.json").read_text())
-        info["video"]["name"] = "square"
+        info["video"] |= {"name": "square", "num_frames": 6}
         if name != "c":
             info |= {
                 "times": {"started": f"2024-05-0{1 + (name == 'b')}T10:00:00+00:00"},
@@ -77,10 +80,29 @@ def press(panel, qtbot, name):
 
 def test_runs_are_listed_latest_first_with_what_tells_them_apart(panel):
     assert texts(panel) == [
-        "b\nsquare · obscuration · tiny\n2024-05-02 10:00 · unfinished",
-        "a\nsquare · tiny\n2024-05-01 10:00",
-        "c\nsquare",
+        "b\nsquare · obscuration · 6 frames · tiny\n2024-05-02 10:00 · unfinished",
+        "a\nsquare · 6 frames · tiny\n2024-05-01 10:00",
+        "c\nsquare · 6 frames",
     ]
+
+
+def test_each_run_has_a_small_picture_with_its_masks(panel, runs, maker, qtbot):
+    qtbot.waitUntil(lambda: not panel.background.busy)
+    picture = run_thumbnail(runs["a"])
+    assert picture.shape == (THUMBNAIL_SIZE[1], THUMBNAIL_SIZE[0], 3)
+    # The square of the third of five tracked frames, tinted; the video is wider than the picture.
+    inside = picture[15 + 9, 22]
+    assert inside.max() - inside.min() > 50
+    assert np.ptp(picture[15 + 2, 60]) == 0
+    for row in range(3):
+        shown = panel.list.item(row).icon().pixmap(*THUMBNAIL_SIZE).toImage()
+        colour = shown.pixelColor(22, 15 + 9)
+        assert (colour.red(), colour.green(), colour.blue()) == pytest.approx(inside.tolist(), abs=2)
+    # Without its video, on grey.
+    shutil.rmtree(maker.folder / "videos")
+    assert set(map(tuple, run_thumbnail(runs["a"])[20:22, 60:90].reshape(-1, 3))) == {(64, 64, 64)}
+    shutil.rmtree(runs["a"])
+    assert run_thumbnail(runs["a"]) is None
 
 
 def test_a_run_opens_as_layers_by_keyboard_once(panel, viewer, runs, qtbot):

@@ -13,7 +13,7 @@ from qtpy.QtWidgets import QComboBox, QFileDialog, QLabel, QPushButton
 from helpers.hands import choose_corruption
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.common.sample_data import sample_data_folder
-from napari_sam2_probe.gui.clip_preview import describe_frame
+from napari_sam2_probe.gui.clip_preview import FRAME_MILLISECONDS, MAKING, describe_frame
 from napari_sam2_probe.gui.layers import METADATA_KEY
 from napari_sam2_probe.gui.panels.option_form import OptionForm
 from napari_sam2_probe.gui.panels.transform import WITHOUT_SEQUENCE, TransformPanel
@@ -147,11 +147,20 @@ def test_the_preview_follows_what_is_chosen_and_only_the_last(ready, qtbot):
     choose(ready.object, 3)
     choose(ready.kind, "context-removal")
     assert not ready.add.isEnabled()
+    # The old one stands still, dimmed.
+    still = ready.preview.picture.pixmap().toImage()
+    assert ready.preview.caption.text() == MAKING
+    assert ready.preview.picture.graphicsEffect().opacity() < 0.5
+    qtbot.wait(2 * FRAME_MILLISECONDS)
+    assert ready.preview.caption.text() == MAKING
+    assert ready.preview.picture.pixmap().toImage() == still
     assert not ready.distractor.isEnabled()
     ready.findChild(QComboBox, "option_fill").setCurrentText("sequence")
     assert ready.distractor.isEnabled()
     ready.seed.setValue(7)
     wait_for_preview(ready, qtbot)
+    assert ready.preview.picture.graphicsEffect() is None
+    assert ready.preview.caption.text() != MAKING
     request, made = ready._made
     assert request == ready.request
     assert (made.recipe.base.object_id, made.recipe.seed, made.recipe.options) == (3, 7, {"fill": "sequence"})

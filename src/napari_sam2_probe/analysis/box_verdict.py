@@ -10,6 +10,15 @@ if TYPE_CHECKING:
     from napari_sam2_probe.analysis.bootstrap import Estimate
 
 
+WORTHWHILE = 0.1
+"""Of IoU that decoded boxes must gain on the mean box, on held-out frames, before anybody should go by them."""
+
+
+def is_worthwhile(gain: Estimate) -> bool:
+    """Say whether decoded boxes are better than the mean box by as much as counts; no if it is not known."""
+    return bool(gain.value >= WORTHWHILE)
+
+
 def verdict(gain: Estimate) -> str:
     """Say how decoded boxes stand beside the mean box; the end of a sentence that begins with what is judged.
 

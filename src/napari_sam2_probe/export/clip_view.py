@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_sam2_probe.analysis.pointers import twin_distances
+from napari_sam2_probe.analysis.pointers import same_frames, twin_distances
 from napari_sam2_probe.evaluation.metrics.clips import ClipScores, score_clip
 from napari_sam2_probe.evaluation.metrics.region import region_similarity
 from napari_sam2_probe.figures.composite import Composite, MapPair
@@ -123,10 +123,9 @@ class ClipView:
     def composite(self, frame_idx: int, positions: Sequence[str] | None = None, label: str = "") -> Composite:
         """Return the paper's composite of one frame; of `composite_positions` unless others are asked for."""
         shown = composite_positions(self.run) if positions is None else positions
-        pairs = [self._map_pair(frame_idx, number) for number in shown]
         return Composite(
             frame=self.sequence.frames.read(frame_idx),
-            maps=tuple(pairs),
+            maps=tuple(self._map_pair(frame_idx, number) for number in shown),
             label=label or self.label,
             # This frame's alone: a long video's masks together may not fit into memory.
             mask=self.run.masks_per_object[self.obj_index, frame_idx],
@@ -185,6 +184,10 @@ class ClipView:
             self.pointers(raw=raw), self.source_frames(), twin.pointers(raw=raw), twin.source_frames()
         )
 
+    def frames_of_twin(self, twin: ClipView) -> dict[int, int]:
+        """Return for each frame that the twin has too the number of the twin's frame that shows the same."""
+        return dict(same_frames(self.source_frames(), twin.source_frames()))
+
     def source_frames(self) -> list[Any]:
         """Return what each frame shows: its source sequence and frame where a recipe tells, else its own number."""
         if self.truth is None:
@@ -194,13 +197,17 @@ class ClipView:
     def _map_pair(self, frame_idx: int, number: str) -> MapPair:
         key = BY_NUMBER[number].key
         status = int(self.run.status(key)[self.obj_index, frame_idx])
-        ordinary = status == PassKind.TRACKED
         return MapPair(
             position=number,
             mean=self.run.maps(key, "mean")[self.obj_index, frame_idx],
             variance=self.run.maps(key, "variance")[self.obj_index, frame_idx],
-            status="" if ordinary else describe_status(key, status),
+            status=unusual_status(key, status),
         )
+
+
+def unusual_status(key: str, status: int) -> str:
+    """Return what is out of the ordinary about a map, in words for the reader; empty on a frame that was tracked."""
+    return "" if status == PassKind.TRACKED else describe_status(key, status)
 
 
 def _or_empty(mask: NDArray[np.bool_] | None, like: NDArray[np.bool_]) -> NDArray[np.bool_]:

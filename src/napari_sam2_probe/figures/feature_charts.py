@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -25,6 +25,18 @@ POSITION_COLOURS = ("#0077BB", "#EE7733", "#009988", "#CC3377", "#E39BB4", "#A8A
 
 _ENOUGH = 0.5
 """Of the values that a scale must hold."""
+
+
+class OverTime(Protocol):
+    """What a chart over time marks of a run: (T,) bool each."""
+
+    @property
+    def object_present(self) -> NDArray[np.bool_]:
+        """The frames on which the object is there."""
+
+    @property
+    def prompted(self) -> NDArray[np.bool_]:
+        """The frames that the user prompted."""
 
 
 def position_colour(number: str) -> str:
@@ -72,7 +84,7 @@ def positions_chart(
             frames = np.arange(len(values))
             traces.append(Trace(label, frames.astype(float), y, colour, dash, 1.6, values, short))
             dots.append(_absent(run, frames, y, colour))
-    prompted = _prompted(runs, 0.0 if own_scales else shared[0])
+    prompted = prompted_marks(runs, 0.0 if own_scales else shared[0])
     return Chart(
         traces=tuple(traces),
         dots=(*dots, *prompted),
@@ -108,7 +120,7 @@ def all_charts(
             charts.append(
                 Chart(
                     tuple(traces),
-                    (*dots, *_prompted(runs, limits[0])),
+                    (*dots, *prompted_marks(runs, limits[0])),
                     shades,
                     x_limits=(-0.5, max(_num_frames(runs), 1) - 0.5),
                     y_limits=limits,
@@ -123,7 +135,7 @@ def all_charts(
     return grid
 
 
-def shades_of(runs: Sequence[FeatureRun], interjection: NDArray[np.bool_] | None) -> tuple[Shade, ...]:
+def shades_of(runs: Sequence[OverTime], interjection: NDArray[np.bool_] | None) -> tuple[Shade, ...]:
     """Return the shades of interjected frames, and of other frames without the object in any run."""
     absent = np.zeros(_num_frames(runs), bool)
     for run in runs:
@@ -142,7 +154,8 @@ def _absent(run: FeatureRun, frames: NDArray[np.integer], y: NDArray[np.float64]
     return Dots("", frames[where].astype(float), y[where], colour, size=3.2, frames=frames[where])
 
 
-def _prompted(runs: Sequence[FeatureRun], bottom: float) -> tuple[Dots, ...]:
+def prompted_marks(runs: Sequence[OverTime], bottom: float) -> tuple[Dots, ...]:
+    """Return a mark at the bottom of a chart for each frame that is prompted in any run."""
     frames = np.unique(np.concatenate([np.flatnonzero(run.prompted) for run in runs]))
     if not frames.size:
         return ()
@@ -195,5 +208,5 @@ def _spans(flags: NDArray[np.bool_]) -> tuple[tuple[float, float], ...]:
     return tuple((first - 0.5, last + 0.5) for first, last in runs_of(flags))
 
 
-def _num_frames(runs: Sequence[FeatureRun]) -> int:
+def _num_frames(runs: Sequence[OverTime]) -> int:
     return max((len(run.object_present) for run in runs), default=0)

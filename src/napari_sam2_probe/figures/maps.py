@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 COLOUR_MAPS: dict[Statistic, str] = {"mean": "viridis", "variance": "magma"}
 
+DIFFERENCE_COLOURS = "RdBu_r"
+"""Of a difference of two maps: white at 0, red above it and blue below."""
+
 SHOWN_PERCENTILES = (0.5, 99.5)
 """What the display limits of a map leave out: a few extreme pixels would else flatten all others."""
 
@@ -49,6 +52,56 @@ def display_limits(values: Iterable[ArrayLike]) -> tuple[float, float] | None:
     if low == high:
         low, high = finite.min(), finite.max()
     return float(low), float(high)
+
+
+def symmetric_limits(values: Iterable[ArrayLike]) -> tuple[float, float] | None:
+    """Choose the limits between which differences are shown together: as far below 0 as above it.
+
+    Parameters
+    ----------
+    values
+        Differences of any shapes, float; NaN left out.
+
+    Returns
+    -------
+    (float, float) or None
+        The upper one of `SHOWN_PERCENTILES` of all magnitudes, or the largest where that is 0, and its negative; 1 and
+        -1 where all differences are 0. None where there is no finite value.
+    """
+    limits = display_limits(np.abs(np.asarray(v, dtype=np.float64)) for v in values)
+    if limits is None:
+        return None
+    most = limits[1] or 1.0
+    return -most, most
+
+
+def coloured(values: NDArray[np.floating], limits: tuple[float, float], colours: str) -> NDArray[np.uint8]:
+    """Return a map as a picture.
+
+    Parameters
+    ----------
+    values
+        (h, w) float.
+    limits
+        The values that have the first and the last colour; a map that is constant has the one in the middle.
+    colours
+        A colour map of matplotlib.
+
+    Returns
+    -------
+    numpy.ndarray
+        (h, w, 4) uint8 RGBA, transparent where the map is NaN.
+    """
+    from matplotlib import colormaps
+
+    low, high = limits
+    known = np.isfinite(values)
+    share = (np.where(known, values, low) - low) / (high - low) if high > low else np.full(values.shape, 0.5)
+    picture: NDArray[np.uint8] = colormaps[colours](np.arange(256), bytes=True)[
+        np.clip(256 * share, 0, 255).astype(np.uint8)
+    ]
+    picture[~known, 3] = 0
+    return picture
 
 
 def draw_map(

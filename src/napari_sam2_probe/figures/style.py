@@ -66,6 +66,9 @@ PROMPT_RIM = "#FFFFFF"
 DECODED_BOX_COLOUR = "#959300"
 """Boxes that a decoder reads off pointers."""
 
+BOX_HALO = "#101010"
+"""Around the dashes of decoded boxes, so that they are seen on whatever lies below them."""
+
 NEUTRAL = "#808080"
 """Marks that belong to no series; readable on light paper and on a dark dock alike."""
 

@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtGui import QImage, QPixmap
-from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QGraphicsOpacityEffect, QLabel, QVBoxLayout, QWidget
 
 from napari_sam2_probe.export.overlay import draw_masks
 from napari_sam2_probe.figures.style import object_colour
@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 
 FRAME_MILLISECONDS = 180
 PREVIEW_WIDTH = 288
+MAKING = "Making the preview…"
+
+_DIM = 0.35
+"""Opacity of a clip that is not what is chosen any more."""
 
 
 class ClipPreview(QWidget):
@@ -31,6 +35,7 @@ class ClipPreview(QWidget):
         self._frames: NDArray[np.uint8] | None = None
         self._clip: Clip | None = None
         self._frame_idx = 0
+        self._is_dim = False
         self.picture = QLabel(objectName="picture", alignment=Qt.AlignmentFlag.AlignCenter)
         self.picture.setToolTip("The clip in small, the object of interest tinted")
         self.caption = QLabel(objectName="caption", wordWrap=True)
@@ -49,14 +54,22 @@ class ClipPreview(QWidget):
 
     def show_clip(self, clip: Clip, frames: NDArray[np.uint8]) -> None:
         """Show a clip by its small frames (T, h, w, 3)."""
+        self._dim(False)
         self._clip, self._frames, self._frame_idx = clip, frames, 0
         self._draw()
         if self.isVisible():
             self._timer.start()
 
+    def wait(self) -> None:
+        """Say that another clip is being made; the one that is shown stands still, dimmed."""
+        self._timer.stop()
+        self._dim(True)
+        self.caption.setText(MAKING)
+
     def say(self, text: str) -> None:
         """Show no clip, but a sentence."""
         self._timer.stop()
+        self._dim(False)
         self._clip = self._frames = None
         self.picture.clear()
         self.caption.setText(text)
@@ -64,7 +77,7 @@ class ClipPreview(QWidget):
     def showEvent(self, event: Any) -> None:
         """Go on; Qt calls it."""
         super().showEvent(event)
-        if self._frames is not None:
+        if self._frames is not None and not self._is_dim:
             self._timer.start()
 
     def hideEvent(self, event: Any) -> None:
@@ -75,6 +88,15 @@ class ClipPreview(QWidget):
     def _next(self) -> None:
         self._frame_idx = (self._frame_idx + 1) % max(self.num_frames, 1)
         self._draw()
+
+    def _dim(self, dim: bool) -> None:
+        if dim != self._is_dim:
+            self._is_dim = dim
+            # An effect of its own each time: Qt deletes the one that is replaced.
+            effect = QGraphicsOpacityEffect(self.picture) if dim else None
+            if effect is not None:
+                effect.setOpacity(_DIM)
+            self.picture.setGraphicsEffect(effect)
 
     def _draw(self) -> None:
         if self._frames is None or self._clip is None:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_sam2_probe.analysis.box_verdict import verdict
+from napari_sam2_probe.analysis.box_verdict import is_worthwhile, verdict
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.common.progress import Progress
-from napari_sam2_probe.figures.style import DECODED_BOX_COLOUR
-from napari_sam2_probe.gui.boxes import edge_width, rectangle
-from napari_sam2_probe.gui.layers import DECODED_BOXES, METADATA_KEY
+from napari_sam2_probe.gui.boxes import rectangle
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -33,29 +31,59 @@ class DecodedBoxes:
     title
         The run's.
     corners, owners
-        (4, 3) of every box, as napari's shapes have them, and its object.
+        (4, 3) of every box, as napari's shapes have them, and its object, in the order of frames.
     """
 
     title: str
     corners: list[NDArray[np.float64]]
     owners: list[int]
 
-    def layer_arguments(self) -> dict[str, Any]:
-        """Return napari's arguments for the shapes layer."""
-        return {
-            "data": self.corners,
-            "shape_type": "rectangle",
-            "edge_color": DECODED_BOX_COLOUR,
-            "face_color": "transparent",
-            "edge_width": edge_width(self.corners),
-            "features": {"object_id": self.owners},
-            "name": f"decoded boxes · {self.title}",
-            "metadata": {METADATA_KEY: {"content": DECODED_BOXES}},
-        }
+
+@dataclass(frozen=True)
+class DecoderWorth:
+    """What a model's decoder of boxes is worth.
+
+    Attributes
+    ----------
+    text
+        In one sentence.
+    warns
+        Whether that is too little to go by.
+    """
+
+    text: str
+    warns: bool
+
+
+def decoder_worth(entry: RunEntry) -> DecoderWorth | None:
+    """Return what the decoder for a run's model is worth; None where there is none.
+
+    Raises
+    ------
+    InputError
+        If the run or the decoder can't be read.
+    """
+    from napari_sam2_probe.decoder.library import find_decoder
+
+    decoder = find_decoder(entry.open().info.get("model", {}).get("sha256"))
+    if decoder is None:
+        return None
+    report = decoder.report
+    if report is None:
+        return DecoderWorth("This decoder was not measured: its boxes may be anywhere.", warns=True)
+    text = f"Decoder: held-out IoU {report.iou.value:.2f}, the mean box {report.baseline_iou.value:.2f}."
+    if is_worthwhile(report.gain):
+        return DecoderWorth(text, warns=False)
+    return DecoderWorth(f"{text} Little better than a guess: don't rely on these boxes.", warns=True)
 
 
 def decode_boxes(entry: RunEntry) -> DecodedBoxes | None:
-    """Decode the boxes of a run's objects on every frame with a pointer; None if its model has no decoder yet.
+    """Decode the boxes of a run's objects on every frame with a pointer that was not prompted.
+
+    Returns
+    -------
+    DecodedBoxes or None
+        None if its model has no decoder yet.
 
     Raises
     ------
@@ -69,14 +97,14 @@ def decode_boxes(entry: RunEntry) -> DecodedBoxes | None:
     if decoder is None:
         return None
     height, width = run.masks.shape[1:]
-    corners: list[NDArray[np.float64]] = []
-    owners: list[int] = []
-    for obj_id, pointers in zip(run.object_ids.tolist(), run.object_pointers[:], strict=True):
+    found = []
+    for obj_id, pointers, prompted in zip(run.object_ids.tolist(), run.object_pointers[:], run.prompted, strict=True):
         edges = decoder.decode(pointers)
-        for frame_idx in np.flatnonzero(np.isfinite(edges).all(axis=1)).tolist():
-            corners.append(rectangle(frame_idx, edges[frame_idx], height, width))
-            owners.append(obj_id)
-    return DecodedBoxes(entry.title, corners, owners)
+        for frame_idx in np.flatnonzero(np.isfinite(edges).all(axis=1) & ~prompted).tolist():
+            found.append((frame_idx, obj_id, rectangle(frame_idx, edges[frame_idx], height, width)))
+    # By frame, so that those of a run that grows come last.
+    found.sort(key=lambda box: box[:2])
+    return DecodedBoxes(entry.title, [corners for *_, corners in found], [obj_id for _, obj_id, _ in found])
 
 
 def fit_decoder_job(entry: RunEntry, dataset: DavisDataset) -> Generator[Progress | BoxDecoder, None, None]:

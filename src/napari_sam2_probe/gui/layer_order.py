@@ -12,6 +12,7 @@ from weakref import ref
 
 from napari_sam2_probe.gui.layers import (
     DECODED_BOXES,
+    DIFFERENCE,
     MAP,
     MASKS,
     METADATA_KEY,
@@ -43,6 +44,7 @@ class Rank(IntEnum):
 _RANKS = {
     VIDEO: Rank.VIDEO,
     MAP: Rank.MAP,
+    DIFFERENCE: Rank.MAP,
     TRUE_MASKS: Rank.GROUND_TRUTH,
     MASKS: Rank.PREDICTION,
     PREDICTED_MASKS: Rank.PREDICTION,

@@ -35,7 +35,8 @@ METADATA_KEY = "napari_sam2_probe"
 
 A dictionary with ``content``, one of the values below, and, for what a run gave, ``run`` (its folder); for a video also
 ``video`` (a `Video`); for true masks also ``frames`` (the same `Video`); for a map also ``position`` (its
-number), ``key``, ``statistic`` and ``obj_id``. What was added to a video that is there holds ``of``, a weak reference
+number), ``key``, ``statistic`` and ``obj_id``, and for a difference of maps also ``twin`` (the folder of the run that
+was subtracted). What was added to a video that is there holds ``of``, a weak reference
 to the video's layer.
 """
 
@@ -43,6 +44,7 @@ VIDEO = "video"
 TRUE_MASKS = "true masks"
 MASKS = "masks"
 MAP = "map"
+DIFFERENCE = "map difference"
 PROMPTS = "prompts"
 TRUE_BOXES = "true boxes"
 DECODED_BOXES = "decoded boxes"
@@ -167,7 +169,7 @@ def map_layer(run: ProbeRun, obj_id: int, position: Position, statistic: Statist
     ValueError
         If the run does not hold this object.
     """
-    maps = _maps_of(run, obj_id, position, statistic)
+    maps = maps_of(run, obj_id, position, statistic)
     keywords = {
         # The layer list shortens a name in its middle, so what tells layers apart stands at the ends.
         "name": f"{position.number} {statistic} of {position.title.lower()} · object {obj_id} · {_name(run)}",
@@ -190,11 +192,18 @@ def map_contrast(run: ProbeRun, obj_id: int, position: Position, statistic: Stat
     # On a prompted frame memory attention does not run, and its map is of another magnitude than all others.
     ordinary = np.flatnonzero(tracked & ~prompted)
     return contrast_limits(
-        _maps_of(run, obj_id, position, statistic), ordinary if len(ordinary) else np.flatnonzero(tracked)
+        maps_of(run, obj_id, position, statistic), ordinary if len(ordinary) else np.flatnonzero(tracked)
     )
 
 
-def _maps_of(run: ProbeRun, obj_id: int, position: Position, statistic: Statistic) -> RunStack:
+def maps_of(run: ProbeRun, obj_id: int, position: Position, statistic: Statistic) -> RunStack:
+    """Return the maps (T, h, w) of one object, position and statistic, read from disk when they are looked at.
+
+    Raises
+    ------
+    KeyError, ValueError
+        As in `map_layer`.
+    """
     return RunStack(run.maps(position.key, statistic), run.object_ids.tolist().index(obj_id))
 
 

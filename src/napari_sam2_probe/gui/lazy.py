@@ -13,6 +13,8 @@ from napari_sam2_probe.common.errors import ProbeError
 from napari_sam2_probe.video.frame_stack import FrameStack
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
 
     from napari_sam2_probe.video.source import FrameSource
@@ -121,6 +123,34 @@ class RunStack(FrameStack):
         except FileNotFoundError:
             return np.full(self.shape[1:], self._array.fill_value, self.dtype)
         return np.frombuffer(Zstd().decode(stored), self.dtype).reshape(self.shape[1:])
+
+
+class DifferenceStack(FrameStack):
+    """A map over time less another's on the frames that show the same: (T, h, w), NaN where there is no such frame.
+
+    Parameters
+    ----------
+    maps, others
+        (T, h, w) and (T', h, w).
+    frames
+        The frame of `others` by the frame of `maps`.
+    negative
+        Whether it is `maps` that is subtracted.
+    """
+
+    def __init__(
+        self, maps: FrameStack, others: FrameStack, frames: Mapping[int, int], *, negative: bool = False
+    ) -> None:
+        super().__init__(maps.shape, maps.dtype)
+        self._maps, self._others, self._frames, self._negative = maps, others, frames, negative
+
+    def read(self, frame_idx: int) -> NDArray[Any]:
+        """Return a frame (h, w)."""
+        other = self._frames.get(frame_idx)
+        if other is None:
+            return np.full(self.shape[1:], np.nan, self.dtype)
+        difference: NDArray[Any] = self._maps.read(frame_idx) - self._others.read(other)
+        return -difference if self._negative else difference
 
 
 def _folder_of_chunks(array: Any) -> Path | None:

@@ -55,7 +55,7 @@ class SequenceList(QListWidget):
         self._frames.clear()
         self._objects.clear()
         self.clear()
-        empty = _icon(np.zeros((THUMBNAIL_SIZE[1], THUMBNAIL_SIZE[0], 3), np.uint8))
+        empty = picture_icon(np.zeros((THUMBNAIL_SIZE[1], THUMBNAIL_SIZE[0], 3), np.uint8))
         for name in dataset.names:
             item = QListWidgetItem(empty, name)
             item.setData(Qt.ItemDataRole.UserRole, name)
@@ -87,7 +87,7 @@ class SequenceList(QListWidget):
                 self._item(name).setText(f"{name}\ncan't be read")
             else:
                 self._frames[name] = seen.num_frames
-                self._item(name).setIcon(_icon(seen.thumbnail))
+                self._item(name).setIcon(picture_icon(seen.thumbnail))
                 self._describe(name)
             self._go_on()
 
@@ -125,7 +125,8 @@ def _counted(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
-def _icon(picture: np.ndarray) -> QIcon:
+def picture_icon(picture: np.ndarray) -> QIcon:
+    """Return an icon of a picture (h, w, 3) uint8."""
     height, width, _ = picture.shape
     # A QImage only borrows the bytes; the pixmap is a copy.
     return QIcon(QPixmap.fromImage(QImage(picture.tobytes(), width, height, 3 * width, QImage.Format.Format_RGB888)))

@@ -34,6 +34,8 @@ class RunSummary:
         The name of the video.
     transform
         The kind of transformed clip; empty for a video that is none.
+    num_frames
+        Of the video; 0 if not known.
     model
         The checkpoint.
     started
@@ -46,6 +48,7 @@ class RunSummary:
     title: str
     video: str
     transform: str
+    num_frames: int
     model: str
     started: str
     finished: bool
@@ -68,6 +71,7 @@ def summarise_run(path: Path | str) -> RunSummary:
         title=str(info.get("title") or folder.resolve().name),
         video=str(_part(info, "video").get("name") or ""),
         transform=str(recipe.get("kind") or ""),
+        num_frames=_whole(_part(info, "video").get("num_frames")),
         model=str(_part(info, "model").get("checkpoint") or ""),
         started=str(_part(info, "times").get("started") or ""),
         finished=bool(info.get("finished")),
@@ -162,3 +166,7 @@ def _run_at(folder: Path) -> Path:
 def _part(info: dict[str, Any], key: str) -> dict[str, Any]:
     # None where a part is known not to be.
     return info.get(key) or {}
+
+
+def _whole(value: Any) -> int:
+    return value if isinstance(value, int) else 0

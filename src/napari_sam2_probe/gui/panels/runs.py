@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QItemSelectionModel, Qt, QTimer, QUrl
+from qtpy.QtCore import QItemSelectionModel, QSize, Qt, QTimer, QUrl
 from qtpy.QtGui import QDesktopServices
 from qtpy.QtWidgets import (
     QAbstractItemView,
@@ -27,6 +27,9 @@ from napari_sam2_probe.gui.layer_order import insert_in_order
 from napari_sam2_probe.gui.layers import run_to_layers
 from napari_sam2_probe.gui.panels.panel import Panel
 from napari_sam2_probe.gui.run_layers import run_content, watch_run_layers
+from napari_sam2_probe.gui.run_thumbnails import RunThumbnails
+from napari_sam2_probe.gui.run_views import open_videos
+from napari_sam2_probe.gui.sequence_previews import THUMBNAIL_SIZE
 from napari_sam2_probe.gui.state import RunEntry
 from napari_sam2_probe.live.run_folders import add_run_folder, run_folders
 from napari_sam2_probe.runs import is_run, open_run
@@ -34,7 +37,7 @@ from napari_sam2_probe.runs.library import delete_run, has_trash, list_runs, ren
 
 if TYPE_CHECKING:
     import napari.viewer
-    from qtpy.QtGui import QKeyEvent
+    from qtpy.QtGui import QIcon, QKeyEvent
 
     from napari_sam2_probe.gui.layers import LayerData
     from napari_sam2_probe.runs.library import RunSummary
@@ -70,6 +73,7 @@ class RunsPanel(Panel):
         self._adding = QTimer(self, singleShot=True, interval=0)
         self._adding.timeout.connect(self._add_next_layer)
         watch_run_layers(self.viewer)
+        self._thumbnails = RunThumbnails(self.background, self._show_thumbnail)
         self._build()
         self.connections.add(self.state.runs_changed, self.refresh)
         self.connections.add(self.state.run_finished, self._on_run_finished)
@@ -98,6 +102,7 @@ class RunsPanel(Panel):
         self.list.setWordWrap(True)
         self.list.setTextElideMode(Qt.TextElideMode.ElideNone)
         self.list.setSpacing(3)
+        self.list.setIconSize(QSize(*THUMBNAIL_SIZE))
         self.list.setToolTip("Enter or a double click opens a run; Ctrl and Shift select several")
         self.list.itemActivated.connect(lambda _: self._open())
         self.list.itemSelectionChanged.connect(self._update_buttons)
@@ -154,7 +159,7 @@ class RunsPanel(Panel):
         current = None if row < 0 else self.list.item(row).data(SUMMARY).path
         self.list.clear()
         for summary in summaries:
-            item = QListWidgetItem(_describe(summary, live=self._is_live(summary)))
+            item = QListWidgetItem(self._thumbnails.icon(summary), _describe(summary, live=self._is_live(summary)))
             item.setData(SUMMARY, summary)
             item.setToolTip(f"{summary.path}\n{item.text()}")
             self.list.addItem(item)
@@ -166,6 +171,12 @@ class RunsPanel(Panel):
         self._hint.setVisible(not summaries)
         self._mark_current()
         self._update_buttons()
+        self._thumbnails.read(summaries, open_videos(list(self.viewer.layers), self.state.video))
+
+    def _show_thumbnail(self, path: Path, icon: QIcon) -> None:
+        for row in range(self.list.count()):
+            if self.list.item(row).data(SUMMARY).path == path:
+                self.list.item(row).setIcon(icon)
 
     def _selected(self) -> list[RunSummary]:
         rows = sorted(index.row() for index in self.list.selectedIndexes())
@@ -311,7 +322,8 @@ def _describe(run: RunSummary, *, live: bool) -> str:
     note = "recording" if live else "" if run.finished else "unfinished"
     # A clip that was made here is named by its kind already.
     transform = "" if run.video.endswith(run.transform) else run.transform
-    about = " · ".join(part for part in (run.video, transform, run.model) if part)
+    frames = f"{run.num_frames} frames" if run.num_frames else ""
+    about = " · ".join(part for part in (run.video, transform, frames, run.model) if part)
     when = " · ".join(part for part in (run.started[:16].replace("T", " "), note) if part)
     return "\n".join(line for line in (run.title, about, when) if line)
 

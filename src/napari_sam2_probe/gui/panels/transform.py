@@ -175,6 +175,8 @@ class TransformPanel(Panel):
         self.generate.setEnabled(request is not None and not self.job.busy)
         self._made = None
         self.add.setEnabled(False)
+        if request is not None and self._maker is not None:
+            self.preview.wait()
         self._later.start()
 
     def _preview(self) -> None:

@@ -50,13 +50,18 @@ def read_chart(chart: Chart, area: PlotArea, at: tuple[float, float]) -> Reading
 
 
 def paint_readout(
-    painter: QPainter, reading: Reading, area: PlotArea, at: tuple[float, float], within: QRect, theme: PlotTheme
+    painter: QPainter,
+    reading: Reading,
+    area: PlotArea | None,
+    at: tuple[float, float],
+    within: QRect,
+    theme: PlotTheme,
 ) -> None:
-    """Paint a reading beside the mouse, inside the widget."""
+    """Paint a reading beside the mouse, inside the widget; its points inside the area, where there is one."""
     if not reading.lines:
         return
     for x, y, colour in reading.points:
-        if area.contains(x, y):
+        if area is not None and area.contains(x, y):
             painter.setPen(QPen(QColor(theme.background), 1))
             painter.setBrush(QColor(readable(colour, theme.background)))
             painter.drawEllipse(QPointF(x, y), 3.5, 3.5)
