@@ -66,6 +66,9 @@ PROMPT_RIM = "#FFFFFF"
 DECODED_BOX_COLOUR = "#959300"
 """Boxes that a decoder reads off pointers."""
 
+OUTCOME_COLOUR = "#844884"
+"""What a mask would be if SAM 2 had read something else; outlines only."""
+
 NEUTRAL = "#808080"
 """Marks that belong to no series; readable on light paper and on a dark dock alike."""
 

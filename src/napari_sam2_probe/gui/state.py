@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import napari
     from napari.layers import Image
 
+    from napari_sam2_probe.live.live_run import LiveRun
     from napari_sam2_probe.video.video import Video
 
 
@@ -70,6 +71,10 @@ class ProbeState:
     ----------
     jobs
         Whatever takes long: one job at a time, the others wait in order.
+    live
+        What the live run among the runs is recorded from, for jobs; None while there is none.
+    click_tool
+        What clicks on the video are for instead of prompts, while a tool of a panel is on; else empty.
     """
 
     video_changed = Signal(object)
@@ -97,6 +102,8 @@ class ProbeState:
         # Weak, because the table of states would else keep every viewer alive.
         self._viewer = ref(viewer)
         self.jobs = JobQueue()
+        self.live: LiveRun | None = None
+        self.click_tool = ""
         self._video: VideoEntry | None = None
         self._runs: list[RunEntry] = []
         self._current: RunEntry | None = None
