@@ -26,7 +26,7 @@ def test_the_mask_is_that_of_the_nearest_pixels_and_the_rest_is_the_frame(frame)
     np.testing.assert_array_equal(shrink_mask(mask, (24, 40)), nearest)
     small = np.asarray(Image.fromarray(frame).resize((40, 24), Image.Resampling.BOX))
     np.testing.assert_array_equal(picture[~nearest], small[~nearest])
-    expected = (small[nearest].astype(float) + (0xED, 0x6D, 0x15)) / 2
+    expected = (small[nearest].astype(float) + np.array([0xED, 0x6D, 0x15])) / 2
     np.testing.assert_allclose(picture[nearest], expected, atol=1)
 
 

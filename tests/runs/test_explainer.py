@@ -11,8 +11,9 @@ import pytest
 from helpers.run_checks import T
 from helpers.scenarios import moving_video, square_mask, write_video
 from napari_sam2_probe.causes.changes import BankChanges, ChangedFrame, outcome_sentence
-from napari_sam2_probe.causes.explain import count_blame_passes, explain_frames
+from napari_sam2_probe.causes.explain import explain_frames
 from napari_sam2_probe.causes.explainer import Explainer
+from napari_sam2_probe.causes.tables import count_blame_passes
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.common.progress import Progress
 from napari_sam2_probe.runs.record import record_run

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_sam2_probe.causes.tables import BLAME_COLUMNS
+from napari_sam2_probe.causes.tables import BLAME_COLUMNS, GROUPS
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.common.progress import Progress, ProgressCallback, ignore_progress
 from napari_sam2_probe.evaluation.metrics.region import region_similarity
@@ -33,15 +33,6 @@ if TYPE_CHECKING:
     from napari_sam2_probe.tracking.session import VideoSession
 
 BLAME = "blame.csv"
-
-GROUPS: tuple[tuple[Literal["memory", "pointer", "both"], Literal["all", "recent", "conditioning"]], ...] = (
-    ("memory", "all"),
-    ("pointer", "all"),
-    ("both", "recent"),
-    ("both", "conditioning"),
-    ("both", "all"),
-)
-"""Groups of entries that are dropped together, as `kind` and `role` of their rows."""
 
 
 def explain_frames(
@@ -216,11 +207,6 @@ def blame_rows(
         dropped = _group(bank, kind, role)
         edit = Edit(edit="drop", target=kind, entries="all" if role == "all" else EntrySelector(role=role))
         yield row(kind, role, None, dropped, edit)
-
-
-def count_blame_passes(num_entries: int) -> int:
-    """Return how many passes of a frame it takes to blame so many entries: one each, the groups, and one without."""
-    return num_entries + len(GROUPS) + 1
 
 
 def _shown_shares(frame: RepeatedFrame, bank: Bank) -> dict[tuple[str, int], float]:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_sam2_probe.causes.changes import ChangedFrame, source_name
-from napari_sam2_probe.causes.explain import blame_rows, blame_table, check_the_same, count_blame_passes
+from napari_sam2_probe.causes.explain import blame_rows, blame_table, check_the_same
 from napari_sam2_probe.causes.pairs import MatchedDonor, no_truth
+from napari_sam2_probe.causes.tables import count_blame_passes
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.common.progress import Progress
 from napari_sam2_probe.evaluation.metrics.region import region_similarity

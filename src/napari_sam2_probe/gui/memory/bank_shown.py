@@ -12,7 +12,6 @@ from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.figures.style import object_colour
 from napari_sam2_probe.figures.thumbnails import thumbnail, thumbnail_size, with_heat
 from napari_sam2_probe.gui.run_views import find_twin, find_video
-from napari_sam2_probe.runs.banks import attention_shares
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -163,7 +162,9 @@ class BankReader:
         frames: tuple[TwinFrame, ...] = ()
         if entries and twin is not None:
             try:
-                frames = self._twin(run, twin, obj_id, [item.frame for item in entries if item.kind == "memory"], videos)
+                frames = self._twin(
+                    run, twin, obj_id, [item.frame for item in entries if item.kind == "memory"], videos
+                )
             except InputError as error:
                 note = note or str(error)
         return BankShown(entry, frame, obj_id, ids, size, entries, frames, note or shown.note)
@@ -171,6 +172,9 @@ class BankReader:
     def _entries(
         self, run: ProbeRun, frame: int, obj_id: int, videos: Sequence[Video]
     ) -> tuple[tuple[EntryShown, ...], str]:
+        # It brings torch along.
+        from napari_sam2_probe.runs.banks import attention_shares
+
         row = run.object_ids.tolist().index(obj_id)
         if not 0 <= frame < run.num_frames or not run.tracked[row, frame]:
             return (), f"Frame {frame} was not tracked for object {obj_id}: go to a frame that was."

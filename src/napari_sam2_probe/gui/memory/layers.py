@@ -1,4 +1,4 @@
-"""The layers that the Memory panel adds: a second prediction, and which pixels read a memory. Neither becomes active."""
+"""The layers that the Memory panel adds: a second prediction, and which pixels read a memory; never active."""
 
 from __future__ import annotations
 
