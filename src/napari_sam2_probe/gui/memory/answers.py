@@ -111,6 +111,10 @@ class Answers:
                     yield from ask(explainer)
                 except ProbeError as error:
                     yield Refusal(str(error))
+                finally:
+                    if subject.live is not None:
+                        # Else its session would outlive it here.
+                        self._drop_explainer()
 
         return work
 

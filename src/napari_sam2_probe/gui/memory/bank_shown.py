@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from napari_sam2_probe.figures.thumbnails import thumbnail, thumbnail_size, with
 from napari_sam2_probe.gui.run_views import find_twin, find_video
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from napari_sam2_probe.tracking.looking import FrameAttention
     from napari_sam2_probe.video import Video
 
-PICTURE = (60, 104)
+PICTURE = (56, 96)
 """Height and width that a thumbnail fits."""
 
 
@@ -58,14 +58,11 @@ class TwinFrame:
     ----------
     frame
         The twin's frame.
-    own
-        The frame of the run that it belongs to.
     picture
         (h, w, 3) uint8.
     """
 
     frame: int
-    own: int
     picture: NDArray[np.uint8]
 
 
@@ -79,12 +76,14 @@ class BankShown:
         Whose bank.
     object_ids
         Of the run.
-    video_size
-        (H, W) of the run's video.
+    video_shape
+        (T, H, W) of the run's video.
     entries
         In the order in which attention sees them; empty where nothing was read.
     twin
         Frames of the twin for the memories, where one was chosen.
+    twin_frames
+        The twin's frame that belongs to each entry's, where it was tracked.
     note
         What is missing, and what to do, in a sentence; empty if all is there.
     """
@@ -93,10 +92,16 @@ class BankShown:
     frame: int
     obj_id: int
     object_ids: tuple[int, ...] = ()
-    video_size: tuple[int, int] = (1, 1)
+    video_shape: tuple[int, int, int] = (1, 1, 1)
     entries: tuple[EntryShown, ...] = ()
     twin: tuple[TwinFrame, ...] = ()
+    twin_frames: Mapping[int, int] = field(default_factory=dict)
     note: str = ""
+
+    @property
+    def video_size(self) -> tuple[int, int]:
+        """(H, W) of the run's video."""
+        return self.video_shape[1:]
 
     def of_kind(self, kind: EntryKind) -> tuple[EntryShown, ...]:
         """Return the entries of one kind."""
@@ -153,36 +158,27 @@ class BankReader:
             return BankShown(entry, frame, obj_id, note=str(error))
         ids = tuple(run.object_ids.tolist())
         obj_id = obj_id if obj_id in ids else ids[0]
-        size = (run.masks.shape[1], run.masks.shape[2])
-        shown = BankShown(entry, frame, obj_id, ids, size)
+        shown = BankShown(entry, frame, obj_id, ids, tuple(run.masks.shape))
         try:
-            entries, note = self._entries(run, frame, obj_id, videos)
+            shown = replace(shown, **self._entries(run, frame, obj_id, videos))
+            if shown.entries and twin is not None:
+                shown = replace(shown, **self._twin(run, twin, shown, videos))
         except InputError as error:
-            return BankShown(entry, frame, obj_id, ids, size, note=str(error))
-        frames: tuple[TwinFrame, ...] = ()
-        if entries and twin is not None:
-            try:
-                frames = self._twin(
-                    run, twin, obj_id, [item.frame for item in entries if item.kind == "memory"], videos
-                )
-            except InputError as error:
-                note = note or str(error)
-        return BankShown(entry, frame, obj_id, ids, size, entries, frames, note or shown.note)
+            shown = replace(shown, note=shown.note or str(error))
+        return shown
 
-    def _entries(
-        self, run: ProbeRun, frame: int, obj_id: int, videos: Sequence[Video]
-    ) -> tuple[tuple[EntryShown, ...], str]:
+    def _entries(self, run: ProbeRun, frame: int, obj_id: int, videos: Sequence[Video]) -> dict[str, Any]:
         # It brings torch along.
         from napari_sam2_probe.runs.banks import attention_shares
 
         row = run.object_ids.tolist().index(obj_id)
         if not 0 <= frame < run.num_frames or not run.tracked[row, frame]:
-            return (), f"Frame {frame} was not tracked for object {obj_id}: go to a frame that was."
+            return {"note": f"Frame {frame} was not tracked for object {obj_id}: go to a frame that was."}
         bank = run.bank(frame, obj_id)
         if bank.empty:
             if run.prompted[row, frame]:
-                return (), f"Frame {frame} was prompted and read no memory: go to a frame that was tracked."
-            return (), f"What frame {frame} read is not on disk yet, or nothing was left to read."
+                return {"note": f"Frame {frame} was prompted and read no memory: go to a frame that was tracked."}
+            return {"note": f"What frame {frame} read is not on disk yet, or nothing was left to read."}
         shares = attention_shares(run, frame, obj_id)
         video, note = self._video(run, videos)
         if not shares:
@@ -193,24 +189,24 @@ class BankReader:
             found.append(
                 EntryShown(kind, int(of), str(role), int(age), shares.get((str(kind), int(of)), float("nan")), picture)
             )
-        return tuple(found), note
+        return {"entries": tuple(found), "note": note}
 
-    def _twin(
-        self, run: ProbeRun, twin: RunEntry, obj_id: int, frames: Sequence[int], videos: Sequence[Video]
-    ) -> tuple[TwinFrame, ...]:
+    def _twin(self, run: ProbeRun, twin: RunEntry, shown: BankShown, videos: Sequence[Video]) -> dict[str, Any]:
         other = twin.open()
-        if obj_id not in other.object_ids:
-            raise InputError(f"{twin.title} has no object {obj_id}: choose the run of the twin with the same object.")
-        match = None
+        if shown.obj_id not in other.object_ids:
+            raise InputError(
+                f"{twin.title} has no object {shown.obj_id}: choose the run of the twin with the same object."
+            )
+        match: Sequence[int] = range(run.num_frames)
         if run.truth is not None and other.truth is not None:
             match = match_frames(run.truth, other.truth)
-        row, (video, _) = other.object_ids.tolist().index(obj_id), self._video(other, videos)
-        found = []
-        for own in frames:
-            frame = own if match is None else match[own]
-            if frame < other.num_frames and other.tracked[row, frame]:
-                found.append(TwinFrame(frame, own, self._picture(other, video, row, frame)))
-        return tuple(found)
+        row = other.object_ids.tolist().index(shown.obj_id)
+        tracked = np.flatnonzero(other.tracked[row])
+        frames = {item.frame: match[item.frame] for item in shown.entries if match[item.frame] in tracked}
+        video, _ = self._video(other, videos)
+        memories = [item.frame for item in shown.of_kind("memory") if item.frame in frames]
+        pictures = (TwinFrame(frames[of], self._picture(other, video, row, frames[of])) for of in memories)
+        return {"twin": tuple(pictures), "twin_frames": frames}
 
     def _picture(self, run: ProbeRun, video: Video | None, row: int, frame: int) -> NDArray[np.uint8]:
         size = thumbnail_size((run.masks.shape[1], run.masks.shape[2]), PICTURE)

@@ -130,6 +130,11 @@ class MemoryPanel(RunPanel):
         layout.addWidget(self.note)
         self.setMinimumWidth(350)
 
+    def hideEvent(self, event: Any) -> None:
+        """Leave clicks to whatever is in front instead; Qt calls it."""
+        self._end_tool()
+        super().hideEvent(event)
+
     # What is shown.
 
     @property
@@ -188,15 +193,14 @@ class MemoryPanel(RunPanel):
         assert shown is not None
         while len(self._tiles) < len(shown.entries):
             self._tiles.append(self._make_tile())
-        changes, twins = self.changes, {item.own: item.frame for item in shown.twin}
-        has_twin = self._twin.currentData() is not None
+        changes = self.changes
         effects = self._effects()
         shares = {(item.kind, item.frame): item.share for item in shown.entries}
         if self._pixel is not None:
             shares = self._pixel.shares
         for tile, entry in zip(self._tiles, shown.entries, strict=False):
             key = entry.kind, entry.frame
-            tile.show_entry(entry, twins.get(entry.frame, entry.frame) if has_twin else None)
+            tile.show_entry(entry, shown.twin_frames.get(entry.frame))
             if self._pixel is not None and entry.frame in self._pixel.pictures and entry.kind == "memory":
                 tile.picture.show_picture(self._pixel.pictures[entry.frame])
             tile.set_changes(key in changes.dropped, changes.swapped.get(key))
@@ -275,11 +279,10 @@ class MemoryPanel(RunPanel):
         subject, shown, changes = self.subject, self.shown, self.changes
         if subject is None or shown is None or self.job.busy or changes.is_empty:
             return
-        run, layer = shown.entry.path, self.video_layer
+        layer = self._layer_below(shown)
         self._outcome = []
         if layer is not None:
-            num_frames = self._num_frames(layer)
-            self.outcome_layer.begin((num_frames, *shown.video_size), f"{changes}", run, layer)
+            self.outcome_layer.begin(shown.video_shape, f"{changes}", shown.entry.path, layer)
         work = self._answers.try_changes(subject, changes, onward=onward, twin=self._twin.currentData())
         self._ask(f"track frame {subject.frame} again", work, partial(self._take_outcome, changes))
 
@@ -349,9 +352,11 @@ class MemoryPanel(RunPanel):
     def _with_look(self, then: Any) -> None:
         """Call `then` once it is known where the shown frame looked."""
         subject, shown = self.subject, self.shown
-        if subject is None or shown is None or not shown.entries or self.job.busy:
+        if subject is None or shown is None or not shown.entries:
             return
-        if self._looks is not None and self._looks[0] == _key(shown):
+        if self.job.busy:
+            self.note.setText("Wait for the answer before this one, or cancel it.")
+        elif self._looks is not None and self._looks[0] == _key(shown):
             then()
         else:
             self._ask(f"look at frame {shown.frame}", self._answers.look(subject), partial(self._take_look, then))
@@ -377,12 +382,12 @@ class MemoryPanel(RunPanel):
             self.background.submit("look", work, partial(self._show_readers, shown, memory))
 
     def _show_readers(self, shown: BankShown, memory: int, heat: Any) -> None:
-        layer = self.video_layer
+        layer = self._layer_below(shown)
         if isinstance(heat, str):
             self.note.setText(heat)
         elif layer is not None and self.tool.is_on:
-            shape = (self._num_frames(layer), *shown.video_size)
-            self.readers_layer.show(heat, shown.frame, shape, f"memory {memory} here", shown.entry.path, layer)
+            what = f"memory {memory} here"
+            self.readers_layer.show(heat, shown.frame, shown.video_shape, what, shown.entry.path, layer)
             self.note.setText(f"The bright pixels of frame {shown.frame} read this place of memory {memory} most.")
 
     # What the user and others change.
@@ -430,9 +435,8 @@ class MemoryPanel(RunPanel):
         self._on_runs_changed()
 
     def _on_progressed(self, run: RunEntry, frame: int) -> None:
-        path = str(run.path)
-        for key in [key for key in self._tables if key[:2] == (path, frame)]:
-            del self._tables[key]
+        # Frames that read this one may come out otherwise too.
+        self._tables = {key: table for key, table in self._tables.items() if key[0] != str(run.path)}
         self._looks = None
         super()._on_progressed(run, frame)
 
@@ -454,8 +458,13 @@ class MemoryPanel(RunPanel):
             self._twin.setCurrentIndex(index)
             self.update_runs()
 
-    def _num_frames(self, layer: Any) -> int:
-        return int(layer.data.shape[-4 if getattr(layer, "rgb", False) else -3])
+    def _layer_below(self, shown: BankShown) -> Any:
+        """Return the layer that others are laid over; None where only another video is in the viewer."""
+        layer = self.video_layer
+        if layer is None:
+            return None
+        ends = layer.data.shape[:-1] if getattr(layer, "rgb", False) else layer.data.shape
+        return layer if tuple(ends[-3:]) == shown.video_shape else None
 
 
 def _key(shown: BankShown) -> Key:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 TWIN_FRAME = "application/x-sam2-probe-twin-frame"
 """What a thumbnail of the twin carries when it is dragged: the twin's frame."""
 
-TILE_WIDTH = 110
+TILE_WIDTH = 104
 ATTENTION_COLOUR, EFFECT_COLOUR = OBJECT_COLOURS[1], OBJECT_COLOURS[0]
 _DROP_TIP = "Leave this {kind} out when the frame is tracked again"
 _TWIN_TIP = "Read the twin's {kind} in its place when the frame is tracked again"
