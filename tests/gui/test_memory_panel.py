@@ -11,13 +11,15 @@ from qtpy.QtWidgets import QApplication, QComboBox, QLabel
 
 from helpers.hands import click_canvas
 from helpers.scenarios import moving_video, square_mask, write_video
-from napari_sam2_probe.causes.explain import explain_frames
+from napari_sam2_probe.causes.explain import blame, blame_table, explain_frames
 from napari_sam2_probe.families.loaded import ModelChoice, load_model
 from napari_sam2_probe.figures.thumbnails import shrink_mask
 from napari_sam2_probe.gui.layer_order import Rank, rank_of
 from napari_sam2_probe.gui.panels.memory import MemoryPanel
 from napari_sam2_probe.gui.panels.memory_tiles import TWIN_FRAME
+from napari_sam2_probe.gui.prompt_clicks import PromptClicks
 from napari_sam2_probe.gui.state import RunEntry, state_of
+from napari_sam2_probe.gui.tracking.controller import TrackController
 from napari_sam2_probe.gui.videos import add_video, read_video
 from napari_sam2_probe.runs.record import record_run
 from napari_sam2_probe.runs.remake import remake
@@ -254,3 +256,62 @@ def test_a_run_whose_video_moved_shows_masks_and_says_what_is_missing(viewer, ru
     qtbot.waitUntil(lambda: not panel.job.busy)
     assert str(tmp_path / "gone") in text(panel, "note")
     assert not panel._tables
+
+
+def test_a_live_run_is_asked_from_its_own_session(viewer, model, tmp_path, qtbot):
+    add_video(viewer, read_video(write_video(tmp_path / "video", moving_video(4))))
+    controller = TrackController(viewer)
+    try:
+        controller.use_runs_folder(tmp_path / "runs")
+        controller.choose_model(ModelChoice("sample", device="cpu"))
+        _, panel = viewer.window.add_plugin_dock_widget("napari-sam2-probe", "Memory")
+        assert "Track an object" in text(panel, "hint")
+        controller.prompts.add_point((0, 42, 35))
+        controller.propagate("forward")
+        state = state_of(viewer)
+        qtbot.waitUntil(lambda: controller.runner.is_idle and state.current_run is not None)
+        assert state.current_run.live
+        viewer.dims.set_current_step(0, 3)
+        qtbot.waitUntil(lambda: panel.shown is not None and panel.shown.frame == 3 and bool(panel.shown.entries))
+        # The model is loaded and the session is there: nothing has to be repeated first.
+        assert text(panel, "cost") == "12 passes of the frame"
+        session = state.live.recording.session
+        steps, masks = len(session.log.resolved()), np.asarray(state.current_run.open().masks[:])
+        press(qtbot, panel.explain)
+        qtbot.waitUntil(lambda: bool(panel._tables))
+        settle(panel, qtbot)
+        press(qtbot, tile(panel, "memory", 2).drop)
+        press(qtbot, panel.again)
+        qtbot.waitUntil(lambda: len(panel._outcome) == 1)
+        settle(panel, qtbot)
+        (table,) = panel._tables.values()
+        expected = blame_table(blame(session, 3, 1))
+        for column in ("delta_iou", "delta_score", "delta_pointer"):
+            np.testing.assert_allclose(table[column], expected[column], atol=1e-6)
+        # The session is as it was.
+        assert len(session.log.resolved()) == steps
+        np.testing.assert_array_equal(state.current_run.open().masks[:], masks)
+        controller.runner.drop()
+        qtbot.waitUntil(lambda: state.jobs.running is None)
+        assert state.live is None
+    finally:
+        controller.shut_down()
+
+
+def test_a_click_with_the_tool_is_no_prompt(viewer, panel, qtbot):
+    controller = TrackController(viewer)
+    clicks = PromptClicks(viewer, lambda: (controller.video, controller.prompts))
+    clicks.in_front = True
+    try:
+        press(qtbot, panel.look_button)
+        click_canvas(qtbot, viewer, viewer.layers[0], (4, 45.0, 50.0))
+        qtbot.waitUntil(lambda: panel._pixel is not None)
+        assert not controller.prompts.states
+        # Hidden, the panel gives clicks back.
+        panel.hide()
+        assert not state_of(viewer).click_tool
+        click_canvas(qtbot, viewer, viewer.layers[0], (4, 45.0, 50.0))
+        assert list(controller.prompts.states) == [(4, 1)]
+    finally:
+        clicks.close()
+        controller.shut_down()
