@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 READERS_OPACITY = 0.75
+_NAME = 60
+"""Letters of a layer's name that say what is changed."""
 _SMALL = 300
 """Pixels of a video's longer side up to which one of them is a line that is seen."""
 
@@ -65,7 +68,7 @@ class OutcomeLayer:
         self._masks = MaskStack(shape)
         self._layer = Labels(
             self._masks,
-            name=f"what if · {what}",
+            name=f"what if · {textwrap.shorten(what, _NAME, placeholder=' …')}",
             opacity=1.0,
             colormap=DirectLabelColormap(color_dict={None: "transparent", 1: OUTCOME_COLOUR}),
             metadata={METADATA_KEY: {"content": OTHER_OUTCOME, "run": str(run)}},
