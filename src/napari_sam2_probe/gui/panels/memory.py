@@ -195,7 +195,7 @@ class MemoryPanel(RunPanel):
             self._tiles.append(self._make_tile())
         changes = self.changes
         effects = self._effects()
-        shares = {(item.kind, item.frame): item.share for item in shown.entries}
+        shares: dict[tuple[str, int], float] = {(item.kind, item.frame): item.share for item in shown.entries}
         if self._pixel is not None:
             shares = self._pixel.shares
         for tile, entry in zip(self._tiles, shown.entries, strict=False):
