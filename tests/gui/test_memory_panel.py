@@ -194,7 +194,7 @@ def test_the_twins_memory_is_put_in_by_button_or_by_dragging(viewer, panel, runs
     copy, none = Qt.DropAction.CopyAction, Qt.KeyboardModifier.NoModifier
     tile(panel, "memory", 3).dropEvent(QDropEvent(QPointF(5, 5), copy, data, LEFT, none))
     assert panel.changes.swapped == {("memory", 3): 1}
-    assert tile(panel, "memory", 3).twin.text() == "Twin's 1"
+    assert tile(panel, "memory", 3).twin.text() == "Twin 1"
     press(qtbot, panel.again)
     qtbot.waitUntil(lambda: len(panel._outcome) == 1)
     settle(panel, qtbot)

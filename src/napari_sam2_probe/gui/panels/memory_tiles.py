@@ -141,20 +141,22 @@ class EntryTile(QFrame):
         self.picture.pressed.connect(self._press)
         self.bars = Bars(theme)
         self.drop = QToolButton(text="Drop", checkable=True)
-        self.twin = QToolButton(text="Twin's", checkable=True)
+        self.twin = QToolButton(text="Twin", checkable=True)
         self.drop.toggled.connect(self._on_drop)
         self.twin.toggled.connect(self._on_twin)
-        row = QHBoxLayout()
-        row.setSpacing(2)
-        row.addWidget(self.drop)
-        row.addWidget(self.twin)
+        self._first, self._last = QHBoxLayout(), QHBoxLayout()
+        for row in (self._first, self._last):
+            row.setSpacing(2)
+        self._first.addWidget(self.title, 1)
+        self._last.addWidget(self.drop)
+        self._last.addWidget(self.twin)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(3, 2, 3, 3)
         layout.setSpacing(2)
-        layout.addWidget(self.title)
+        layout.addLayout(self._first)
         layout.addWidget(self.picture, alignment=Qt.AlignmentFlag.AlignHCenter)
         layout.addWidget(self.bars)
-        layout.addLayout(row)
+        layout.addLayout(self._last)
         layout.addStretch()
 
     @property
@@ -170,7 +172,8 @@ class EntryTile(QFrame):
         self.setObjectName(f"{kind} {frame}")
         prompted = entry.role == "conditioning"
         back = "1 frame" if entry.age == 1 else f"{entry.age} frames"
-        self.title.setText(f"{frame} · prompted" if prompted else f"{frame} · age {entry.age}")
+        age = f"age {entry.age}"
+        self.title.setText(f"{frame} · {'prompted' if prompted and kind == 'memory' else age}")
         self.title.setToolTip(
             f"{kind.capitalize()} of frame {frame}, {'a prompted one, ' if prompted else ''}{back} away: go there"
         )
@@ -179,6 +182,11 @@ class EntryTile(QFrame):
         self.twin.setObjectName(f"twin {kind} {frame}")
         self.drop.setToolTip(_DROP_TIP.format(kind=kind))
         self.twin.setToolTip(_TWIN_TIP.format(kind=kind))
+        # A tile without a picture has room beside its title.
+        if kind == "pointer":
+            self._first.addWidget(self.drop)
+        else:
+            self._last.insertWidget(0, self.drop)
         self.picture.setVisible(entry.picture is not None)
         if entry.picture is not None:
             self.picture.show_picture(entry.picture)
@@ -219,7 +227,7 @@ class EntryTile(QFrame):
 
     def _say_twin(self) -> None:
         other = self.twin_frame if self.twin_frame not in (None, self._likely_twin) else None
-        self.twin.setText("Twin's" if other is None else f"Twin's {other}")
+        self.twin.setText("Twin" if other is None else f"Twin {other}")
 
     def _go(self) -> None:
         if self.entry is not None:
