@@ -172,8 +172,9 @@ class EntryTile(QFrame):
         self.setObjectName(f"{kind} {frame}")
         prompted = entry.role == "conditioning"
         back = "1 frame" if entry.age == 1 else f"{entry.age} frames"
-        age = f"age {entry.age}"
-        self.title.setText(f"{frame} · {'prompted' if prompted and kind == 'memory' else age}")
+        about = f" · {'prompted' if prompted else f'age {entry.age}'}"
+        # Pointers are many: their tooltips say the rest.
+        self.title.setText(f"{frame}{about if kind == 'memory' else ''}")
         self.title.setToolTip(
             f"{kind.capitalize()} of frame {frame}, {'a prompted one, ' if prompted else ''}{back} away: go there"
         )
