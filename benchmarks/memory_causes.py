@@ -1,8 +1,9 @@
 """What it costs to record where memory attention looks, and to blame the entries of a bank.
 
 Two sessions with a probe track the same video with the same weights in one process, frame by frame in turn, one of them
-recording attention from 256 queries. Then entries of a frame's bank are dropped one by one; a pass is compared with
-tracking a frame without its image features, which are not computed again.
+recording attention from 256 queries. Ratios are of processor time, of the clock, and frame by frame: beside other work
+the processor's tell most. Then a frame is blamed: the time of it all beside that of as many passes without an edit as
+its bank has entries and groups; image features are not computed again.
 
     python benchmarks/memory_causes.py --config sam2.1_hiera_t --frames 10
 """
@@ -11,27 +12,50 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import statistics
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
-from probe_overhead import recorded, timed, write_video
+from probe_overhead import recorded, write_video
 
+from napari_sam2_probe.causes.explain import blame
 from napari_sam2_probe.families.loading import seeded_model
 from napari_sam2_probe.models.config import SMALL_CONFIG, ModelFlags, predictor_flags
 from napari_sam2_probe.models.device import choose_device, describe_device
 from napari_sam2_probe.probe.recorder import ProbeRecorder
-from napari_sam2_probe.tracking.interventions import parse_edits
 from napari_sam2_probe.tracking.prompts import Prompt
 from napari_sam2_probe.tracking.results import SessionOptions
 from napari_sam2_probe.tracking.session import VideoSession
 from napari_sam2_probe.video.folder import FolderSource
 
 
-def measure(config: str | Path, num_frames: int, device: torch.device) -> tuple[list[tuple[float, float]], list[float]]:
-    """Return seconds a frame, probed without and with attention; and of a frame tracked again, plain, then blamed."""
+@dataclass(frozen=True)
+class Costs:
+    """Seconds of the clock and of the processor.
+
+    Attributes
+    ----------
+    frames
+        (N, 2, 2): by frame, without and with attention, clock and processor.
+    passes
+        (N, 2): of one pass of the last frame without an edit.
+    blame
+        (2,): of the last frame's blame.
+    num_rows
+        Entries of its bank, and groups.
+    """
+
+    frames: np.ndarray
+    passes: np.ndarray
+    blame: np.ndarray
+    num_rows: int
+
+
+def measure(config: str | Path, num_frames: int, device: torch.device) -> Costs:
+    """Track with and without recorded attention in turn, then blame the last frame."""
     flags = ModelFlags()
     model = seeded_model(config, device=device, flags=flags)
     with tempfile.TemporaryDirectory() as name, contextlib.ExitStack() as stack:
@@ -45,24 +69,24 @@ def measure(config: str | Path, num_frames: int, device: torch.device) -> tuple[
             session.add_prompt(Prompt.from_mask(0, 1, mask))
             sessions.append(session)
             runs.append(recorded(session, recorder))
-        seconds = []
+        frames = np.zeros((num_frames, 2, 2))
         for frame in range(num_frames):
-            row = [0.0, 0.0]
             for k in (frame % 2, 1 - frame % 2):
-                row[k] = timed(runs[k], device)
-            seconds.append((row[0], row[1]))
+                frames[frame, k] = timed(lambda k=k: next(runs[k]), device)
         last = num_frames - 1
-        passes = [repeated(sessions[0], last, [])]
-        for entry in sessions[0].bank(last, 1).entries:
-            edit = {"edit": "drop", "target": entry.kind, "entries": {"frames": [entry.frame]}}
-            passes.append(repeated(sessions[0], last, parse_edits([edit])))
-    return seconds[3:], passes
+        passes = np.array([timed(lambda: sessions[0].repeat(last, 1), device) for _ in range(4)])
+        rows: list[dict] = []
+        cost = timed(lambda: rows.extend(blame(sessions[0], last, 1)), device)
+    return Costs(frames[3:], passes[1:], cost, len(rows))
 
 
-def repeated(session: VideoSession, frame: int, edits) -> float:
-    began = time.perf_counter()
-    session.repeat(frame, 1, edits)
-    return time.perf_counter() - began
+def timed(work, device: torch.device) -> np.ndarray:
+    """Return the seconds of the clock and of the processor that work takes."""
+    began = time.perf_counter(), time.process_time()
+    work()
+    if device.type == "cuda":
+        torch.cuda.synchronize()
+    return np.array([time.perf_counter() - began[0], time.process_time() - began[1]])
 
 
 def main() -> None:
@@ -73,16 +97,20 @@ def main() -> None:
     arguments = parser.parse_args()
     config = SMALL_CONFIG if arguments.config == "small" else arguments.config
     device = choose_device(arguments.device)
-    seconds, passes = measure(config, arguments.frames, device)
-    plain, looking = (statistics.median(column) for column in zip(*seconds, strict=True))
-    ratio = statistics.median(b / a for a, b in seconds)
-    print(f"{arguments.config}, {len(seconds)} frames, {describe_device(device)}, torch {torch.__version__}")
-    print(f"median seconds a frame, probed: {plain:.4f}; recording attention too: {looking:.4f}")
-    print(f"ratio: {looking / plain:.3f} (median of the ratios by frame: {ratio:.3f})")
-    print(
-        f"blame: {len(passes) - 1} entries, {statistics.median(passes[1:]):.4f} s a pass; "
-        f"the same pass without an edit: {passes[0]:.4f} s, a tracked frame {plain:.4f} s"
-    )
+    costs = measure(config, arguments.frames, device)
+    print(f"{arguments.config}, {len(costs.frames)} frames, {describe_device(device)}, torch {torch.__version__}")
+    for of, name in enumerate(("clock", "processor")):
+        plain, looking = costs.frames[:, 0, of], costs.frames[:, 1, of]
+        print(
+            f"{name}: {np.median(plain):.3f} s a frame, probed; recording attention too, {np.median(looking):.3f} s; "
+            f"ratio of sums {looking.sum() / plain.sum():.3f}, median of the ratios by frame "
+            f"{np.median(looking / plain):.3f}"
+        )
+        unedited = np.median(costs.passes[:, of])
+        print(
+            f"{name}: blame {costs.blame[of]:.2f} s, {costs.num_rows} passes of {unedited:.3f} s are "
+            f"{costs.num_rows * unedited:.2f} s; ratio {costs.blame[of] / (costs.num_rows * unedited):.3f}"
+        )
 
 
 if __name__ == "__main__":

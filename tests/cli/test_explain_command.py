@@ -51,6 +51,25 @@ def test_an_intervention_a_policy_and_an_explanation(command, video, mask, tmp_p
         assert complaint in refused.err
 
 
+def test_a_twins_tensors_are_put_in(command, video, mask, tmp_path):
+    for name, end in (("run", 3), ("twin", 3)):
+        made = command("run", video, "--out", tmp_path / name, "--mask", mask, "--end", end, *SMALL)
+        assert made.code == 0
+    said = command("explain", tmp_path / "run", "--twin", tmp_path / "twin", "--out", tmp_path / "out")
+    assert (said.code, said.err) == (0, "")
+    table = pd.read_csv(tmp_path / "out" / "patches.csv")
+    # A twin that is the run itself differs nowhere, so there is nothing to bring back, and that is said.
+    assert set(table["position"]) == {1, 2, 3, 4, 5}
+    assert table["recovered"].isna().all()
+    assert (tmp_path / "out" / "patches.png").is_file()
+    lines = [line.split() for line in said.out.splitlines() if line[:2] in ("1:", "2:", "3:", "4:", "5:")]
+    assert len(lines) == 15
+    assert {line[-1] for line in lines} == {"0"}
+    refused = command("explain", tmp_path / "run", "--twin", tmp_path / "nosuch")
+    assert refused.code == 2
+    assert "nosuch" in refused.err
+
+
 def test_refused_before_anything_is_written(command, video, mask, tmp_path):
     (tmp_path / "edits.json").write_text('[{"edit": "drop", "target": "memory", "when": 3}]')
     words = ("run", video, "--out", tmp_path / "run", "--mask", mask, *SMALL)

@@ -7,13 +7,14 @@ import pandas as pd
 import pytest
 
 from napari_sam2_probe.causes.explain import explain_frames
-from napari_sam2_probe.experiments.cause_tables import CAUSE_TABLES, CausesFolder
+from napari_sam2_probe.experiments.cause_tables import CAUSE_TABLES, CausesFolder, changes_interjection, twin_kind
 from napari_sam2_probe.experiments.clips import probe_clip
 from napari_sam2_probe.experiments.config import make_config
 from napari_sam2_probe.experiments.execute import run_experiment
 from napari_sam2_probe.experiments.folder import ExperimentFolder
 from napari_sam2_probe.families.loaded import ModelChoice, load_model
 from napari_sam2_probe.reports.make import ReportOptions, make_report
+from napari_sam2_probe.transforms.registry import KINDS
 
 pytestmark = [pytest.mark.filterwarnings("ignore:cannot import name '_C'")]
 
@@ -45,6 +46,20 @@ def test_asked_for_later_they_move_no_other_result(caused, tiny_experiment):
     assert set(blame["clip"]) == {*results.clips("clean"), *results.clips("interjection")}
     # Patches and edits need a twin and a change.
     assert set(results.causes("patches")["kind"]) == set(results.causes("suffix")["kind"]) == {"interjection"}
+
+
+def test_every_kind_with_a_change_has_a_twin_to_be_patched_from():
+    changed = {
+        "interjection": "clean",
+        "context-removal": "clean",
+        "scene-cut": "clean",
+        "object-removal": "object-kept",
+        "flash": "object-kept",
+        "other-removed": "other-kept",
+    }
+    assert {kind: twin_kind(kind) for kind in KINDS if changes_interjection(kind)} == changed
+    throughout = {"obscuration": "clean", "three-object": "clean"}
+    assert {kind: twin_kind(kind) for kind in KINDS if twin_kind(kind)} == changed | throughout
 
 
 def test_blame_of_a_clip_is_that_of_its_run(caused, tmp_path):
@@ -103,6 +118,15 @@ def test_the_report_answers_with_numbers_that_others_compute_too(caused, tmp_pat
     assert row["delta_j"] == pytest.approx(change.mean(), abs=1e-9)
     assert row["median_delta_j"] == pytest.approx(change.median(), abs=1e-9)
     assert row["num_clips"] == len(change)
+
+    first = blame[(blame["frame"] == 5) & blame["entry_frame"].isna()]
+    groups = pd.read_csv(tables / "causes-groups.csv")
+    assert len(groups) == first.groupby(["kind", "entry", "role"]).ngroups == 10
+    for _, one in groups.iterrows():
+        own = first[(first[["kind", "entry", "role"]] == one[["kind", "entry", "role"]]).all(axis=1)]
+        assert one["effect"] == pytest.approx(-own["delta_iou"].mean(), abs=1e-9)
+        assert one["delta_score"] == pytest.approx(own["delta_score"].mean(), abs=1e-9)
+        assert one["num_clips"] == len(own) == 2
 
     recovered = patches.assign(
         mine=(patches["patched_value"] - patches["clip_value"]) / (patches["twin_value"] - patches["clip_value"])

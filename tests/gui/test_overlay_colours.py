@@ -29,6 +29,7 @@ COLOURS = {
     "included": style.INCLUDED_COLOUR,
     "excluded": style.EXCLUDED_COLOUR,
     "decoded box": style.DECODED_BOX_COLOUR,
+    "other outcome": style.OUTCOME_COLOUR,
     **{f"object {k}": colour for k, colour in enumerate(style.OBJECT_COLOURS, start=1)},
 }
 

@@ -162,6 +162,48 @@ def suffix_table(suffix: pd.DataFrame, options: CauseOptions | None = None) -> p
     return pd.DataFrame(rows, columns=[*columns, "unedited_j", "iou", "num_clips", "num_sequences"])
 
 
+def groups_after_change(blame: pd.DataFrame, options: CauseOptions | None = None) -> pd.DataFrame:
+    """Return what becomes of the first frame after the change without groups of what it reads, by kind of clip.
+
+    Parameters
+    ----------
+    blame
+        As in `by_age`.
+    options
+        How.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns kind, entry and role (of the group), ``effect`` (1 - IoU with the mask as it was) with ``_low`` and
+        ``_high``, ``delta_score`` (object score in logits) with the same, delta_j (NaN without truth), num_clips,
+        num_sequences.
+    """
+    import pandas as pd
+
+    options = options or CauseOptions()
+    after = blame[blame["stage"] == "suffix"]
+    after = after[after["frame"] == after.groupby(CLIP, dropna=False)["frame"].transform("min")]
+    groups = after[after["entry_frame"].isna()].assign(effect=-after["delta_iou"])
+    rows = []
+    for (kind, entry, role), clips in groups.groupby(["kind", "entry", "role"], sort=False):
+        estimate = clip_mean(clips, "effect", options)
+        rows.append(
+            {
+                "kind": kind,
+                "entry": entry,
+                "role": role,
+                **_columns("effect", estimate),
+                **_columns("delta_score", clip_mean(clips, "delta_score", options)),
+                "delta_j": float(clips["delta_j"].mean()),
+                "num_clips": len(clips),
+                "num_sequences": estimate.num_groups,
+            }
+        )
+    values = [f"{name}{end}" for name in ("effect", "delta_score") for end in ("", "_low", "_high")]
+    return pd.DataFrame(rows, columns=["kind", "entry", "role", *values, "delta_j", "num_clips", "num_sequences"])
+
+
 def edit_difference(
     suffix: pd.DataFrame, kind: str, edits: tuple[str, str], options: CauseOptions | None = None
 ) -> tuple[Estimate, int]:

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_sam2_probe.causes.explain import GROUPS, blame
+from napari_sam2_probe.causes.explain import blame
 from napari_sam2_probe.causes.pairs import WHOLE_TENSORS, Pair, match_frames
 from napari_sam2_probe.causes.patches import count_patch_passes, patch_effects
 from napari_sam2_probe.causes.suffix import count_suffix_passes, suffix_effects
+from napari_sam2_probe.causes.tables import count_blame_passes
 from napari_sam2_probe.tracking.donors import SessionDonor
 from napari_sam2_probe.tracking.intervening import Intervention
 from napari_sam2_probe.tracking.prompts import Prompt
@@ -128,7 +129,7 @@ def count_passes(lengths: tuple[int, int, int], *, has_twin: bool, changes: bool
     """Return how many passes of a frame `explain_clip` makes at most, tracking of clip and twin included."""
     num_frames = sum(lengths)
     # SAM 2 reads seven memories and sixteen pointers at most.
-    passes = num_frames + sum(1 + min(t, 7) + min(t, 16) + len(GROUPS) for t in blamed_frames(lengths))
+    passes = num_frames + sum(count_blame_passes(min(t, 7) + min(t, 16)) for t in blamed_frames(lengths))
     if has_twin:
         passes += num_frames + count_patch_passes(num_frames) + (count_suffix_passes(lengths) if changes else 0)
     return passes

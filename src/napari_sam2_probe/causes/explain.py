@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_sam2_probe.causes.tables import BLAME_COLUMNS
+from napari_sam2_probe.causes.tables import BLAME_COLUMNS, GROUPS
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.common.progress import Progress, ProgressCallback, ignore_progress
 from napari_sam2_probe.evaluation.metrics.region import region_similarity
-from napari_sam2_probe.runs.banks import check_frame, the_object
-from napari_sam2_probe.runs.layout import ATTENTION
+from napari_sam2_probe.runs.banks import attention_shares, check_frame, the_object
 from napari_sam2_probe.runs.recorded import load_recorded_model
 from napari_sam2_probe.runs.remake import remake
 from napari_sam2_probe.tracking.attention import GROUPS as ATTENTION_GROUPS
@@ -22,7 +21,7 @@ from napari_sam2_probe.video.layout import find_annotations
 from napari_sam2_probe.video.mask_folder import MaskFolder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     import pandas as pd
     from numpy.typing import NDArray
@@ -34,15 +33,6 @@ if TYPE_CHECKING:
     from napari_sam2_probe.tracking.session import VideoSession
 
 BLAME = "blame.csv"
-
-GROUPS: tuple[tuple[Literal["memory", "pointer", "both"], Literal["all", "recent", "conditioning"]], ...] = (
-    ("memory", "all"),
-    ("pointer", "all"),
-    ("both", "recent"),
-    ("both", "conditioning"),
-    ("both", "all"),
-)
-"""Groups of entries that are dropped together, as `kind` and `role` of their rows."""
 
 
 def explain_frames(
@@ -101,7 +91,9 @@ def explain_frames(
         # In a session that was corrected, what a frame read may be replaced later: it is explained when it was tracked.
         for frame in again.settle(frames):
             check_the_same(run, again.session, frame, object_id)
-            rows[frame] = blame(again.session, frame, object_id, find_truth(frame), _attention(run, frame, object_id))
+            rows[frame] = blame(
+                again.session, frame, object_id, find_truth(frame), attention_shares(run, frame, object_id)
+            )
             progress(Progress(len(rows), len(set(frames)), f"explaining {run.path.name}", "frame"))
     return blame_table([row for frame in sorted(rows) for row in rows[frame]])
 
@@ -178,6 +170,17 @@ def blame(
     InputError
         If the frame was not tracked from memory, or what it read was replaced since.
     """
+    return list(blame_rows(session, frame, object_id, truth, attention))
+
+
+def blame_rows(
+    session: VideoSession,
+    frame: int,
+    object_id: int,
+    truth: NDArray[np.bool_] | None = None,
+    attention: Mapping[tuple[str, int], float] | None = None,
+) -> Iterator[dict[str, Any]]:
+    """Do what `blame` does, and give each row as soon as its pass is done."""
     before = session.repeat(frame, object_id)
     bank = session.bank(frame, object_id)
     assert bank is not None
@@ -197,15 +200,13 @@ def blame(
             **_differences(before, after, truth),
         }
 
-    rows = []
     for entry in bank.entries:
         edit = Edit(edit="drop", target=entry.kind, entries=EntrySelector(frames=(entry.frame,)))
-        rows.append(row(entry.kind, entry.role, entry, [entry], edit))
+        yield row(entry.kind, entry.role, entry, [entry], edit)
     for kind, role in GROUPS:
         dropped = _group(bank, kind, role)
         edit = Edit(edit="drop", target=kind, entries="all" if role == "all" else EntrySelector(role=role))
-        rows.append(row(kind, role, None, dropped, edit))
-    return rows
+        yield row(kind, role, None, dropped, edit)
 
 
 def _shown_shares(frame: RepeatedFrame, bank: Bank) -> dict[tuple[str, int], float]:
@@ -230,17 +231,6 @@ def _differences(before: RepeatedFrame, after: RepeatedFrame, truth: NDArray[np.
         "delta_score": after.object_score - before.object_score,
         "delta_pointer": float(np.linalg.norm(after.pointer.astype(np.float64) - before.pointer)),
     }
-
-
-def _attention(run: ProbeRun, frame: int, object_id: int) -> dict[tuple[str, int], float]:
-    """Return the share of each entry, mean over all queries and layers; nothing if the run recorded none."""
-    if not (run.path / ATTENTION).is_file():
-        return {}
-    table = run.attention(frame, object_id)
-    table = table[table["queries"] == "all"]
-    means = table.groupby(["kind", "entry_frame"], observed=True)["share"].mean()
-    kinds, frames = means.index.get_level_values(0), means.index.get_level_values(1)
-    return {(str(k), int(t)): float(share) for k, t, share in zip(kinds, frames, means, strict=True)}
 
 
 def truth_beside(run: ProbeRun, object_id: int) -> Callable[[int], NDArray[np.bool_] | None]:

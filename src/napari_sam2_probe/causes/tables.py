@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 BLAME_COLUMNS = (
     "object_id",
     "frame",
@@ -16,6 +18,15 @@ BLAME_COLUMNS = (
     "delta_pointer",
 )
 """The columns of ``blame.csv``."""
+
+GROUPS: tuple[tuple[Literal["memory", "pointer", "both"], Literal["all", "recent", "conditioning"]], ...] = (
+    ("memory", "all"),
+    ("pointer", "all"),
+    ("both", "recent"),
+    ("both", "conditioning"),
+    ("both", "all"),
+)
+"""Groups of entries that are dropped together, as `kind` and `role` of their rows."""
 
 PATCH_COLUMNS = (
     "object_id",
@@ -62,3 +73,8 @@ SUFFIX_EDITS = (
     "the twin's instead of the change",
 )
 """What is changed of what the frames after a change read, all of them together."""
+
+
+def count_blame_passes(num_entries: int) -> int:
+    """Return how many passes of a frame it takes to blame so many entries: one each, the groups, and one without."""
+    return num_entries + len(GROUPS) + 1

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from napari_sam2_probe.causes.tables import BLAME_COLUMNS, PATCH_COLUMNS, SUFFIX_COLUMNS
 from napari_sam2_probe.experiments.tables import read_tables
+from napari_sam2_probe.transforms.registry import KINDS, kept_kind
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -83,19 +84,14 @@ class CausesFolder:
 
 
 def twin_kind(kind: str) -> str:
-    """Return the kind whose clip of the same number has the same object and no change; empty if there is none."""
-    return _KEPT.get(kind, "")
+    """Return the kind whose clip of the same number has the same object and no change; empty if there is none.
 
-
-_KEPT = {
-    "interjection": "clean",
-    "context-removal": "clean",
-    "object-removal": "object-kept",
-    "obscuration": "clean",
-    "three-object": "clean",
-}
+    What a kind itself is compared with (`kept_kind`), and where footage is laid over the object in all of a clip, the
+    clean one.
+    """
+    return kept_kind(kind) or ("clean" if kind in KINDS and KINDS[kind].overlays else "")
 
 
 def changes_interjection(kind: str) -> bool:
     """Say whether the clips of a kind are changed in their interjection, and as their twins elsewhere."""
-    return kind in ("interjection", "context-removal", "object-removal")
+    return bool(kept_kind(kind))

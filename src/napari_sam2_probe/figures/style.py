@@ -69,6 +69,9 @@ DECODED_BOX_COLOUR = "#959300"
 BOX_HALO = "#101010"
 """Around the dashes of decoded boxes, so that they are seen on whatever lies below them."""
 
+OUTCOME_COLOUR = "#844884"
+"""What a mask would be if SAM 2 had read something else; outlines only."""
+
 NEUTRAL = "#808080"
 """Marks that belong to no series; readable on light paper and on a dark dock alike."""
 

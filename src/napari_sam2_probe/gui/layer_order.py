@@ -16,8 +16,10 @@ from napari_sam2_probe.gui.layers import (
     MAP,
     MASKS,
     METADATA_KEY,
+    OTHER_OUTCOME,
     PREDICTED_MASKS,
     PROMPTS,
+    READERS,
     TRUE_BOXES,
     TRUE_MASKS,
     VIDEO,
@@ -35,19 +37,22 @@ class Rank(IntEnum):
     MAP = 1
     GROUND_TRUTH = 2
     PREDICTION = 3
-    BOXES = 4
-    PAINTED_MASKS = 5
-    DRAWN_BOXES = 6
-    CLICKS = 7
+    OTHER_OUTCOME = 4
+    BOXES = 5
+    PAINTED_MASKS = 6
+    DRAWN_BOXES = 7
+    CLICKS = 8
 
 
 _RANKS = {
     VIDEO: Rank.VIDEO,
     MAP: Rank.MAP,
     DIFFERENCE: Rank.MAP,
+    READERS: Rank.MAP,
     TRUE_MASKS: Rank.GROUND_TRUTH,
     MASKS: Rank.PREDICTION,
     PREDICTED_MASKS: Rank.PREDICTION,
+    OTHER_OUTCOME: Rank.OTHER_OUTCOME,
     TRUE_BOXES: Rank.BOXES,
     DECODED_BOXES: Rank.BOXES,
 }

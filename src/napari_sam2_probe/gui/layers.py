@@ -49,6 +49,8 @@ PROMPTS = "prompts"
 TRUE_BOXES = "true boxes"
 DECODED_BOXES = "decoded boxes"
 PREDICTED_MASKS = "predicted masks"
+OTHER_OUTCOME = "other outcome"
+READERS = "readers"
 
 AXIS_LABELS = ("time", "y", "x")
 SHOWN_AT_FIRST: tuple[Position, Statistic] = (MEMORY_ATTENTION, "mean")

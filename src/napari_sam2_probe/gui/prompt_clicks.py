@@ -11,6 +11,7 @@ from qtpy.QtCore import QTimer
 
 from napari_sam2_probe.gui.connections import Connections
 from napari_sam2_probe.gui.layer_order import rank_of
+from napari_sam2_probe.gui.state import state_of
 from napari_sam2_probe.gui.videos import is_video_layer
 
 if TYPE_CHECKING:
@@ -99,6 +100,8 @@ class PromptClicks:
         """Take a click, not a drag; napari calls this when the mouse is pressed, and goes on with it as it moves."""
         sign, wanted, active = _sign_of(event), self._wanted(), viewer.layers.selection.active
         if sign is _Sign.NONE or not self.in_front or wanted is None or len(event.dims_displayed) != 2:
+            return
+        if state_of(viewer).click_tool:
             return
         adds = wanted[1].adds_points
         hit = wanted[1].point_at(event.position)

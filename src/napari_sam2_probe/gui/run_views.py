@@ -206,6 +206,20 @@ def find_video(run: ProbeRun, candidates: Sequence[Video]) -> Video:
     InputError
         If it is not there any more.
     """
+    video = find_open_video(run, candidates)
+    if video is not None:
+        return video
+    path, shape = run.info.get("video", {}).get("path"), run.masks.shape
+    if path is None:
+        raise InputError(f"The video of the run {run.path.name} came from a layer that is not open: open it again.")
+    source = read_video(path)
+    if (source.num_frames, source.height, source.width) != shape:
+        raise InputError(f"{path} is another video than the run {run.path.name} was made on: put the first one back.")
+    return source
+
+
+def find_open_video(run: ProbeRun, candidates: Sequence[Video]) -> Video | None:
+    """Return the one of some videos that a run was made on, as in `find_video`; None if none is."""
     about = run.info.get("video", {})
     path, shape = about.get("path"), run.masks.shape
     for video in candidates:
@@ -215,12 +229,7 @@ def find_video(run: ProbeRun, candidates: Sequence[Video]) -> Video:
         # A clip and its twin are of one size.
         if frames.path == path and (path is not None or about.get("sha256") in (None, frames.fingerprint())):
             return video
-    if path is None:
-        raise InputError(f"The video of the run {run.path.name} came from a layer that is not open: open it again.")
-    source = read_video(path)
-    if (source.num_frames, source.height, source.width) != shape:
-        raise InputError(f"{path} is another video than the run {run.path.name} was made on: put the first one back.")
-    return source
+    return None
 
 
 def open_videos(layers: Sequence[Layer], video: VideoEntry | None) -> list[Video]:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from napari.layers import Image
 
     from napari_sam2_probe.gui.panels.panel import Panel
+    from napari_sam2_probe.live.live_run import LiveRun
     from napari_sam2_probe.video.video import Video
 
 
@@ -73,6 +74,10 @@ class ProbeState:
         Whatever takes long: one job at a time, the others wait in order.
     panels
         The panels that are open, by name.
+    live
+        What the live run among the runs is recorded from, for jobs; None while there is none.
+    click_tool
+        What clicks on the video are for instead of prompts, while a tool of a panel is on; else empty.
     """
 
     video_changed = Signal(object)
@@ -101,6 +106,8 @@ class ProbeState:
         self._viewer = ref(viewer)
         self.jobs = JobQueue()
         self.panels: WeakValueDictionary[str, Panel] = WeakValueDictionary()
+        self.live: LiveRun | None = None
+        self.click_tool = ""
         self._video: VideoEntry | None = None
         self._runs: list[RunEntry] = []
         self._current: RunEntry | None = None

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from napari_sam2_probe.live.plan import RunDirection
     from napari_sam2_probe.live.prompt_queue import PromptQueue
     from napari_sam2_probe.live.prompt_state import Key, PromptState
+    from napari_sam2_probe.live.recorded_session import RecordedSession
     from napari_sam2_probe.tracking.results import Direction, FrameResult
     from napari_sam2_probe.video.source import FrameSource
     from napari_sam2_probe.video.truth import ClipTruth
@@ -107,6 +108,12 @@ class LiveRun:
         self._masks: Any = None
         self._scorer = TrueScorer(source)
         self._total = self._done = 0
+
+    @property
+    def recording(self) -> RecordedSession | None:
+        """The session and its model; None as long as nothing was asked of it, or when it is closed. For jobs only."""
+        found: RecordedSession | None = self._recording
+        return found
 
     # From the window's thread.
 

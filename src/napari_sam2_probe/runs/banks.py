@@ -57,6 +57,25 @@ def read_attention(run: ProbeRun, frame: int | None, object_id: int | None) -> p
     return table.reset_index(drop=True)
 
 
+def attention_shares(run: ProbeRun, frame: int, object_id: int) -> dict[tuple[str, int], float]:
+    """Return the share of attention that each entry of a frame's bank received, by kind and frame.
+
+    The mean over layers, of all queries; nothing if the run recorded no attention.
+
+    Raises
+    ------
+    InputError
+        If the table is damaged.
+    """
+    if not is_file(run.path / ATTENTION):
+        return {}
+    table = read_attention(run, frame, object_id)
+    table = table[table["queries"] == "all"]
+    means = table.groupby(["kind", "entry_frame"], observed=True)["share"].mean()
+    kinds, frames = means.index.get_level_values(0), means.index.get_level_values(1)
+    return {(str(k), int(t)): float(share) for k, t, share in zip(kinds, frames, means, strict=True)}
+
+
 def read_attention_entropy(run: ProbeRun) -> NDArray[np.float64]:
     """Return the entropy of memory attention; see `ProbeRun.attention_entropy`."""
     kept = run.stored(ATTENTION_ENTROPY)

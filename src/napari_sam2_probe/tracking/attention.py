@@ -207,11 +207,11 @@ def _layer_shares(
     layer: LayerAttention, groups: Tensor, drawn: Sequence[Tensor], entry_tokens: Sequence[int], index: int = 0
 ) -> Tensor:
     """Return (groups, entries): the mean of each group, and of all tokens as the groups' mean by their sizes."""
+    # All groups at once: one product of matrices is cheaper than three.
+    by_token = token_shares(layer, torch.cat(list(drawn)).to(groups.device), entry_tokens, index)
     means = [
-        token_shares(layer, tokens.to(groups.device), entry_tokens, index).mean(dim=0)
-        if len(tokens)
-        else torch.full((len(entry_tokens),), torch.nan, device=groups.device)
-        for tokens in drawn
+        part.mean(dim=0) if len(part) else torch.full((len(entry_tokens),), torch.nan, device=groups.device)
+        for part in torch.split(by_token, [len(tokens) for tokens in drawn])
     ]
     stacked = torch.stack(means)
     weights = groups.float().mean(dim=1, keepdim=True)
@@ -227,7 +227,9 @@ def token_shares(layer: LayerAttention, tokens: Tensor, entry_tokens: Sequence[i
     with torch.autocast(keys.device.type, enabled=False):
         for chunk in torch.split(tokens, _CHUNK):
             logits = (layer.queries[index][:, chunk].float() * scale) @ keys.transpose(-1, -2)
-            weights = logits.softmax(dim=-1).mean(dim=0)
+            # A softmax in place, divided only once summed by entry: half the time of all this goes into memory.
+            weights = logits.sub_(logits.amax(dim=-1, keepdim=True)).exp_()
             by_entry = torch.split(weights, list(entry_tokens), dim=-1)
-            parts.append(torch.stack([part.sum(dim=-1) for part in by_entry], dim=-1))
+            sums = torch.stack([part.sum(dim=-1) for part in by_entry], dim=-1)
+            parts.append((sums / sums.sum(dim=-1, keepdim=True)).mean(dim=0))
     return torch.cat(parts)

@@ -11,7 +11,7 @@ import torch
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.tracking.repeating import repeat_steps
 from napari_sam2_probe.tracking.spill import SpillFolder
-from napari_sam2_probe.tracking.steps import TrackStep
+from napari_sam2_probe.tracking.steps import TrackStep, is_one_pass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -51,6 +51,11 @@ class SessionDonor:
         Who is shown the tensors instead, if they are not to be kept.
     close
         Called when the donor is closed.
+
+    Attributes
+    ----------
+    is_one_pass
+        Whether nothing that a frame read is replaced later; see `steps.is_one_pass`.
     """
 
     def __init__(
@@ -75,8 +80,10 @@ class SessionDonor:
         self._close = close
         passes = [step for step in steps if isinstance(step, TrackStep)]
         self._has_one_pass = len({step.number for step in passes}) < 2
+        self.is_one_pass = is_one_pass(steps)
         # How often each frame is still going to be tracked.
-        self._left = Counter(frame_idx for step in passes for frame_idx in step.frames)
+        self._order = [frame_idx for step in passes for frame_idx in step.frames]
+        self._left = Counter(self._order)
         self._running = repeat_steps(self.session, steps)
         self._is_present = is_present
         self._means: dict[tuple[str, int], tuple[Tensor, ...]] = {}
@@ -103,6 +110,25 @@ class SessionDonor:
         """Track to the end."""
         while self._track_one() is not None:
             pass
+
+    def tracking_to(self, frame_idx: int | None) -> Iterator[tuple[int, int]]:
+        """Track until a frame has been tracked for the last time, or to the end; what is tracked already stays.
+
+        Yields
+        ------
+        done, total
+            After each frame: how many were tracked since the call, and how many will be at most.
+        """
+        total = sum(self._left.values())
+        if frame_idx is not None and self._has_one_pass:
+            ahead = [t for t in self._order if self._left[t]]
+            total = ahead.index(frame_idx) + 1 if frame_idx in ahead else 0
+        done = 0
+        while frame_idx is None or self._left[frame_idx]:
+            if self._track_one() is None:
+                break
+            done += 1
+            yield done, total
 
     def settle(self, frames: Iterable[int]) -> Iterator[int]:
         """Track, and stop at each of some frames when it has been tracked for the last time.

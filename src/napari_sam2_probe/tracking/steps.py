@@ -217,3 +217,10 @@ def _droppable_undos(steps: list[Step]) -> dict[UndoStep, Edit]:
 
 def _obj_id(edit: Edit) -> int:
     return edit.prompt.obj_id if isinstance(edit, PromptStep) else edit.obj_id
+
+
+def is_one_pass(steps: Sequence[Step]) -> bool:
+    """Say whether all prompts come before a single pass, so that nothing that a frame read is replaced later."""
+    kinds = [isinstance(step, TrackStep) for step in steps if not isinstance(step, SweepStep)]
+    numbers = {step.number for step in steps if isinstance(step, TrackStep)}
+    return len(numbers) == 1 and all(kinds[kinds.index(True) :])

@@ -141,12 +141,14 @@ class LiveRunner:
             options=options,
             on_loaded=_prepare_window,
         )
+        self._state.live = self._live
 
     def drop(self) -> None:
         """End the live run; its folder stays. The next one is told all prompts anew."""
         live, self._live = self._live, None
         if live is None:
             return
+        self._state.live = None
         # What it still has to tell is nobody's business any more.
         job, self._job = self._job, None
         if job is not None:

@@ -14,11 +14,13 @@ from napari_sam2_probe.analysis.causes import (
     attention_against_cause,
     by_age,
     edit_difference,
+    groups_after_change,
     oldest_that_matters,
     recovery,
     suffix_table,
 )
 from napari_sam2_probe.common.words import count, interval, number
+from napari_sam2_probe.figures.blame import GROUP_LABELS
 from napari_sam2_probe.figures.causes import MEASURE_LABELS, make_by_age, make_recovery
 from napari_sam2_probe.figures.dots import SERIES_LOOKS, DotPanel, Dots, make_dots
 from napari_sam2_probe.probe.positions import title_of
@@ -109,10 +111,11 @@ def make(subjects: Sequence[Subject], folder: ReportFolder) -> Part:
             figures.append(_recovery_figure(causes, folder))
         else:
             missing.append(
-                f"{causes.subject.name}: no patches, since clips of kind {kind_label('clean').lower()} are not among "
-                "the kinds."
+                f"{causes.subject.name}: no patches, since no kind is among the kinds together with the one that shows "
+                "the same without the change."
             )
     tables.append(folder.table(_questions(found)))
+    tables.append(folder.table(_group_rows(found)))
     tables.append(folder.table(_suffix_rows(found)))
     tables.append(folder.table(_recovery_rows(found)))
     sentences = (
@@ -344,6 +347,42 @@ def _age_caption(causes: _Causes) -> str:
             f"{number(100 * float(shares['pointer']), 1)} %."
         )
     return " ".join(sentences)
+
+
+# Groups.
+
+
+def _group_rows(found: Sequence[_Causes]) -> ReportTable:
+    import pandas as pd
+
+    rows, data = [], []
+    for causes in found:
+        table = groups_after_change(causes.blame, causes.options)
+        data.append(table.assign(experiment=causes.subject.name))
+        for _, row in table.iterrows():
+            effect, score = (
+                [float(row[f"{name}{end}"]) for end in ("", "_low", "_high")] for name in ("effect", "delta_score")
+            )
+            rows.append(
+                (
+                    causes.subject.name,
+                    kind_label(row["kind"]),
+                    GROUP_LABELS[row["entry"], row["role"]],
+                    interval(*effect, 3),
+                    number(float(row["delta_j"]), 3),
+                    interval(*score),
+                    str(int(row["num_clips"])),
+                )
+            )
+    return ReportTable(
+        "causes-groups",
+        "The first frame after the change without groups of what it reads",
+        "1 - IoU with the mask as it was, J and object score minus what they were: means over clips [95 % interval].",
+        ("Experiment", "Clips", "Not read", "1 - IoU", "J", "Object score", "Entered"),
+        tuple(rows),
+        pd.concat(data, ignore_index=True),
+        text_columns=3,
+    )
 
 
 # Edits after the change.

@@ -1,0 +1,1 @@
+"""What the Memory panel shows and asks, without its widgets."""

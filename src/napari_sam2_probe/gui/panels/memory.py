@@ -1,0 +1,486 @@
+"""The Memory panel: what a frame read of memory, what of it caused the mask, and what would be without it."""
+
+from __future__ import annotations
+
+import math
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QFormLayout, QGridLayout, QHBoxLayout, QLabel, QScrollArea, QToolButton, QVBoxLayout, QWidget
+
+from napari_sam2_probe.causes.changes import BankChanges, ChangedFrame, outcome_sentence
+from napari_sam2_probe.gui.jobs import JobState
+from napari_sam2_probe.gui.memory.answers import Answers, Refusal, Subject
+from napari_sam2_probe.gui.memory.bank_shown import BankReader, likely_twin, look_from_pixel, readers_of
+from napari_sam2_probe.gui.memory.layers import OutcomeLayer, ReadersLayer
+from napari_sam2_probe.gui.memory.look_tool import LookTool
+from napari_sam2_probe.gui.memory.words import BY_EFFECT, ORDERS, cost_sentence, groups_text, in_order
+from napari_sam2_probe.gui.panels.job_row import JobRow
+from napari_sam2_probe.gui.panels.memory_tiles import EntryTile, Picture, TileGrid
+from napari_sam2_probe.gui.panels.parts import make_button, make_combo
+from napari_sam2_probe.gui.panels.run_panel import ObjectBox, RunPanel
+from napari_sam2_probe.gui.run_views import open_videos, or_reason
+
+if TYPE_CHECKING:
+    import napari.viewer
+    import pandas as pd
+
+    from napari_sam2_probe.gui.memory.bank_shown import BankShown, EntryShown, PixelLook
+    from napari_sam2_probe.gui.state import RunEntry
+    from napari_sam2_probe.tracking.looking import FrameAttention
+
+    Key = tuple[str, int, int]
+
+_LOOK_TIP = (
+    "Click a pixel of the video to see where in each memory it looks, or a place of a thumbnail to see which pixels "
+    "read it; Escape ends it"
+)
+_LOOKING = "Click a pixel of the video, or a place of a thumbnail. Escape ends this."
+
+
+class MemoryPanel(RunPanel):
+    """Bank, blame and other outcomes of the displayed frame and the selected object."""
+
+    def __init__(self, viewer: napari.viewer.Viewer) -> None:
+        super().__init__(viewer, "memory")
+        viewer = self.viewer
+        self._reader, self._answers = BankReader(), Answers()
+        self.shown: BankShown | None = None
+        self._tables: dict[Key, pd.DataFrame] = {}
+        self._changes: dict[Key, BankChanges] = {}
+        self._looks: tuple[Key, FrameAttention] | None = None
+        self._pixel: PixelLook | None = None
+        self._asked: tuple[Any, ...] | None = None
+        self._outcome: list[ChangedFrame] = []
+        self._likely: RunEntry | None = None
+        self.outcome_layer, self.readers_layer = OutcomeLayer(viewer), ReadersLayer(viewer)
+        self.tool = LookTool(viewer, lambda: self.video_layer, self._on_pixel, self._end_tool)
+        self._tiles: list[EntryTile] = []
+        self._make_widgets()
+        for thing in (self._reader, self._answers, self.tool):
+            self.end_with_panel(thing)
+        self.connections.add(viewer.dims.events.current_step, self._on_step)
+        self.connections.add(viewer.events.theme, self._on_theme)
+        self.connections.add(self.state.runs_changed, self._on_runs_changed)
+        self.connections.add(self.state.current_run_changed, self._on_current_run)
+        self._on_runs_changed()
+        self.update_runs()
+
+    def _make_widgets(self) -> None:
+        self._object = ObjectBox()
+        self._object.chosen.connect(self._choose_object)
+        self._order = make_combo("order", "The order of memories and pointers", letters=8)
+        for text, value in ORDERS.items():
+            self._order.addItem(text, value)
+        self._order.activated.connect(self._place_tiles)
+        self.look_button = QToolButton(objectName="look", text="Where does it look?", checkable=True)
+        self.look_button.setToolTip(_LOOK_TIP)
+        self.look_button.toggled.connect(self._turn_tool)
+        self.explain = make_button(
+            "explain", "Explain this frame", "Leave out each entry in turn, and groups of them, and see what changes"
+        )
+        self.explain.clicked.connect(self._ask_blame)
+        self.again = make_button("again", "Track this frame again", "With the changes that are ticked below")
+        self.again.clicked.connect(partial(self._ask_outcome, False))
+        self.onward = make_button("onward", "From here on", "Track this frame and those after it with the changes")
+        self.onward.clicked.connect(partial(self._ask_outcome, True))
+        self.clear = make_button("clear", "Clear", "Untick all changes, and remove the layer of the other outcome")
+        self.clear.clicked.connect(self._clear)
+        self._twin = make_combo("twin", "The run whose memories can be put in: of the clean twin", letters=12)
+        self._twin.activated.connect(self._choose_twin)
+        self.job = JobRow(self.state.jobs)
+        self.job.ended.connect(self._on_job_ended)
+        self.note, self._cost, self._groups = _label("note"), _label("cost"), _label("groups")
+        self._title, self._memories, self._pointers = _label("bank"), TileGrid(), TileGrid()
+        self._pointers_title, self._twin_row = _label("pointers_title"), TileGrid()
+        self._twin_title = _label("twin_title")
+        self._twin_title.setText("The twin's memories: drag one onto a memory above.")
+
+        first, second, third = QHBoxLayout(), QHBoxLayout(), QGridLayout()
+        for widget, stretch in ((self._object, 1), (self._order, 1), (self.look_button, 0)):
+            first.addWidget(widget, stretch)
+        second.addWidget(self.explain)
+        second.addWidget(self._cost, 1)
+        third.addWidget(self.again, 0, 0)
+        third.addWidget(self.onward, 0, 1)
+        third.addWidget(self.clear, 0, 2)
+        inside = QWidget()
+        column = QVBoxLayout(inside)
+        column.setContentsMargins(0, 0, 4, 0)
+        for widget in (self._title, self._memories, self._twin_title, self._twin_row, self._pointers_title):
+            column.addWidget(widget)
+        column.addWidget(self._pointers)
+        column.addWidget(self._groups)
+        column.addStretch()
+        scroll = QScrollArea(widgetResizable=True)
+        scroll.setWidget(inside)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        twin = QFormLayout()
+        twin.addRow("Twin", self._twin)
+        layout = QVBoxLayout(self.content)
+        layout.setContentsMargins(6, 4, 6, 4)
+        layout.setSpacing(4)
+        layout.addLayout(first)
+        layout.addLayout(second)
+        layout.addLayout(twin)
+        layout.addWidget(scroll, 1)
+        layout.addLayout(third)
+        layout.addWidget(self.job)
+        layout.addWidget(self.note)
+        self.setMinimumWidth(350)
+
+    def hideEvent(self, event: Any) -> None:
+        """Leave clicks to whatever is in front instead; Qt calls it."""
+        self._end_tool()
+        super().hideEvent(event)
+
+    # What is shown.
+
+    @property
+    def subject(self) -> Subject | None:
+        """What questions are about: the run, frame and object that are shown."""
+        shown = self.shown
+        if shown is None:
+            return None
+        live = self.state.live if shown.entry.live else None
+        return Subject(shown.entry, shown.frame, shown.obj_id, live, self._videos())
+
+    @property
+    def changes(self) -> BankChanges:
+        """What is ticked for the shown frame."""
+        return BankChanges() if self.shown is None else self._changes.get(_key(self.shown), BankChanges())
+
+    def refresh(self) -> None:
+        """Read the bank of the displayed frame, and show it."""
+        entry = self.state.current_run
+        if entry is None:
+            return
+        reader, frame, obj_id, videos = self._reader, self.shown_frame(), self.state.obj_id, self._videos()
+        twin = self._twin.currentData()
+        self.background.submit("bank", lambda: reader.read(entry, frame, obj_id, videos, twin), self._show)
+
+    def _videos(self) -> list[Any]:
+        return open_videos(list(self.viewer.layers), self.state.video)
+
+    def _show(self, shown: BankShown) -> None:
+        before = None if self.shown is None else _key(self.shown)
+        self.shown = shown
+        self._object.set_objects(shown.object_ids or (shown.obj_id,), shown.obj_id)
+        if _key(shown) != before:
+            self._pixel = None
+        counts = [len(shown.of_kind("memory")), len(shown.of_kind("pointer"))]
+        self._title.setText(
+            f"Frame {shown.frame} read {_count(counts[0], 'memory', 'memories')} and "
+            f"{_count(counts[1], 'pointer', 'pointers')}."
+            if shown.entries
+            else shown.note
+        )
+        self._pointers_title.setText(
+            f"Object pointers ({_percent(sum(item.share for item in shown.of_kind('pointer')))} of the attention)"
+        )
+        self._pointers_title.setVisible(counts[1] > 0)
+        if shown.entries and shown.note:
+            self.note.setText(shown.note)
+        elif _key(shown) != before and not self._outcome:
+            self.note.setText("")
+        self._fill_tiles()
+        self._show_twin()
+        self._update_buttons()
+
+    def _fill_tiles(self) -> None:
+        shown = self.shown
+        assert shown is not None
+        while len(self._tiles) < len(shown.entries):
+            self._tiles.append(self._make_tile())
+        changes = self.changes
+        effects = self._effects()
+        shares: dict[tuple[str, int], float] = {(item.kind, item.frame): item.share for item in shown.entries}
+        if self._pixel is not None:
+            shares = self._pixel.shares
+        for tile, entry in zip(self._tiles, shown.entries, strict=False):
+            key = entry.kind, entry.frame
+            tile.show_entry(entry, shown.twin_frames.get(entry.frame))
+            if self._pixel is not None and entry.frame in self._pixel.pictures and entry.kind == "memory":
+                tile.picture.show_picture(self._pixel.pictures[entry.frame])
+            tile.set_changes(key in changes.dropped, changes.swapped.get(key))
+            longest = max((s for (kind, _), s in shares.items() if kind == entry.kind), default=1.0)
+            tile.bars.set_values(shares.get(key, math.nan), longest, effects.get(key, math.nan))
+        self._place_tiles()
+        table = self._tables.get(_key(shown))
+        self._groups.setVisible(table is not None)
+        if table is not None:
+            self._groups.setText(groups_text(table))
+
+    def _make_tile(self) -> EntryTile:
+        tile = EntryTile(self.theme)
+        tile.went_to.connect(self.show_frame)
+        tile.picture_pressed.connect(self._on_picture)
+        tile.changed.connect(self._on_changed)
+        return tile
+
+    def _place_tiles(self, _: int = 0) -> None:
+        shown = self.shown
+        if shown is None:
+            return
+        by_key = {tile.key: tile for tile in self._tiles[: len(shown.entries)]}
+        ordered: list[EntryShown] = in_order(shown.entries, self._order.currentData(), self._effects())
+        self._memories.place([by_key[e.kind, e.frame] for e in ordered if e.kind == "memory"])
+        self._pointers.place([by_key[e.kind, e.frame] for e in ordered if e.kind == "pointer"])
+        for grid in (self._memories, self._pointers):
+            grid.setVisible(bool(shown.entries))
+
+    def _effects(self) -> dict[tuple[str, int], float]:
+        table = None if self.shown is None else self._tables.get(_key(self.shown))
+        if table is None:
+            return {}
+        single = table[table["entry_frame"].notna()]
+        rows = zip(single["kind"], single["entry_frame"], single["delta_iou"], strict=True)
+        return {(str(kind), int(frame)): abs(float(delta)) for kind, frame, delta in rows}
+
+    def _show_twin(self) -> None:
+        shown = self.shown
+        frames = () if shown is None else shown.twin
+        tiles = []
+        for item in frames:
+            picture = Picture(carries=item.frame)
+            picture.setObjectName(f"twin picture {item.frame}")
+            picture.setToolTip(f"Frame {item.frame} of the twin: drag it onto a memory")
+            picture.show_picture(item.picture)
+            tiles.append(picture)
+        for old in self._twin_row.findChildren(Picture):
+            old.deleteLater()
+        self._twin_row.place(tiles)
+        self._twin_row.setVisible(bool(tiles))
+        self._twin_title.setVisible(bool(tiles))
+
+    def _update_buttons(self) -> None:
+        shown = self.shown
+        there = shown is not None and bool(shown.entries) and not self.job.busy
+        self.explain.setEnabled(there)
+        changed = there and not self.changes.is_empty
+        self.again.setEnabled(changed)
+        self.onward.setEnabled(changed)
+        self.clear.setEnabled(not self.changes.is_empty or self.outcome_layer.layer is not None)
+        subject = self.subject
+        if shown is None or subject is None or not shown.entries:
+            self._cost.setText("")
+            return
+        self._cost.setText(cost_sentence(len(shown.entries), shown.frame, ready=self._answers.holds(subject)))
+
+    # Questions.
+
+    def _ask_blame(self) -> None:
+        subject = self.subject
+        if subject is not None and not self.job.busy:
+            self._ask(f"explain frame {subject.frame}", self._answers.blame(subject), self._take_blame)
+
+    def _ask_outcome(self, onward: bool, *_: Any) -> None:
+        subject, shown, changes = self.subject, self.shown, self.changes
+        if subject is None or shown is None or self.job.busy or changes.is_empty:
+            return
+        layer = self._layer_below(shown)
+        self._outcome = []
+        if layer is not None:
+            self.outcome_layer.begin(shown.video_shape, f"{changes}", shown.entry.path, layer)
+        work = self._answers.try_changes(subject, changes, onward=onward, twin=self._twin.currentData())
+        self._ask(f"track frame {subject.frame} again", work, partial(self._take_outcome, changes))
+
+    def _ask(self, title: str, work: Any, take: Any) -> None:
+        self.note.setText("")
+        self._asked = (_key(self.shown),) if self.shown is not None else None
+        self.job.submit(title, work, take)
+        self._update_buttons()
+
+    def _take_blame(self, answer: Any) -> None:
+        if self._refused(answer) or self._asked is None:
+            return
+        (key,) = self._asked
+        self._tables[key] = answer
+        if self.shown is not None and _key(self.shown) == key:
+            self._order.setCurrentIndex(self._order.findData(BY_EFFECT))
+            self._fill_tiles()
+
+    def _take_outcome(self, changes: BankChanges, answer: Any) -> None:
+        if self._refused(answer):
+            return
+        self._outcome.append(answer)
+        self.outcome_layer.put(answer.frame, answer.mask)
+        self.note.setText(outcome_sentence(changes, self._outcome))
+
+    def _take_look(self, then: Any, answer: Any) -> None:
+        if self._refused(answer) or self._asked is None:
+            return
+        self._looks = self._asked[0], answer
+        then()
+
+    def _refused(self, answer: Any) -> bool:
+        if isinstance(answer, Refusal):
+            self.note.setText(answer.reason)
+            return True
+        return False
+
+    def _on_job_ended(self, state: JobState) -> None:
+        if state is JobState.CANCELLED:
+            self.note.setText(self.note.text() or "Cancelled.")
+        self._update_buttons()
+
+    # Where it looks.
+
+    def _turn_tool(self, on: bool) -> None:
+        self.tool.turn(on)
+        self.note.setText(_LOOKING if on else "")
+        if not on:
+            self.readers_layer.clear()
+            if self._pixel is not None and self.shown is not None:
+                self._pixel = None
+                self._fill_tiles()
+
+    def _end_tool(self) -> None:
+        self.look_button.setChecked(False)
+
+    def _on_pixel(self, frame: int, y: float, x: float) -> None:
+        if self.shown is not None and frame == self.shown.frame:
+            self._with_look(partial(self._look_from, x, y))
+
+    def _on_picture(self, frame: int, across: float, down: float) -> None:
+        if self.tool.is_on:
+            self._with_look(partial(self._look_at, frame, across, down))
+        else:
+            self.show_frame(frame)
+
+    def _with_look(self, then: Any) -> None:
+        """Call `then` once it is known where the shown frame looked."""
+        subject, shown = self.subject, self.shown
+        if subject is None or shown is None or not shown.entries:
+            return
+        if self.job.busy:
+            self.note.setText("Wait for the answer before this one, or cancel it.")
+        elif self._looks is not None and self._looks[0] == _key(shown):
+            then()
+        else:
+            self._ask(f"look at frame {shown.frame}", self._answers.look(subject), partial(self._take_look, then))
+
+    def _look_from(self, x: float, y: float) -> None:
+        shown, looks = self.shown, self._looks
+        if shown is not None and looks is not None and looks[0] == _key(shown):
+            work = partial(or_reason, partial(look_from_pixel, shown, looks[1], x, y))
+            self.background.submit("look", work, partial(self._show_pixel, _key(shown)))
+
+    def _show_pixel(self, key: Key, found: PixelLook | str) -> None:
+        if isinstance(found, str):
+            self.note.setText(found)
+        elif self.shown is not None and _key(self.shown) == key and self.tool.is_on:
+            self._pixel = found
+            self._fill_tiles()
+            self.note.setText(found.sentence())
+
+    def _look_at(self, memory: int, across: float, down: float) -> None:
+        shown, looks = self.shown, self._looks
+        if shown is not None and looks is not None and looks[0] == _key(shown):
+            work = partial(or_reason, partial(readers_of, shown, looks[1], memory, across, down))
+            self.background.submit("look", work, partial(self._show_readers, shown, memory))
+
+    def _show_readers(self, shown: BankShown, memory: int, heat: Any) -> None:
+        layer = self._layer_below(shown)
+        if isinstance(heat, str):
+            self.note.setText(heat)
+        elif layer is not None and self.tool.is_on:
+            what = f"memory {memory} here"
+            self.readers_layer.show(heat, shown.frame, shown.video_shape, what, shown.entry.path, layer)
+            self.note.setText(f"The bright pixels of frame {shown.frame} read this place of memory {memory} most.")
+
+    # What the user and others change.
+
+    def _on_changed(self) -> None:
+        shown = self.shown
+        if shown is None:
+            return
+        tiles = self._tiles[: len(shown.entries)]
+        dropped = frozenset(tile.key for tile in tiles if tile.drop.isChecked())
+        swapped = {tile.key: tile.twin_frame for tile in tiles if tile.twin_frame is not None}
+        self._changes[_key(shown)] = BankChanges(dropped, swapped)
+        self._update_buttons()
+
+    def _clear(self) -> None:
+        self.outcome_layer.clear()
+        self._outcome = []
+        self.note.setText("")
+        if self.shown is not None:
+            self._changes.pop(_key(self.shown), None)
+            self._fill_tiles()
+        self._update_buttons()
+
+    def _choose_object(self, obj_id: int) -> None:
+        self.state.obj_id = obj_id
+
+    def _choose_twin(self, _: int) -> None:
+        self._changes = {key: BankChanges(changes.dropped) for key, changes in self._changes.items()}
+        self.update_runs()
+
+    def _on_step(self, _: Any) -> None:
+        if self.isVisible() and (self.shown is None or self.shown.frame != self.shown_frame()):
+            self.update_runs()
+
+    def _on_theme(self, _: Any) -> None:
+        for tile in self._tiles:
+            tile.bars.theme = self.theme
+            tile.bars.update()
+
+    def _on_current_run(self, _: Any) -> None:
+        self._outcome, self._looks = [], None
+        self.outcome_layer.clear()
+        self.readers_layer.clear()
+        self.note.setText("")
+        self._on_runs_changed()
+
+    def _on_progressed(self, run: RunEntry, frame: int) -> None:
+        # Frames that read this one may come out otherwise too.
+        self._tables = {key: table for key, table in self._tables.items() if key[0] != str(run.path)}
+        self._looks = None
+        super()._on_progressed(run, frame)
+
+    def _on_runs_changed(self) -> None:
+        current, before = self.state.current_run, self._twin.currentData()
+        others = tuple(run for run in self.state.runs if run is not current)
+        self._twin.clear()
+        self._twin.addItem("none" if others else "none (open the run of the twin)", None)
+        for other in others:
+            self._twin.addItem(other.title, other)
+        self._twin.setCurrentIndex(1 + others.index(before) if before in others else 0)
+        self._twin.setEnabled(bool(others))
+        if current is not None and others and before not in others:
+            self.background.submit("twin", lambda: likely_twin(current, others), self._take_twin)
+
+    def _take_twin(self, twin: RunEntry | None) -> None:
+        index = self._twin.findData(twin) if twin is not None else -1
+        if index > 0 and self._twin.currentIndex() == 0:
+            self._twin.setCurrentIndex(index)
+            self.update_runs()
+
+    def _layer_below(self, shown: BankShown) -> Any:
+        """Return the layer that others are laid over; None where only another video is in the viewer."""
+        layer = self.video_layer
+        if layer is None:
+            return None
+        ends = layer.data.shape[:-1] if getattr(layer, "rgb", False) else layer.data.shape
+        return layer if tuple(ends[-3:]) == shown.video_shape else None
+
+
+def _key(shown: BankShown) -> Key:
+    return str(shown.entry.path), shown.frame, shown.obj_id
+
+
+def _label(name: str) -> QLabel:
+    label = QLabel(objectName=name)
+    label.setWordWrap(True)
+    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+    return label
+
+
+def _count(number: int, one: str, many: str) -> str:
+    return f"{number} {one if number == 1 else many}"
+
+
+def _percent(share: float) -> str:
+    return "–" if math.isnan(share) else f"{100 * share:.1f} %"
