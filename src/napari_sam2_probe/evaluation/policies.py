@@ -60,14 +60,19 @@ class PolicyOptions:
         Whether each also tracks a clip of every object with an interjection, which shows how well it is found again.
     seed
         Decides which frames the clips take.
+    lengths
+        Frames of a clip before, in and after the interjection.
     """
 
     policies: tuple[str, ...] = DEFAULT_POLICIES
     sequences: tuple[str, ...] | None = None
     interjections: bool = True
     seed: int = 0
+    lengths: tuple[int, int, int] = DEFAULT_LENGTHS
 
     def __post_init__(self) -> None:
+        if min(self.lengths) < 1:
+            raise InputError(f"lengths={self.lengths} can't be used: frames before, in and after must be 1 or more.")
         ordered = tuple(dict.fromkeys((STOCK, *self.policies)))
         object.__setattr__(self, "policies", ordered)
         for text in ordered:
@@ -205,7 +210,7 @@ def compare_policies(
                 "policies": options.policies,
                 "interjections": options.interjections,
                 "seed": options.seed,
-                "lengths": DEFAULT_LENGTHS,
+                "lengths": options.lengths,
             },
             "left_out": unscored,
             "without_clip": work.without_clip,
@@ -283,7 +288,7 @@ class _Work:
         whole = self._done(_SEQUENCE, policy, objects, {}, tracked)
         clips: dict[int, dict[str, float]] = {}
         if self._options.interjections:
-            settings = {"seed": self._options.seed, "lengths": list(DEFAULT_LENGTHS)}
+            settings = {"seed": self._options.seed, "lengths": list(self._options.lengths)}
             found = self._done(_CLIP, policy, objects, settings, lambda: self._clips(policy, objects))
             clips = {row.object_id: row.scores for row in found.rows}
             if found.reasons:
@@ -324,9 +329,9 @@ class _Work:
         for truth in objects:
             if not can_be_scored(truth):
                 continue
-            if truth.sequence.num_frames < sum(DEFAULT_LENGTHS):
-                there = truth.sequence.num_frames
-                reasons[str(truth.object_id)] = f"The sequence has {there} frames, and a clip {sum(DEFAULT_LENGTHS)}."
+            there, needed = truth.sequence.num_frames, sum(self._options.lengths)
+            if there < needed:
+                reasons[str(truth.object_id)] = f"The sequence has {there} frames, and a clip {needed}."
                 continue
             try:
                 clip, _ = make_clip(
@@ -335,6 +340,7 @@ class _Work:
                     object_id=truth.object_id,
                     seed=self._options.seed,
                     others=self._dataset,
+                    lengths=self._options.lengths,
                 )
             except InputError as error:
                 # An object that is not there for long enough, for example, says nothing of a policy.
@@ -350,7 +356,7 @@ class _Work:
             predicted = np.stack([result.masks()[0] for result in session.propagate()]).astype(np.uint8)
         truth = np.stack([clip.mask(t) for t in range(clip.num_frames)])
         assert clip.truth is not None
-        scores = score_clip(truth, predicted, clip.truth.object_present, lengths=DEFAULT_LENGTHS)
+        scores = score_clip(truth, predicted, clip.truth.object_present, lengths=self._options.lengths)
         return {
             "prefix_jf": scores.prefix_jf,
             "suffix_jf": scores.suffix_jf,

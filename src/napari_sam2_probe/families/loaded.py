@@ -114,6 +114,7 @@ class Model:
             "sha256": self.checkpoint.sha256,
             "trained": self.checkpoint.trained,
             "config": self.config,
+            **({"architecture": self.model.architecture} if self.model.architecture else {}),
             "image_size": self.model.image_size,
             "device": str(self.device),
             "device_name": describe_device(self.device),

@@ -26,20 +26,21 @@ from napari_sam2_probe.video.masks import write_mask
 
 pytestmark = pytest.mark.filterwarnings("ignore:cannot import name '_C'")
 
-OPTIONS = PolicyOptions(("random:seed=3",))
+LENGTHS = (4, 2, 4)
+OPTIONS = PolicyOptions(("random:seed=3",), lengths=LENGTHS)
 
 
 @pytest.fixture(scope="module")
 def mixed(tmp_path_factory):
-    """Sequences of 28, 6 and 2 frames; the second object of the first is there twice."""
-    root = layout_trees.davis(tmp_path_factory.mktemp("data") / "davis", num_frames=28)
+    """Sequences of 10, 4 and 2 frames; the second object of the first is there twice."""
+    root = layout_trees.davis(tmp_path_factory.mktemp("data") / "davis", num_frames=10)
     frames, masks = root / "JPEGImages" / "480p", root / "Annotations" / "480p"
-    for t in range(28):
+    for t in range(10):
         labels = layout_trees.labels(t)
         write_mask(
             masks / "crossing" / f"{t:05d}.png", np.where(labels == 2, 2 if t < 2 else 0, labels).astype(np.uint8)
         )
-    for t in range(6, 28):
+    for t in range(4, 10):
         (frames / "passing" / f"{t:05d}.jpg").unlink()
         (masks / "passing" / f"{t:05d}.png").unlink()
     for part in (frames, masks):
@@ -68,7 +69,7 @@ def test_rows_are_those_of_the_protocol(compared, loaded, mixed):
     table = pd.read_csv(out / "policies.csv")
     assert tuple(table.columns) == COLUMNS
     assert list(table["JF"]) == [row.scores["JF"] for row in comparison.rows]
-    long = table[table["sequence"] == "crossing"].set_index("policy")
+    long = table[(table["sequence"] == "crossing") & (table["object_id"] == 1)].set_index("policy")
     assert (long["JF"] > 0).all()
     assert long.loc["stock", "JF"] != long.loc["random:seed=3", "JF"]
     np.testing.assert_allclose(long["reidentification"], long["suffix_jf"] - long["prefix_jf"], atol=1e-12)
@@ -79,13 +80,15 @@ def test_rows_are_those_of_the_protocol(compared, loaded, mixed):
 def test_what_is_left_out_is_named_with_its_reason(compared):
     comparison, out = compared
     about = json.loads((out / "policies.json").read_text())
-    assert about["left_out"] == {"brief": [1, 2], "crossing": [2]}
-    assert about["without_clip"] == {"passing": {str(k): "The sequence has 6 frames, and a clip 28." for k in (1, 2)}}
+    assert about["left_out"] == {"brief": [1, 2]}
+    gone = about["without_clip"].pop("crossing")["2"]
+    assert "object 2" in gone
+    assert about["without_clip"] == {"passing": {str(k): "The sequence has 4 frames, and a clip 10." for k in (1, 2)}}
     page = write_policy_report(comparison, out).read_text()
     for sentence in (
         "brief, objects 1, 2: left out, since scores need 3 masks or more.",
-        "crossing, object 2: left out",
-        "passing, object 2: no clip with an interjection. The sequence has 6 frames, and a clip 28.",
+        f"crossing, object 2: no clip with an interjection. {gone}",
+        "passing, object 2: no clip with an interjection. The sequence has 4 frames, and a clip 10.",
         "random:seed=3: no difference to stock that these sequences could show.",
     ):
         assert sentence in page
@@ -110,10 +113,10 @@ def test_nothing_is_computed_twice(compared, loaded, mixed, monkeypatch):
     assert (out / "policies.csv").read_bytes() == before
     assert again.about["without_clip"] == comparison.about["without_clip"]
     with pytest.raises(AssertionError, match="tracked again"):
-        compare_policies(mixed, out, PolicyOptions(("random:seed=3", "random:seed=4")), lambda: loaded)
+        compare_policies(mixed, out, PolicyOptions(("random:seed=3", "random:seed=4"), lengths=LENGTHS), lambda: loaded)
     monkeypatch.undo()
     with pytest.raises(InputError, match="was made with another model or other settings"):
-        compare_policies(mixed, out, PolicyOptions(("random:seed=3",), seed=1), lambda: loaded)
+        compare_policies(mixed, out, PolicyOptions(("random:seed=3",), seed=1, lengths=LENGTHS), lambda: loaded)
 
 
 def row(policy, sequence, object_id, jf, seconds=2.0, suffix=float("nan")):
@@ -142,6 +145,8 @@ def test_means_and_gap():
 
 def test_options():
     assert PolicyOptions(("confident", "stock", "confident")).policies == ("stock", "confident")
+    with pytest.raises(InputError, match=r"lengths=\(12, 0, 12\) can't be used"):
+        PolicyOptions(lengths=(12, 0, 12))
     with pytest.raises(InputError, match="There is no memory policy 'nosuch'"):
         PolicyOptions(("nosuch",))
 
