@@ -96,8 +96,8 @@ def test_without_transformers_one_sentence(monkeypatch, tmp_path):
         ('{"model_type": ["sam2_video"]}', r"a model of the type \['sam2_video'\]"),
         ('{"model_type": "sam3_video"}', "a model of the type 'sam3_video'"),
         (
-            '{"model_type": "edgetam_video", "vision_config": {"backbone_config": {"architecture": "hf-hub:x/repvit"}}}',
-            "is 'hf-hub:x/repvit', and EdgeTAM has a RepViT",
+            '{"model_type": "edgetam_video", "vision_config": {"backbone_config": {"architecture": "hf-hub:x/y"}}}',
+            "is 'hf-hub:x/y', and EdgeTAM has a RepViT",
         ),
         (
             '{"model_type": "edgetam_video", "vision_config": {"backbone_config": {"architecture": "repvit_m1", '

@@ -112,6 +112,7 @@ class Model:
             "checkpoint": self.checkpoint.name,
             "file": None if self.checkpoint.path is None else str(self.checkpoint.path.absolute()),
             "sha256": self.checkpoint.sha256,
+            **({"hub": self.checkpoint.hub} if self.checkpoint.hub else {}),
             "trained": self.checkpoint.trained,
             "config": self.config,
             **({"architecture": self.model.architecture} if self.model.architecture else {}),

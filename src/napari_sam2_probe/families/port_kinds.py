@@ -142,7 +142,7 @@ def kind_of(path: Path, settings: Any) -> tuple[PortKind, dict[str, Any]]:
 
 
 def own_weights(kind: PortKind, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return the weights of a model by its own names; SAM 3's files may hold the detector too and call them otherwise."""
+    """Return weights by the model's own names; SAM 3's files may have others, and hold the detector too."""
     if not kind.renamed:
         return dict(weights)
     own = {}

@@ -14,7 +14,7 @@ from napari_sam2_probe.families.keys import from_transformers, to_transformers
 from napari_sam2_probe.families.loading import read_weights, recognise, seeded_model
 from napari_sam2_probe.families.port_config import port_config
 from napari_sam2_probe.families.port_kinds import SAM2, kind_of, own_weights
-from napari_sam2_probe.models.checkpoints import PORT_CONFIG, PORT_WEIGHTS
+from napari_sam2_probe.models.checkpoints import PORT_CONFIG, PORT_WEIGHTS, PREPROCESSOR_FILES
 from napari_sam2_probe.models.config import SMALL_CONFIG
 
 if TYPE_CHECKING:
@@ -27,9 +27,6 @@ if TYPE_CHECKING:
     from napari_sam2_probe.tracking.frames import Normalisation
 
 _CHANNELS = 3
-
-PREPROCESSOR_FILES = ("preprocessor_config.json", "processor_config.json")
-"""Where a folder says how frames are prepared, the first that is there."""
 
 
 def load_port(folder: Path, flags: ModelFlags) -> PortedSAM2:
