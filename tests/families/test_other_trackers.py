@@ -167,9 +167,9 @@ def test_transformers_own_inference_gives_the_same(loaded, video, folder, name):
                 kind = "cond_frame_outputs" if t == FIRST else "non_cond_frame_outputs"
                 theirs = session.output_dict_per_obj[session.obj_id_to_idx(obj_id)][kind][t]
                 ours = own[t, obj_id]
-                close(ours.pred_masks.flatten(), theirs["pred_masks"].flatten(), 1e-3, (t, obj_id, "masks"))
-                close(ours.obj_ptr.flatten(), theirs["object_pointer"].flatten(), 1e-3, (t, obj_id, "pointer"))
-                close(memory_tokens(ours.maskmem_features), theirs["maskmem_features"].flatten(0, 1), 1e-2, (t, obj_id))
+                close(ours.pred_masks.flatten(), theirs["pred_masks"].flatten(), 1e-5, (t, obj_id, "masks"))
+                close(ours.obj_ptr.flatten(), theirs["object_pointer"].flatten(), 1e-5, (t, obj_id, "pointer"))
+                close(memory_tokens(ours.maskmem_features), theirs["maskmem_features"].flatten(0, 1), 1e-3, (t, obj_id))
                 compared += 1
     assert compared == 2 * NUM_FRAMES
     assert any((output.pred_masks > 0).any() for output in own.values())
