@@ -16,6 +16,7 @@ def davis(tmp_path_factory):
     return layout_trees.davis(tmp_path_factory.mktemp("data") / "davis", num_frames=4)
 
 
+@pytest.mark.slow
 def test_table_and_page(command, davis, tmp_path):
     out = tmp_path / "out"
     given = ("--davis", davis, "--out", out, "--split", "val", "--no-interjections", "--policy", "oracle:pool=1")

@@ -38,7 +38,7 @@ MAP = ("channel", "y", "x")
 VECTOR = ("channel",)
 """Dimensions of a vector, which is kept as it is."""
 
-TOKENS = ("token", "channel")
+TOKENS = ("latent", "channel")
 """Dimensions of tokens without a place in the image, of which only features are kept."""
 
 Statistic = Literal["mean", "variance"]
@@ -55,7 +55,8 @@ class Position:
     Attributes
     ----------
     number
-        As the paper counts, with our additions: ``"1"`` to ``"5"``, ``"4r"``, ``"5r"``, ``"5u"``. It stands in tables.
+        As the paper counts, with our additions: ``"1"`` to ``"5"``, ``"4r"``, ``"5r"``, ``"5p"``, ``"5u"``. It stands in
+        tables.
     key
         The name used for arrays on disk and in code.
     title
