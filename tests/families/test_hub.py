@@ -170,7 +170,9 @@ def test_a_model_without_weights_of_transformers(client, server):
         fetch_model(NAME, endpoint=client)
 
 
-def test_no_network(client):
+def test_no_network(client, monkeypatch):
+    # The client waits between its attempts.
+    monkeypatch.setattr("time.sleep", lambda _: None)
     with pytest.raises(ResourceError, match=r"hf:someone/tracker \(config\.json\) can't be fetched"):
         fetch_model(NAME, endpoint="http://127.0.0.1:9")
 

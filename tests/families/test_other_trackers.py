@@ -339,3 +339,19 @@ def test_shapes_at_full_size(name, shapes):
             model._encode_new_memory(features, sizes, masks, torch.ones(1, 1), is_mask_from_pts=False)
     assert shown["memory_features"] == shapes["5"]
     assert shown.get("memory_features_dense") == shapes.get("5p")
+
+
+def test_two_models_on_one_video(run, loaded, name):
+    """Against the sample model: nothing is subtracted, distances are in own units, maps are compared by CKA."""
+    sample = sp.load_model("sample", device="cpu")
+    other = sp.track(run.video, sp.points(POINTS[0], POINTS[1]), model=sample)
+    comparison = sp.compare(run, other)
+    with pytest.raises(InputError, match=f"are of two models .*{FAMILIES[name][1].__name__}; sample"):
+        _ = comparison.distances
+    table = comparison.features
+    shared = {"1", "2", "3", "4", "4r", "5", "5r"}
+    assert set(table["position"]) == shared
+    alike = comparison.cka(loaded, sample)
+    assert alike["cka"].notna().all()
+    assert (alike["cka"] < 0.999).all()
+    np.testing.assert_allclose(sp.compare(run, run).cka(loaded, loaded)["cka"], 1)

@@ -41,8 +41,11 @@ class PortedEdgeTam(PortedSAM2):
 
     def _to_store(self, features: Tensor, pos_enc: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
         self.show("memory_features_dense", features)
-        tokens, encodings = self.spatial_perceiver(features, pos_enc[-1].to(features.dtype))
-        return tokens, [encodings]
+        encodings = pos_enc[-1].to(features.dtype)
+        # One by one: the port's perceiver takes no batch.
+        pairs = [self.spatial_perceiver(features[k : k + 1], encodings[k : k + 1]) for k in range(len(features))]
+        tokens, token_encodings = (torch.cat(parts) for parts in zip(*pairs, strict=True))
+        return tokens, [token_encodings]
 
     def _memory_attention(self, port: Any) -> MemoryAttention:
         return _MemoryAttention(port)
