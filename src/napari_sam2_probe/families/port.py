@@ -8,6 +8,7 @@ object, is ``sam2``'s, so banks, interventions, policies and attention are what 
 from __future__ import annotations
 
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
@@ -22,9 +23,11 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from napari_sam2_probe.models.config import ModelFlags
+    from napari_sam2_probe.tracking.observer import Tap
 
 
 _LEVELS = 3
+_WRAPPED = ("image_encoder", "memory_attention", "memory_encoder", "sam_prompt_encoder", "sam_mask_decoder")
 
 
 class PortedSAM2(ObservedSAM2):
@@ -90,6 +93,19 @@ class PortedSAM2(ObservedSAM2):
     def _attention_layer(self, layer: nn.Module) -> PortAttention:
         return PortAttention(layer)
 
+    def _module(self, key: str, place: Tap) -> nn.Module:
+        # Places are named as in sam2, whose parts are wrapped here.
+        part, _, inner = place.module.partition(".")
+        wrapped = f"{part}.network.{inner}"
+        is_wrapped = inner and part in _WRAPPED and not _has_module(self, place.module) and _has_module(self, wrapped)
+        return super()._module(key, replace(place, module=wrapped) if is_wrapped else place)
+
+    def _as_of_sam2(self, module: str, output: Any) -> Any:
+        # The port has an axis more there, for several prompts of one image.
+        if module != "sam_mask_decoder.transformer":
+            return output
+        return tuple(part.flatten(0, 1) for part in output[:2])
+
     def _build_sam_heads(self) -> None:
         # The port's are put in afterwards.
         self.sam_prompt_embed_dim = self.hidden_dim
@@ -107,6 +123,14 @@ class PortedSAM2(ObservedSAM2):
             decoder_names=(*(str(k + 1) for k in range(len(two_way.layers))), "final"),
             tokens=tuple(tokens),
         )
+
+
+def _has_module(model: nn.Module, name: str) -> bool:
+    try:
+        model.get_submodule(name)
+    except AttributeError:
+        return False
+    return True
 
 
 class _ImageEncoder(nn.Module):

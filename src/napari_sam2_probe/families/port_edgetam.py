@@ -39,7 +39,8 @@ class PortedEdgeTam(PortedSAM2):
         super().__init__(port, flags)
         self.spatial_perceiver = port.spatial_perceiver
 
-    def _to_store(self, features: Tensor, pos_enc: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
+    def to_store(self, features: Tensor, pos_enc: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
+        """Return the perceiver's tokens (B, N, C) for a memory map, which is shown as position 5p."""
         self.show("memory_features_dense", features)
         encodings = pos_enc[-1].to(features.dtype)
         # One by one: the port's perceiver takes no batch.

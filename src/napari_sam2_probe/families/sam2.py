@@ -317,7 +317,7 @@ class ObservedSAM2(SAM2Base):  # type: ignore[misc]
         features, pos_enc = super()._encode_new_memory(
             current_vision_feats, feat_sizes, masks, object_score_logits, is_mask_from_pts
         )
-        features, pos_enc = self._to_store(features, pos_enc)
+        features, pos_enc = self.to_store(features, pos_enc)
         features = self._goes_on("memory_features", features)
         if self._tap is not None:
             self._tap("memory_features", features)
@@ -329,8 +329,11 @@ class ObservedSAM2(SAM2Base):  # type: ignore[misc]
         """Return masks (B, 1, H, W) of the input's size at the size that the memory encoder takes."""
         return masks
 
-    def _to_store(self, features: Tensor, pos_enc: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
-        """Return what is stored of a memory map (B, C, h, w) and its encodings: SAM 2 stores the map itself."""
+    def to_store(self, features: Tensor, pos_enc: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
+        """Return what is stored of a memory map (B, C, h, w) and its encodings: SAM 2 stores the map itself.
+
+        A family whose memories are others overrides this.
+        """
         return features, pos_enc
 
     def pointer_of_token(self, token: Tensor, object_score_logits: Tensor) -> Tensor:
@@ -395,8 +398,12 @@ class ObservedSAM2(SAM2Base):  # type: ignore[misc]
                 "it has."
             ) from error
 
+    def _as_of_sam2(self, module: str, output: Any) -> Any:
+        """Return the output of a module of this family as ``sam2``'s own module would have it."""
+        return output
+
     def _show_picked(self, key: str, place: Tap, _module: nn.Module, _inputs: Any, output: Any) -> None:
-        tensor = place.pick(output) if self._tap is not None else None
+        tensor = place.pick(self._as_of_sam2(place.module, output)) if self._tap is not None else None
         # SAM 2 edits some of its outputs in place, and what is shown may be kept.
         self._show(key, None if tensor is None else tensor.clone())
 
