@@ -208,7 +208,7 @@ def test_positions_from_outside_are_named_as_in_sam2(both, video):
     seen.taps = {"nowhere": Tap("memory_encoder.nowhere", lambda output: output)}
     with (
         VideoSession(both[1].model, video, SessionOptions.for_model(both[1]), seen) as session,
-        pytest.raises(InputError, match=r"is taken at 'memory_encoder\.nowhere', a module that this model doesn't have"),
+        pytest.raises(InputError, match=r"at 'memory_encoder\.nowhere', a module that this model doesn't have"),
     ):
         session.add_prompt(Prompt.from_points(0, 1, [[48, 48]], [1]))
 
