@@ -20,6 +20,7 @@ from napari_sam2_probe.models.config import OFFICIAL_CONFIGS, ModelFlags, predic
 from napari_sam2_probe.tracking.frames import FrameReader
 from napari_sam2_probe.tracking.intervening import Intervention
 from napari_sam2_probe.tracking.interventions import parse_edits
+from napari_sam2_probe.tracking.observer import Tap
 from napari_sam2_probe.tracking.prompts import Prompt
 from napari_sam2_probe.tracking.results import SessionOptions
 from napari_sam2_probe.tracking.session import VideoSession
@@ -183,3 +184,38 @@ def test_a_folder_is_recognised_and_tracks_alike(both, video, tmp_path):
     (tmp_path / "ported" / "config.json").write_text(settings.replace('"num_maskmem": 7', '"num_maskmem": 5'))
     with pytest.raises(InputError, match="no Sam2VideoModel can be built from it"):
         load_model(ModelChoice(str(tmp_path / "ported")))
+
+
+def test_positions_from_outside_are_named_as_in_sam2(both, video):
+    """Taps of the examples: on the decoder's transformer, and on a module inside the memory encoder."""
+    taps = {
+        "score_token": Tap("sam_mask_decoder.transformer", lambda output: output[0][:, 0]),
+        "downsampled": Tap("memory_encoder.mask_downsampler", lambda output: output),
+    }
+    shown = []
+    for loaded in both:
+        seen = Seen()
+        seen.taps = taps
+        with VideoSession(loaded.model, video, SessionOptions.for_model(loaded), seen) as session:
+            session.add_prompt(Prompt.from_points(0, 1, [[48, 48]], [1]))
+            list(session.propagate(end=2))
+        shown.append({at: value for at, value in seen.shown.items() if at[1] in taps})
+    assert {key for _, key in shown[0]} == set(taps)
+    for at, expected in shown[0].items():
+        assert shown[1][at].shape == expected.shape
+        np.testing.assert_allclose(shown[1][at], expected, atol=1e-2 * np.abs(expected).max())
+    seen = Seen()
+    seen.taps = {"nowhere": Tap("memory_encoder.nowhere", lambda output: output)}
+    with (
+        VideoSession(both[1].model, video, SessionOptions.for_model(both[1]), seen) as session,
+        pytest.raises(InputError, match=r"at 'memory_encoder\.nowhere', a module that this model doesn't have"),
+    ):
+        session.add_prompt(Prompt.from_points(0, 1, [[48, 48]], [1]))
+
+
+def test_an_experiment_runs_through_the_family_that_is_asked_for():
+    from napari_sam2_probe.experiments.config import make_config
+
+    model = {"checkpoint": "sample", "device": "cpu", "family": "transformers"}
+    config = make_config(davis="sample_data", kinds=["clean"], samples=1, model=model)
+    assert load_model(config.model.choice()).family == "transformers"

@@ -89,11 +89,29 @@ def test_without_transformers_one_sentence(monkeypatch, tmp_path):
     ("text", "said"),
     [
         ("{", "can't be read as a configuration"),
-        ('{"model_type": "edgetam_video"}', "a model of the type 'edgetam_video', and only 'sam2_video'"),
+        (
+            '{"model_type": "sam2"}',
+            r"a model of the type 'sam2', and only these can be tracked with: SAM 2 \('sam2_video'\), EdgeTAM",
+        ),
+        ('{"model_type": ["sam2_video"]}', r"a model of the type \['sam2_video'\]"),
+        ('{"model_type": "sam3_video"}', "a model of the type 'sam3_video'"),
+        (
+            '{"model_type": "edgetam_video", "vision_config": {"backbone_config": {"architecture": "hf-hub:x/y"}}}',
+            "is 'hf-hub:x/y', and EdgeTAM has a RepViT",
+        ),
+        (
+            '{"model_type": "edgetam_video", "vision_config": {"backbone_config": {"architecture": "repvit_m1", '
+            '"model_args": {"checkpoint_path": "/x"}}}}',
+            "has 'checkpoint_path', which EdgeTAM doesn't need",
+        ),
+        (
+            '{"model_type": "sam3_video", "tracker_config": {"vision_config": {"model_type": "timm_wrapper"}}}',
+            "'vision_config' is of the type 'timm_wrapper', which SAM 3's tracker has not",
+        ),
         ("[]", "a model of the type None"),
         (
             '{"model_type": "sam2_video", "image_size": 100000}',
-            "'image_size' is 100000, and no SAM 2 has more than 4096",
+            "'image_size' is 100000, and SAM 2 has at most 4096",
         ),
         (
             '{"model_type": "sam2_video", "vision_config": {"backbone_config": {"blocks_per_stage": [1, 1000000]}}}',
@@ -101,7 +119,7 @@ def test_without_transformers_one_sentence(monkeypatch, tmp_path):
         ),
         (
             '{"model_type": "sam2_video", "vision_config": {"model_type": "timm_wrapper"}}',
-            "'vision_config' is of the type 'timm_wrapper', which no SAM 2 has",
+            "'vision_config' is of the type 'timm_wrapper', which SAM 2 has not",
         ),
     ],
 )

@@ -60,7 +60,7 @@ def test_what_prompted_frames_show_follows_from_the_stage():
 def test_what_can_not_be_registered_says_why(position, message):
     with pytest.raises(InputError, match=message):
         register_position(position)
-    assert list(BY_NUMBER) == ["1", "2", "3", "4", "4r", "5", "5r", "5u"]
+    assert list(BY_NUMBER) == ["1", "2", "3", "4", "4r", "5", "5r", "5p", "5u"]
 
 
 def test_axes_and_names_that_nothing_is_made_of_are_refused():

@@ -190,7 +190,12 @@ def test_a_policy_of_another_package(monkeypatch):
         ("stride:step=3", "its settings are: r."),
         ("stride:3", "is not written as NAME:setting=value"),
         ("stride:r=0", "can't go in steps of 0"),
-        ("stride:r=x", "can't go in steps of 'x'"),
+        ("stride:r=x", "r='x' is not a number"),
+        ("confident:iou=.5.", "iou='.5.' is not a number"),
+        ("confident:score=NaN", "can't be made: score="),
+        ("samurai:motion=true", "motion=True is not a number"),
+        ("random:seed=-1", "can't have seed=-1"),
+        ("random:seed=0.5", "can't have seed=0.5"),
     ],
 )
 def test_mistakes(text, said):

@@ -133,3 +133,29 @@ def test_a_run_records_its_position(python, tiny_root, tmp_path):
 def test_a_session_reads_by_its_policy(python, tiny_root):
     child = python("-c", POLICY, tiny_root / "cat-run")
     assert (child.returncode, child.stderr) == (0, "")
+
+
+FAMILY = """
+import sys
+import numpy as np
+import napari_sam2_probe as sp
+
+video = sp.open_video(sys.argv[1])
+runs = {}
+for family in ("sam2", "blurred"):
+    loaded = sp.load_model("sample", device="cpu", family=family)
+    runs[family] = run = sp.track(video, model=loaded, end=3)
+    assert run.info["model"]["family"] == family
+    assert np.isfinite(run.vectors["score_token"].values[0, :3]).all()
+plain, blurred = (runs[name].maps["5"].sel(statistic="mean").values[0, 1] for name in ("sam2", "blurred"))
+raw = runs["blurred"].maps["5r"].sel(statistic="mean").values[0, 1]
+assert np.abs(np.diff(blurred)).mean() < 0.8 * np.abs(np.diff(raw)).mean()
+assert len(runs["blurred"].explain(2, model=loaded))
+again = sp.repeat(runs["blurred"], model=loaded, video=video)
+assert np.array_equal(again.pointers, runs["blurred"].pointers)
+"""
+
+
+def test_its_family_tracks_records_and_explains(python, tiny_root):
+    child = python("-c", FAMILY, tiny_root / "cat-run")
+    assert (child.returncode, child.stderr) == (0, "")

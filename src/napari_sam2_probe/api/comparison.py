@@ -1,4 +1,4 @@
-"""A run beside its twin's: how far apart they are, and where."""
+"""A run beside another: its twin's, or that of another model on the same video."""
 
 from __future__ import annotations
 
@@ -20,10 +20,14 @@ if TYPE_CHECKING:
     from napari_sam2_probe.analysis.pointers import ObscurationResponse
     from napari_sam2_probe.api.run import Run
     from napari_sam2_probe.export.clip_view import ClipView
+    from napari_sam2_probe.families.loaded import Model
+
+_SAM2 = "Sam2VideoModel"
+_DISTANCES = ("short_term_l2", "long_term_l2")
 
 
 class Comparison:
-    """How far a run is from its twin's on the same source frames.
+    """How far a run is from its twin's, or from that of another model, on the same source frames.
 
     Attributes
     ----------
@@ -36,6 +40,11 @@ class Comparison:
         self._view = view_of(run, object_id)
         self._twin_view = view_of(twin, object_id)
 
+    @property
+    def is_of_one_model(self) -> bool:
+        """Whether both models have the same architecture and sizes, so that their tensors can be subtracted."""
+        return _kind(self.run) == _kind(self.twin)
+
     @cached_property
     def distances(self) -> pd.DataFrame:
         """One row for each frame of the run that the twin has too, and each position.
@@ -43,8 +52,15 @@ class Comparison:
         Columns ``frame``, ``twin_frame``, ``object_present``, ``obscured_fraction`` (NaN where nobody knows it),
         ``position`` and ``distance``: at vectors the L2 distance, at maps the root mean square difference of the
         channel means. NaN where either has no value.
+
+        Raises
+        ------
+        InputError
+            If they are of two models, whose channels have nothing to do with each other.
         """
         import pandas as pd
+
+        self._check_of_one_model()
 
         from napari_sam2_probe.probe.positions import BY_KEY
 
@@ -65,6 +81,60 @@ class Comparison:
                 rows.append((frame, twin_frame, present, fractions[frame], BY_KEY[key].number, float(distance)))
         columns = ["frame", "twin_frame", "object_present", "obscured_fraction", "position", "distance"]
         return pd.DataFrame(rows, columns=columns)
+
+    @cached_property
+    def features(self) -> pd.DataFrame:
+        """Distances of both runs over time, each in units of its own median, so that models can be compared.
+
+        Columns ``frame``, ``twin_frame``, ``position``, ``feature`` (short and long-term L2), ``value`` and
+        ``twin_value``. The median is over frames that are tracked from memory, hold the object and are in no
+        interjection; NaN where a run has no value.
+        """
+        import pandas as pd
+
+        columns = ["frame", "twin_frame", "position", "feature", "value", "twin_value"]
+        tables = [_normalised(view) for view in (self._view, self._twin_view)]
+        pairs = pd.DataFrame(self._frames, columns=["frame", "twin_frame"])
+        both = pairs.merge(tables[0], on="frame").merge(
+            tables[1].rename(columns={"frame": "twin_frame", "value": "twin_value"}),
+            on=["twin_frame", "position", "feature"],
+        )
+        return both[columns].reset_index(drop=True)
+
+    def cka(
+        self, model: Model | str | Path | None = None, twin_model: Model | str | Path | None = None
+    ) -> pd.DataFrame:
+        """Return how alike what the two models hold of the same frames is: linear CKA at positions 1 to 3.
+
+        Both runs are made again.
+
+        Parameters
+        ----------
+        model, twin_model
+            The runs' models, if they are loaded already or their weights have moved.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Columns ``position``, ``frame``, ``twin_frame``, ``cka``, at most 1, and ``control``, the same with a frame
+            half the video away: what any two frames have in common.
+
+        Raises
+        ------
+        InputError
+            If a run can't be made again.
+        """
+        from napari_sam2_probe.evaluation.alike import compare_maps
+        from napari_sam2_probe.families.loaded import as_model
+
+        first, second = (None if one is None else as_model(one) for one in (model, twin_model))
+        return compare_maps(
+            (self._view.run, self._twin_view.run),
+            self._frames,
+            (self._view.obj_id, self._twin_view.obj_id),
+            models=(first, second),
+            videos=(self.run._video, self.twin._video),
+        )
 
     @cached_property
     def iou(self) -> pd.Series[float]:
@@ -91,10 +161,11 @@ class Comparison:
         Raises
         ------
         InputError
-            If nobody knows how much of the object is hidden.
+            If nobody knows how much of the object is hidden, or they are of two models.
         """
         from napari_sam2_probe.analysis.pointers import obscuration_response
 
+        self._check_of_one_model()
         if self._view.truth is None:
             raise InputError(
                 f"Nobody knows how much of the object is hidden in {self.run.name}: track a clip made with "
@@ -108,11 +179,16 @@ class Comparison:
         return obscuration_response([distances], [self._view.truth.obscured_fraction])
 
     def plot(self) -> Figure:
-        """Draw the distance of the pointers: against the obscured fraction where it varies, else over time."""
+        """Draw the distance of the pointers: against the obscured fraction where it varies, else over time.
+
+        Of two models, the pointers' short-term distances, each in units of its own median.
+        """
         from napari_sam2_probe.figures.obscuration import make_obscuration
         from napari_sam2_probe.figures.style import SINGLE_COLUMN, new_axes, new_figure, publication_style
 
         truth = self._view.truth
+        if not self.is_of_one_model:
+            return self._plot_features()
         if truth is not None and np.nanmax(truth.obscured_fraction, initial=0) > 0:
             return make_obscuration(self.correlation)
         with publication_style():
@@ -124,6 +200,26 @@ class Comparison:
                 axes.plot(rows["frame"], rows["distance"], label=number)
             axes.set(xlabel="Frame", ylabel="L2 to the twin's pointer")
             axes.legend(title="Position")
+        return figure
+
+    def _check_of_one_model(self) -> None:
+        if not self.is_of_one_model:
+            raise InputError(
+                f"{self.run.name} and {self.twin.name} are of two models ({_model(self.run)}; {_model(self.twin)}), "
+                "whose channels have nothing to do with each other: compare .features and .cka() instead."
+            )
+
+    def _plot_features(self) -> Figure:
+        from napari_sam2_probe.figures.style import SINGLE_COLUMN, new_axes, new_figure, publication_style
+
+        table = self.features.query("position == '4r' and feature == 'short_term_l2'")
+        with publication_style():
+            figure = new_figure(SINGLE_COLUMN, 2.2)
+            axes = new_axes(figure)[0, 0]
+            for column, run in (("value", self.run), ("twin_value", self.twin)):
+                axes.plot(table["frame"], table[column], label=f"{run.name}, {_model(run)}")
+            axes.set(xlabel="Frame", ylabel="Short-term L2 / own median")
+            axes.legend(title="Ungated pointer")
         return figure
 
     def __repr__(self) -> str:
@@ -141,7 +237,7 @@ class Comparison:
 
 
 def compare(run: Run | Path | str, twin: Run | Path | str, *, object_id: int | None = None) -> Comparison:
-    """Compare a run with its twin's: the same video without the change.
+    """Compare a run with its twin's, the same video without the change, or with that of another model.
 
     Parameters
     ----------
@@ -153,12 +249,13 @@ def compare(run: Run | Path | str, twin: Run | Path | str, *, object_id: int | N
     Returns
     -------
     Comparison
-        ``.distances`` over time, ``.iou``, ``.correlation`` with obscuration, ``.plot()``.
+        ``.distances`` over time, ``.iou``, ``.correlation`` with obscuration, ``.plot()``; of two models ``.iou``,
+        ``.features`` and ``.cka()``.
 
     Raises
     ------
     InputError
-        If they have no frame in common, or are of models whose vectors differ in length.
+        If they have no frame in common, or are not of one source.
     """
     from napari_sam2_probe.api.run import Run
 
@@ -175,12 +272,34 @@ def compare(run: Run | Path | str, twin: Run | Path | str, *, object_id: int | N
             f"{runs[0].name} and {runs[1].name} are not of one source: compare a clip with its twin, or two "
             "runs of one video."
         )
-    sizes = [one.pointers.sizes["channel"] for one in runs]
-    if sizes[0] != sizes[1]:
-        raise InputError(f"Pointers of {sizes[0]} and {sizes[1]} numbers can't be compared: choose runs of one model.")
     return comparison
 
 
 def _array(view: ClipView, key: str) -> Any:
     """Return what a position holds, (O, T, ...); channel means of maps, which are read when they are indexed."""
     return view.run.maps(key, "mean") if key in view.run.map_keys else view.run.vectors(key)
+
+
+def _kind(run: Run) -> tuple[Any, ...]:
+    """Return what decides whether tensors of two models can be subtracted: all SAM 2s are alike in that."""
+    model = run.info["model"]
+    return model.get("architecture") or _SAM2, model.get("image_size"), run.pointers.sizes["channel"]
+
+
+def _model(run: Run) -> str:
+    model = run.info["model"]
+    return f"{model['checkpoint']}, {model['architecture']}" if model.get("architecture") else str(model["checkpoint"])
+
+
+def _normalised(view: ClipView) -> pd.DataFrame:
+    """Return frame, position, feature and the distance over its own median on ordinary frames."""
+    changed = view.interjection
+    usual = view.object_present & ~view.run.prompted[view.obj_index]
+    if changed is not None:
+        usual = usual & ~changed
+    long = view.features().table.melt(["frame", "position"], list(_DISTANCES), "feature", "value")
+    ordinary = long[usual[long["frame"].to_numpy()]]
+    medians = ordinary.groupby(["position", "feature"])["value"].median().rename("median").reset_index()
+    both = long.merge(medians, on=["position", "feature"])
+    both["value"] = both["value"] / both["median"].where(both["median"] > 0)
+    return both[["frame", "position", "feature", "value"]]

@@ -95,7 +95,7 @@ class Look:
             if mask.shape != self._video_size:
                 height, width = self._video_size
                 raise InputError(f"The region has the shape {mask.shape}: give a mask of ({height}, {width}).")
-            tokens = self._seen.tokens_in(mask)
+            tokens = self._seen.tokens_in(mask, self._seen.memory_side)
         return self._maps(self._seen.readers(int(frame), tokens), ("layer",), {}, "attention")
 
     def tokens(self) -> xr.DataArray:

@@ -21,6 +21,7 @@ def load_model(
     config: str | Path | None = None,
     device: str = "auto",
     dtype: str = "float32",
+    family: str | None = None,
     **flags: bool,
 ) -> Model:
     """Load a model.
@@ -29,13 +30,17 @@ def load_model(
     ----------
     name
         ``"auto"``: the largest official checkpoint that is downloaded, else the sample model. ``"sample"``; an official
-        name such as ``"sam2.1_hiera_tiny"``; or a file of weights.
+        name such as ``"sam2.1_hiera_tiny"``; a file of weights; a model's folder of ``transformers``; or
+        ``"hf:owner/name"`` for one that was downloaded from the hub.
     config
         The configuration (YAML) of a checkpoint of your own.
     device
         ``"auto"``, ``"cuda"``, ``"cuda:1"``, ``"mps"`` or ``"cpu"``.
     dtype
         ``"float32"``, ``"bfloat16"`` or ``"float16"``; ``"auto"`` is float32.
+    family
+        Who runs it: ``"sam2"``, ``"transformers"`` or that of an installed package; None: whoever the checkpoint
+        belongs to.
     **flags
         How SAM 2 is built, by sam2's own names: ``apply_postprocessing``, ``add_all_frames_to_correct_as_cond``,
         ``clear_non_cond_mem_around_input``, ``non_overlap_masks``.
@@ -61,4 +66,4 @@ def load_model(
             raise InputError(f"{flag}={value!r} can't be used: a flag is True or False.")
     checkpoint = None if str(name) == "auto" else str(name)
     written = None if config is None else str(config)
-    return load(ModelChoice(checkpoint, written, device, dtype, ModelFlags(**flags)))
+    return load(ModelChoice(checkpoint, written, device, dtype, ModelFlags(**flags), family))

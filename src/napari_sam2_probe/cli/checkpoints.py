@@ -18,8 +18,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the actions."""
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
     actions.add_parser("list", help="the official checkpoints and which of them are here")
-    download = actions.add_parser("download", help="fetch one from Meta's server and verify it")
-    download.add_argument("name", metavar="NAME", help="its name, as 'list' shows it")
+    download = actions.add_parser("download", help="fetch one from Meta's server or the hub, and verify it")
+    download.add_argument("name", metavar="NAME", help="its name, as 'list' shows it, or hf:owner/name[@revision]")
     verify = actions.add_parser("verify", help="say which official checkpoint a file is, by its SHA-256")
     verify.add_argument("file", metavar="FILE", type=Path)
     convert = actions.add_parser("convert", help="write SAM 2's weights in the other format: sam2's or transformers'")
@@ -75,6 +75,12 @@ def _download(name: str) -> None:
     from napari_sam2_probe.models.checkpoints import official
     from napari_sam2_probe.models.download import download
 
+    if name.startswith("hf:"):
+        from napari_sam2_probe.models.hub import fetch_model, parse_hub_name
+
+        found = fetch_model(parse_hub_name(name))
+        print(f"hf:{found.hub}, SHA-256 {found.sha256}, at {found.path}")  # noqa: T201
+        return
     checkpoint = official(name)
     with progress_bars() as progress:
         path = download(checkpoint, progress=progress)

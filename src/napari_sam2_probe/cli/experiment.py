@@ -177,6 +177,7 @@ def _given(arguments: argparse.Namespace) -> dict[str, Any]:
     fields["model"] = {
         "checkpoint": arguments.checkpoint,
         "config": arguments.config,
+        "family": arguments.family,
         "device": arguments.device if arguments.device != "auto" else None,
         "dtype": arguments.dtype if arguments.dtype != "auto" else None,
         "flags": given_flags(arguments),

@@ -18,8 +18,8 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--checkpoint",
         metavar="NAME|FILE",
-        help="an official name, 'sample', a file, or a model's folder of transformers (default: the largest official "
-        "one downloaded, else 'sample')",
+        help="an official name, 'sample', a file, a model's folder of transformers, or hf:owner/name (default: the "
+        "largest official one downloaded, else 'sample')",
     )
     group.add_argument(
         "--family", metavar="NAME", help="who runs it: sam2 or transformers (default: what the checkpoint is)"

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of the command."""
     from napari_sam2_probe.cli.model_options import add_model_options
+    from napari_sam2_probe.cli.transform import parse_lengths
+    from napari_sam2_probe.transforms.recipe import DEFAULT_LENGTHS
 
     parser.add_argument(
         "--davis",
@@ -40,6 +42,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="leave out the clips that show how well an object is found again",
     )
+    parser.add_argument(
+        "--lengths",
+        type=parse_lengths,
+        default=DEFAULT_LENGTHS,
+        metavar="B,I,A",
+        help="frames of these clips before, in and after the interjection (default: 12,4,12)",
+    )
     parser.add_argument("--seed", type=int, default=0, help="of the clips (default: %(default)s)")
     add_model_options(parser)
 
@@ -62,7 +71,11 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.seed < 0:
         raise InputError(f"--seed {arguments.seed} can't be used: give a whole number, 0 or larger.")
     options = PolicyOptions(
-        tuple(arguments.policies or DEFAULT_POLICIES), names, not arguments.no_interjections, arguments.seed
+        tuple(arguments.policies or DEFAULT_POLICIES),
+        names,
+        not arguments.no_interjections,
+        arguments.seed,
+        arguments.lengths,
     )
     choice = model_choice(arguments)
     with progress_bars() as progress:

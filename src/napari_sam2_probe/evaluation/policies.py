@@ -60,14 +60,19 @@ class PolicyOptions:
         Whether each also tracks a clip of every object with an interjection, which shows how well it is found again.
     seed
         Decides which frames the clips take.
+    lengths
+        Frames of a clip before, in and after the interjection.
     """
 
     policies: tuple[str, ...] = DEFAULT_POLICIES
     sequences: tuple[str, ...] | None = None
     interjections: bool = True
     seed: int = 0
+    lengths: tuple[int, int, int] = DEFAULT_LENGTHS
 
     def __post_init__(self) -> None:
+        if min(self.lengths) < 1:
+            raise InputError(f"lengths={self.lengths} can't be used: frames before, in and after must be 1 or more.")
         ordered = tuple(dict.fromkeys((STOCK, *self.policies)))
         object.__setattr__(self, "policies", ordered)
         for text in ordered:
@@ -139,7 +144,8 @@ class PolicyComparison:
     summaries
         One a policy, in the order in which they were asked for.
     about
-        What ``policies.json`` says: model, data, options, versions, what was left out.
+        What ``policies.json`` says: model, data, options, versions; ``left_out``, objects with too few masks by
+        sequence; and ``without_clip``, why an object gave no clip, by sequence and object.
     """
 
     rows: tuple[PolicyRow, ...]
@@ -183,7 +189,7 @@ def compare_policies(
     """
     started = now()
     store = ResultStore(Path(out))
-    sequences = _scored_sequences(dataset, options)
+    sequences, unscored = _scored_sequences(dataset, options)
     loaded = load()
     with os_errors_as_sentences(store.folder, "comparison"):
         store.folder.mkdir(parents=True, exist_ok=True)
@@ -204,8 +210,9 @@ def compare_policies(
                 "policies": options.policies,
                 "interjections": options.interjections,
                 "seed": options.seed,
-                "lengths": DEFAULT_LENGTHS,
+                "lengths": options.lengths,
             },
+            "left_out": unscored,
             "without_clip": work.without_clip,
             "command": command,
             "times": {"started": started, "finished": now()},
@@ -263,7 +270,7 @@ class _Work:
     """Does what is not done yet."""
 
     def __init__(self, store: ResultStore, options: PolicyOptions, loaded: Model, dataset: DavisDataset) -> None:
-        self.without_clip: dict[str, str] = {}
+        self.without_clip: dict[str, dict[str, str]] = {}
         self._store = store
         self._options = options
         self._loaded = loaded
@@ -281,12 +288,11 @@ class _Work:
         whole = self._done(_SEQUENCE, policy, objects, {}, tracked)
         clips: dict[int, dict[str, float]] = {}
         if self._options.interjections:
-            settings = {"seed": self._options.seed, "lengths": list(DEFAULT_LENGTHS)}
+            settings = {"seed": self._options.seed, "lengths": list(self._options.lengths)}
             found = self._done(_CLIP, policy, objects, settings, lambda: self._clips(policy, objects))
             clips = {row.object_id: row.scores for row in found.rows}
-            if found.left_out:
-                ids = ", ".join(map(str, found.left_out))
-                self.without_clip[name] = f"no clip of 28 frames with an interjection can be made of object {ids}"
+            if found.reasons:
+                self.without_clip[name] = found.reasons
         nothing = dict.fromkeys(("prefix_jf", "suffix_jf", "reidentification"), float("nan"))
         return [
             PolicyRow(
@@ -318,9 +324,14 @@ class _Work:
         return result
 
     def _clips(self, policy: str, objects: Sequence[ObjectTruth]) -> JobResult:
-        rows, left_out = [], []
+        rows: list[JobRow] = []
+        reasons: dict[str, str] = {}
         for truth in objects:
             if not can_be_scored(truth):
+                continue
+            there, needed = truth.sequence.num_frames, sum(self._options.lengths)
+            if there < needed:
+                reasons[str(truth.object_id)] = f"The sequence has {there} frames, and a clip {needed}."
                 continue
             try:
                 clip, _ = make_clip(
@@ -329,13 +340,14 @@ class _Work:
                     object_id=truth.object_id,
                     seed=self._options.seed,
                     others=self._dataset,
+                    lengths=self._options.lengths,
                 )
-            except InputError:
-                # Too short, or the object is not there for long enough.
-                left_out.append(truth.object_id)
+            except InputError as error:
+                # An object that is not there for long enough, for example, says nothing of a policy.
+                reasons[str(truth.object_id)] = str(error)
                 continue
             rows.append(JobRow(truth.object_id, 1, self._clip_scores(clip, policy)))
-        return JobResult(tuple(rows), left_out=tuple(left_out))
+        return JobResult(tuple(rows), reasons=reasons)
 
     def _clip_scores(self, clip: Any, policy: str) -> dict[str, float]:
         options = SessionOptions.for_model(self._loaded, policy=make_policy(policy))
@@ -344,7 +356,7 @@ class _Work:
             predicted = np.stack([result.masks()[0] for result in session.propagate()]).astype(np.uint8)
         truth = np.stack([clip.mask(t) for t in range(clip.num_frames)])
         assert clip.truth is not None
-        scores = score_clip(truth, predicted, clip.truth.object_present, lengths=DEFAULT_LENGTHS)
+        scores = score_clip(truth, predicted, clip.truth.object_present, lengths=self._options.lengths)
         return {
             "prefix_jf": scores.prefix_jf,
             "suffix_jf": scores.suffix_jf,
@@ -352,7 +364,10 @@ class _Work:
         }
 
 
-def _scored_sequences(dataset: DavisDataset, options: PolicyOptions) -> dict[str, tuple[ObjectTruth, ...]]:
+def _scored_sequences(
+    dataset: DavisDataset, options: PolicyOptions
+) -> tuple[dict[str, tuple[ObjectTruth, ...]], dict[str, list[int]]]:
+    """Return the objects of each sequence that can be scored, and the objects that can't by sequence."""
     names = dataset.names if options.sequences is None else options.sequences
     found = {name: read_objects(dataset.sequence(name)) for name in names}
     scored = {name: objects for name, objects in found.items() if any(map(can_be_scored, objects))}
@@ -360,7 +375,8 @@ def _scored_sequences(dataset: DavisDataset, options: PolicyOptions) -> dict[str
     if (options.sequences is not None and missing) or not scored:
         what = f"No object of {missing[0]}" if options.sequences is not None else f"No object of {dataset.root}"
         raise InputError(f"{what} has 3 masks or more, which scores need: choose sequences with ground truth.")
-    return scored
+    unscored = {name: [o.object_id for o in found[name] if not can_be_scored(o)] for name in names}
+    return scored, {name: ids for name, ids in unscored.items() if ids or name in missing}
 
 
 def _write_rows(rows: Sequence[PolicyRow], path: Path) -> None:

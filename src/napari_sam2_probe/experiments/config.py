@@ -38,6 +38,9 @@ class ModelSettings(_Settings):
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     """What the network computes in; ``auto`` is float32."""
 
+    family: str | None = None
+    """Who runs it, such as ``transformers``; without one whoever the checkpoint belongs to."""
+
     flags: ModelFlags = ModelFlags()
     """How SAM 2 is built, by sam2's own names. Corrections don't arise here: only first frames are prompted."""
 
@@ -54,7 +57,7 @@ class ModelSettings(_Settings):
 
     def choice(self) -> ModelChoice:
         """Return the model that is asked for."""
-        return ModelChoice(self.checkpoint, self.config, self.device, self.dtype, self.flags)
+        return ModelChoice(self.checkpoint, self.config, self.device, self.dtype, self.flags, self.family)
 
 
 class FeatureSettings(_Settings):

@@ -149,10 +149,16 @@ def _track(
     present = np.stack([clip.truth.object_present for clip in clips])
     otherwise = present & ~np.isin(np.arange(num_frames), absent)
     recorder = BatchRecorder(
-        num_frames, present, options, keep_maps=keep_maps, also_present=otherwise if len(absent) else None
+        num_frames,
+        present,
+        options,
+        keep_maps=keep_maps,
+        also_present=otherwise if len(absent) else None,
+        model=loaded.model,
     )
     others = [clip.other_masks for clip in clips]
-    regions = RegionRecorder(num_frames, [clip.true_masks for clip in clips], others, embeddings=keep_embeddings)
+    true_masks = [clip.true_masks for clip in clips]
+    regions = RegionRecorder(num_frames, true_masks, others, embeddings=keep_embeddings, model=loaded.model)
     recorder.on_committed = regions.frame_committed
     sources = [clip.frames for clip in clips]
     prompts = [clip.true_masks[0] for clip in clips]

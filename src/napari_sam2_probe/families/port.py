@@ -8,6 +8,7 @@ object, is ``sam2``'s, so banks, interventions, policies and attention are what 
 from __future__ import annotations
 
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
@@ -22,6 +23,11 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from napari_sam2_probe.models.config import ModelFlags
+    from napari_sam2_probe.tracking.observer import Tap
+
+
+_LEVELS = 3
+_WRAPPED = ("image_encoder", "memory_attention", "memory_encoder", "sam_prompt_encoder", "sam_mask_decoder")
 
 
 class PortedSAM2(ObservedSAM2):
@@ -40,7 +46,7 @@ class PortedSAM2(ObservedSAM2):
         encoded = config.enable_temporal_pos_encoding_for_object_pointers
         super().__init__(
             image_encoder=_ImageEncoder(port),
-            memory_attention=_MemoryAttention(port),
+            memory_attention=self._memory_attention(port),
             memory_encoder=_MemoryEncoder(port),
             num_maskmem=config.num_maskmem,
             image_size=config.image_size,
@@ -81,6 +87,25 @@ class PortedSAM2(ObservedSAM2):
         self.no_obj_ptr = port.no_object_pointer
         self.no_obj_embed_spatial = port.occlusion_spatial_embedding_parameter
 
+    def _memory_attention(self, port: Any) -> MemoryAttention:
+        return MemoryAttention(port)
+
+    def _attention_layer(self, layer: nn.Module) -> PortAttention:
+        return PortAttention(layer)
+
+    def _module(self, key: str, place: Tap) -> nn.Module:
+        # Places are named as in sam2, whose parts are wrapped here.
+        part, _, inner = place.module.partition(".")
+        wrapped = f"{part}.network.{inner}"
+        is_wrapped = inner and part in _WRAPPED and not _has_module(self, place.module) and _has_module(self, wrapped)
+        return super()._module(key, replace(place, module=wrapped) if is_wrapped else place)
+
+    def _as_of_sam2(self, module: str, output: Any) -> Any:
+        # The port has an axis more there, for several prompts of one image.
+        if module != "sam_mask_decoder.transformer":
+            return output
+        return tuple(part.flatten(0, 1) for part in output[:2])
+
     def _build_sam_heads(self) -> None:
         # The port's are put in afterwards.
         self.sam_prompt_embed_dim = self.hidden_dim
@@ -91,13 +116,21 @@ class PortedSAM2(ObservedSAM2):
         two_way = cast("Any", self.sam_mask_decoder.transformer)
         tokens = ["object score", "IoU", *(f"mask {k}" for k in range(self.sam_mask_decoder.num_mask_tokens))]
         layers = [*(layer.cross_attn_token_to_image for layer in two_way.layers), two_way.final_attn_token_to_image]
-        memory = [_PortAttention(layer.cross_attn_image) for layer in self.memory_attention.network.layers]
+        memory = [self._attention_layer(layer.cross_attn_image) for layer in self.memory_attention.network.layers]
         return AttentionPlaces(
             memory=cast("Any", tuple(memory)),
-            decoder=cast("Any", tuple(map(_PortAttention, layers))),
+            decoder=cast("Any", tuple(map(PortAttention, layers))),
             decoder_names=(*(str(k + 1) for k in range(len(two_way.layers))), "final"),
             tokens=tuple(tokens),
         )
+
+
+def _has_module(model: nn.Module, name: str) -> bool:
+    try:
+        model.get_submodule(name)
+    except AttributeError:
+        return False
+    return True
 
 
 class _ImageEncoder(nn.Module):
@@ -110,7 +143,8 @@ class _ImageEncoder(nn.Module):
 
     def forward(self, images: Tensor) -> dict[str, Any]:
         out = self.network(images, return_dict=True)
-        maps, encodings = list(out.fpn_hidden_states), list(out.fpn_position_encoding)
+        # SAM 3's neck makes a coarser level too, which its tracker doesn't use.
+        maps, encodings = list(out.fpn_hidden_states)[:_LEVELS], list(out.fpn_position_encoding)[:_LEVELS]
         return {"vision_features": maps[-1], "vision_pos_enc": encodings, "backbone_fpn": maps}
 
 
@@ -122,7 +156,7 @@ class _Width(nn.Module):
         self.d_model = d_model
 
 
-class _MemoryAttention(nn.Module):
+class MemoryAttention(nn.Module):
     """The port's memory attention, called as ``sam2``'s."""
 
     def __init__(self, port: Any) -> None:
@@ -137,6 +171,7 @@ class _MemoryAttention(nn.Module):
         memory_pos: Tensor,
         num_obj_ptr_tokens: int = 0,
     ) -> Tensor:
+        """Return image features (h*w, B, C) after attention to memory."""
         features = curr[0] if isinstance(curr, list) else curr
         encoding = curr_pos[0] if isinstance(curr_pos, list) else curr_pos
         out: Tensor = self.network(
@@ -145,9 +180,14 @@ class _MemoryAttention(nn.Module):
             memory=memory,
             memory_posision_embeddings=memory_pos,
             num_object_pointer_tokens=num_obj_ptr_tokens,
+            **self._further(len(memory) - num_obj_ptr_tokens),
         )
         # (1, B, h*w, C), back to what came in: (h*w, B, C).
         return out[0].transpose(0, 1)
+
+    def _further(self, num_memory_tokens: int) -> dict[str, int]:
+        """Return what else the network wants to know."""
+        return {}
 
 
 class _MemoryEncoder(nn.Module):
@@ -249,19 +289,19 @@ class _MaskDecoder(nn.Module):
         return masks, ious, tokens, scores
 
 
-class _PortAttention:
+class PortAttention:
     """One attention layer of the port, as those who look at queries and keys see it."""
 
     def __init__(self, layer: nn.Module) -> None:
         self._layer = layer
-        self._call: dict[str, Any] = {}
+        self.call: dict[str, Any] = {}
         self.q_proj, self.k_proj = layer.q_proj, layer.k_proj
         self.num_heads = int(cast("Any", layer).num_attention_heads)
 
     @contextmanager
     def looking(self) -> Iterator[None]:
         """Note how the layer is called while the block runs: its rotation comes with the call."""
-        handle = self._layer.register_forward_pre_hook(partial(_note, self._call), with_kwargs=True)
+        handle = self._layer.register_forward_pre_hook(partial(_note, self.call), with_kwargs=True)
         try:
             yield
         finally:
@@ -274,32 +314,24 @@ class _PortAttention:
 
     def rotated(self, queries: Tensor, keys: Tensor) -> tuple[Tensor, Tensor]:
         """Return queries and keys as the layer rotated them, if it does."""
-        if "position_embeddings" not in self._call:
+        if "position_embeddings" not in self.call:
             return queries, keys
         from transformers.models.sam2_video.modeling_sam2_video import apply_rotary_pos_emb_2d
 
-        cos, sin = self._call["position_embeddings"]
+        cos, sin = self.call["position_embeddings"]
         turned: tuple[Tensor, Tensor] = apply_rotary_pos_emb_2d(
             queries,
             keys,
             cos,
             sin,
             repeat_freqs_k=self._layer.rope_k_repeat,
-            num_k_exclude_rope=self._call.get("num_k_exclude_rope", 0),
+            num_k_exclude_rope=self.call.get("num_k_exclude_rope", 0),
         )
         return turned
 
 
+_NOTED = ("position_embeddings", "position_embeddings_k", "num_k_exclude_rope", "rope_k_repeat")
+
+
 def _note(call: dict[str, Any], _module: nn.Module, _args: Any, kwargs: dict[str, Any]) -> None:
-    call.update({name: kwargs[name] for name in ("position_embeddings", "num_k_exclude_rope") if name in kwargs})
-
-
-def build_port(settings: dict[str, Any], weights: dict[str, Tensor], flags: ModelFlags) -> PortedSAM2:
-    """Build a ``Sam2VideoModel`` from its settings and weights, and put it behind a session's methods."""
-    from transformers import Sam2VideoConfig, Sam2VideoModel
-
-    # Attention as the original code computes it, on every device.
-    port = Sam2VideoModel._from_config(Sam2VideoConfig(**settings), attn_implementation="sdpa")
-    port.load_state_dict(weights)
-    model: PortedSAM2 = PortedSAM2(port.float(), flags).eval()
-    return model
+    call.update({name: kwargs[name] for name in _NOTED if name in kwargs})

@@ -1,4 +1,4 @@
-"""From files to a `PortedSAM2`, and from one format of SAM 2's weights to the other."""
+"""From files to a tracker of ``transformers``, and from one format of SAM 2's weights to the other."""
 
 from __future__ import annotations
 
@@ -13,22 +13,20 @@ from napari_sam2_probe.common.reading import load_json
 from napari_sam2_probe.families.keys import from_transformers, to_transformers
 from napari_sam2_probe.families.loading import read_weights, recognise, seeded_model
 from napari_sam2_probe.families.port_config import port_config
-from napari_sam2_probe.models.checkpoints import PORT_CONFIG, PORT_WEIGHTS
+from napari_sam2_probe.families.port_kinds import SAM2, kind_of, own_weights
+from napari_sam2_probe.models.checkpoints import PORT_CONFIG, PORT_WEIGHTS, PREPROCESSOR_FILES
 from napari_sam2_probe.models.config import SMALL_CONFIG
 
 if TYPE_CHECKING:
     import torch
 
     from napari_sam2_probe.families.port import PortedSAM2
+    from napari_sam2_probe.families.port_kinds import PortKind
     from napari_sam2_probe.models.checkpoints import CheckpointFile
     from napari_sam2_probe.models.config import ModelFlags
+    from napari_sam2_probe.tracking.frames import Normalisation
 
-MODEL_TYPE = "sam2_video"
-"""What ``transformers`` calls the models that can be loaded."""
-
-_PARTS = {"vision_config": "sam2_vision_model", "backbone_config": "sam2_hiera_det_model"}
-# No model of SAM 2 comes near; a file that asks for more is damaged or means harm.
-_MOST, _MOST_PIXELS = 16384, 4096
+_CHANNELS = 3
 
 
 def load_port(folder: Path, flags: ModelFlags) -> PortedSAM2:
@@ -37,13 +35,16 @@ def load_port(folder: Path, flags: ModelFlags) -> PortedSAM2:
     Raises
     ------
     InputError
-        If it is not one of a ``Sam2VideoModel``.
+        If it is not one of a tracker that can be loaded.
     ResourceError
-        If ``transformers`` is not installed.
+        If ``transformers``, or a package that the model needs, is not installed.
     """
+    kind, settings = read_port_settings(folder / PORT_CONFIG)
     check_transformers()
-    settings = read_port_settings(folder / PORT_CONFIG)
-    return _built(settings, _completed(read_weights(folder / PORT_WEIGHTS)), flags, str(folder))
+    weights = own_weights(kind, read_weights(folder / PORT_WEIGHTS))
+    model = _built(kind, settings, _completed(weights), flags, str(folder))
+    model.normalisation = read_normalisation(folder) or model.normalisation
+    return model
 
 
 def load_through_port(checkpoint: CheckpointFile, config: str | Path | None, flags: ModelFlags) -> PortedSAM2:
@@ -67,7 +68,7 @@ def load_through_port(checkpoint: CheckpointFile, config: str | Path | None, fla
             f"{checkpoint.path}: the weights fit none of the official configurations; name theirs with --config."
         )
     ported = to_transformers(weights)
-    return _built(port_config(chosen, ported), ported, flags, checkpoint.name)
+    return _built(SAM2, port_config(chosen, ported), ported, flags, checkpoint.name)
 
 
 def check_transformers() -> None:
@@ -85,25 +86,51 @@ def check_transformers() -> None:
         )
 
 
-def read_port_settings(path: Path) -> dict[str, Any]:
-    """Read the ``config.json`` of a ``Sam2VideoModel``.
+def read_port_settings(path: Path) -> tuple[PortKind, dict[str, Any]]:
+    """Read the ``config.json`` of a tracker: what kind it is, and its settings.
 
     Raises
     ------
     InputError
-        If it is none, or asks for what no SAM 2 has.
+        If it is none, or asks for what no such model has.
+    ResourceError
+        If it needs a package that is not installed.
     """
     try:
         settings = load_json(path)
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: the file can't be read as a configuration ({error}).") from error
-    if not isinstance(settings, dict) or settings.get("model_type") != MODEL_TYPE:
-        kind = settings.get("model_type") if isinstance(settings, dict) else None
-        raise InputError(
-            f"{path}: this is a model of the type {kind!r}, and only {MODEL_TYPE!r} can be tracked with: SAM 2 and 2.1."
-        )
-    _check_parts(path, settings)
-    return {name: value for name, value in settings.items() if name not in ("model_type", "auto_map")}
+    return kind_of(path, settings)
+
+
+def read_normalisation(folder: Path) -> Normalisation | None:
+    """Return the mean and standard deviation that a folder says its frames are prepared with; None if it says nothing.
+
+    Raises
+    ------
+    InputError
+        If it says something that can't be used.
+    """
+    path = next((folder / name for name in PREPROCESSOR_FILES if (folder / name).is_file()), None)
+    if path is None:
+        return None
+    try:
+        content = load_json(path)
+        content = content.get("image_processor", content)
+        given = [content.get(name) for name in ("image_mean", "image_std")]
+        if given == [None, None]:
+            return None
+        mean, std = (tuple(float(value) for value in values) for values in given)
+        if (
+            len(mean) != len(std)
+            or len(mean) != _CHANNELS
+            or not all(map(math.isfinite, (*mean, *std)))
+            or min(std) <= 0
+        ):
+            raise ValueError
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        raise InputError(f"{path}: the mean and standard deviation of images in it can't be used.") from error
+    return (mean[0], mean[1], mean[2]), (std[0], std[1], std[2])
 
 
 def convert(source: CheckpointFile, target: Path, config: str | Path | None = None) -> str:
@@ -140,6 +167,11 @@ def convert(source: CheckpointFile, target: Path, config: str | Path | None = No
     if isinstance(source.config, Path) and source.config.name == PORT_CONFIG:
         if target.suffix != ".safetensors":
             raise InputError(f"{target}: weights for sam2 are written as a file; let its name end in .safetensors.")
+        kind, _ = read_port_settings(source.config)
+        if kind is not SAM2:
+            raise InputError(
+                f"{source.path}: these are weights of {kind.title}, which the family sam2 has no class for."
+            )
         own = from_transformers(weights)
         with atomic_path(target) as temporary:
             save_file({name: tensor.contiguous() for name, tensor in own.items()}, temporary)
@@ -161,17 +193,17 @@ def convert(source: CheckpointFile, target: Path, config: str | Path | None = No
     return f"Wrote {target}, a Sam2VideoModel."
 
 
-def _built(settings: dict[str, Any], weights: dict[str, torch.Tensor], flags: ModelFlags, where: str) -> PortedSAM2:
-    from napari_sam2_probe.families.port import build_port
-
+def _built(
+    kind: PortKind, settings: dict[str, Any], weights: dict[str, torch.Tensor], flags: ModelFlags, where: str
+) -> PortedSAM2:
     try:
-        return build_port(settings, weights, flags)
-    except InputError:
+        return kind.build(settings, weights, flags)
+    except (InputError, ResourceError):
         raise
     except Exception as error:
         # What settings that don't fit make of transformers' classes, they alone know.
         reason = " ".join(str(error).split())[:300] or type(error).__name__
-        raise InputError(f"{where}: no Sam2VideoModel can be built from it ({reason}).") from error
+        raise InputError(f"{where}: no {kind.class_name} can be built from it ({reason}).") from error
 
 
 def _completed(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
@@ -179,21 +211,3 @@ def _completed(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     names = ("shared_image_embedding.positional_embedding", "prompt_encoder.shared_embedding.positional_embedding")
     there = [weights[name] for name in names if name in weights]
     return weights | {name: there[0] for name in names if there and name not in weights}
-
-
-def _check_parts(path: Path, settings: Any, place: str = "") -> None:
-    """Refuse parts of other models, and sizes that would take all memory."""
-    if isinstance(settings, dict):
-        for name, value in settings.items():
-            inner = f"{place}.{name}" if place else str(name)
-            if name in _PARTS and isinstance(value, dict) and value.get("model_type", _PARTS[name]) != _PARTS[name]:
-                raise InputError(f"{path}: '{inner}' is of the type {value['model_type']!r}, which no SAM 2 has.")
-            most = _MOST_PIXELS if name == "image_size" else _MOST
-            for number in value if isinstance(value, list) else [value]:
-                is_number = isinstance(number, int | float) and not isinstance(number, bool)
-                if is_number and not (math.isfinite(number) and abs(number) <= most):
-                    raise InputError(f"{path}: '{inner}' is {number}, and no SAM 2 has more than {most}.")
-            _check_parts(path, value, inner)
-    elif isinstance(settings, list):
-        for value in settings:
-            _check_parts(path, value, place)

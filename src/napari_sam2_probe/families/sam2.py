@@ -12,6 +12,7 @@ from sam2.modeling.sam2_base import SAM2Base
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.tracking.attention import AttentionDetail, AttentionRecord
 from napari_sam2_probe.tracking.bank import BankRule, Reading
+from napari_sam2_probe.tracking.frames import IMAGENET, Normalisation
 from napari_sam2_probe.tracking.intervening import Intervention, donors_by_name
 from napari_sam2_probe.tracking.interventions import parse_edits
 from napari_sam2_probe.tracking.looking import AttentionPlaces
@@ -43,7 +44,28 @@ class ObservedSAM2(SAM2Base):  # type: ignore[misc]
     ``memory_features_unblanked``, on request, the memory of the mask as it was before SAM 2 blanked it (not on
     prompted frames where it was). Beside them ``candidate_masks``, the masks
     that SAM 2 chose among, as they were before it blanked them; nothing where there is one only.
+
+    Attributes
+    ----------
+    normalisation
+        Mean and standard deviation of the channels that frames are prepared with.
+    memory_dtype
+        The type in which memories are stored.
+    further_positions
+        Keys of optional positions that this model has.
+    token_positions
+        Keys of positions at which it has tokens (B, N, C) instead of a map.
+    architecture
+        The class that computes, where a family has several.
+    intervention
+        What is changed of what it reads, stores and computes.
     """
+
+    normalisation: Normalisation = IMAGENET
+    memory_dtype: torch.dtype = torch.bfloat16
+    further_positions: frozenset[str] = frozenset()
+    token_positions: frozenset[str] = frozenset()
+    architecture: str | None = None
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -291,14 +313,27 @@ class ObservedSAM2(SAM2Base):  # type: ignore[misc]
         object_score_logits: Tensor,
         is_mask_from_pts: bool,
     ) -> Any:
+        masks = self._masks_for_memory(pred_masks_high_res)
         features, pos_enc = super()._encode_new_memory(
-            current_vision_feats, feat_sizes, pred_masks_high_res, object_score_logits, is_mask_from_pts
+            current_vision_feats, feat_sizes, masks, object_score_logits, is_mask_from_pts
         )
+        features, pos_enc = self.to_store(features, pos_enc)
         features = self._goes_on("memory_features", features)
         if self._tap is not None:
             self._tap("memory_features", features)
             if self._unblanked:
                 self._show_unblanked_memory(current_vision_feats, feat_sizes, object_score_logits, is_mask_from_pts)
+        return features, pos_enc
+
+    def _masks_for_memory(self, masks: Tensor) -> Tensor:
+        """Return masks (B, 1, H, W) of the input's size at the size that the memory encoder takes."""
+        return masks
+
+    def to_store(self, features: Tensor, pos_enc: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
+        """Return what is stored of a memory map (B, C, h, w) and its encodings: SAM 2 stores the map itself.
+
+        A family whose memories are others overrides this.
+        """
         return features, pos_enc
 
     def pointer_of_token(self, token: Tensor, object_score_logits: Tensor) -> Tensor:
@@ -347,6 +382,7 @@ class ObservedSAM2(SAM2Base):  # type: ignore[misc]
         high_res = torch.nn.functional.interpolate(
             chosen, size=(self.image_size, self.image_size), mode="bilinear", align_corners=False
         )
+        high_res = self._masks_for_memory(high_res)
         with self.unobserved():
             present = torch.ones_like(object_score_logits)
             features, _ = super()._encode_new_memory(current_vision_feats, feat_sizes, high_res, present, False)
@@ -362,8 +398,12 @@ class ObservedSAM2(SAM2Base):  # type: ignore[misc]
                 "it has."
             ) from error
 
+    def _as_of_sam2(self, module: str, output: Any) -> Any:
+        """Return the output of a module of this family as ``sam2``'s own module would have it."""
+        return output
+
     def _show_picked(self, key: str, place: Tap, _module: nn.Module, _inputs: Any, output: Any) -> None:
-        tensor = place.pick(output) if self._tap is not None else None
+        tensor = place.pick(self._as_of_sam2(place.module, output)) if self._tap is not None else None
         # SAM 2 edits some of its outputs in place, and what is shown may be kept.
         self._show(key, None if tensor is None else tensor.clone())
 

@@ -93,7 +93,8 @@ class GrowingRun:
         self._info = dict(info or {})
         present = {} if truth is None else {OBJECT_OF_INTEREST: truth.object_present}
         unblanked = options.unblanked
-        self.recorder = ProbeRecorder(source.num_frames, options.features, present, unblanked=unblanked)
+        model = loaded.model
+        self.recorder = ProbeRecorder(source.num_frames, options.features, present, unblanked=unblanked, model=model)
         around = loaded.model.intervention
         self._donors = RunDonors(
             source, prompts, loaded, options, self.recorder.is_present, around, remake=remake_donor

@@ -130,6 +130,9 @@ OFFICIAL: tuple[OfficialCheckpoint, ...] = (
 PORT_CONFIG, PORT_WEIGHTS = "config.json", "model.safetensors"
 """The files of a model's folder of ``transformers``."""
 
+PREPROCESSOR_FILES = ("preprocessor_config.json", "processor_config.json")
+"""Where such a folder says how frames are prepared, the first that is there."""
+
 DEFAULT_ORDER: tuple[str, ...] = tuple(
     checkpoint.name for checkpoint in sorted(OFFICIAL, key=lambda c: (c.name.startswith("sam2_"), -c.params_millions))
 )
@@ -148,11 +151,14 @@ class CheckpointFile:
         The file of weights; None for the untrained stand-in of the sample model.
     config
         The configuration it belongs to; None if only the weights themselves can tell.
+    hub
+        ``owner/name@commit``, where it came from the Hugging Face hub.
     """
 
     name: str
     path: Path | None
     config: str | Path | None
+    hub: str | None = None
 
     @property
     def trained(self) -> bool:
@@ -238,8 +244,9 @@ def resolve(name_or_path: str | Path | None = None) -> CheckpointFile:
     Parameters
     ----------
     name_or_path
-        An official name, ``"sample"``, the path of a ``.pt`` or ``.safetensors`` file, or a model's folder of
-        ``transformers``. None takes the first installed one in :data:`DEFAULT_ORDER`, else the sample model.
+        An official name, ``"sample"``, the path of a ``.pt`` or ``.safetensors`` file, a model's folder of
+        ``transformers``, or ``hf:owner/name`` for one from the hub that was downloaded before. None takes the first
+        installed one in :data:`DEFAULT_ORDER`, else the sample model.
 
     Raises
     ------
@@ -254,6 +261,10 @@ def resolve(name_or_path: str | Path | None = None) -> CheckpointFile:
     by_name = {checkpoint.name: checkpoint for checkpoint in OFFICIAL}
     if name_or_path in by_name:
         return _resolve_official(by_name[str(name_or_path)])
+    if isinstance(name_or_path, str) and name_or_path.startswith("hf:"):
+        from napari_sam2_probe.models.hub import cached_model, parse_hub_name
+
+        return cached_model(parse_hub_name(name_or_path))
     path = Path(name_or_path)
     if is_dir(path) and (path / PORT_CONFIG).is_file():
         if not is_file(path / PORT_WEIGHTS):

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
+    from napari_sam2_probe.probe.positions import ShowsPositions
+
 
 class BatchRecorder:
     """Records what a `BatchTracker` shows; a `BatchObserver`.
@@ -81,6 +83,7 @@ class BatchRecorder:
         keep_maps: bool = False,
         also_present: NDArray[np.bool_] | None = None,
         unblanked: bool = False,
+        model: ShowsPositions | None = None,
     ) -> None:
         if object_present.ndim != 2 or object_present.shape[1] != num_frames:
             raise InputError(
@@ -88,7 +91,7 @@ class BatchRecorder:
                 "clip and one column a frame."
             )
         self.options = options or FeatureOptions()
-        self.positions = recorded_positions(unblanked=unblanked)
+        self.positions = recorded_positions(unblanked=unblanked, model=model)
         self.taps = taps_of(self.positions)
         self._by_key = {p.key: p for p in self.positions}
         # All clips are prompted on their first frame.
@@ -105,7 +108,7 @@ class BatchRecorder:
         self._other_rings: list[ReferenceRing] = []
         self._shown: dict[str, Tensor] = {}
         self._distances: Tensor | None = None
-        self._vectors: dict[str, list[Tensor | None]] = {p.key: [] for p in self.positions if not p.is_map}
+        self._vectors: dict[str, list[Tensor | None]] = {p.key: [] for p in self.positions if p.is_vector}
         self._maps: list[tuple[int, list[str], HostCopy]] = []
         self._disagreement: dict[int, Tensor] = {}
         self._shares: dict[int, Tensor] = {}

@@ -95,7 +95,7 @@ def _peak(model: ObservedSAM2, options: SessionOptions, size: tuple[int, int], c
     present = np.ones((clips, num_frames), bool)
     # Experiments compare under a second rule too, for a while with references of its own.
     otherwise = present & (np.arange(num_frames) != num_frames // 2)
-    recorder = BatchRecorder(num_frames, present, keep_maps=keep_maps, also_present=otherwise)
+    recorder = BatchRecorder(num_frames, present, keep_maps=keep_maps, also_present=otherwise, model=model)
     sources = [ArraySource(noise, name="noise") for _ in range(clips)]
     with BatchTracker(model, sources, [mask] * clips, options, recorder) as tracker:
         for frame in tracker.track():

@@ -18,9 +18,9 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import RLock
-from typing import TYPE_CHECKING, Any, Literal, overload
+from typing import TYPE_CHECKING, Any, Literal, Protocol, overload
 
 from napari_sam2_probe.common.errors import InputError
 
@@ -38,6 +38,9 @@ MAP = ("channel", "y", "x")
 VECTOR = ("channel",)
 """Dimensions of a vector, which is kept as it is."""
 
+TOKENS = ("latent", "channel")
+"""Dimensions of tokens without a place in the image, of which only features are kept."""
+
 Statistic = Literal["mean", "variance"]
 STATISTICS: tuple[Statistic, Statistic] = ("mean", "variance")
 """What is kept of a map, over its channels; the variance is the population's."""
@@ -52,13 +55,14 @@ class Position:
     Attributes
     ----------
     number
-        As the paper counts, with our additions: ``"1"`` to ``"5"``, ``"4r"``, ``"5r"``, ``"5u"``. It stands in tables.
+        As the paper counts, with our additions: ``"1"`` to ``"5"``, ``"4r"``, ``"5r"``, ``"5p"``, ``"5u"``. It stands in
+        tables.
     key
         The name used for arrays on disk and in code.
     title
         The name a reader sees in figures and panels.
     dimensions
-        Names of the tensor's axes without the batch: `MAP` or `VECTOR`.
+        Names of the tensor's axes without the batch: `MAP`, `VECTOR` or `TOKENS`.
     stage
         The part of SAM 2 that the tensor comes out of, which says what a prompted frame shows there.
     tap
@@ -82,10 +86,10 @@ class Position:
     array: str = ""
 
     def __post_init__(self) -> None:
-        if self.dimensions not in (MAP, VECTOR):
+        if self.dimensions not in (MAP, VECTOR, TOKENS):
             raise InputError(
                 f"Position {self.key!r} has the dimensions {self.dimensions}: give {MAP} for a map or {VECTOR} for a "
-                "vector."
+                f"vector; {TOKENS} for tokens without a place."
             )
         # Both become parts of file names.
         if not (self.key.isidentifier() and self.number.isalnum() and self.title):
@@ -100,6 +104,11 @@ class Position:
     def is_map(self) -> bool:
         """Whether the tensor has two spatial axes, so that channel mean and variance maps exist."""
         return self.dimensions == MAP
+
+    @property
+    def is_vector(self) -> bool:
+        """Whether the tensor is one vector, which is kept."""
+        return self.dimensions == VECTOR
 
     @property
     def is_main(self) -> bool:
@@ -122,6 +131,9 @@ OBJECT_POINTER_RAW = Position(
 MEMORY_FEATURES = Position("5", "memory_features", "Memory features", MAP, "memory encoder")
 MEMORY_FEATURES_RAW = Position(
     "5r", "memory_features_raw", "Memory features, ungated", MAP, "memory encoder", ungated_of="memory_features"
+)
+MEMORY_FEATURES_DENSE = Position(
+    "5p", "memory_features_dense", "Memory map before the perceiver", MAP, "memory encoder", optional=True
 )
 MEMORY_FEATURES_UNBLANKED = Position(
     "5u",
@@ -236,6 +248,7 @@ TABLE = PositionTable(
         OBJECT_POINTER_RAW,
         MEMORY_FEATURES,
         MEMORY_FEATURES_RAW,
+        MEMORY_FEATURES_DENSE,
         MEMORY_FEATURES_UNBLANKED,
     )
 )
@@ -290,9 +303,36 @@ BY_KEY: Mapping[str, Position] = _By(lambda p: p.key)
 BY_NUMBER: Mapping[str, Position] = _By(lambda p: p.number)
 
 
-def recorded_positions(*, unblanked: bool = False) -> tuple[Position, ...]:
-    """Return the positions that a run records: all but optional ones, and 5u where it is asked for."""
-    return tuple(p for p in TABLE.all() if not p.optional or (unblanked and p is MEMORY_FEATURES_UNBLANKED))
+class ShowsPositions(Protocol):
+    """What a model says of positions at which it differs from SAM 2.
+
+    Attributes
+    ----------
+    further_positions
+        Keys of optional positions that it has.
+    token_positions
+        Keys of positions at which it has tokens instead of a map.
+    """
+
+    further_positions: frozenset[str]
+    token_positions: frozenset[str]
+
+
+def recorded_positions(*, unblanked: bool = False, model: ShowsPositions | None = None) -> tuple[Position, ...]:
+    """Return the positions that a run records: all but optional ones.
+
+    Parameters
+    ----------
+    unblanked
+        Whether 5u is asked for too.
+    model
+        What is recorded; None for a SAM 2.
+    """
+    asked = {MEMORY_FEATURES_UNBLANKED.key} if unblanked else set()
+    asked |= model.further_positions if model is not None else set()
+    tokens = model.token_positions if model is not None else frozenset()
+    recorded = [p for p in TABLE.all() if not p.optional or p.key in asked]
+    return tuple(replace(p, dimensions=TOKENS) if p.key in tokens else p for p in recorded)
 
 
 def taps_of(positions: Iterable[Position]) -> dict[str, Tap]:

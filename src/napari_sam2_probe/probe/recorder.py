@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
+    from napari_sam2_probe.probe.positions import ShowsPositions
+
 
 @dataclass(frozen=True, slots=True)
 class FrameRecord:
@@ -47,6 +49,8 @@ class FrameRecord:
         By key of a vector position, (C,) float32.
     numbers
         By the name that they bear in a run, () float32: so far ``candidate_disagreement``.
+    tokens
+        Keys of positions with tokens without a place, of which only features are kept.
     """
 
     frame_idx: int
@@ -55,6 +59,7 @@ class FrameRecord:
     maps: Mapping[str, NDArray[np.float32]]
     vectors: Mapping[str, NDArray[np.float32]]
     numbers: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
+    tokens: tuple[str, ...] = ()
 
 
 @dataclass
@@ -81,6 +86,8 @@ class ProbeRecorder:
         object score decides.
     unblanked
         Whether position 5u is recorded too; the session must be asked to show it.
+    model
+        What is recorded, where its positions differ from SAM 2's.
 
     Attributes
     ----------
@@ -103,9 +110,10 @@ class ProbeRecorder:
         object_present: Mapping[int, NDArray[np.bool_]] | None = None,
         *,
         unblanked: bool = False,
+        model: ShowsPositions | None = None,
     ) -> None:
         self.options = options or FeatureOptions()
-        self.positions = recorded_positions(unblanked=unblanked)
+        self.positions = recorded_positions(unblanked=unblanked, model=model)
         self.taps = taps_of(self.positions)
         self._by_key = {p.key: p for p in self.positions}
         self._num_frames = num_frames
@@ -115,7 +123,9 @@ class ProbeRecorder:
         self._series: dict[int, FeatureSeries] = {}
         self._serials: dict[tuple[int, int], int] = {}
         self.on_committed: Callable[[FramePass, Mapping[str, Tensor]], None] | None = None
-        self._done: list[tuple[FramePass, dict[str, Tensor], dict[str, Tensor], dict[str, Tensor]]] = []
+        self._done: list[
+            tuple[FramePass, dict[str, Tensor], dict[str, Tensor], dict[str, Tensor], tuple[str, ...]]
+        ] = []
         self.banks = BankTable()
         self.attention = AttentionTable()
 
@@ -157,8 +167,9 @@ class ProbeRecorder:
             self.banks.put(at)
             self.attention.put(at)
             self._serials[at.obj_id, at.frame_idx] = at.serial
-            vectors = {key: embeddings[key] for key in embeddings if not self._by_key[key].is_map}
-            self._done.append((at, maps, vectors, numbers))
+            vectors = {key: embeddings[key] for key in embeddings if self._by_key[key].is_vector}
+            tokens = tuple(key for key in embeddings if key not in vectors and not self._by_key[key].is_map)
+            self._done.append((at, maps, vectors, numbers, tokens))
             series.changed(at.frame_idx)
         else:
             self.attention.forget(at)
@@ -214,7 +225,7 @@ class ProbeRecorder:
     def take(self) -> list[FrameRecord]:
         """Return the records of frames passed since the last call, in order, moved to the CPU in one go."""
         done, self._done = self._done, []
-        tensors = [t for _, *parts in done for part in parts for t in part.values()]
+        tensors = [t for _, *parts, _ in done for part in parts for t in part.values()]
         arrays = iter(_to_numpy(tensors))
         return [
             FrameRecord(
@@ -224,8 +235,9 @@ class ProbeRecorder:
                 {key: next(arrays) for key in maps},
                 {key: next(arrays) for key in vectors},
                 {key: next(arrays) for key in numbers},
+                tokens,
             )
-            for at, maps, vectors, numbers in done
+            for at, maps, vectors, numbers, tokens in done
         ]
 
     def features(self, obj_id: int) -> FeatureSeries:

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from napari_sam2_probe.analysis.regions import GRID, TOKENS, sampled_frames
-from napari_sam2_probe.probe.positions import MAP, recorded_positions
+from napari_sam2_probe.probe.positions import recorded_positions
 from napari_sam2_probe.probe.statistics import channel_statistics
 
 if TYPE_CHECKING:
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
     from torch import Tensor
+
+    from napari_sam2_probe.probe.positions import ShowsPositions
 
 
 class RegionRecorder:
@@ -41,6 +43,8 @@ class RegionRecorder:
         Of each clip, (T, H, W) bool: what is laid over it; None where that is not known or there is nothing.
     embeddings
         Whether means over channels, single tokens and grids are kept beside the contrasts.
+    model
+        What is tracked with, where its positions differ from SAM 2's.
     """
 
     def __init__(
@@ -50,10 +54,11 @@ class RegionRecorder:
         other_masks: Sequence[NDArray[np.bool_] | None],
         *,
         embeddings: bool = True,
+        model: ShowsPositions | None = None,
     ) -> None:
         self._num_frames = num_frames
         self._masks = list(zip(object_masks, other_masks, strict=True))
-        self._keys = tuple(p.key for p in recorded_positions() if p.dimensions == MAP)
+        self._keys = tuple(p.key for p in recorded_positions(model=model) if p.is_map)
         self._embeddings = embeddings
         self._sampled = {int(t): k for k, t in enumerate(sampled_frames(num_frames))}
         self._arrays: dict[str, NDArray[np.float32]] = {}

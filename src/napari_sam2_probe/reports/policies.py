@@ -72,7 +72,6 @@ def write_policy_report(comparison: PolicyComparison, folder: Path) -> Path:
     )
     figure = made.figure("policies", "J&F by memory policy", caption, _figure(summaries), table.data)
     sentences = (*_findings(summaries), _oracle_note(summaries))
-    notes = tuple(f"{name}: {reason}." for name, reason in sorted(about["without_clip"].items()))
     page = Page(
         title="Memory policies",
         lead=(
@@ -82,7 +81,7 @@ def write_policy_report(comparison: PolicyComparison, folder: Path) -> Path:
         sections=(Section("Comparison", tuple(filter(None, sentences)), (figure,), (made.table(table),)),),
         provenance=_provenance(about),
         warning=warning,
-        notes=notes,
+        notes=_left_out(about),
     )
     return write_page(page, folder / INDEX)
 
@@ -120,6 +119,24 @@ def _findings(summaries: Sequence[PolicySummary]) -> list[str]:
     if same:
         said.append(f"{', '.join(same)}: no difference to stock that these sequences could show.")
     return said
+
+
+def _left_out(about: dict[str, Any]) -> tuple[str, ...]:
+    """Say what was not compared, and why."""
+    unscored = [
+        f"{name}, {_objects(ids) if ids else 'all of it'}: left out, since scores need 3 masks or more."
+        for name, ids in sorted(about["left_out"].items())
+    ]
+    without = [
+        f"{name}, object {object_id}: no clip with an interjection. {reason}"
+        for name, reasons in sorted(about["without_clip"].items())
+        for object_id, reason in reasons.items()
+    ]
+    return (*unscored, *without)
+
+
+def _objects(ids: Sequence[int]) -> str:
+    return f"object{'s' if len(ids) > 1 else ''} {', '.join(map(str, ids))}"
 
 
 def _oracle_note(summaries: Sequence[PolicySummary]) -> str:

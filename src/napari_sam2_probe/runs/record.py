@@ -164,7 +164,9 @@ def iterate_run(
             f"{source.num_frames}: give the truth of this clip."
         )
     present = {} if truth is None else {OBJECT_OF_INTEREST: truth.object_present}
-    recorder = ProbeRecorder(source.num_frames, options.features, present, unblanked=options.unblanked)
+    recorder = ProbeRecorder(
+        source.num_frames, options.features, present, unblanked=options.unblanked, model=loaded.model
+    )
     donors = RunDonors(
         source, prompts, loaded, options, recorder.is_present, loaded.model.intervention, remake=remake_donor
     )

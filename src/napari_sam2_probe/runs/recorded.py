@@ -111,6 +111,8 @@ def load_recorded_model(run: ProbeRun, checkpoint: str | Path | None = None) -> 
     if checkpoint is None:
         has_name = name == SAMPLE or name in {official.name for official in OFFICIAL}
         checkpoint = name if has_name else model.get("file")
+        if model.get("hub"):
+            checkpoint = f"hf:{model['hub']}"
     if checkpoint is None:
         raise InputError(f"{run.path} does not say where its weights {name} lie: name their file.")
     found = resolve(checkpoint)

@@ -147,7 +147,7 @@ class RunWriter:
                 for name, number in record.numbers.items():
                     self._table(name, np.float32)
                     self._tables.put(name, *at, number)
-                for key in (*record.maps, *record.vectors):
+                for key in (*record.maps, *record.vectors, *record.tokens):
                     self._table(f"status/{key}", np.uint8)
                     self._tables.put(f"status/{key}", *at, record.kind)
 

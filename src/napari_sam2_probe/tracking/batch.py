@@ -128,7 +128,7 @@ class BatchTracker:
         self._sizes = _by_size(sources, self._device)
         self._bank = MemoryBank(model, self.num_frames)
         self._stored = StoredOutputs(self._bank.as_output_dict())
-        self._reader = BatchReader(sources, model.image_size, self._device)
+        self._reader = BatchReader(sources, model.image_size, self._device, normalisation=model.normalisation)
         self._vision_pos_enc: list[Tensor] | None = None
         self._maskmem_pos_enc: list[Tensor] | None = None
 
@@ -238,9 +238,9 @@ class BatchTracker:
     def _remember(self, frame_idx: int, out: dict[str, Any]) -> None:
         if self._maskmem_pos_enc is None:
             batch = len(out["obj_ptr"])
-            self._maskmem_pos_enc = [x[:1].clone().expand(batch, -1, -1, -1) for x in out["maskmem_pos_enc"]]
+            self._maskmem_pos_enc = [x[:1].clone().expand(batch, *x.shape[1:]) for x in out["maskmem_pos_enc"]]
         # Rounded to bfloat16, as the stock predictor stores it, but lifted again once and not at each of the readings.
-        memory = out["maskmem_features"].to(torch.bfloat16).to(out["obj_ptr"].dtype)
+        memory = out["maskmem_features"].to(self._model.memory_dtype).to(out["obj_ptr"].dtype)
         self._bank.add(frame_idx, memory, self._maskmem_pos_enc, out["obj_ptr"])
 
     def _at_video_size(self, pred_masks: Tensor) -> list[Tensor]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from napari_sam2_probe.tracking.frames import normalised, square_frame
+from napari_sam2_probe.tracking.frames import IMAGENET, Normalisation, normalised, square_frame
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,9 +38,20 @@ class BatchReader:
         Where the frames are wanted.
     depth
         How many frames to decode ahead.
+    normalisation
+        Mean and standard deviation that the model wants.
     """
 
-    def __init__(self, sources: Sequence[FrameSource], image_size: int, device: torch.device, depth: int = 2) -> None:
+    def __init__(
+        self,
+        sources: Sequence[FrameSource],
+        image_size: int,
+        device: torch.device,
+        depth: int = 2,
+        *,
+        normalisation: Normalisation = IMAGENET,
+    ) -> None:
+        self._normalisation = normalisation
         self._sources = sources
         self._image_size = image_size
         self._device = device
@@ -65,7 +76,7 @@ class BatchReader:
         squares, futures = self._ahead.popleft()
         for future in futures:
             future.result()
-        return normalised(squares.to(self._device, non_blocking=True))
+        return normalised(squares.to(self._device, non_blocking=True), self._normalisation)
 
     def close(self) -> None:
         """Stop the threads."""

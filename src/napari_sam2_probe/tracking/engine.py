@@ -92,7 +92,7 @@ class FrameEngine:
         self.dtype = dtype
         self._flags = flags
         self._attention: AttentionDetail = attention
-        self._reader = FrameReader(source, model.image_size)
+        self._reader = FrameReader(source, model.image_size, normalisation=model.normalisation)
         self._features = FeatureCache(feature_budget)
         self._vision_pos_enc: list[Tensor] | None = None
         self.maskmem_pos_enc: list[Tensor] = []
@@ -187,7 +187,7 @@ class FrameEngine:
                 is_mask_from_pts=True,
             )
         self._keep_pos_enc(pos_enc)
-        stored: Tensor = features.to(torch.bfloat16)
+        stored: Tensor = features.to(self.model.memory_dtype)
         return stored
 
     def filled(self, pred_masks: Tensor) -> Tensor:
@@ -248,7 +248,7 @@ class FrameEngine:
                 shares = attention.shares(memories.tokens_read, out["pred_masks"], self._attention)
                 self.model.show(ATTENTION_SHARES, shares)
         if out["maskmem_features"] is not None:
-            out["maskmem_features"] = out["maskmem_features"].to(torch.bfloat16)
+            out["maskmem_features"] = out["maskmem_features"].to(self.model.memory_dtype)
             self._keep_pos_enc(out["maskmem_pos_enc"])
         out["pred_masks"] = self.filled(out["pred_masks"])
         return out

@@ -21,8 +21,14 @@ if TYPE_CHECKING:
 IMAGE_MEAN = (0.485, 0.456, 0.406)
 IMAGE_STD = (0.229, 0.224, 0.225)
 
+Normalisation = tuple[tuple[float, float, float], tuple[float, float, float]]
+"""Mean and standard deviation of the channels, of intensities from 0 to 1."""
 
-def prepare_frame(rgb: NDArray[np.uint8], image_size: int) -> Tensor:
+IMAGENET: Normalisation = (IMAGE_MEAN, IMAGE_STD)
+"""That of SAM 2."""
+
+
+def prepare_frame(rgb: NDArray[np.uint8], image_size: int, normalisation: Normalisation = IMAGENET) -> Tensor:
     """Resize, scale and normalise a frame just as the stock loader does.
 
     Parameters
@@ -31,13 +37,15 @@ def prepare_frame(rgb: NDArray[np.uint8], image_size: int) -> Tensor:
         (H, W, 3) uint8.
     image_size
         Side of the square model input in pixels.
+    normalisation
+        Mean and standard deviation that the model wants.
 
     Returns
     -------
     Tensor
         (3, image_size, image_size) float32 on the CPU.
     """
-    return normalised(torch.from_numpy(square_frame(rgb, image_size))[None])[0]
+    return normalised(torch.from_numpy(square_frame(rgb, image_size))[None], normalisation)[0]
 
 
 def square_frame(rgb: NDArray[np.uint8], image_size: int) -> NDArray[np.uint8]:
@@ -46,7 +54,7 @@ def square_frame(rgb: NDArray[np.uint8], image_size: int) -> NDArray[np.uint8]:
     return np.array(Image.fromarray(rgb).resize((image_size, image_size)))
 
 
-def normalised(squares: Tensor) -> Tensor:
+def normalised(squares: Tensor, normalisation: Normalisation = IMAGENET) -> Tensor:
     """Scale and normalise square frames, on whatever device they are.
 
     The stock loader divides by 255 in float64, rounds to float32 and then normalises (``sam2.utils.misc``). Divided in
@@ -56,22 +64,24 @@ def normalised(squares: Tensor) -> Tensor:
     ----------
     squares
         (B, S, S, 3) uint8.
+    normalisation
+        Mean and standard deviation that the model wants.
 
     Returns
     -------
     Tensor
         (B, 3, S, S) float32.
     """
-    white, mean, std = _constants(squares.device)
+    white, mean, std = _constants(squares.device, normalisation)
     images = squares.permute(0, 3, 1, 2).to(torch.float32, memory_format=torch.contiguous_format)
     return images.div_(white).sub_(mean).div_(std)
 
 
 @functools.cache
-def _constants(device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
+def _constants(device: torch.device, normalisation: Normalisation) -> tuple[Tensor, Tensor, Tensor]:
     # On the device, and once: a copy to a GPU waits for all that it has to do, and a division by a plain number
     # becomes a multiplication with its reciprocal there.
-    white, mean, std = (torch.tensor(values, device=device) for values in ((255.0,), IMAGE_MEAN, IMAGE_STD))
+    white, mean, std = (torch.tensor(values, device=device) for values in ((255.0,), *normalisation))
     return white, mean[:, None, None], std[:, None, None]
 
 
@@ -86,9 +96,14 @@ class FrameReader:
         Side of the square model input.
     depth
         How many frames to decode ahead.
+    normalisation
+        Mean and standard deviation that the model wants.
     """
 
-    def __init__(self, source: FrameSource, image_size: int, depth: int = 2) -> None:
+    def __init__(
+        self, source: FrameSource, image_size: int, depth: int = 2, *, normalisation: Normalisation = IMAGENET
+    ) -> None:
+        self._normalisation = normalisation
         self._source = source
         self._image_size = image_size
         self._depth = depth
@@ -114,7 +129,9 @@ class FrameReader:
         self._pool.shutdown(wait=True, cancel_futures=True)
 
     def _submit(self, frame_idx: int) -> Future[Tensor]:
-        return self._pool.submit(lambda: prepare_frame(self._source.read(frame_idx), self._image_size))
+        return self._pool.submit(
+            lambda: prepare_frame(self._source.read(frame_idx), self._image_size, self._normalisation)
+        )
 
 
 @dataclass(frozen=True, slots=True)

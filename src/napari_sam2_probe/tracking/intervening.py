@@ -57,6 +57,8 @@ class Donor(Protocol):
         ...
 
 
+_MAP_AXES = 4
+
 Donors = Callable[[str | None], Donor]
 """Gives the donor of a run by the name that edits call it; of the run itself for None."""
 
@@ -249,6 +251,11 @@ class PositionEdits:
             changed = _fitting(other, own, edit)
         if edit.mask is None:
             return changed
+        if own.ndim < _MAP_AXES:
+            raise InputError(
+                f"At {edit.target} this model has tokens without a place in the image, so no edit of it can be limited "
+                f"to what is {edit.mask} the mask: leave out 'mask'."
+            )
         assert self.mask is not None
         inside = covered(self.mask, (own.shape[-2], own.shape[-1])).to(own.device)
         return _like(own, torch.where(inside if edit.mask == "inside" else ~inside, changed, own))

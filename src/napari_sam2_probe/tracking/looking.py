@@ -47,12 +47,15 @@ class AttentionPlaces:
         What these are called.
     tokens
         The decoder's own tokens, in order; those of prompts follow.
+    placeless
+        How many tokens of a memory, its first ones, have no place in the image.
     """
 
     memory: tuple[Attention, ...]
     decoder: tuple[Attention, ...]
     decoder_names: tuple[str, ...]
     tokens: tuple[str, ...]
+    placeless: int = 0
 
 
 @dataclass(frozen=True)
@@ -75,6 +78,8 @@ class FrameAttention:
         Queries and keys of each layer of the decoder, whose queries are `tokens` and whose keys are the image.
     decoder_names, tokens
         What the decoder's layers and tokens are called.
+    placeless
+        How many tokens of a memory, its first ones, have no place in the image and so none in maps.
     """
 
     frame_idx: int
@@ -85,6 +90,15 @@ class FrameAttention:
     decoder_layers: tuple[LayerAttention, ...]
     decoder_names: tuple[str, ...]
     tokens: tuple[str, ...]
+    placeless: int = 0
+
+    @property
+    def memory_side(self) -> int:
+        """How many tokens of a memory stand side by side; as `side` but where a model stores memories in fewer."""
+        kinds = [entry.kind for entry in self.entries]
+        if "memory" not in kinds:
+            return self.side
+        return math.isqrt(self.entry_tokens[kinds.index("memory")] - self.placeless)
 
     @property
     def side(self) -> int:
@@ -117,8 +131,15 @@ class FrameAttention:
         column, row = int((x + 0.5) * self.side / width), int((y + 0.5) * self.side / height)
         return row * self.side + column
 
-    def tokens_in(self, region: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    def tokens_in(self, region: NDArray[np.bool_], side: int | None = None) -> NDArray[np.bool_]:
         """Return which tokens (side*side,) a mask (H, W) of the video covers by half or more, one at least.
+
+        Parameters
+        ----------
+        region
+            The mask.
+        side
+            Of the grid: that of the queries if None.
 
         Raises
         ------
@@ -128,7 +149,7 @@ class FrameAttention:
         if not region.any():
             raise InputError("The region is empty: mark at least one pixel.")
         mask = torch.from_numpy(np.ascontiguousarray(region)).float()[None, None]
-        share = torch.nn.functional.adaptive_avg_pool2d(mask, (self.side, self.side)).flatten()
+        share = torch.nn.functional.adaptive_avg_pool2d(mask, (side or self.side,) * 2).flatten()
         inside = share >= 0.5
         if not inside.any():
             inside[share.argmax()] = True
@@ -141,7 +162,8 @@ class FrameAttention:
         Returns
         -------
         list of ndarray
-            For each entry of `entries`: (layers, side, side) for a memory, (layers,) for a pointer.
+            For each entry of `entries`: (layers, memory_side, memory_side) for a memory, without its placeless tokens,
+            and (layers,) for a pointer.
 
         Raises
         ------
@@ -151,8 +173,9 @@ class FrameAttention:
         self._check_reads()
         weights = torch.stack([_weights(layer, torch.tensor([token]))[0] for layer in self.memory_layers]).cpu()
         parts = torch.split(weights, list(self.entry_tokens), dim=-1)
+        grid = (len(weights), self.memory_side, self.memory_side)
         return [
-            (part.reshape(len(part), self.side, self.side) if entry.kind == "memory" else part.sum(dim=-1)).numpy()
+            (part[:, self.placeless :].reshape(grid) if entry.kind == "memory" else part.sum(dim=-1)).numpy()
             for entry, part in zip(self.entries, parts, strict=True)
         ]
 
@@ -164,7 +187,7 @@ class FrameAttention:
         memory_frame
             The frame whose memory it is.
         tokens
-            (side*side,) bool: the part, all of it by default.
+            (memory_side*memory_side,) bool: the part, all of it by default.
 
         Returns
         -------
@@ -185,7 +208,7 @@ class FrameAttention:
             )
         index = kinds.index(("memory", memory_frame))
         start, length = sum(self.entry_tokens[:index]), self.entry_tokens[index]
-        part = torch.arange(length) if tokens is None else torch.from_numpy(np.flatnonzero(tokens))
+        part = torch.arange(length) if tokens is None else torch.from_numpy(np.flatnonzero(tokens)) + self.placeless
         maps = []
         for layer in self.memory_layers:
             queries = torch.arange(layer.queries.shape[-2])
@@ -259,6 +282,7 @@ class FrameLook:
             decoder_layers=decoder,
             decoder_names=self._places.decoder_names,
             tokens=tuple(tokens),
+            placeless=self._places.placeless,
         )
 
 

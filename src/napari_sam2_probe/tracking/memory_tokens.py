@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from napari_sam2_probe.tracking.memory_view import ReadEntry
 
+_MAP_AXES = 4
+
 
 @dataclass(frozen=True, slots=True)
 class JoinedMemory:
@@ -66,9 +68,19 @@ def join_memory(model: SAM2Base, entries: Sequence[ReadEntry], num_frames: int) 
     return JoinedMemory(torch.cat(tokens), torch.cat(positions), num_pointer_tokens)
 
 
-def _as_tokens(maps: Tensor) -> Tensor:
-    """Turn (B, C, h, w) into (h*w, B, C)."""
-    return maps.flatten(2).permute(2, 0, 1)
+def num_tokens(memory: Tensor) -> int:
+    """Return how many tokens a memory, a map (B, C, h, w) or tokens (B, N, C), is."""
+    return memory.shape[-2] * memory.shape[-1] if memory.ndim == _MAP_AXES else memory.shape[1]
+
+
+def width(memory: Tensor) -> int:
+    """Return the channels of a memory, a map (B, C, h, w) or tokens (B, N, C)."""
+    return memory.shape[1] if memory.ndim == _MAP_AXES else memory.shape[-1]
+
+
+def _as_tokens(memory: Tensor) -> Tensor:
+    """Turn (B, C, h, w) into (h*w, B, C), and (B, N, C) into (N, B, C)."""
+    return memory.flatten(2).permute(2, 0, 1) if memory.ndim == _MAP_AXES else memory.transpose(0, 1)
 
 
 def _pointer_tokens(model: SAM2Base, stacked: Tensor, distances: Tensor, num_frames: int) -> tuple[Tensor, Tensor]:
@@ -76,8 +88,8 @@ def _pointer_tokens(model: SAM2Base, stacked: Tensor, distances: Tensor, num_fra
     count, batch, channels = stacked.shape
     if model.add_tpos_enc_to_obj_ptrs:
         farthest = min(num_frames, model.max_obj_ptrs_in_encoder) - 1
-        width = channels if model.proj_tpos_enc_in_obj_ptrs else model.mem_dim
-        encoding = model.obj_ptr_tpos_proj(get_1d_sine_pe(distances / farthest, dim=width))
+        size = channels if model.proj_tpos_enc_in_obj_ptrs else model.mem_dim
+        encoding = model.obj_ptr_tpos_proj(get_1d_sine_pe(distances / farthest, dim=size))
         encoding = encoding.unsqueeze(1).expand(-1, batch, model.mem_dim)
     else:
         encoding = stacked.new_zeros(count, batch, model.mem_dim)

@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from napari_sam2_probe.tracking.bank import Bank, BankEntry, BankRule, Reading, stock_bank
+from napari_sam2_probe.tracking.memory_tokens import num_tokens, width
 from napari_sam2_probe.tracking.policies import StoredBank, checked_choice
 
 if TYPE_CHECKING:
@@ -137,7 +138,7 @@ class MemoryView:
         if self.intervention is not None:
             read = self.intervention.read(read, reading.frame_idx, self.obj_id, self.stored)
         bank = Bank(reading.frame_idx, tuple(item.entry for item in read))
-        self.tokens_read = [_num_tokens(item, self._pos_enc[-1].shape[1]) for item in read]
+        self.tokens_read = [_num_tokens(item, width(self._pos_enc[-1])) for item in read]
         self._provenance = MemoryProvenance(bank, chosen, self._serials, self.intervention)
         return read
 
@@ -203,7 +204,7 @@ class MemoryView:
 
 def _num_tokens(item: ReadEntry, memory_channels: int) -> int:
     if item.entry.kind == "memory":
-        return item.tensor.shape[-2] * item.tensor.shape[-1]
+        return num_tokens(item.tensor)
     # A pointer is cut into pieces where memories are narrower.
     return max(1, item.tensor.shape[-1] // memory_channels)
 
@@ -226,7 +227,7 @@ class StoredOutputs:
         """Return what a frame reads; see `MemorySource.read`."""
         bank = stock_bank(rule, reading, self._conditioning, lambda t: self._tracked.get(t) is not None)
         read = [self._entry(entry) for entry in bank.entries]
-        channels = next((item.tensor.shape[1] for item in read if item.entry.kind == "memory"), 1)
+        channels = next((width(item.tensor) for item in read if item.entry.kind == "memory"), 1)
         self.tokens_read = [_num_tokens(item, channels) for item in read]
         return read
 

@@ -38,7 +38,7 @@ class FrameOutput:
     reverse
         Whether it was made going backward in time.
     maskmem_features
-        (1, C_mem, h, w) bfloat16, or None until the memory encoder has run.
+        (1, C_mem, h, w) bfloat16, or whatever the model stores; None until the memory encoder has run.
     pred_masks
         (1, 1, 4h, 4w) float32 mask logits.
     obj_ptr

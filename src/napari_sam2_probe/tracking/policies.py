@@ -12,6 +12,7 @@ or by an entry point of the group ``napari_sam2_probe.policies``:
 from __future__ import annotations
 
 import inspect
+import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -210,6 +211,10 @@ class Random:
 
     seed: int = 0
 
+    def __post_init__(self) -> None:
+        if isinstance(self.seed, bool) or not isinstance(self.seed, int) or self.seed < 0:
+            raise InputError(f"The memory policy random can't have seed={self.seed!r}: give a whole number from 0.")
+
     def choose(self, bank: StoredBank, frame: int) -> Iterable[BankEntry]:
         """Return a draw that depends on seed, frame and what is stored, and on nothing else."""
         rng = np.random.default_rng([self.seed, frame])
@@ -280,6 +285,10 @@ def make_policy(text: str) -> MemoryPolicy:
     except TypeError as error:
         known = ", ".join(inspect.signature(factory).parameters) or "none"
         raise InputError(f"The memory policy {text!r} can't be made ({error}); its settings are: {known}.") from error
+    for setting, value in settings.items():
+        parameter = inspect.signature(factory).parameters.get(setting)
+        if parameter is not None and _is_number(parameter.default) and not _is_number(value):
+            raise InputError(f"The memory policy {text!r} can't be made: {setting}={value!r} is not a number.")
     try:
         return factory(**settings)
     except (TypeError, ValueError) as error:
@@ -321,6 +330,10 @@ def checked_choice(policy: MemoryPolicy, bank: StoredBank) -> Bank:
                 f"{entry.temporal_position}: the model has positions 0 to {bank.rule.num_maskmem - 1}."
             )
     return Bank(frame, tuple(chosen))
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _settings(text: str, rest: str) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from napari_sam2_probe.common.errors import InputError
@@ -103,6 +103,8 @@ class JobResult:
         ``points`` with ``labels``, ``box``, or ``mask`` (its area).
     left_out
         Objects that can't be scored: fewer than three masks from their first on.
+    reasons
+        Why else an object was left out, in a sentence, by its id as text.
     seconds
         What tracking took, without scoring; None where it was not measured.
     """
@@ -110,6 +112,7 @@ class JobResult:
     rows: tuple[JobRow, ...]
     prompts: tuple[dict[str, Any], ...] = ()
     left_out: tuple[int, ...] = ()
+    reasons: dict[str, str] = field(default_factory=dict)
     seconds: float | None = None
 
 

@@ -80,6 +80,7 @@ class ResultStore:
                 rows=tuple(JobRow(**row) for row in stored["rows"]),
                 prompts=tuple(stored["prompts"]),
                 left_out=tuple(stored["left_out"]),
+                reasons=dict(stored.get("reasons", {})),
                 seconds=stored.get("seconds"),
             )
         except (LookupError, TypeError) as error:

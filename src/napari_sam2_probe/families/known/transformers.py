@@ -1,4 +1,4 @@
-"""SAM 2 and 2.1 through ``transformers``: a model's folder, or the weights of ``sam2`` under the port's names."""
+"""SAM 2, EdgeTAM and SAM 3's tracker through ``transformers``: a model's folder, or weights of ``sam2`` renamed."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 
 class Transformers(ModelFamily):
-    """``Sam2VideoModel``; needs the extra ``[transformers]``."""
+    """``Sam2VideoModel``, ``EdgeTamVideoModel``, ``Sam3TrackerVideoModel``; needs the extra ``[transformers]``."""
 
     name: ClassVar[str] = "transformers"
-    title: ClassVar[str] = "SAM 2 (transformers)"
+    title: ClassVar[str] = "SAM 2, EdgeTAM or SAM 3's tracker (transformers)"
 
     def recognises(self, checkpoint: CheckpointFile, config: str | None) -> bool:
         """Return whether it is a folder of ``transformers``; other weights run through it if it is asked for."""
