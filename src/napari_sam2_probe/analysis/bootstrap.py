@@ -7,16 +7,23 @@ is then nothing but a weight for each group, how often it was drawn, and most st
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 if TYPE_CHECKING:
+    import pandas as pd
     from numpy.typing import ArrayLike, NDArray
 
 COVERAGE = 0.95
 """The share of resamples between the two ends of an interval."""
+
+LEAST_GROUPS = 6
+"""With fewer groups, all of one sign would still be chance more often than once in twenty: nothing can be claimed."""
+
+_READS_AS_END = 0.005
+"""A share this close to 0 or 1 reads as 0.00 or 1.00."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +73,7 @@ class Clusters:
     bases, others
         (K,) the two sequences of each pair, as numbers.
     num_bases, num_others
-        How many there are; no others where entries have none, or have several.
+        How many there are; no others where entries have none, or have several, or all have the same.
     """
 
     cells: NDArray[np.intp]
@@ -76,11 +83,26 @@ class Clusters:
     num_others: int
 
     @classmethod
-    def of(cls, bases: NDArray[np.str_], others: NDArray[np.str_], separator: str = "/") -> Clusters:
+    def of(cls, bases: ArrayLike, others: ArrayLike | None = None, separator: str = "/") -> Clusters:
         """Group entries by both names (N,); where another sequence is missing or several, by the first alone."""
-        crossed = len(others) > 0 and all(name and separator not in name for name in others)
+        bases = np.asarray(bases)
+        names = np.zeros(0, np.str_) if others is None else np.asarray(others)
+        crossed = len(names) > 0 and all(name and separator not in name for name in names)
+        return cls._of_codes(bases, names if crossed else np.zeros(len(bases), np.intp))
+
+    @classmethod
+    def of_rows(cls, rows: pd.DataFrame) -> Clusters:
+        """Group the rows of a table by ``base_sequence`` and, where there is that column, ``distractor_sequences``."""
+        others = rows["distractor_sequences"].fillna("").to_numpy(str) if "distractor_sequences" in rows else None
+        return cls.of(rows["base_sequence"].to_numpy(), others)
+
+    @classmethod
+    def _of_codes(cls, bases: NDArray[np.generic], others: NDArray[np.generic]) -> Clusters:
         base_codes, num_bases = group_codes(bases)
-        other_codes, num_others = group_codes(others) if crossed else (np.zeros(len(bases), np.intp), 0)
+        other_codes, num_others = group_codes(others)
+        if num_others < 2:
+            # What is the same in all entries can't be drawn: the interval is for that one sequence.
+            other_codes, num_others = np.zeros(len(base_codes), np.intp), 0
         pairs, cells = np.unique(np.stack([base_codes, other_codes], axis=1), axis=0, return_inverse=True)
         return cls(cells.ravel().astype(np.intp), pairs[:, 0], pairs[:, 1], num_bases, num_others)
 
@@ -88,6 +110,11 @@ class Clusters:
     def smallest(self) -> int:
         """The number of independent groups that an interval rests on: the smaller of the two."""
         return min(self.num_bases, self.num_others) if self.num_others else self.num_bases
+
+    def take(self, chosen: NDArray[np.bool_]) -> Clusters:
+        """Return the same of some of the entries, (N,) bool."""
+        cells = self.cells[chosen]
+        return Clusters._of_codes(self.bases[cells], self.others[cells])
 
     def weights(self, num_resamples: int, seed: int) -> NDArray[np.float64]:
         """Draw resamples: the weight of each pair, the product of how often its two sequences were drawn.
@@ -104,38 +131,34 @@ class Clusters:
         return weights
 
 
-def crossed_mean(values: NDArray[np.float64], clusters: Clusters, num_resamples: int, seed: int) -> Estimate:
-    """Estimate a mean, with an interval over both sources of randomness.
-
-    Parameters
-    ----------
-    values
-        (N,) finite.
-    clusters
-        Of the entries.
-    num_resamples, seed
-        The same seed gives the same interval.
-    """
-    num_cells = len(clusters.bases)
-    weights = clusters.weights(num_resamples, seed)
-    sums = np.bincount(clusters.cells, values, minlength=num_cells)
-    counts = np.bincount(clusters.cells, minlength=num_cells).astype(np.float64)
-    total = weights @ counts
-    resampled = np.divide(weights @ sums, total, out=np.full(num_resamples, np.nan), where=total > 0)
-    return estimate_of(float(values.mean()), resampled, clusters.num_bases)
+def as_clusters(groups: ArrayLike | Clusters) -> Clusters:
+    """Return `groups` as clusters: names (N,) are sequences that entries are made from."""
+    return groups if isinstance(groups, Clusters) else Clusters.of(groups)
 
 
 def bounded(estimate: Estimate, num_groups: int) -> Estimate:
-    """Widen the interval of a share that is 0 or 1 in every resample to the exact one (Clopper and Pearson).
+    """Widen the interval of a share that reaches 0 or 1 to the exact one (Clopper and Pearson).
 
-    A bootstrap of what is always the same has no width, and says that there is no doubt. For `num_groups` groups that
-    all agree, a share below ``0.025 ** (1 / num_groups)`` would give that less than once in 40 times.
+    A bootstrap can't see beyond what was drawn: where all or nearly all groups agree its interval has no width, or
+    nearly none, and seems to leave no doubt. Where an interval reaches an end of the scale (as read with two digits),
+    it is widened to the exact interval of `num_groups` independent trials with the same share. If all of them agree
+    the lower bound is ``0.025 ** (1 / num_groups)``: a smaller share would give that less than once in 40 times.
     """
-    if estimate.low != estimate.high or estimate.value not in (0.0, 1.0):
+    if not (np.isfinite(estimate.low) and num_groups):
         return estimate
-    bound = ((1 - COVERAGE) / 2) ** (1 / max(num_groups, 1))
-    low, high = (bound, 1.0) if estimate.value == 1 else (0.0, 1 - bound)
-    return Estimate(estimate.value, low, high, estimate.num_groups, estimate.reason)
+    tail, share = (1 - COVERAGE) / 2, estimate.value
+    low, high = estimate.low, estimate.high
+    if high > 1 - _READS_AS_END:
+        low = min(low, _beta_quantile(tail, share * num_groups, (1 - share) * num_groups + 1))
+    if estimate.low < _READS_AS_END:
+        high = max(high, 1 - _beta_quantile(tail, (1 - share) * num_groups, share * num_groups + 1))
+    return replace(estimate, low=low, high=high)
+
+
+def _beta_quantile(level: float, a: float, b: float) -> float:
+    from scipy.special import betaincinv
+
+    return float(betaincinv(a, b, level)) if a > 0 else 0.0
 
 
 def group_codes(groups: ArrayLike) -> tuple[NDArray[np.intp], int]:
@@ -223,7 +246,12 @@ def estimate_of(
 
 
 def mean_estimate(
-    values: ArrayLike, groups: ArrayLike, *, num_resamples: int = 1000, seed: int = 0, reason: str = "no values"
+    values: ArrayLike,
+    groups: ArrayLike | Clusters,
+    *,
+    num_resamples: int = 1000,
+    seed: int = 0,
+    reason: str = "no values",
 ) -> Estimate:
     """Estimate a mean over all entries.
 
@@ -232,18 +260,22 @@ def mean_estimate(
     values
         (N,) numbers; entries with NaN are left out.
     groups
-        (N,) what is resampled as a whole.
+        (N,) what is resampled as a whole, or `Clusters`.
     num_resamples, seed
         The same seed gives the same interval.
     reason
         What to say where there is no value.
     """
-    numbers, names = np.asarray(values, dtype=np.float64), np.asarray(groups)
+    numbers = np.asarray(values, dtype=np.float64)
     finite = np.isfinite(numbers)
     if not finite.any():
         return Estimate.missing(reason)
-    numbers = numbers[finite]
-    codes, num_groups = group_codes(names[finite])
-    weights = group_weights(num_groups, num_resamples, seed)
-    sums, counts = group_sums(numbers, codes, num_groups), np.bincount(codes, minlength=num_groups)
-    return estimate_of(float(numbers.mean()), (weights @ sums) / (weights @ counts), num_groups)
+    numbers, clusters = numbers[finite], as_clusters(groups).take(finite)
+    weights = clusters.weights(num_resamples, seed)
+    num_cells = len(clusters.bases)
+    sums = np.bincount(clusters.cells, numbers, minlength=num_cells)
+    counts = np.bincount(clusters.cells, minlength=num_cells).astype(np.float64)
+    total = weights @ counts
+    # Of two crossed groups a resample may hold no pair at all.
+    resampled = np.divide(weights @ sums, total, out=np.full(num_resamples, np.nan), where=total > 0)
+    return estimate_of(float(numbers.mean()), resampled, clusters.smallest)

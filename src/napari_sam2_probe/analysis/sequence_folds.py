@@ -72,8 +72,10 @@ def sequence_folds(
         (N,) bool each. Folds without a clip on either side are left out.
     """
     clips = [frozenset(names) for names in sequences]
+    if not clips:
+        return
     groups = connected_groups(clips)
-    sizes = np.bincount(groups) if len(groups) else np.zeros(0, np.intp)
+    sizes = np.bincount(groups)
     if len(sizes) >= num_folds and sizes.max() <= _LARGEST_SHARE * len(clips):
         fold = _deal(sizes, num_folds)[groups]
         for k in range(num_folds):
