@@ -104,7 +104,6 @@ def test_a_model_of_noise_is_at_chance(number, trials):
             scores = cross_validated_scores(logs, absent, everything, sequences, clip_of, **how)
             known = np.isfinite(scores)
             values[name].append(roc_auc_score(absent[known], scores[known]))
-    print({n: (np.mean(v), np.std(v) / len(v) ** 0.5) for n, v in values.items()})
     assert np.mean(values["all sequences"]) == pytest.approx(0.5, abs=0.02)
     # What the folds are for.
-    assert np.mean(np.subtract(values["base alone"], values["all sequences"])) > 0.02
+    assert np.mean(np.subtract(values["base alone"], values["all sequences"])) > 0.01

@@ -106,13 +106,17 @@ class Clusters:
         pairs, cells = np.unique(np.stack([base_codes, other_codes], axis=1), axis=0, return_inverse=True)
         return cls(cells.ravel().astype(np.intp), pairs[:, 0], pairs[:, 1], num_bases, num_others)
 
+    def __len__(self) -> int:
+        """Return how many entries there are."""
+        return len(self.cells)
+
     @property
     def smallest(self) -> int:
         """The number of independent groups that an interval rests on: the smaller of the two."""
         return min(self.num_bases, self.num_others) if self.num_others else self.num_bases
 
-    def take(self, chosen: NDArray[np.bool_]) -> Clusters:
-        """Return the same of some of the entries, (N,) bool."""
+    def take(self, chosen: NDArray[np.bool_ | np.integer]) -> Clusters:
+        """Return the same of some of the entries, (N,) bool or their numbers."""
         cells = self.cells[chosen]
         return Clusters._of_codes(self.bases[cells], self.others[cells])
 

@@ -101,13 +101,14 @@ class Controls:
 
     def matched(self, kind: str, feature: str, position: str) -> Estimate:
         """Return the matched AUROC of one feature at one position, pooled over clips."""
-        return self._pick("auroc_matched", kind, feature, position)
+        return self.pick("auroc_matched", kind, feature, position)
 
     def paired(self, kind: str, feature: str, position: str) -> Estimate:
         """Return the share of frames farther than the same frame of the same clip without the change."""
-        return self._pick("paired_share", kind, feature, position)
+        return self.pick("paired_share", kind, feature, position)
 
-    def _pick(self, name: str, kind: str, feature: str, position: str) -> Estimate:
+    def pick(self, name: str, kind: str, feature: str, position: str) -> Estimate:
+        """Return one of the numbers of `table`, by the name of its column, with its interval."""
         table = self.table
         rows = table[(table["kind"] == kind) & (table["feature"] == feature) & (table["position"] == position)]
         if not len(rows):
@@ -130,6 +131,34 @@ class Controls:
         positive, clusters = _against_kept(both)
         how = {"num_resamples": self.options.num_resamples, "seed": self.options.seed}
         return auroc_difference(first_scores, other_scores, positive, clusters, **how)
+
+    def effect(self, kind: str, feature: str, position: str, other: str = "") -> Estimate:
+        """Estimate how many times as far changed frames are as the same frames without the change.
+
+        The geometric mean over clips of each clip's over its frames. With the name of an `other` kind of change: how
+        many times as large that factor is as the other's, over clips of the same number, which have the same base.
+        """
+        by_clip = self._logs(kind, feature, position)
+        if other:
+            theirs = self._logs(other, feature, position)["log"]
+            by_clip = by_clip.assign(log=by_clip["log"] - theirs.reindex(by_clip.index))
+        by_clip = by_clip[np.isfinite(by_clip["log"])]
+        if not len(by_clip):
+            return Estimate.missing("no clip is there with both")
+        how = {"num_resamples": self.options.num_resamples, "seed": self.options.seed}
+        found = mean_estimate(by_clip["log"], Clusters.of_rows(by_clip), **how)
+        value, low, high = np.exp([found.value, found.low, found.high])
+        return Estimate(float(value), float(low), float(high), found.num_groups, found.reason)
+
+    def _logs(self, kind: str, feature: str, position: str) -> pd.DataFrame:
+        """Return by the number of a clip the mean of log(changed / kept), and what the clip is made of."""
+        rows = self.pairs
+        rows = rows[(rows["kind"] == kind) & (rows["feature"] == feature) & (rows["position"] == position)]
+        rows = rows[(rows["changed"] > 0) & (rows["kept"] > 0)]
+        logs = np.log(rows["changed"].astype(np.float64) / rows["kept"].astype(np.float64))
+        rows = rows.assign(log=logs, number=rows["clip"].str.rpartition("-")[2])
+        grouped = rows.groupby("number")
+        return grouped[["base_sequence", "distractor_sequences"]].first().assign(log=grouped["log"].mean())
 
 
 def resting_on(row: Mapping[str, Any] | pd.Series) -> int:

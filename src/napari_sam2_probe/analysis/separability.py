@@ -161,7 +161,8 @@ def separability(
         for feature in (*FEATURE_COLUMNS, COMBINED):
             rows.extend(_rows(scored, str(position), feature, kinds, with_absent, options))
         scored_at[str(position)] = scored
-    names = ["kind", "clip", "base_sequence", "frame", "position", "object_present", "score"]
+    made_of = [name for name in ("base_sequence", "distractor_sequences") if name in used]
+    names = ["kind", "clip", *made_of, "frame", "position", "object_present", "score"]
     scores = [scored.rename(columns={COMBINED: "score"})[names] for scored in scored_at.values()]
     return Separability(
         table=pd.DataFrame(rows, columns=list(SEPARABILITY_COLUMNS)),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from napari_sam2_probe.analysis.bootstrap import Clusters
 from napari_sam2_probe.analysis.regions import REGIONS
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.probe.positions import BY_NUMBER
@@ -35,11 +36,14 @@ class ClipSet:
         The clips, in the order of the experiment.
     base
         The source sequence of each.
+    clusters
+        What they have in common: the sequences that they are made from, and those put in.
     """
 
     kind: str
     names: tuple[str, ...]
     base: tuple[str, ...]
+    clusters: Clusters
 
     def __len__(self) -> int:
         """Return how many there are."""
@@ -49,9 +53,9 @@ class ClipSet:
 def clip_set(results: ExperimentResults, kind: str, most: int | None = MOST_CLIPS) -> ClipSet:
     """Return the clips of a kind that are done, the first `most` of them (all if None)."""
     frames = results.frames
-    base = frames[frames["kind"] == kind].drop_duplicates("clip").set_index("clip")["base_sequence"]
-    names = tuple(results.clips(kind)[:most])
-    return ClipSet(kind, names, tuple(str(base[name]) for name in names))
+    names = results.clips(kind)[:most]
+    rows = frames[frames["kind"] == kind].drop_duplicates("clip").set_index("clip").loc[names]
+    return ClipSet(kind, tuple(names), tuple(map(str, rows["base_sequence"])), Clusters.of_rows(rows))
 
 
 def has_array(results: ExperimentResults, clips: ClipSet, name: str) -> bool:

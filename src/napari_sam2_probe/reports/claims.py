@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from napari_sam2_probe.analysis.auroc import auroc_difference
-from napari_sam2_probe.analysis.bootstrap import Estimate, mean_estimate
+from napari_sam2_probe.analysis.bootstrap import Clusters, Estimate, mean_estimate
 from napari_sam2_probe.analysis.separability import COMBINED
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.common.feature_names import SHORT_TERM
@@ -16,7 +15,7 @@ from napari_sam2_probe.common.words import factor, interval
 from napari_sam2_probe.decoder.library import find_lead
 from napari_sam2_probe.reports.representations import BOX
 from napari_sam2_probe.reports.rises import rise, rise_difference
-from napari_sam2_probe.reports.separations import pick
+from napari_sam2_probe.reports.separations import combined_difference, pick
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -357,40 +356,24 @@ def _separability(subject: Subject) -> Iterator[Claim]:
         )
 
 
-def combined_difference(subject: Subject, first: str, second: str, kind: str) -> Estimate:
-    """Estimate how much larger the AUROC of the linear combination is at one position than at another."""
-    scores = subject.separability.scores
-    rows = [scores[(scores["position"] == p) & (scores["kind"] == kind)] for p in (first, second)]
-    both = rows[0].merge(rows[1], on=["clip", "frame"], suffixes=("", "_other"))
-    if not len(both):
-        return Estimate.missing("not measured")
-    return auroc_difference(
-        both["score"],
-        both["score_other"],
-        ~both["object_present"].to_numpy(dtype=np.bool_),
-        both["base_sequence"].to_numpy(),
-        num_resamples=subject.num_resamples,
-        seed=subject.seed,
-    )
-
-
 def pointer_spread(subject: Subject, kind: str) -> Estimate:
     """Estimate how many times as much pointers vary over a changed clip as over its clean twin."""
     frames = subject.results.frames
     clips = frames[frames["kind"] == kind].drop_duplicates("clip")
     done = set(subject.results.clips("clean")) if "clean" in subject.kinds else set()
-    logs, base = [], []
-    for clip, twin, sequence in zip(clips["clip"], clips["twin"], clips["base_sequence"], strict=True):
+    logs, used = [], []
+    for index, (clip, twin) in enumerate(zip(clips["clip"], clips["twin"], strict=True)):
         if twin not in done:
             continue
         pointers = (subject.results.pointers(kind, clip), subject.results.pointers("clean", twin))
         changed, clean = (np.nanvar(p[1:].astype(np.float64), axis=0).sum() for p in pointers)
         if changed > 0 and clean > 0:
             logs.append(np.log(changed / clean))
-            base.append(str(sequence))
+            used.append(index)
     if not logs:
         return Estimate.missing("no clips with their twins")
-    estimate = mean_estimate(np.array(logs), np.array(base), num_resamples=subject.num_resamples, seed=subject.seed)
+    groups = Clusters.of_rows(clips.iloc[used])
+    estimate = mean_estimate(np.array(logs), groups, num_resamples=subject.num_resamples, seed=subject.seed)
     value, low, high = np.exp([estimate.value, estimate.low, estimate.high])
     return Estimate(float(value), float(low), float(high), estimate.num_groups, estimate.reason)
 

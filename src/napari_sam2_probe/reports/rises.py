@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_sam2_probe.analysis.bootstrap import Estimate, mean_estimate
+from napari_sam2_probe.analysis.bootstrap import Clusters, Estimate, mean_estimate
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,9 +30,9 @@ def rise(subject: Subject, kind: str, position: str, feature: str, frames: range
     frames
         Where the factor is looked for.
     """
-    factors, sequences = _factors(subject, kind, position, feature, frames)
+    factors, clips = _factors(subject, kind, position, feature, frames)
     known = (factors > 0).to_numpy()
-    logs, groups = np.log(factors.to_numpy()[known]), sequences.to_numpy()[known]
+    logs, groups = np.log(factors.to_numpy()[known]), Clusters.of_rows(clips[known])
     estimate = mean_estimate(logs, groups, num_resamples=subject.num_resamples, seed=subject.seed)
     value, low, high = np.exp([estimate.value, estimate.low, estimate.high])
     return Estimate(float(value), float(low), float(high), estimate.num_groups, estimate.reason)
@@ -60,11 +60,10 @@ def rise_difference(subject: Subject, first: str, second: str, position: str, fe
     both = [number for number in logs[0] if number in logs[1]]
     table = subject.results.frames
     rows = table[table["kind"] == first].drop_duplicates("clip")
-    numbers = [_number(clip) for clip in rows["clip"]]
-    base = dict(zip(numbers, rows["base_sequence"], strict=True))
+    made_of = rows.assign(number=[_number(clip) for clip in rows["clip"]]).set_index("number")
     estimate = mean_estimate(
         np.array([logs[0][number] - logs[1][number] for number in both]),
-        np.array([base[number] for number in both], dtype=np.str_),
+        Clusters.of_rows(made_of.loc[both]),
         num_resamples=subject.num_resamples,
         seed=subject.seed,
         reason="no two clips of the same base",
@@ -80,9 +79,9 @@ def _number(clip: object) -> str:
 
 def _factors(
     subject: Subject, kind: str, position: str, feature: str, frames: range
-) -> tuple[pd.Series[float], pd.Series[str]]:
-    """Return by clip the factor between `frames` and ordinary frames, and the source sequence."""
-    table = subject.results.features
+) -> tuple[pd.Series[float], pd.DataFrame]:
+    """Return by clip the factor between `frames` and ordinary frames, and what the clip is made of."""
+    table = subject.features
     rows = table[(table["kind"] == kind) & (table["position"] == position)]
     prefix, middle, _ = subject.results.lengths
     ordinary = rows[
@@ -93,8 +92,8 @@ def _factors(
     ]
     usual, here = _means(ordinary, feature), _means(rows[rows["frame"].isin(frames)], feature)
     both = usual.index.intersection(here.index)
-    sequences: pd.Series[str] = rows.drop_duplicates("clip").set_index("clip")["base_sequence"]
-    return here[both] / usual[both], sequences[both]
+    made_of = rows.drop_duplicates("clip").set_index("clip")[["base_sequence", "distractor_sequences"]]
+    return here[both] / usual[both], made_of.loc[both]
 
 
 def _means(rows: pd.DataFrame, feature: str) -> pd.Series[float]:
