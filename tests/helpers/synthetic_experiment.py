@@ -76,7 +76,7 @@ def write_synthetic_experiment(
         tables = [_write_clip(folder, config, batch.kind, int(clip[-5:]), with_embeddings) for clip in batch.clips]
         frames, features = (pd.concat(part, ignore_index=True) for part in zip(*tables, strict=True))
         write_table(folder.features_part(batch.name), FEATURE_COLUMNS, features)
-        if predictions is None and batch.kind in ("clean", "object-kept"):
+        if predictions is None and batch.kind in ("clean", "object-kept", "other-kept"):
             # As the engine has it: nothing changes, and references stand still as if the object was gone.
             present = _present(config, "interjection")
             gaps = [

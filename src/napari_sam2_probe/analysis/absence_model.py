@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 Transform = Literal["log", "none"]
 """What is done to features first: their logarithm is taken, or nothing."""
 
-_REPEATS = 15
+_REPEATS = 5
 """How many sets of sequences are held out for each fold, where clips are not in groups without a common sequence."""
 
 

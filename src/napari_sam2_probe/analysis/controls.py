@@ -156,7 +156,7 @@ class Controls:
         rows = rows[(rows["kind"] == kind) & (rows["feature"] == feature) & (rows["position"] == position)]
         rows = rows[(rows["changed"] > 0) & (rows["kept"] > 0)]
         logs = np.log(rows["changed"].astype(np.float64) / rows["kept"].astype(np.float64))
-        rows = rows.assign(log=logs, number=rows["clip"].str.rpartition("-")[2])
+        rows = rows.assign(log=logs, number=[str(clip).rpartition("-")[2] for clip in rows["clip"]])
         grouped = rows.groupby("number")
         return grouped[["base_sequence", "distractor_sequences"]].first().assign(log=grouped["log"].mean())
 

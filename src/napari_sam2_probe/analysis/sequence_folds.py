@@ -62,7 +62,8 @@ def sequence_folds(
     num_folds
         Into how many parts groups, or sequences, are dealt.
     repeats
-        Where groups don't suffice, `num_folds` times as many sets of sequences are held out.
+        Where groups don't suffice, `num_folds` times as many sets of sequences are held out, and more until every clip
+        was judged.
     seed
         Of what is drawn.
 
@@ -84,7 +85,10 @@ def sequence_folds(
     names = sorted(frozenset().union(*clips))
     rng = np.random.default_rng(seed)
     tried = np.zeros(len(clips), np.intp)
-    for _ in range(num_folds * repeats):
+    # On until every clip had its turn; with many sequences few clips lie within those held out.
+    for turn in range(max(len(clips), num_folds * repeats)):
+        if turn >= num_folds * repeats and tried.all():
+            return
         # Around a clip that was judged least, so that those of many sequences have their turn.
         chosen = clips[int(rng.choice(np.flatnonzero(tried == tried.min())))]
         others = [name for name in names if name not in chosen]

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from napari_sam2_probe.reports.subject import Subject
 
 
-def rise(subject: Subject, kind: str, position: str, feature: str, frames: range) -> Estimate:
+def rise(subject: Subject, kind: str, position: str, feature: str, frames: range, *, placebo: bool = False) -> Estimate:
     """Estimate the factor between the feature on `frames` and on ordinary frames, the geometric mean over clips.
 
     Of each clip the means over its frames are compared. Ordinary frames lie in prefix and suffix, are not the first
@@ -26,11 +26,14 @@ def rise(subject: Subject, kind: str, position: str, feature: str, frames: range
     subject
         The experiment.
     kind, position, feature
-        What is looked at.
+        Which clips, and what of them.
     frames
         Where the factor is looked for.
+    placebo
+        Whether to measure it on the same clips without the change, compared as if the object was absent.
     """
-    factors, clips = _factors(subject, kind, position, feature, frames)
+    table = subject.placebo_features if placebo else subject.features
+    factors, clips = _factors(subject, table, kind, position, feature, frames)
     known = (factors > 0).to_numpy()
     logs, groups = np.log(factors.to_numpy()[known]), Clusters.of_rows(clips[known])
     estimate = mean_estimate(logs, groups, num_resamples=subject.num_resamples, seed=subject.seed)
@@ -55,7 +58,7 @@ def rise_difference(subject: Subject, first: str, second: str, position: str, fe
     """
     logs = []
     for kind in (first, second):
-        factors, _ = _factors(subject, kind, position, feature, frames)
+        factors, _ = _factors(subject, subject.features, kind, position, feature, frames)
         logs.append({_number(clip): float(np.log(value)) for clip, value in factors.items() if value > 0})
     both = [number for number in logs[0] if number in logs[1]]
     table = subject.results.frames
@@ -78,10 +81,9 @@ def _number(clip: object) -> str:
 
 
 def _factors(
-    subject: Subject, kind: str, position: str, feature: str, frames: range
+    subject: Subject, table: pd.DataFrame, kind: str, position: str, feature: str, frames: range
 ) -> tuple[pd.Series[float], pd.DataFrame]:
     """Return by clip the factor between `frames` and ordinary frames, and what the clip is made of."""
-    table = subject.features
     rows = table[(table["kind"] == kind) & (table["position"] == position)]
     prefix, middle, _ = subject.results.lengths
     ordinary = rows[

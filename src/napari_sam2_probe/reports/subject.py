@@ -134,19 +134,24 @@ class Subject:
         return feature_timelines(features[features["kind"].isin(TREND_KINDS)], options)
 
     @cached_property
-    def placebo_timelines(self) -> pd.DataFrame:
-        """`feature_timelines` of clips in which nothing changes, with references that stand still as if it did.
+    def placebo_features(self) -> pd.DataFrame:
+        """The table of features of clips in which nothing changes, with references that stand still as if it did.
 
-        By the kind that shows the same clips with the change: ``kind`` holds its name.
+        The column ``kind`` names the kind that shows the same clips with the change.
         """
         import pandas as pd
 
-        options = TimelineOptions(num_resamples=self.num_resamples, seed=self.seed)
         clips = self.results.frames[["kind", "clip", "distractor_sequences"]].drop_duplicates(["kind", "clip"])
         rows = self.results.gap_features.merge(clips, on=["kind", "clip"], how="left")
         changed = [kind for kind in TREND_KINDS if kind in absent_kinds() and kind in self.feature_kinds]
         parts = [rows[rows["kind"] == kept_kind(kind)].assign(kind=kind) for kind in changed if kept_kind(kind)]
-        return feature_timelines(pd.concat(parts) if parts else rows.iloc[:0], options)
+        return pd.concat(parts, ignore_index=True) if parts else rows.iloc[:0]
+
+    @cached_property
+    def placebo_timelines(self) -> pd.DataFrame:
+        """`feature_timelines` of `placebo_features`."""
+        options = TimelineOptions(num_resamples=self.num_resamples, seed=self.seed)
+        return feature_timelines(self.placebo_features, options)
 
     @cached_property
     def separability(self) -> Separability:

@@ -124,32 +124,36 @@ def _dots(rows: pd.DataFrame, name: str, label: str, k: int) -> Dots:
     return Dots(label, values, low, high, SERIES_LOOKS[k])
 
 
-def sentences(subject: Subject) -> list[str]:
-    """Say of each kind what of the separation by short-term distance is there without a change, and what is left."""
+def sentences(subject: Subject, kinds: Sequence[str] | None = None) -> list[str]:
+    """Say of each kind what of the separation by short-term distance is there without a change, and what is left.
+
+    Nothing is claimed to be above chance where there are too few source sequences.
+    """
     said = []
     table = subject.controls.table
     table = table[(table["feature"] == SHORT_TERM.column) & table["position"].isin(["1", "2", "3", "4", "5"])]
     for kind in dict.fromkeys(table["kind"]):
         rows = table[table["kind"] == kind].set_index("position")
-        if not np.isfinite(rows["auroc_matched"].to_numpy(np.float64)).any():
+        if (kinds is not None and kind not in kinds) or not np.isfinite(rows["auroc_matched"].to_numpy(float)).any():
             continue
-        placebo = rows["auroc_placebo"].dropna()
-        parts = [
-            f"{kind_label(kind)}, short-term L2: as in the paper {_listed(rows['auroc'])}",
-            f"where nothing changed {_listed(placebo)}, {_above(rows, 'auroc_placebo')}",
-            f"against the same frames without the change, pooled {_listed(rows['auroc_matched'])}, "
-            f"{_above(rows, 'auroc_matched')}",
-            f"in pairs {_listed(rows['paired_share'])}, {_above(rows, 'paired_share')}",
-        ]
-        said.append("; ".join(part for part in parts) + ".")
+        resting = min(resting_on(row) for row in rows.to_dict("records"))
+        parts = [f"{kind_label(kind)}, short-term L2: as in the paper {_listed(rows['auroc'])}"]
+        for name, words in (
+            ("auroc_placebo", "where nothing changed"),
+            ("auroc_matched", "against the same frames without the change, pooled"),
+            ("paired_share", "in pairs"),
+        ):
+            if np.isfinite(rows[name].to_numpy(float)).any():
+                verdict = f", {_above(rows, name)}" if resting >= LEAST_GROUPS else ""
+                parts.append(f"{words} {_listed(rows[name].dropna())}{verdict}")
+        if resting < LEAST_GROUPS:
+            parts.append(f"too few source sequences ({resting}) to tell any of these from chance")
+        said.append("; ".join(parts) + ".")
     return said
 
 
 def _above(rows: pd.DataFrame, name: str) -> str:
-    """Say where a number is above chance; nothing is claimed of too few sequences."""
-    resting = min(resting_on(row) for row in rows.to_dict("records"))
-    if resting < LEAST_GROUPS:
-        return f"too few source sequences to tell ({resting})"
+    """Say where a number is above chance."""
     above = [str(position) for position in rows.index if rows.loc[position, f"{name}_low"] > 0.5]
     if len(above) == len(rows):
         return "above chance at all positions"
@@ -163,7 +167,7 @@ def effects_table(subjects: Sequence[Subject]) -> ReportTable | None:
     rows: list[tuple[str, ...]] = []
     data = []
     for subject in subjects:
-        kinds = [kind for kind in dict.fromkeys(subject.controls.pairs["kind"])]
+        kinds = list(dict.fromkeys(subject.controls.pairs["kind"]))
         beside = [kind for kind in ("other-removed", "flash") if kind in kinds and "object-removal" in kinds]
         for position in subject.positions:
             for kind in kinds:

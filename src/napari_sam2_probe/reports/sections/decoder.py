@@ -294,8 +294,7 @@ def _caption(one: Decoded, chosen: Sequence[tuple[ClipFrames, int]], data: pd.Da
     fitted = sorted({name for names in data["fitted_sequences"] for name in names.split("/") if name})
     if fitted:
         sentences.append(
-            f"The decoder was fitted to {listing(fitted)}, footage of which is in these clips, so this shows how well it "
-            "remembers."
+            f"The decoder was fitted to {listing(fitted)}, which are shown here, so this shows how well it remembers."
         )
     return " ".join(sentences)
 

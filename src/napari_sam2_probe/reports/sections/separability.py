@@ -62,7 +62,7 @@ def make(subjects: Sequence[Subject], folder: ReportFolder) -> Part:
     found = [
         " ".join(
             [
-                *controls.sentences(subject),
+                *controls.sentences(subject, absent_kinds()),
                 *controls.effect_sentences(subject),
                 _overview_caption(subject),
                 *gate.sentences(subject)[:1],
