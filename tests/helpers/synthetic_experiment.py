@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 HEIGHT, WIDTH, CHANNELS = 36, 64, 32
 POSITIONS = ("1", "2", "3", "4", "4r", "5", "5r")
 ABSENT = ("interjection", "object-removal")
-SEQUENCES = ("cat", "dog", "horse", "coffee", "coins")
+SEQUENCES = ("cat", "dog", "horse", "coffee", "coins", "boat", "swan", "kite", "train")
 
 
 def write_synthetic_experiment(
@@ -169,7 +169,7 @@ def _write_clip(
             "clip": name,
             "twin": "" if kind == "clean" else clip_name("clean", number),
             "base_sequence": base,
-            "distractor_sequences": "" if kind in ("clean", "context-removal") else SEQUENCES[number % 3],
+            "distractor_sequences": "" if kind in ("clean", "context-removal") else SEQUENCES[number % 7],
             "frame": np.arange(num_frames),
             "stage": stages,
             "source_sequence": base,

@@ -146,9 +146,7 @@ class Controls:
         if not len(by_clip):
             return Estimate.missing("no clip is there with both")
         how = {"num_resamples": self.options.num_resamples, "seed": self.options.seed}
-        found = mean_estimate(by_clip["log"], Clusters.of_rows(by_clip), **how)
-        value, low, high = np.exp([found.value, found.low, found.high])
-        return Estimate(float(value), float(low), float(high), found.num_groups, found.reason)
+        return mean_estimate(by_clip["log"], Clusters.of_rows(by_clip), **how).exp()
 
     def _logs(self, kind: str, feature: str, position: str) -> pd.DataFrame:
         """Return by the number of a clip the mean of log(changed / kept), and what the clip is made of."""

@@ -118,7 +118,9 @@ def draw_trends(axes: Axes, trends: Sequence[Trend], *, logarithmic: bool = Fals
         lines.append(line)
         mark_frames(axes, trend.centre, trend.absent, colour, "absent")
         if trend.placebo is not None:
-            axes.plot(frames, trend.placebo, color=colour, linewidth=1.1, linestyle=_DASHES, label="_placebo", zorder=2.6)
+            axes.plot(
+                frames, trend.placebo, color=colour, linewidth=1.1, linestyle=_DASHES, label="_placebo", zorder=2.6
+            )
         if trend.prompted is not None:
             mark_frames(axes, trend.centre, trend.prompted & ~trend.absent, colour, "prompted")
     _scale(axes, trends, top, logarithmic=logarithmic)

@@ -37,8 +37,7 @@ def rise(subject: Subject, kind: str, position: str, feature: str, frames: range
     known = (factors > 0).to_numpy()
     logs, groups = np.log(factors.to_numpy()[known]), Clusters.of_rows(clips[known])
     estimate = mean_estimate(logs, groups, num_resamples=subject.num_resamples, seed=subject.seed)
-    value, low, high = np.exp([estimate.value, estimate.low, estimate.high])
-    return Estimate(float(value), float(low), float(high), estimate.num_groups, estimate.reason)
+    return estimate.exp()
 
 
 def rise_difference(subject: Subject, first: str, second: str, position: str, feature: str, frames: range) -> Estimate:
@@ -71,8 +70,7 @@ def rise_difference(subject: Subject, first: str, second: str, position: str, fe
         seed=subject.seed,
         reason="no two clips of the same base",
     )
-    value, low, high = np.exp([estimate.value, estimate.low, estimate.high])
-    return Estimate(float(value), float(low), float(high), estimate.num_groups, estimate.reason)
+    return estimate.exp()
 
 
 def _number(clip: object) -> str:
