@@ -57,5 +57,8 @@ def test_other_clips_are_refused(two, tmp_path):
     with pytest.raises(InputError, match="share no flash clip"):
         sp.cka(*two, kind="flash")
     bare = write_synthetic_experiment(tmp_path / "bare", kinds=("clean",), samples=12)
+    # Vectors are kept by every experiment.
+    assert set(sp.cka(bare, two[0])["position"]) == {"4", "4r"}
+    masks = write_synthetic_experiment(tmp_path / "masks", kinds=("clean",), samples=12, predictions="XMem")
     with pytest.raises(InputError, match="keeps no embeddings"):
-        sp.cka(bare, two[0])
+        sp.cka(masks, two[0])
