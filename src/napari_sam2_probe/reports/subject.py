@@ -87,11 +87,10 @@ class Subject:
         """Positions with a row in the table of features, in the order of tables."""
         return tuple(positions_in_order(self.results.features["position"].unique()))
 
-    @cached_property
+    @property
     def features(self) -> pd.DataFrame:
-        """The table of features, each clip with the names of the sequences put into it (``distractor_sequences``)."""
-        clips = self.results.frames[["kind", "clip", "distractor_sequences"]].drop_duplicates(["kind", "clip"])
-        return self.results.features.merge(clips, on=["kind", "clip"], how="left")
+        """The table of features, each clip with the names of the sequences that were put into it."""
+        return self.results.features_with_sequences
 
     @property
     def has_features(self) -> bool:
