@@ -12,8 +12,6 @@ from napari_sam2_probe.analysis.bootstrap import (
     as_clusters,
     bounded,
     estimate_of,
-    group_codes,
-    group_weights,
 )
 
 if TYPE_CHECKING:
@@ -112,7 +110,7 @@ def auroc_beside_others(
     score: ArrayLike,
     positive: ArrayLike,
     others: Sequence[tuple[ArrayLike, ArrayLike]],
-    groups: ArrayLike,
+    groups: ArrayLike | Clusters,
     *,
     num_resamples: int = 1000,
     seed: int = 0,
@@ -126,17 +124,18 @@ def auroc_beside_others(
     others
         The same for each of the others, which may tell other classes.
     groups
-        (N,) what is resampled as a whole.
+        (N,) what is resampled as a whole, or `Clusters`.
     num_resamples, seed
         The same seed gives the same intervals.
     """
-    codes, num_groups = group_codes(groups)
+    clusters = as_clusters(groups)
+    num_groups = clusters.smallest
     pairs = [(np.asarray(s, np.float64), np.asarray(p, np.bool_)) for s, p in ((score, positive), *others)]
     if any(p.all() or not p.any() for _, p in pairs):
         missing = Estimate.missing("all frames are of one class", num_groups)
         return missing, missing, missing
-    weights = group_weights(num_groups, num_resamples, seed)
-    (value, resampled), *found = (_resampled(s, p, codes, weights) for s, p in pairs)
+    weights = clusters.weights(num_resamples, seed)
+    (value, resampled), *found = (_resampled(s, p, clusters.cells, weights) for s, p in pairs)
     mean = float(np.mean([other for other, _ in found]))
     resampled_mean = np.mean([other for _, other in found], axis=0)
     return (

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from napari_sam2_probe.analysis.bootstrap import Clusters
 from napari_sam2_probe.analysis.regions import REGIONS
 from napari_sam2_probe.common.errors import InputError
@@ -13,7 +15,6 @@ from napari_sam2_probe.probe.positions import BY_NUMBER
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import numpy as np
     from numpy.typing import NDArray
 
     from napari_sam2_probe.experiments.results import ExperimentResults
@@ -36,14 +37,19 @@ class ClipSet:
         The clips, in the order of the experiment.
     base
         The source sequence of each.
-    clusters
-        What they have in common: the sequences that they are made from, and those put in.
+    others
+        The sequences put into each, with a slash between two; empty for none.
     """
 
     kind: str
     names: tuple[str, ...]
     base: tuple[str, ...]
-    clusters: Clusters
+    others: tuple[str, ...]
+
+    @property
+    def clusters(self) -> Clusters:
+        """What they have in common: the sequences that they are made from, and those put in."""
+        return Clusters.of(np.asarray(self.base), np.asarray(self.others))
 
     def __len__(self) -> int:
         """Return how many there are."""
@@ -55,7 +61,8 @@ def clip_set(results: ExperimentResults, kind: str, most: int | None = MOST_CLIP
     frames = results.frames
     names = results.clips(kind)[:most]
     rows = frames[frames["kind"] == kind].drop_duplicates("clip").set_index("clip").loc[names]
-    return ClipSet(kind, tuple(names), tuple(map(str, rows["base_sequence"])), Clusters.of_rows(rows))
+    base, others = (tuple(map(str, rows[name].fillna(""))) for name in ("base_sequence", "distractor_sequences"))
+    return ClipSet(kind, tuple(names), base, others)
 
 
 def has_array(results: ExperimentResults, clips: ClipSet, name: str) -> bool:
