@@ -54,6 +54,7 @@ _HOMES = {
     "Video": "video.video",
     "base_clip": "transforms.overlay",
     "box": "api.prompts",
+    "cka": "api.jobs",
     "compare": "api.comparison",
     "evaluate": "api.jobs",
     "experiment": "api.jobs",
@@ -84,6 +85,7 @@ if TYPE_CHECKING:
     from napari_sam2_probe.api.comparison import Comparison as Comparison
     from napari_sam2_probe.api.comparison import compare as compare
     from napari_sam2_probe.api.decoders import fit_decoder as fit_decoder
+    from napari_sam2_probe.api.jobs import cka as cka
     from napari_sam2_probe.api.jobs import evaluate as evaluate
     from napari_sam2_probe.api.jobs import experiment as experiment
     from napari_sam2_probe.api.jobs import report as report

@@ -176,6 +176,8 @@ def test_the_csv_beside_a_distribution_holds_the_experiments_numbers(experiment,
 
 def test_the_csv_beside_a_timeline_holds_means_over_clips(experiment, report):
     drawn = pd.read_csv(report / "figures" / "figure-16.csv", dtype={"position": str})
+    assert drawn["placebo"].any()
+    drawn = drawn[~drawn["placebo"]]
     features = open_experiment(experiment).features
     at = features[(features["position"] == "1") & (features["kind"] == "object-removal") & (features["frame"] == 13)]
     row = drawn[(drawn["kind"] == "object-removal") & (drawn["frame"] == 13) & (drawn["feature"] == "short_term_l2")]

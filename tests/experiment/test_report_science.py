@@ -112,7 +112,11 @@ def test_covers_are_told_within_clips(made):
 def test_every_claim_has_a_verdict_and_a_number(subject, made):
     found = table(made, "claims")
     assert len(found) == len(claims_of(subject)) > 20
-    assert set(found["verdict"]) <= {"agrees", "disagrees", "can't be told"}
+    for column in ("verdict", "together"):
+        assert set(found[column]) <= {"agrees", "disagrees", "can't be told"}
+    # All at once less can be told, and never the opposite.
+    changed = found["verdict"] != found["together"]
+    assert (found.loc[changed, "together"] == "can't be told").all()
     assert found["measured"].str.contains(r"\d|not measured").all()
     by_claim = found.set_index("claim")["verdict"]
     # What was built in: the variance at 3 is highest over the object, and pointer distance grows with the cover.

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 HEIGHT, WIDTH, CHANNELS = 36, 64, 32
 POSITIONS = ("1", "2", "3", "4", "4r", "5", "5r")
 ABSENT = ("interjection", "object-removal")
-SEQUENCES = ("cat", "dog", "horse", "coffee", "coins")
+SEQUENCES = ("cat", "dog", "horse", "coffee", "coins", "boat", "swan", "kite", "train")
 
 
 def write_synthetic_experiment(
@@ -76,7 +76,7 @@ def write_synthetic_experiment(
         tables = [_write_clip(folder, config, batch.kind, int(clip[-5:]), with_embeddings) for clip in batch.clips]
         frames, features = (pd.concat(part, ignore_index=True) for part in zip(*tables, strict=True))
         write_table(folder.features_part(batch.name), FEATURE_COLUMNS, features)
-        if predictions is None and batch.kind in ("clean", "object-kept"):
+        if predictions is None and batch.kind in ("clean", "object-kept", "other-kept"):
             # As the engine has it: nothing changes, and references stand still as if the object was gone.
             present = _present(config, "interjection")
             gaps = [
@@ -169,7 +169,7 @@ def _write_clip(
             "clip": name,
             "twin": "" if kind == "clean" else clip_name("clean", number),
             "base_sequence": base,
-            "distractor_sequences": "" if kind in ("clean", "context-removal") else SEQUENCES[number % 3],
+            "distractor_sequences": "" if kind in ("clean", "context-removal") else SEQUENCES[number % 7],
             "frame": np.arange(num_frames),
             "stage": stages,
             "source_sequence": base,

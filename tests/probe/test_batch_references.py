@@ -33,8 +33,8 @@ def embeddings_of(rng, clips, num_frames, missing):
     return result
 
 
-def record(frames, present, options):
-    recorder = BatchRecorder(len(frames), present, options)
+def record(frames, present, options, also_present=None):
+    recorder = BatchRecorder(len(frames), present, options, also_present=also_present)
     for t, shown in enumerate(frames):
         for key, tensor in shown.items():
             recorder.observe(t, key, tensor)
@@ -117,3 +117,53 @@ def test_pointers_and_maps_of_the_frames_so_far():
 def test_presence_of_another_length_is_refused():
     with pytest.raises(InputError, match="one column a frame"):
         BatchRecorder(5, np.ones((2, 4), bool))
+
+
+@settings(deadline=None, max_examples=15)
+@given(
+    seed=st.integers(0, 10_000),
+    clips=st.integers(1, 3),
+    num_frames=st.integers(2, 12),
+    stretch=st.booleans(),
+    prompted_references=st.booleans(),
+)
+def test_a_second_answer_gives_the_features_of_that_answer_alone(seed, clips, num_frames, stretch, prompted_references):
+    """Both are computed in one pass; each must be what a series under that answer by itself gives."""
+    rng = np.random.default_rng(seed)
+    present = rng.random((clips, num_frames)) < rng.uniform(0.3, 1)
+    also = rng.random((clips, num_frames)) < rng.uniform(0.2, 1)
+    if stretch:
+        # As experiments ask: the same but for a stretch in which nothing is there.
+        begin = int(rng.integers(num_frames))
+        also = present.copy()
+        also[:, begin : begin + 4] = False
+    options = FeatureOptions(prompted_references=prompted_references)
+    frames = embeddings_of(rng, clips, num_frames, set())
+    recorder = record(frames, present, options, also)
+    for other, rule in ((False, present), (True, also)):
+        values = recorder.values(other=other)
+        for clip in range(clips):
+            expected = series_of(frames, rule, options, clip).values
+            np.testing.assert_allclose(values[clip], expected, rtol=1e-5)
+
+
+def test_the_second_schedule_looks_back_over_the_stretch_that_is_not_there():
+    """By the definition alone: the last reference of frames 12 to 15, and of 16, is frame 11."""
+    rng = np.random.default_rng(0)
+    frames = embeddings_of(rng, 1, 20, set())
+    present, also = np.ones((2, 1, 20), bool)
+    also[0, 12:16] = False
+    recorder = record(frames, present, FeatureOptions(), also)
+    for index, place in enumerate(POSITIONS):
+        flat = np.stack([frame[place.key][0].numpy().ravel() for frame in frames]).astype(np.float64)
+        for other in (False, True):
+            last = [11 if other and 12 <= t <= 16 else t - 1 for t in range(1, 20)]
+            expected = np.linalg.norm(flat[1:] - flat[last], axis=1)
+            found = recorder.values(other=other)[0, index, 1:, 0]
+            np.testing.assert_allclose(found, expected, rtol=1e-5)
+
+
+def test_a_second_answer_must_be_given_to_be_asked_for():
+    frames = embeddings_of(np.random.default_rng(0), 1, 3, set())
+    with pytest.raises(ValueError, match="no second answer"):
+        record(frames, np.ones((1, 3), bool), FeatureOptions()).values(other=True)

@@ -3,81 +3,73 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from napari_sam2_probe.analysis.bootstrap import group_codes
+from napari_sam2_probe.analysis.sequence_folds import sequence_folds
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
     from numpy.typing import NDArray
 
 Transform = Literal["log", "none"]
 """What is done to features first: their logarithm is taken, or nothing."""
 
+_REPEATS = 5
+"""How many sets of sequences are held out for each fold, where clips are not in groups without a common sequence."""
+
 
 def cross_validated_scores(
     values: NDArray[np.float64],
     absent: NDArray[np.bool_],
-    groups: NDArray[Any],
-    other_values: NDArray[np.float64],
-    other_groups: NDArray[Any],
+    fitted_kind: NDArray[np.bool_],
+    sequences: Sequence[Collection[str]],
+    clip_of: NDArray[np.intp],
     *,
     num_folds: int,
     transform: Transform,
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Score frames, each by a model that was fitted without its group.
+    seed: int = 0,
+) -> NDArray[np.float64]:
+    """Score frames, each by models that were fitted without any sequence that its clip shows.
 
     Parameters
     ----------
     values
-        (N, 3) features of the frames that models are fitted to; finite.
+        (N, 3) features; finite.
     absent
         (N,) whether the object is not in the frame.
-    groups
-        (N,) what is held out as a whole: source sequences.
-    other_values, other_groups
-        (M, 3) and (M,) of frames that are only scored.
+    fitted_kind
+        (N,) whether models may be fitted to a frame; others are only scored.
+    sequences
+        Of each of C clips, all that it shows footage of.
+    clip_of
+        (N,) the clip of each frame.
     num_folds
-        Folds of the cross-validation; as many as there are groups, if these are fewer.
+        Folds of the cross-validation, at most one a group of clips without a sequence in common; where there are no
+        such groups, some sequences are held out several times (`sequence_folds`).
     transform
         What is done to features before they are standardised.
+    seed
+        Of the folds.
 
     Returns
     -------
-    scores, other_scores
-        (N,) and (M,) float64, log-odds of absence. NaN where no model could be fitted without the frame's group.
+    scores
+        (N,) float64, log-odds of absence, the mean where several models may judge a frame. NaN where none could be
+        fitted without the clip's sequences.
     """
-    scores, other_scores = np.full(len(values), np.nan), np.full(len(other_values), np.nan)
-    fold_of_group = _folds(groups, num_folds)
-    folds = np.array([fold_of_group[group] for group in groups], dtype=np.int64)
-    other_folds = np.array([fold_of_group.get(group, -1) for group in other_groups], dtype=np.int64)
-    for fold in (*range(max(fold_of_group.values(), default=-1) + 1), -1):
-        held_out, others = folds == fold, other_folds == fold
-        if not held_out.any() and not others.any():
-            continue
-        model = _LinearModel.fit(values[~held_out], absent[~held_out], transform)
+    total, count = np.zeros(len(values)), np.zeros(len(values))
+    for fitted, judged in sequence_folds(sequences, num_folds=num_folds, repeats=_REPEATS, seed=seed):
+        rows, asked = fitted[clip_of] & fitted_kind, judged[clip_of]
+        model = _LinearModel.fit(values[rows], absent[rows], transform) if rows.any() and asked.any() else None
         if model is not None:
-            scores[held_out], other_scores[others] = model(values[held_out]), model(other_values[others])
-    return scores, other_scores
-
-
-def _folds(groups: NDArray[Any], num_folds: int) -> dict[Any, int]:
-    """Deal groups to folds so that folds have about as many frames each: the largest group first, to the smallest fold.
-
-    A single group is a fold of its own, for which no model can be fitted.
-    """
-    codes, num_groups = group_codes(groups)
-    if not num_groups:
-        return {}
-    names, sizes = np.unique(groups), np.bincount(codes, minlength=num_groups)
-    filled = np.zeros(max(1, min(num_folds, num_groups)), dtype=np.int64)
-    fold_of_group = {}
-    for group in np.argsort(-sizes, kind="stable"):
-        fold = int(np.argmin(filled))
-        filled[fold] += sizes[group]
-        fold_of_group[names[group]] = fold
-    return fold_of_group
+            total[asked] += model(values[asked])
+            count[asked] += 1
+    scores = np.full(len(values), np.nan)
+    np.divide(total, count, out=scores, where=count > 0)
+    return scores
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_sam2_probe.analysis.bootstrap import Clusters, Estimate, bounded, estimate_of, group_codes, group_weights
+from napari_sam2_probe.analysis.bootstrap import (
+    Clusters,
+    Estimate,
+    as_clusters,
+    bounded,
+    estimate_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,9 +37,9 @@ def auroc(scores: ArrayLike, positive: ArrayLike) -> float:
 
 
 def auroc_estimate(
-    scores: ArrayLike, positive: ArrayLike, groups: ArrayLike, *, num_resamples: int = 1000, seed: int = 0
+    scores: ArrayLike, positive: ArrayLike, groups: ArrayLike | Clusters, *, num_resamples: int = 1000, seed: int = 0
 ) -> Estimate:
-    """Estimate an AUROC with an interval by bootstrap over groups.
+    """Estimate an AUROC with an interval by bootstrap over groups, the exact one where it reaches 0 or 1.
 
     Exactly what a bootstrap of the frames themselves gives, but in the time of one AUROC: the wins of the positives of
     one group over the negatives of another are counted once, and a resample only weighs these counts.
@@ -45,64 +51,27 @@ def auroc_estimate(
     positive
         (N,) bool.
     groups
-        (N,) what is resampled as a whole.
+        (N,) what is resampled as a whole, or `Clusters`.
     num_resamples, seed
         The same seed gives the same interval.
     """
     numbers, is_positive = np.asarray(scores, dtype=np.float64), np.asarray(positive, dtype=np.bool_)
     # An infinite score has its rank like any other.
     known = ~np.isnan(numbers)
-    numbers, is_positive, names = numbers[known], is_positive[known], np.asarray(groups)[known]
-    if not numbers.size:
+    if not known.any():
         return Estimate.missing("no frame has a score")
-    codes, num_groups = group_codes(names)
+    numbers, is_positive, clusters = numbers[known], is_positive[known], as_clusters(groups).take(known)
     if is_positive.all() or not is_positive.any():
-        return Estimate.missing("all frames are of one class", num_groups)
-    value, resampled = _resampled(numbers, is_positive, codes, group_weights(num_groups, num_resamples, seed))
-    return estimate_of(value, resampled, num_groups)
-
-
-def weighted_auroc_estimate(
-    scores: NDArray[np.float64], positive: NDArray[np.bool_], clusters: Clusters, num_resamples: int, seed: int
-) -> Estimate:
-    """Estimate an AUROC with an interval over both sources of randomness; see `Clusters`.
-
-    Parameters
-    ----------
-    scores
-        (N,) no NaN.
-    positive
-        (N,) bool, of both classes.
-    clusters
-        Of the entries.
-    num_resamples, seed
-        The same seed gives the same interval.
-    """
-    value, resampled = _resampled(scores, positive, clusters.cells, clusters.weights(num_resamples, seed))
-    return bounded(estimate_of(value, resampled, clusters.num_bases), clusters.smallest)
-
-
-def weighted_auroc_difference(
-    first: NDArray[np.float64],
-    second: NDArray[np.float64],
-    positive: NDArray[np.bool_],
-    clusters: Clusters,
-    num_resamples: int,
-    seed: int,
-) -> Estimate:
-    """Estimate how much larger one AUROC is than another on the same entries, over both sources of randomness."""
-    weights = clusters.weights(num_resamples, seed)
-    (value, resampled), (less, resampled_less) = (
-        _resampled(scores, positive, clusters.cells, weights) for scores in (first, second)
-    )
-    return estimate_of(value - less, resampled - resampled_less, clusters.num_bases)
+        return Estimate.missing("all frames are of one class", clusters.smallest)
+    value, resampled = _resampled(numbers, is_positive, clusters.cells, clusters.weights(num_resamples, seed))
+    return bounded(estimate_of(value, resampled, clusters.smallest), clusters.smallest)
 
 
 def auroc_difference(
     first: ArrayLike,
     second: ArrayLike,
     positive: ArrayLike,
-    groups: ArrayLike,
+    groups: ArrayLike | Clusters,
     *,
     num_resamples: int = 1000,
     seed: int = 0,
@@ -118,28 +87,30 @@ def auroc_difference(
     positive
         (N,) bool.
     groups
-        (N,) what is resampled as a whole.
+        (N,) what is resampled as a whole, or `Clusters`.
     num_resamples, seed
         The same seed gives the same interval.
     """
     scores = np.stack([np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)])
     known = ~np.isnan(scores).any(axis=0)
-    scores, is_positive = scores[:, known], np.asarray(positive, dtype=np.bool_)[known]
     if not known.any():
         return Estimate.missing("no frame has both scores")
-    codes, num_groups = group_codes(np.asarray(groups)[known])
+    scores, is_positive = scores[:, known], np.asarray(positive, dtype=np.bool_)[known]
+    clusters = as_clusters(groups).take(known)
     if is_positive.all() or not is_positive.any():
-        return Estimate.missing("all frames are of one class", num_groups)
-    weights = group_weights(num_groups, num_resamples, seed)
-    (value, resampled), (less, resampled_less) = (_resampled(s, is_positive, codes, weights) for s in scores)
-    return estimate_of(value - less, resampled - resampled_less, num_groups)
+        return Estimate.missing("all frames are of one class", clusters.smallest)
+    weights = clusters.weights(num_resamples, seed)
+    (value, resampled), (less, resampled_less) = (
+        _resampled(one, is_positive, clusters.cells, weights) for one in scores
+    )
+    return estimate_of(value - less, resampled - resampled_less, clusters.smallest)
 
 
 def auroc_beside_others(
     score: ArrayLike,
     positive: ArrayLike,
     others: Sequence[tuple[ArrayLike, ArrayLike]],
-    groups: ArrayLike,
+    groups: ArrayLike | Clusters,
     *,
     num_resamples: int = 1000,
     seed: int = 0,
@@ -153,17 +124,18 @@ def auroc_beside_others(
     others
         The same for each of the others, which may tell other classes.
     groups
-        (N,) what is resampled as a whole.
+        (N,) what is resampled as a whole, or `Clusters`.
     num_resamples, seed
         The same seed gives the same intervals.
     """
-    codes, num_groups = group_codes(groups)
+    clusters = as_clusters(groups)
+    num_groups = clusters.smallest
     pairs = [(np.asarray(s, np.float64), np.asarray(p, np.bool_)) for s, p in ((score, positive), *others)]
     if any(p.all() or not p.any() for _, p in pairs):
         missing = Estimate.missing("all frames are of one class", num_groups)
         return missing, missing, missing
-    weights = group_weights(num_groups, num_resamples, seed)
-    (value, resampled), *found = (_resampled(s, p, codes, weights) for s, p in pairs)
+    weights = clusters.weights(num_resamples, seed)
+    (value, resampled), *found = (_resampled(s, p, clusters.cells, weights) for s, p in pairs)
     mean = float(np.mean([other for other, _ in found]))
     resampled_mean = np.mean([other for _, other in found], axis=0)
     return (
@@ -216,11 +188,15 @@ def _resampled(
 ) -> tuple[float, NDArray[np.float64]]:
     """Return the AUROC, and that of each resample: NaN for one that holds one class only."""
     num_resamples, num_groups = weights.shape
-    wins = np.empty((num_groups, num_groups))
-    of_positive = codes[is_positive]
-    for group in range(num_groups):
-        others = np.sort(scores[~is_positive & (codes == group)])
-        wins[:, group] = np.bincount(of_positive, _wins(scores[is_positive], others), minlength=num_groups)
+    order = np.argsort(scores[is_positive], kind="stable")
+    positives, of_positive = scores[is_positive][order], codes[is_positive][order]
+    wins = np.zeros((num_groups, num_groups))
+    for side in ("left", "right"):
+        # From which positive on a negative is beaten; ties count in one of the two, which is half a win.
+        first = np.searchsorted(positives, scores[~is_positive], side=side)
+        places = first * num_groups + codes[~is_positive]
+        counted = np.bincount(places, minlength=(len(positives) + 1) * num_groups).reshape(-1, num_groups)
+        np.add.at(wins, of_positive, counted.cumsum(axis=0)[:-1] / 2)
     num_positive = np.bincount(of_positive, minlength=num_groups).astype(np.float64)
     num_negative = np.bincount(codes[~is_positive], minlength=num_groups).astype(np.float64)
     pairs = (weights @ num_positive) * (weights @ num_negative)

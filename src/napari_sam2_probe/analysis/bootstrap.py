@@ -7,16 +7,25 @@ is then nothing but a weight for each group, how often it was drawn, and most st
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pandas as pd
     from numpy.typing import ArrayLike, NDArray
 
 COVERAGE = 0.95
 """The share of resamples between the two ends of an interval."""
+
+LEAST_GROUPS = 6
+"""With fewer groups, all of one sign would still be chance more often than once in twenty: nothing can be claimed."""
+
+_READS_AS_END = 0.005
+"""A share this close to 0 or 1 reads as 0.00 or 1.00."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +42,9 @@ class Estimate:
         Groups with data, which is what the interval rests on.
     reason
         Why the value or its interval is missing; empty where nothing is.
+    resampled
+        (num_resamples,) what each resample gave, where it is known: for intervals of several numbers at once
+        (`familywise`). It isn't stored, and doesn't count when estimates are compared.
     """
 
     value: float
@@ -40,11 +52,18 @@ class Estimate:
     high: float
     num_groups: int
     reason: str = ""
+    resampled: NDArray[np.float64] | None = field(default=None, repr=False, compare=False)
 
     @classmethod
     def missing(cls, reason: str, num_groups: int = 0) -> Estimate:
         """Return no number, and why."""
         return cls(float("nan"), float("nan"), float("nan"), num_groups, reason)
+
+    def exp(self) -> Estimate:
+        """Return the estimate of the factor of which this is the logarithm."""
+        value, low, high = np.exp([self.value, self.low, self.high]).tolist()
+        resampled = None if self.resampled is None else np.exp(self.resampled)
+        return replace(self, value=value, low=low, high=high, resampled=resampled)
 
     def __str__(self) -> str:
         """Return it as text; what is missing is said."""
@@ -66,7 +85,7 @@ class Clusters:
     bases, others
         (K,) the two sequences of each pair, as numbers.
     num_bases, num_others
-        How many there are; no others where entries have none, or have several.
+        How many there are; no others where entries have none, or have several, or all have the same.
     """
 
     cells: NDArray[np.intp]
@@ -76,18 +95,42 @@ class Clusters:
     num_others: int
 
     @classmethod
-    def of(cls, bases: NDArray[np.str_], others: NDArray[np.str_], separator: str = "/") -> Clusters:
+    def of(cls, bases: ArrayLike, others: ArrayLike | None = None, separator: str = "/") -> Clusters:
         """Group entries by both names (N,); where another sequence is missing or several, by the first alone."""
-        crossed = len(others) > 0 and all(name and separator not in name for name in others)
+        bases = np.asarray(bases)
+        names = np.zeros(0, np.str_) if others is None else np.asarray(others)
+        crossed = len(names) > 0 and all(name and separator not in name for name in names)
+        return cls._of_codes(bases, names if crossed else np.zeros(len(bases), np.intp))
+
+    @classmethod
+    def of_rows(cls, rows: pd.DataFrame) -> Clusters:
+        """Group the rows of a table by ``base_sequence`` and, where there is that column, ``distractor_sequences``."""
+        others = rows["distractor_sequences"].fillna("").to_numpy(str) if "distractor_sequences" in rows else None
+        return cls.of(rows["base_sequence"].to_numpy(), others)
+
+    @classmethod
+    def _of_codes(cls, bases: NDArray[np.generic], others: NDArray[np.generic]) -> Clusters:
         base_codes, num_bases = group_codes(bases)
-        other_codes, num_others = group_codes(others) if crossed else (np.zeros(len(bases), np.intp), 0)
+        other_codes, num_others = group_codes(others)
+        if num_others < 2:
+            # What is the same in all entries can't be drawn: the interval is for that one sequence.
+            other_codes, num_others = np.zeros(len(base_codes), np.intp), 0
         pairs, cells = np.unique(np.stack([base_codes, other_codes], axis=1), axis=0, return_inverse=True)
         return cls(cells.ravel().astype(np.intp), pairs[:, 0], pairs[:, 1], num_bases, num_others)
+
+    def __len__(self) -> int:
+        """Return how many entries there are."""
+        return len(self.cells)
 
     @property
     def smallest(self) -> int:
         """The number of independent groups that an interval rests on: the smaller of the two."""
         return min(self.num_bases, self.num_others) if self.num_others else self.num_bases
+
+    def take(self, chosen: NDArray[np.bool_ | np.integer]) -> Clusters:
+        """Return the same of some of the entries, (N,) bool or their numbers."""
+        cells = self.cells[chosen]
+        return Clusters._of_codes(self.bases[cells], self.others[cells])
 
     def weights(self, num_resamples: int, seed: int) -> NDArray[np.float64]:
         """Draw resamples: the weight of each pair, the product of how often its two sequences were drawn.
@@ -104,38 +147,34 @@ class Clusters:
         return weights
 
 
-def crossed_mean(values: NDArray[np.float64], clusters: Clusters, num_resamples: int, seed: int) -> Estimate:
-    """Estimate a mean, with an interval over both sources of randomness.
-
-    Parameters
-    ----------
-    values
-        (N,) finite.
-    clusters
-        Of the entries.
-    num_resamples, seed
-        The same seed gives the same interval.
-    """
-    num_cells = len(clusters.bases)
-    weights = clusters.weights(num_resamples, seed)
-    sums = np.bincount(clusters.cells, values, minlength=num_cells)
-    counts = np.bincount(clusters.cells, minlength=num_cells).astype(np.float64)
-    total = weights @ counts
-    resampled = np.divide(weights @ sums, total, out=np.full(num_resamples, np.nan), where=total > 0)
-    return estimate_of(float(values.mean()), resampled, clusters.num_bases)
+def as_clusters(groups: ArrayLike | Clusters) -> Clusters:
+    """Return `groups` as clusters: names (N,) are sequences that entries are made from."""
+    return groups if isinstance(groups, Clusters) else Clusters.of(groups)
 
 
 def bounded(estimate: Estimate, num_groups: int) -> Estimate:
-    """Widen the interval of a share that is 0 or 1 in every resample to the exact one (Clopper and Pearson).
+    """Widen the interval of a share that reaches 0 or 1 to the exact one (Clopper and Pearson).
 
-    A bootstrap of what is always the same has no width, and says that there is no doubt. For `num_groups` groups that
-    all agree, a share below ``0.025 ** (1 / num_groups)`` would give that less than once in 40 times.
+    A bootstrap can't see beyond what was drawn: where all or nearly all groups agree its interval has no width, or
+    nearly none, and seems to leave no doubt. Where an interval reaches an end of the scale (as read with two digits),
+    it is widened to the exact interval of `num_groups` independent trials with the same share. If all of them agree
+    the lower bound is ``0.025 ** (1 / num_groups)``: a smaller share would give that less than once in 40 times.
     """
-    if estimate.low != estimate.high or estimate.value not in (0.0, 1.0):
+    if not (np.isfinite(estimate.low) and num_groups):
         return estimate
-    bound = ((1 - COVERAGE) / 2) ** (1 / max(num_groups, 1))
-    low, high = (bound, 1.0) if estimate.value == 1 else (0.0, 1 - bound)
-    return Estimate(estimate.value, low, high, estimate.num_groups, estimate.reason)
+    tail, share = (1 - COVERAGE) / 2, estimate.value
+    low, high = estimate.low, estimate.high
+    if high > 1 - _READS_AS_END:
+        low = min(low, _beta_quantile(tail, share * num_groups, (1 - share) * num_groups + 1))
+    if estimate.low < _READS_AS_END:
+        high = max(high, 1 - _beta_quantile(tail, (1 - share) * num_groups, share * num_groups + 1))
+    return replace(estimate, low=low, high=high)
+
+
+def _beta_quantile(level: float, a: float, b: float) -> float:
+    from scipy.special import betaincinv
+
+    return float(betaincinv(a, b, level)) if a > 0 else 0.0
 
 
 def group_codes(groups: ArrayLike) -> tuple[NDArray[np.intp], int]:
@@ -219,11 +258,65 @@ def estimate_of(
         return Estimate.missing(reason, num_groups)
     if num_groups < 2:
         return Estimate(value, float("nan"), float("nan"), num_groups, f"only one {what}")
-    return Estimate(value, *interval(resampled), num_groups)
+    return Estimate(value, *interval(resampled), num_groups, resampled=resampled)
+
+
+def familywise(estimates: Sequence[Estimate]) -> list[Estimate]:
+    """Widen the intervals of several estimates so that all of them hold at once in 95 of 100 cases (max-T).
+
+    In each resample the largest deviation of any estimate counts, in units of half its own interval at that side; the
+    95 % quantile of that over resamples is how much wider all intervals must be. Far out in the tails few groups vary
+    more than their resamples show, so that this normal quantile is exchanged for Student's. Estimates whose resamples
+    were drawn with the same seed over the same sequences go together; others count as independent, which is never too
+    narrow.
+    Those without an interval, or without resamples, are returned as they are and don't count.
+    """
+    counted = [k for k, one in enumerate(estimates) if one.resampled is not None and np.isfinite(one.low)]
+    if len({len(resamples) for k in counted if (resamples := estimates[k].resampled) is not None}) != 1:
+        return list(estimates)
+    largest: NDArray[np.float64] | None = None
+    for k in counted:
+        one = estimates[k]
+        assert one.resampled is not None
+        deviation = one.resampled - one.value
+        half = np.where(deviation > 0, one.high - one.value, one.value - one.low)
+        ratio = np.divide(np.abs(deviation), half, out=np.zeros_like(deviation), where=half > 0)
+        ratio[~np.isfinite(ratio)] = 0
+        largest = ratio if largest is None else np.maximum(largest, ratio)
+    assert largest is not None
+    found = list(estimates)
+    for k in counted:
+        one = found[k]
+        times = _student(max(1.0, float(np.quantile(largest, COVERAGE))), one.num_groups)
+        found[k] = replace(
+            one, low=one.value - times * (one.value - one.low), high=one.value + times * (one.high - one.value)
+        )
+    return found
+
+
+def _student(times: float, num_groups: int) -> float:
+    """Exchange a number of half widths of a normal 95 % interval for what few groups need."""
+    from scipy.special import ndtr, ndtri, stdtrit
+
+    half = ndtri(1 - (1 - COVERAGE) / 2)
+    return float(stdtrit(max(num_groups - 1, 1), ndtr(times * half)) / half)
+
+
+def stored_fields(items: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Make the dictionary of a dataclass that is written to a file: estimates without their resamples.
+
+    To be passed to `dataclasses.asdict` as ``dict_factory``.
+    """
+    return {name: value for name, value in items if name != "resampled"}
 
 
 def mean_estimate(
-    values: ArrayLike, groups: ArrayLike, *, num_resamples: int = 1000, seed: int = 0, reason: str = "no values"
+    values: ArrayLike,
+    groups: ArrayLike | Clusters,
+    *,
+    num_resamples: int = 1000,
+    seed: int = 0,
+    reason: str = "no values",
 ) -> Estimate:
     """Estimate a mean over all entries.
 
@@ -232,18 +325,22 @@ def mean_estimate(
     values
         (N,) numbers; entries with NaN are left out.
     groups
-        (N,) what is resampled as a whole.
+        (N,) what is resampled as a whole, or `Clusters`.
     num_resamples, seed
         The same seed gives the same interval.
     reason
         What to say where there is no value.
     """
-    numbers, names = np.asarray(values, dtype=np.float64), np.asarray(groups)
+    numbers = np.asarray(values, dtype=np.float64)
     finite = np.isfinite(numbers)
     if not finite.any():
         return Estimate.missing(reason)
-    numbers = numbers[finite]
-    codes, num_groups = group_codes(names[finite])
-    weights = group_weights(num_groups, num_resamples, seed)
-    sums, counts = group_sums(numbers, codes, num_groups), np.bincount(codes, minlength=num_groups)
-    return estimate_of(float(numbers.mean()), (weights @ sums) / (weights @ counts), num_groups)
+    numbers, clusters = numbers[finite], as_clusters(groups).take(finite)
+    weights = clusters.weights(num_resamples, seed)
+    num_cells = len(clusters.bases)
+    sums = np.bincount(clusters.cells, numbers, minlength=num_cells)
+    counts = np.bincount(clusters.cells, minlength=num_cells).astype(np.float64)
+    total = weights @ counts
+    # Of two crossed groups a resample may hold no pair at all.
+    resampled = np.divide(weights @ sums, total, out=np.full(num_resamples, np.nan), where=total > 0)
+    return estimate_of(float(numbers.mean()), resampled, clusters.smallest)

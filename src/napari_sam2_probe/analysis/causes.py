@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_sam2_probe.analysis.bootstrap import Clusters, Estimate, crossed_mean
+from napari_sam2_probe.analysis.bootstrap import Clusters, Estimate, mean_estimate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -281,7 +281,7 @@ def clip_mean(clips: pd.DataFrame, column: str, options: CauseOptions) -> Estima
     others = clips["distractor_sequences"].to_numpy(dtype=str)[keep]
     if not len(values):
         return Estimate.missing("no clip")
-    return crossed_mean(values, Clusters.of(bases, others), options.num_resamples, options.seed)
+    return mean_estimate(values, Clusters.of(bases, others), num_resamples=options.num_resamples, seed=options.seed)
 
 
 def _per_clip(

@@ -1,7 +1,7 @@
 """Scores of whole data sets of clips: J&F by stage, false positives, re-identification, object score.
 
 Every measure is first computed for each clip, then averaged over clips, each counting alike; intervals are by
-bootstrap over source sequences.
+bootstrap over source sequences, of bases and of what is put in where that is known.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_sam2_probe.analysis.auroc import auroc_estimate
-from napari_sam2_probe.analysis.bootstrap import Estimate, mean_estimate
+from napari_sam2_probe.analysis.bootstrap import Clusters, Estimate, mean_estimate
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -124,14 +124,16 @@ def per_clip(frames: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        A row for each kind and clip, in this order: columns kind, clip, base_sequence, then ``J_prefix`` and so on
+        A row for each kind and clip, in this order: columns kind, clip, base_sequence (and distractor_sequences where
+        `frames` has it), then ``J_prefix`` and so on
         for each of J, F, J&F and each stage and ``all``, ``reidentification`` and ``false_positive_rate``; NaN where a
         clip has no such frames.
     """
     scored = frames[np.isfinite(frames["region"]) & np.isfinite(frames["boundary"])]
     scored = scored.assign(**{"J": scored["region"], "F": scored["boundary"]})
     scored["J&F"] = (scored["J"] + scored["F"]) / 2
-    clips = frames.groupby(["kind", "clip"], sort=True)["base_sequence"].first().to_frame()
+    made_of = [name for name in ("base_sequence", "distractor_sequences") if name in frames]
+    clips = frames.groupby(["kind", "clip"], sort=True)[made_of].first()
     for stage in (*STAGES, ALL_STAGES):
         of_stage = scored if stage == ALL_STAGES else scored[scored["stage"] == stage]
         means = of_stage.groupby(["kind", "clip"])[["J", "F", "J&F"]].mean()
@@ -170,7 +172,7 @@ def _object_score(frames: pd.DataFrame, options: ClipTableOptions) -> _Estimates
     estimate = auroc_estimate(
         tracked["object_score"],
         tracked["object_present"].to_numpy(dtype=np.bool_),
-        tracked["base_sequence"].to_numpy(),
+        Clusters.of_rows(tracked),
         num_resamples=options.num_resamples,
         seed=options.seed,
     )
@@ -180,7 +182,7 @@ def _object_score(frames: pd.DataFrame, options: ClipTableOptions) -> _Estimates
 def _mean(clips: pd.DataFrame, column: str, options: ClipTableOptions, reason: str) -> tuple[Estimate, int]:
     estimate = mean_estimate(
         clips[column],
-        clips["base_sequence"].to_numpy(),
+        Clusters.of_rows(clips),
         num_resamples=options.num_resamples,
         seed=options.seed,
         reason=reason,

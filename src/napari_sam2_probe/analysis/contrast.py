@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from napari_sam2_probe.analysis.bootstrap import Clusters
+
 PAIRS = (("object", "context"), ("other", "context"), ("object", "other"))
 """Regions that are compared, first minus second."""
 
@@ -50,7 +52,7 @@ class Contrast:
 
 def region_contrasts(
     values: Sequence[NDArray[np.floating]],
-    groups: Sequence[str],
+    groups: Sequence[str] | Clusters,
     usable: Sequence[NDArray[np.bool_]] | None = None,
     *,
     num_resamples: int = 1000,
@@ -63,7 +65,7 @@ def region_contrasts(
     values
         Of each clip (T, 3): the mean of a map over object, other and context; NaN where a frame lacks the region.
     groups
-        Source sequence of each clip, which is resampled as a whole.
+        Source sequence of each clip, which is resampled as a whole, or `Clusters` of the clips.
     usable
         Of each clip (T,) bool, the frames to take; all if None.
     num_resamples, seed

@@ -6,10 +6,12 @@ further back than present ones, and that alone makes them look far. Three number
 * *as in the paper*: AUROC of the frames of the change against the other frames, all clips pooled,
   :math:`P(x_{changed} > x_{other}) + \tfrac12 P(x_{changed} = x_{other})`;
 * *placebo*: the same, on clips in which nothing changes but whose references stand still alike: chance is 0.5;
-* *matched*: AUROC of the changed frames against the same frames of the same clips without the change,
-  :math:`P(x > k) + \tfrac12 P(x = k)`: chance is 0.5, and nothing but the change differs, neither clip, frame nor gap.
-  Beside it the share of clips whose changed frames are farther than their own without the change; that share sees
-  smaller effects, since what differs between clips falls out.
+* *matched*: AUROC of the changed frames against the same frames of the same clips without the change, pooled over
+  clips, :math:`P(x > k) + \tfrac12 P(x = k)`: chance is 0.5, and nothing but the change differs, neither frame nor gap.
+  It asks whether one threshold for all clips would tell the change.
+* *paired*: the share of frames that are farther than the same frame of the same clip without the change, ties half:
+  chance is 0.5. It asks whether the change moves the position at all, and sees smaller effects, since what differs
+  between clips falls out.
 
 Clips have two sources of randomness, the sequence they are made from and the one that is put in. Intervals are by
 bootstrap over both at once (Owen, *The pigeonhole bootstrap*, 2007): a resample weighs a clip by the product of how
@@ -23,12 +25,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_sam2_probe.analysis.auroc import auroc, weighted_auroc_difference, weighted_auroc_estimate
-from napari_sam2_probe.analysis.bootstrap import Clusters, Estimate
+from napari_sam2_probe.analysis.auroc import auroc, auroc_difference, auroc_estimate
+from napari_sam2_probe.analysis.bootstrap import Clusters, Estimate, bounded, mean_estimate
+from napari_sam2_probe.analysis.stage_alarms import GATED
 from napari_sam2_probe.common.feature_names import FEATURE_COLUMNS, LONG_WINDOW, SHORT_TERM
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     import pandas as pd
     from numpy.typing import NDArray
@@ -39,13 +42,11 @@ CONTROL_COLUMNS = (
     "feature",
     *("auroc", "auroc_low", "auroc_high", "auroc_within"),
     *("auroc_placebo", "auroc_placebo_low", "auroc_placebo_high"),
-    *("auroc_matched", "auroc_matched_low", "auroc_matched_high", "farther_share"),
+    *("auroc_matched", "auroc_matched_low", "auroc_matched_high"),
+    *("paired_share", "paired_share_low", "paired_share_high", "farther_share"),
     *("clips", "base_sequences", "distractor_sequences", "dropped_frames"),
 )
 """Columns of `Controls.table`, and of ``report/tables/separability.csv``."""
-
-GATED = ("4", "5")
-"""Positions at which SAM 2 puts one and the same vector for every frame that it believes empty."""
 
 _CLIP = ["number", "frame"]
 
@@ -79,8 +80,9 @@ class Controls:
     ----------
     table
         A row for each kind with a change, position and feature; columns `CONTROL_COLUMNS`. ``auroc_within`` is the mean
-        over clips of each clip's own AUROC; ``farther_share`` the share of clips whose changed frames are, in the mean,
-        farther than the same frames without the change (half where equal); ``dropped_frames`` how many frames of the
+        over clips of each clip's own AUROC; ``auroc_matched`` is pooled over clips; ``paired_share`` the share of
+        frames farther than the same frame of the same clip without the change (ties half); ``farther_share`` the share
+        of clips whose changed frames are, in the mean, farther (ties half); ``dropped_frames`` how many frames of the
         clips were left out because the feature is missing at any position, or is a distance of 0 between two gated
         vectors.
     dropped
@@ -98,14 +100,22 @@ class Controls:
     options: ControlOptions
 
     def matched(self, kind: str, feature: str, position: str) -> Estimate:
-        """Return the matched AUROC of one feature at one position."""
+        """Return the matched AUROC of one feature at one position, pooled over clips."""
+        return self.pick("auroc_matched", kind, feature, position)
+
+    def paired(self, kind: str, feature: str, position: str) -> Estimate:
+        """Return the share of frames farther than the same frame of the same clip without the change."""
+        return self.pick("paired_share", kind, feature, position)
+
+    def pick(self, name: str, kind: str, feature: str, position: str) -> Estimate:
+        """Return one of the numbers of `table`, by the name of its column, with its interval."""
         table = self.table
         rows = table[(table["kind"] == kind) & (table["feature"] == feature) & (table["position"] == position)]
         if not len(rows):
             return Estimate.missing("not measured")
         row = rows.iloc[0]
-        low, high = float(row["auroc_matched_low"]), float(row["auroc_matched_high"])
-        return Estimate(float(row["auroc_matched"]), low, high, int(row["base_sequences"]))
+        value, low, high = (float(row[f"{name}{end}"]) for end in ("", "_low", "_high"))
+        return Estimate(value, low, high, resting_on(row))
 
     def matched_difference(self, kind: str, feature: str, first: str, second: str) -> Estimate:
         """Estimate how much larger the matched AUROC is at one position than at another, on the same frames."""
@@ -119,8 +129,41 @@ class Controls:
             both[[f"{name}{end}" for name in values]].to_numpy(np.float64).T.ravel() for end in ("", "_other")
         )
         positive, clusters = _against_kept(both)
-        how = (self.options.num_resamples, self.options.seed)
-        return weighted_auroc_difference(first_scores, other_scores, positive, clusters, *how)
+        how = {"num_resamples": self.options.num_resamples, "seed": self.options.seed}
+        return auroc_difference(first_scores, other_scores, positive, clusters, **how)
+
+    def effect(self, kind: str, feature: str, position: str, other: str = "") -> Estimate:
+        """Estimate how many times as far changed frames are as the same frames without the change.
+
+        The geometric mean over clips of each clip's over its frames. With the name of an `other` kind of change: how
+        many times as large that factor is as the other's, over clips of the same number, which have the same base.
+        """
+        by_clip = self._logs(kind, feature, position)
+        if other:
+            theirs = self._logs(other, feature, position)["log"]
+            by_clip = by_clip.assign(log=by_clip["log"] - theirs.reindex(by_clip.index))
+        by_clip = by_clip[np.isfinite(by_clip["log"])]
+        if not len(by_clip):
+            return Estimate.missing("no clip is there with both")
+        how = {"num_resamples": self.options.num_resamples, "seed": self.options.seed}
+        return mean_estimate(by_clip["log"], Clusters.of_rows(by_clip), **how).exp()
+
+    def _logs(self, kind: str, feature: str, position: str) -> pd.DataFrame:
+        """Return by the number of a clip the mean of log(changed / kept), and what the clip is made of."""
+        rows = self.pairs
+        rows = rows[(rows["kind"] == kind) & (rows["feature"] == feature) & (rows["position"] == position)]
+        rows = rows[(rows["changed"] > 0) & (rows["kept"] > 0)]
+        logs = np.log(rows["changed"].astype(np.float64) / rows["kept"].astype(np.float64))
+        rows = rows.assign(log=logs, number=[str(clip).rpartition("-")[2] for clip in rows["clip"]])
+        grouped = rows.groupby("number")
+        return grouped[["base_sequence", "distractor_sequences"]].first().assign(log=grouped["log"].mean())
+
+
+def resting_on(row: Mapping[str, Any] | pd.Series) -> int:
+    """Return how many sequences a row of `Controls.table` rests on: of bases and of distractors the fewer."""
+    others = int(row["distractor_sequences"])
+    # One that is the same in all clips isn't drawn.
+    return min(int(row["base_sequences"]), others) if others > 1 else int(row["base_sequences"])
 
 
 def measure_controls(
@@ -220,16 +263,12 @@ def _usable(rows: pd.DataFrame, feature: str, options: ControlOptions) -> tuple[
 def _row(
     mine: pd.DataFrame, without: pd.DataFrame, pairs: pd.DataFrame, feature: str, options: ControlOptions
 ) -> dict[str, Any]:
-    pooled = _separation(mine, feature, options)
-    placebo = _separation(without, feature, options)
-    matched, farther = _matched(pairs, options)
-    clusters = _clusters(mine)
+    clusters = Clusters.of_rows(mine)
     return {
-        **_columns("auroc", pooled),
+        **_columns("auroc", _separation(mine, feature, options)),
         "auroc_within": _within(mine, feature),
-        **_columns("auroc_placebo", placebo),
-        **_columns("auroc_matched", matched),
-        "farther_share": farther,
+        **_columns("auroc_placebo", _separation(without, feature, options)),
+        **_against(pairs, options),
         "clips": int(mine["clip"].nunique()),
         "base_sequences": clusters.num_bases,
         "distractor_sequences": clusters.num_others,
@@ -240,9 +279,8 @@ def _separation(rows: pd.DataFrame, feature: str, options: ControlOptions) -> Es
     changed = (rows["stage"] == "interjection").to_numpy()
     if not len(rows) or changed.all() or not changed.any():
         return Estimate.missing("there is nothing to tell apart")
-    return weighted_auroc_estimate(
-        rows[feature].to_numpy(np.float64), changed, _clusters(rows), options.num_resamples, options.seed
-    )
+    how = {"num_resamples": options.num_resamples, "seed": options.seed}
+    return auroc_estimate(rows[feature].to_numpy(np.float64), changed, Clusters.of_rows(rows), **how)
 
 
 def _within(rows: pd.DataFrame, feature: str) -> float:
@@ -261,65 +299,36 @@ def _pairs(mine: pd.DataFrame, without: pd.DataFrame, feature: str) -> pd.DataFr
     return pairs.rename(columns={feature: "changed", f"{feature}_kept": "kept"})
 
 
-def _matched(pairs: pd.DataFrame, options: ControlOptions) -> tuple[Estimate, float]:
+def _against(pairs: pd.DataFrame, options: ControlOptions) -> dict[str, float]:
+    """Compare changed frames with the same ones without the change: pooled, in pairs, and clip by clip."""
     if not len(pairs):
-        return Estimate.missing("no frame is there with and without the change"), float("nan")
-    means = pairs.groupby("clip")[["changed", "kept"]].mean()
-    farther = float(((means["changed"] > means["kept"]) + 0.5 * (means["changed"] == means["kept"])).mean())
+        missing = Estimate.missing("no frame is there with and without the change")
+        columns = (_columns(name, missing) for name in ("auroc_matched", "paired_share"))
+        return {name: value for one in columns for name, value in one.items()} | {"farther_share": float("nan")}
+    how = {"num_resamples": options.num_resamples, "seed": options.seed}
     positive, clusters = _against_kept(pairs)
-    scores = pairs[["changed", "kept"]].to_numpy(np.float64).T.ravel()
-    return weighted_auroc_estimate(scores, positive, clusters, options.num_resamples, options.seed), farther
+    matched = auroc_estimate(pairs[["changed", "kept"]].to_numpy(np.float64).T.ravel(), positive, clusters, **how)
+    share = mean_estimate(_farther(pairs), Clusters.of_rows(pairs), **how)
+    by_clip = _farther(pairs.groupby("clip")[["changed", "kept"]].mean())
+    return {
+        **_columns("auroc_matched", matched),
+        **_columns("paired_share", bounded(share, share.num_groups)),
+        "farther_share": float(by_clip.mean()),
+    }
+
+
+def _farther(pairs: pd.DataFrame) -> pd.Series[float]:
+    """Return 1 where the changed one is farther, 0 where the kept one is, half where they are equal."""
+    farther: pd.Series[float] = (pairs["changed"] > pairs["kept"]) + 0.5 * (pairs["changed"] == pairs["kept"])
+    return farther
 
 
 def _against_kept(pairs: pd.DataFrame) -> tuple[NDArray[np.bool_], Clusters]:
     """Return which of the changed frames, and the same without the change below them, is which; and their clusters."""
     import pandas as pd
 
-    return np.repeat([True, False], len(pairs)), _clusters(pd.concat([pairs, pairs]))
-
-
-def _clusters(rows: pd.DataFrame) -> Clusters:
-    return Clusters.of(rows["base_sequence"].to_numpy(dtype=str), rows["distractor_sequences"].fillna("").to_numpy(str))
+    return np.repeat([True, False], len(pairs)), Clusters.of_rows(pd.concat([pairs, pairs]))
 
 
 def _columns(name: str, estimate: Estimate) -> dict[str, float]:
     return {name: estimate.value, f"{name}_low": estimate.low, f"{name}_high": estimate.high}
-
-
-def false_alarms_by_stage(
-    scores: NDArray[np.float64],
-    stage: Sequence[str] | NDArray[Any],
-    frame: NDArray[np.int64],
-    threshold: NDArray[np.float64],
-) -> dict[str, float]:
-    """Return the share of frames at or above a threshold, by stage: a change alarms where it begins and where it ends.
-
-    Parameters
-    ----------
-    scores
-        (N,) one feature; NaN is left out.
-    stage, frame
-        (N,) of each frame.
-    threshold
-        (N,) what each frame is judged by, from sequences that it is not of.
-
-    Returns
-    -------
-    dict
-        Of the ``first changed frame``, ``other changed frames``, the ``first frame after`` and the ``rest``.
-    """
-    stages = np.asarray(stage)
-    changed = stages == "interjection"
-    first, last = (frame[changed].min(), frame[changed].max()) if changed.any() else (-1, -1)
-    parts = {
-        "first changed frame": changed & (frame == first),
-        "other changed frames": changed & (frame != first),
-        "first frame after": ~changed & (frame == last + 1),
-        "rest": ~changed & (frame != last + 1),
-    }
-    judged = np.isfinite(scores) & np.isfinite(threshold)
-    alarm = scores >= threshold
-    return {
-        name: float(alarm[where & judged].mean()) if (where & judged).any() else float("nan")
-        for name, where in parts.items()
-    }

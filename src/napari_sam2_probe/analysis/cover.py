@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
+    from napari_sam2_probe.analysis.bootstrap import Clusters
+
 _LEAST_FRAMES = 5
 
 
@@ -49,7 +51,7 @@ class CoverEffect:
 def cover_effect(
     distances: Sequence[ArrayLike],
     obscured_fractions: Sequence[ArrayLike],
-    groups: Sequence[str],
+    groups: Sequence[str] | Clusters,
     *,
     num_resamples: int = 1000,
     seed: int = 0,
@@ -61,7 +63,7 @@ def cover_effect(
     distances, obscured_fractions
         (T,) of each clip; frames where either is NaN are left out.
     groups
-        Source sequence of each clip, which is resampled as a whole.
+        Source sequence of each clip, which is resampled as a whole, or `Clusters` of the clips.
     num_resamples, seed
         Of the bootstrap.
     """

@@ -7,13 +7,13 @@ embedding holds, not what a probe of so many weights can learn by heart.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from napari_sam2_probe.analysis.auroc import auroc_beside_others
-from napari_sam2_probe.analysis.bootstrap import Estimate, mean_estimate
+from napari_sam2_probe.analysis.bootstrap import Clusters, Estimate, mean_estimate
 from napari_sam2_probe.analysis.sequence_folds import sequence_folds
 
 if TYPE_CHECKING:
@@ -68,21 +68,33 @@ class ProbeData:
         (N,) the clip of each row.
     base
         (N,) its source sequence.
+    others
+        (N,) the sequences put into it (`Clusters.of`); None where there are none.
     """
 
     embeddings: NDArray[np.floating]
     targets: NDArray[np.generic]
     clips: NDArray[np.str_]
     base: NDArray[np.str_]
+    others: NDArray[np.str_] | None = None
+
+    @property
+    def clusters(self) -> Clusters:
+        """What rows have in common."""
+        return Clusters.of(self.base, self.others)
+
+    def take(self, rows: NDArray[np.bool_ | np.integer]) -> ProbeData:
+        """Return some of the rows, (M,) their numbers or (N,) bool."""
+        others = None if self.others is None else self.others[rows]
+        return ProbeData(self.embeddings[rows], self.targets[rows], self.clips[rows], self.base[rows], others)
 
     def known(self, seed: int) -> ProbeData:
         """Return the rows without NaN, at most `MOST_ROWS` of them."""
         rows = np.flatnonzero(np.isfinite(self.embeddings).all(axis=1))
         if len(rows) > MOST_ROWS:
             rows = np.sort(np.random.default_rng(seed).choice(rows, MOST_ROWS, replace=False))
-        return ProbeData(
-            np.asarray(self.embeddings[rows], np.float64), self.targets[rows], self.clips[rows], self.base[rows]
-        )
+        taken = self.take(rows)
+        return replace(taken, embeddings=np.asarray(taken.embeddings, np.float64))
 
 
 def ridge(
@@ -188,7 +200,7 @@ def probe_classes(
         missing = Estimate.missing("no sequence could be held out")
         return ProbeScore(missing, missing, missing, 0, 0)
     value, chance, gain = auroc_beside_others(
-        *pairs[0], pairs[1:], data.base[known], num_resamples=num_resamples, seed=seed
+        *pairs[0], pairs[1:], data.clusters.take(known), num_resamples=num_resamples, seed=seed
     )
     return ProbeScore(value, chance, gain, int(known.sum()), len(set(data.clips[known])))
 
@@ -234,7 +246,7 @@ def probe_numbers(
     for name, taken in zip(names, order, strict=True):
         rows, source = np.flatnonzero(data.clips == name), np.flatnonzero(data.clips == names[taken])
         other[rows] = truth[source[np.arange(len(rows)) % len(source)]]
-    blind = ProbeData(np.zeros((len(truth), 1)), data.targets, data.clips, data.base)
+    blind = replace(data, embeddings=np.zeros((len(truth), 1)))
     real, shuffled, mean = (
         score(held_out_predictions(rows, target, sequences, seed=seed), target)
         for rows, target in ((data, truth), (data, other), (blind, truth))
@@ -242,7 +254,7 @@ def probe_numbers(
     known = np.isfinite(real) & np.isfinite(shuffled)
     reason = "no sequence could be held out"
     value, chance, selectivity, baseline, gain = (
-        mean_estimate(values[known], data.base[known], reason=reason, num_resamples=num_resamples, seed=seed)
+        mean_estimate(values[known], data.clusters.take(known), reason=reason, num_resamples=num_resamples, seed=seed)
         for values in (real, shuffled, real - shuffled, mean, real - mean)
     )
     return ProbeScore(value, chance, selectivity, int(known.sum()), len(set(data.clips[known]))), baseline, gain

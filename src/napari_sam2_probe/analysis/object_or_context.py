@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_sam2_probe.analysis.bootstrap import Estimate, estimate_of, group_codes, group_weights
+from napari_sam2_probe.analysis.bootstrap import Clusters, Estimate, estimate_of, group_codes, group_weights
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,6 +49,7 @@ def object_or_context(
     object_groups: Sequence[str],
     context_pairs: tuple[NDArray[np.floating], NDArray[np.floating]],
     context_groups: Sequence[str],
+    context_others: Sequence[str] | None = None,
     *,
     num_resamples: int = 1000,
     seed: int = 0,
@@ -63,11 +64,14 @@ def object_or_context(
         (N,) source sequences.
     context_pairs, context_groups
         The same of pairs that share the context.
+    context_others
+        (N,) the sequence that is put into each of these; it is drawn too.
     num_resamples, seed
         Of the bootstrap over source sequences, the same for both kinds of pairs.
     """
     first, object_names = _known(object_pairs, object_groups)
     second, context_names = _known(context_pairs, context_groups)
+    others = None if context_others is None else _known(context_pairs, context_others)[1]
     pairs = (len(object_names), len(context_names))
     names = np.concatenate([object_names, context_names])
     if min(pairs) < _LEAST_PAIRS:
@@ -75,10 +79,13 @@ def object_or_context(
         return ObjectOrContext(missing, missing, missing, pairs)
     codes, number = group_codes(names)
     weights = np.concatenate([np.ones((1, number)), group_weights(number, num_resamples, seed)])
-    agreements = [
-        mean_correlation(*values, weights[:, own])
-        for values, own in ((first, codes[: pairs[0]]), (second, codes[pairs[0] :]))
-    ]
+    of_object, of_context = weights[:, codes[: pairs[0]]], weights[:, codes[pairs[0] :]]
+    pasted = Clusters.of(context_names, others)
+    if pasted.num_others:
+        drawn = group_weights(pasted.num_others, num_resamples, seed + 1)[:, pasted.others[pasted.cells]]
+        of_context = of_context * np.concatenate([np.ones((1, drawn.shape[1])), drawn])
+        number = min(number, pasted.num_others)
+    agreements = [mean_correlation(*first, of_object), mean_correlation(*second, of_context)]
     positive = [np.maximum(agreement, 0) for agreement in agreements]
     total = positive[0] + positive[1]
     share = np.divide(positive[0], total, out=np.full_like(total, np.nan), where=total > 0)
@@ -106,7 +113,8 @@ def mean_correlation(
     means
         (R,) float64; channels that don't vary in a resample are left out, NaN where none does.
     """
-    count = weights.sum(axis=1, keepdims=True)
+    # A resample of two crossed groups may hold nothing: no channel varies then.
+    count = np.maximum(weights.sum(axis=1, keepdims=True), 1)
     # About the same origin, so that little is lost where values are far from 0.
     a, b = first - first.mean(axis=0), second - second.mean(axis=0)
     mean_a, mean_b = weights @ a / count, weights @ b / count

@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_sam2_probe.analysis.bootstrap import group_codes, group_weights, interval
+from napari_sam2_probe.analysis.bootstrap import as_clusters, interval
 from napari_sam2_probe.common.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
 
     from numpy.typing import ArrayLike, NDArray
+
+    from napari_sam2_probe.analysis.bootstrap import Clusters
 
 # Bounds the memory of a bootstrap of correlations.
 _NUMBERS_AT_ONCE = 4_000_000
@@ -222,7 +224,7 @@ def obscuration_response(
     distances: Sequence[ArrayLike],
     obscured_fractions: Sequence[ArrayLike],
     *,
-    source_sequences: Sequence[str] | None = None,
+    source_sequences: Sequence[str] | Clusters | None = None,
     num_resamples: int = 2000,
     seed: int = 0,
 ) -> ObscurationResponse:
@@ -233,7 +235,8 @@ def obscuration_response(
     distances, obscured_fractions
         A (T,) array for each clip, in the same order; frames where either is NaN are left out.
     source_sequences
-        The source sequence of each clip; given, whole sequences are drawn instead of clips.
+        The source sequence of each clip, or `Clusters` of the clips; given, whole sequences are drawn instead of
+        clips.
     num_resamples
         Bootstrap resamples. Whole clips are drawn, because frames of a clip are not independent.
     seed
@@ -249,15 +252,16 @@ def obscuration_response(
             origin.append(np.stack([np.full(frames.size, index), frames]))
     pooled = np.concatenate(clips, axis=1) if clips else np.empty((2, 0))
     places = np.concatenate(origin, axis=1) if origin else np.empty((2, 0), dtype=np.int64)
-    names = places[0] if source_sequences is None else np.asarray(source_sequences)[places[0]]
-    codes, num_groups = group_codes(names)
-    weights = group_weights(num_groups, num_resamples, seed) if num_groups > 1 else None
+    of_clips = as_clusters(np.arange(len(distances)) if source_sequences is None else source_sequences)
+    clusters = of_clips.take(places[0])
+    num_groups = clusters.smallest
+    weights = clusters.weights(num_resamples, seed) if num_groups > 1 else None
 
     def correlation(name: str) -> Correlation:
         coefficient = _coefficients(pooled, np.ones((1, pooled.shape[1])), by_rank=name == "Spearman")[0]
         ends = None
         if weights is not None and np.isfinite(coefficient):
-            ends = _interval(pooled, codes, weights, by_rank=name == "Spearman")
+            ends = _interval(pooled, clusters.cells, weights, by_rank=name == "Spearman")
         by_sequence = source_sequences is not None
         return Correlation(
             name,

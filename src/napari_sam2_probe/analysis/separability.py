@@ -1,8 +1,9 @@
 """Whether features tell frames without the object from frames with it (figures 18, 19, 21, 22, 24-27, 29, 30).
 
 Three features of a frame (`FEATURE_COLUMNS`) at one position inside SAM 2, each alone and all together in a linear
-model, are judged as a detector of absent frames. Everything is resampled by source sequence, and the linear model
-never scores a frame of a sequence that it was fitted on.
+model, are judged as a detector of absent frames. Everything is resampled by source sequence, of bases and of what is
+put into them. The linear model never scores a clip that shows any sequence that it was fitted to, nor is a threshold
+used on a clip that shows any that it was set on.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import numpy as np
 
 from napari_sam2_probe.analysis.absence_model import Transform, cross_validated_scores
 from napari_sam2_probe.analysis.auroc import auroc_difference, auroc_estimate, equal_error_threshold
-from napari_sam2_probe.analysis.bootstrap import Estimate, mean_estimate
+from napari_sam2_probe.analysis.bootstrap import Clusters, Estimate, bounded, mean_estimate
 from napari_sam2_probe.common.feature_names import FEATURE_COLUMNS, LONG_WINDOW
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ class SeparabilityOptions:
         zero counts as the smallest positive value that the model was fitted on), or ``"none"``. A single feature's
         AUROC is the same either way.
     num_folds
-        Folds of the cross-validation, at most one a source sequence.
+        Folds of the cross-validation: into how many parts sequences are dealt.
     prompted_references
         Whether frames whose references hold a prompted frame are used, as in the paper.
     full_window
@@ -82,7 +83,7 @@ class SeparabilityOptions:
     """
 
     transform: Transform = "log"
-    num_folds: int = 5
+    num_folds: int = 3
     prompted_references: bool = True
     full_window: bool = False
     num_resamples: int = 1000
@@ -103,9 +104,11 @@ class Separability:
           ``threshold``.
         * ``value, low, high``: the measure and its 95 % interval; NaN where there is none, then ``reason`` says why.
         * ``threshold``: of the score (the feature itself; log-odds for ``"combined"``), where on interjection clips
-          as many present frames score higher as absent ones score lower (equal error). It is taken as given: the
-          interval of a false-alarm rate doesn't hold its uncertainty.
-        * ``num_absent, num_present, num_sequences``: what it rests on.
+          as many present frames score higher as absent ones score lower (equal error). Each frame is judged by the
+          threshold of those clips that show none of its clip's sequences; the column has their median over frames.
+          They are taken as given: the interval of a false-alarm rate doesn't hold their uncertainty.
+        * ``num_absent, num_present, num_sequences``: what it rests on; of the sequences that clips are made from and
+          those that are put in, the fewer.
     scores
         The linear model's score of each frame used, out of fold: columns kind, clip, base_sequence, frame, position,
         object_present, score (log-odds of absence with both classes weighed alike; NaN where no model could be
@@ -133,8 +136,10 @@ def separability(
     ----------
     features
         A features table: columns kind, clip, base_sequence, frame, position, object_present, prompted_reference,
-        window and `FEATURE_COLUMNS`, a row for each frame and position. Frames where one of the three features is
-        missing or infinite are left out of everything, so that all are judged on the same frames.
+        window and `FEATURE_COLUMNS`, a row for each frame and position. With a column distractor_sequences intervals
+        are over both sources of randomness and no sequence is on both sides of a fold; without, clips count as made of
+        their base alone. Frames where one of the three features is missing or infinite are left out of everything, so
+        that all are judged on the same frames.
     options
         How.
     pairs
@@ -156,7 +161,8 @@ def separability(
         for feature in (*FEATURE_COLUMNS, COMBINED):
             rows.extend(_rows(scored, str(position), feature, kinds, with_absent, options))
         scored_at[str(position)] = scored
-    names = ["kind", "clip", "base_sequence", "frame", "position", "object_present", "score"]
+    made_of = [name for name in ("base_sequence", "distractor_sequences") if name in used]
+    names = ["kind", "clip", *made_of, "frame", "position", "object_present", "score"]
     scores = [scored.rename(columns={COMBINED: "score"})[names] for scored in scored_at.values()]
     return Separability(
         table=pd.DataFrame(rows, columns=list(SEPARABILITY_COLUMNS)),
@@ -193,19 +199,19 @@ def _rows(
     with_absent: set[str],
     options: SeparabilityOptions,
 ) -> Iterator[dict[str, Any]]:
-    of_threshold = scored[scored["kind"] == THRESHOLD_KIND]
-    threshold = equal_error_threshold(of_threshold[feature], ~of_threshold["object_present"].to_numpy(dtype=np.bool_))
+    thresholds = held_out_thresholds(scored, feature)
     for kind in kinds:
-        frames = scored[scored["kind"] == kind]
+        here = (scored["kind"] == kind).to_numpy()
+        frames, threshold = scored[here], thresholds[here]
         absent = ~frames["object_present"].to_numpy(dtype=np.bool_)
-        values, groups = frames[feature].to_numpy(dtype=np.float64), frames["base_sequence"].to_numpy()
+        values = frames[feature].to_numpy(dtype=np.float64)
         known = np.isfinite(values)
         if kind in with_absent:
             measure = "auroc"
-            estimate = _auroc(values, absent, groups, options)
+            estimate = _auroc(values, absent, frames, options)
         else:
             measure = "false_alarm_rate"
-            estimate = _false_alarm_rate(values, groups, threshold, options)
+            estimate = _false_alarm_rate(values, threshold, frames, options)
         yield {
             "position": position,
             "feature": feature,
@@ -214,7 +220,9 @@ def _rows(
             "value": estimate.value,
             "low": estimate.low,
             "high": estimate.high,
-            "threshold": threshold,
+            "threshold": float(np.median(threshold[np.isfinite(threshold)]))
+            if np.isfinite(threshold).any()
+            else float("nan"),
             "num_absent": int((absent & known).sum()),
             "num_present": int((~absent & known).sum()),
             "num_sequences": estimate.num_groups,
@@ -245,7 +253,7 @@ def _differences(
                     pair[:, 0],
                     pair[:, 1],
                     absent,
-                    frames["base_sequence"].to_numpy(),
+                    Clusters.of_rows(frames),
                     num_resamples=options.num_resamples,
                     seed=options.seed,
                 )
@@ -264,31 +272,75 @@ def _differences(
                 }
 
 
+def held_out_thresholds(scored: pd.DataFrame, feature: str, setting: pd.DataFrame | None = None) -> NDArray[np.float64]:
+    """Return for each row the equal-error threshold of `THRESHOLD_KIND` clips that show none of its clip's sequences.
+
+    Parameters
+    ----------
+    scored
+        Columns kind, clip, base_sequence, object_present and `feature`; distractor_sequences where it is known.
+    feature
+        What the threshold is of.
+    setting
+        The rows that thresholds are set on, if not those of `scored`.
+
+    Returns
+    -------
+    thresholds
+        (N,) NaN where no clip is left to set one on.
+    """
+    setting = scored if setting is None else setting
+    setting = setting[setting["kind"] == THRESHOLD_KIND]
+    values, absent = setting[feature].to_numpy(np.float64), ~setting["object_present"].to_numpy(dtype=np.bool_)
+    of_setting, shown = shown_sequences(setting), shown_sequences(scored)
+    found: dict[frozenset[str], float] = {}
+    for names in set(shown.values()):
+        others = {clip: not (sequences & names) for clip, sequences in of_setting.items()}
+        kept = setting["clip"].map(others).to_numpy(dtype=np.bool_)
+        found[names] = equal_error_threshold(values[kept], absent[kept])
+    return np.array([found[shown[clip]] for clip in scored["clip"]], dtype=np.float64)
+
+
+def shown_sequences(rows: pd.DataFrame) -> dict[str, frozenset[str]]:
+    """Return by clip all sequences that it is made of: ``base_sequence``, and ``distractor_sequences`` if there."""
+    of_clip = rows.drop_duplicates("clip")
+    others = of_clip["distractor_sequences"].fillna("") if "distractor_sequences" in of_clip else [""] * len(of_clip)
+    return {
+        str(clip): frozenset([str(base), *(name for name in str(other).split("/") if name)])
+        for clip, base, other in zip(of_clip["clip"], of_clip["base_sequence"], others, strict=True)
+    }
+
+
 def _auroc(
-    values: NDArray[np.float64], absent: NDArray[np.bool_], groups: NDArray[Any], options: SeparabilityOptions
+    values: NDArray[np.float64], absent: NDArray[np.bool_], frames: pd.DataFrame, options: SeparabilityOptions
 ) -> Estimate:
     if not values.size:
         return Estimate.missing("no frame has all three features")
     if absent.all() or not absent.any():
         return Estimate.missing(f"no {'present' if absent.all() else 'absent'} frame has all three features")
     if np.isnan(values).all():
-        return Estimate.missing("no linear model could be fitted without the frames' own source sequence")
-    return auroc_estimate(values, absent, groups, num_resamples=options.num_resamples, seed=options.seed)
+        return Estimate.missing("no linear model could be fitted without the clips' own source sequences")
+    clusters = Clusters.of_rows(frames)
+    return auroc_estimate(values, absent, clusters, num_resamples=options.num_resamples, seed=options.seed)
 
 
 def _false_alarm_rate(
-    values: NDArray[np.float64], groups: NDArray[Any], threshold: float, options: SeparabilityOptions
+    values: NDArray[np.float64], threshold: NDArray[np.float64], frames: pd.DataFrame, options: SeparabilityOptions
 ) -> Estimate:
-    if np.isnan(threshold):
-        return Estimate.missing(f"no threshold, as {THRESHOLD_KIND} clips have no such score, or are not there")
-    alarms = np.where(np.isfinite(values), values >= threshold, np.nan)
-    return mean_estimate(
+    if len(values) and np.isnan(threshold).all():
+        return Estimate.missing(
+            f"no threshold, as {THRESHOLD_KIND} clips of other sequences have no such score, or are not there"
+        )
+    alarms = np.where(np.isfinite(values) & np.isfinite(threshold), values >= threshold, np.nan)
+    clusters = Clusters.of_rows(frames)
+    estimate = mean_estimate(
         alarms,
-        groups,
+        clusters,
         num_resamples=options.num_resamples,
         seed=options.seed,
         reason="no frame has all three features",
     )
+    return bounded(estimate, estimate.num_groups)
 
 
 def _with_combined_scores(
@@ -297,25 +349,27 @@ def _with_combined_scores(
     """Return the frames with the linear model's score as one more column.
 
     Kinds with absent frames have a model each, cross-validated. The others are scored by the interjection's: each
-    frame by the model that was fitted without its sequence.
+    frame by models that were fitted without any of its clip's sequences.
     """
     scores = np.full(len(frames), np.nan)
     of_kind = frames["kind"].to_numpy()
     values = frames[list(FEATURE_COLUMNS)].to_numpy(dtype=np.float64)
-    groups = frames["base_sequence"].to_numpy()
     absent = ~frames["object_present"].to_numpy(dtype=np.bool_)
+    shown = shown_sequences(frames)
     for kind in kinds:
         if kind not in with_absent:
             continue
         own = of_kind == kind
-        others = ~np.isin(of_kind, list(with_absent)) if kind == THRESHOLD_KIND else np.zeros(len(frames), np.bool_)
-        scores[own], scores[others] = cross_validated_scores(
-            values[own],
-            absent[own],
-            groups[own],
-            values[others],
-            groups[others],
+        scored = own | ~np.isin(of_kind, list(with_absent)) if kind == THRESHOLD_KIND else own
+        clips, clip_of = np.unique(frames["clip"].to_numpy(dtype=str)[scored], return_inverse=True)
+        scores[scored] = cross_validated_scores(
+            values[scored],
+            absent[scored],
+            own[scored],
+            [shown[clip] for clip in clips],
+            clip_of.astype(np.intp),
             num_folds=options.num_folds,
             transform=options.transform,
+            seed=options.seed,
         )
     return frames.assign(**{COMBINED: scores})

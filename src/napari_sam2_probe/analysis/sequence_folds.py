@@ -62,7 +62,8 @@ def sequence_folds(
     num_folds
         Into how many parts groups, or sequences, are dealt.
     repeats
-        Where groups don't suffice, `num_folds` times as many sets of sequences are held out.
+        Where groups don't suffice, `num_folds` times as many sets of sequences are held out, and more until every clip
+        was judged.
     seed
         Of what is drawn.
 
@@ -72,8 +73,10 @@ def sequence_folds(
         (N,) bool each. Folds without a clip on either side are left out.
     """
     clips = [frozenset(names) for names in sequences]
+    if not clips:
+        return
     groups = connected_groups(clips)
-    sizes = np.bincount(groups) if len(groups) else np.zeros(0, np.intp)
+    sizes = np.bincount(groups)
     if len(sizes) >= num_folds and sizes.max() <= _LARGEST_SHARE * len(clips):
         fold = _deal(sizes, num_folds)[groups]
         for k in range(num_folds):
@@ -82,7 +85,10 @@ def sequence_folds(
     names = sorted(frozenset().union(*clips))
     rng = np.random.default_rng(seed)
     tried = np.zeros(len(clips), np.intp)
-    for _ in range(num_folds * repeats):
+    # On until every clip had its turn; with many sequences few clips lie within those held out.
+    for turn in range(max(len(clips), num_folds * repeats)):
+        if turn >= num_folds * repeats and tried.all():
+            return
         # Around a clip that was judged least, so that those of many sequences have their turn.
         chosen = clips[int(rng.choice(np.flatnonzero(tried == tried.min())))]
         others = [name for name in names if name not in chosen]

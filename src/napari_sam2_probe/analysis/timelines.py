@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_sam2_probe.analysis.bootstrap import group_codes, group_sums, group_weights, interval
+from napari_sam2_probe.analysis.bootstrap import Clusters, group_sums, interval
 from napari_sam2_probe.common.feature_names import FEATURE_COLUMNS, LONG_TERM, LONG_WINDOW
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class TimelineOptions:
     prompted_references
         Whether frames whose references hold a prompted frame are used, as in the paper.
     num_resamples, seed
-        Of the bootstrap over source sequences.
+        Of the bootstrap over source sequences, of bases and of what is put in where that is known.
     """
 
     full_window: bool = True
@@ -60,7 +60,7 @@ def feature_timelines(features: pd.DataFrame, options: TimelineOptions | None = 
     ----------
     features
         A features table: columns kind, clip, base_sequence, frame, position, object_present, prompted_reference,
-        window and `FEATURE_COLUMNS`.
+        window and `FEATURE_COLUMNS`; with a column distractor_sequences intervals are over these too.
     options
         How.
 
@@ -95,11 +95,11 @@ def _timeline(rows: pd.DataFrame, options: TimelineOptions) -> pd.DataFrame:
 
     table = rows.pivot(index="clip", columns="frame", values="value").sort_index()
     present = rows.pivot(index="clip", columns="frame", values="object_present").sort_index().to_numpy(dtype=np.float64)
-    sequences = rows.drop_duplicates("clip").set_index("clip")["base_sequence"].loc[table.index].to_numpy()
+    clusters = Clusters.of_rows(rows.drop_duplicates("clip").set_index("clip").loc[table.index])
     values = table.to_numpy(dtype=np.float64)
     known = np.isfinite(values)
-    codes, num_groups = group_codes(sequences)
-    weights = group_weights(num_groups, options.num_resamples, options.seed)
+    codes, num_groups = clusters.cells, len(clusters.bases)
+    weights = clusters.weights(options.num_resamples, options.seed)
 
     num_clips = known.sum(axis=0)
     mean, median = np.full(len(num_clips), np.nan), np.full(len(num_clips), np.nan)
@@ -110,7 +110,7 @@ def _timeline(rows: pd.DataFrame, options: TimelineOptions) -> pd.DataFrame:
         here = known[:, index]
         numbers = values[here, index]
         mean[index], median[index] = numbers.mean(), np.median(numbers)
-        num_sequences[index] = len(np.unique(codes[here]))
+        num_sequences[index] = len(np.unique(clusters.bases[codes[here]]))
         share[index] = present[here, index].mean()
         if num_sequences[index] > 1:
             sums, counts = group_sums(numbers, codes[here], num_groups), np.bincount(codes[here], minlength=num_groups)

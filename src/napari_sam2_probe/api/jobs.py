@@ -158,3 +158,29 @@ def report(
     if out is None:
         out = Path(folders[0]) / "report" if len(folders) == 1 else Path("sam2-probe-report")
     return make_report(folders, out, ReportOptions(**options), progress=progress or ignore_progress)
+
+
+def cka(first: Path | str, second: Path | str, *, kind: str = "clean") -> pd.DataFrame:
+    """Compare two models, position by position, on the same frames (linear CKA, unbiased).
+
+    Parameters
+    ----------
+    first, second
+        Experiments of the same clips: made from the same data with the same seed.
+    kind
+        The kind of clips to compare on.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row for each pair of positions: kind, position, other_position, cka, low, high, clips, base_sequences.
+
+    Raises
+    ------
+    InputError
+        If one is no experiment or keeps no embeddings, or the two share no clip of this kind.
+    """
+    from napari_sam2_probe.experiments.results import open_experiment
+    from napari_sam2_probe.experiments.similarity import model_similarity
+
+    return model_similarity(open_experiment(first), open_experiment(second), kind)

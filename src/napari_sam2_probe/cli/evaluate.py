@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import argparse
 
-    from napari_sam2_probe.evaluation.metrics import DatasetScores
+    from napari_sam2_probe.evaluation.metrics import DatasetScores, SeenUnseen
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -23,6 +23,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--pred", type=Path, required=True, metavar="DIR", help="predicted masks, DIR/<sequence>/%%05d.png"
     )
+    parser.add_argument(
+        "--meta",
+        type=Path,
+        nargs=2,
+        metavar=("JSON", "TRAIN_JSON"),
+        help="the meta.json of this split and of the training set (YouTube-VOS): also score objects of seen and unseen "
+        "categories",
+    )
     parser.add_argument("--out", type=Path, metavar="CSV", help="also write the scores to this file")
 
 
@@ -32,7 +40,7 @@ def run(arguments: argparse.Namespace) -> None:
     from napari_sam2_probe.common.errors import InputError
     from napari_sam2_probe.common.files import check_file
     from napari_sam2_probe.common.paths import check_name
-    from napari_sam2_probe.evaluation.metrics import evaluate_folders
+    from napari_sam2_probe.evaluation.metrics import evaluate_folders, seen_unseen
 
     out: Path | None = arguments.out
     if out is not None:
@@ -44,6 +52,8 @@ def run(arguments: argparse.Namespace) -> None:
     with progress_bars() as progress:
         scores = evaluate_folders(arguments.gt, arguments.pred, progress=progress)
     print(_table(scores))  # noqa: T201
+    if arguments.meta is not None:
+        print("\n" + _seen_unseen(seen_unseen(scores, *arguments.meta)))  # noqa: T201
     if out is not None:
         scores.write_csv(out)
         print(f"\nWrote {out}.")  # noqa: T201
@@ -55,6 +65,17 @@ def _table(scores: DatasetScores) -> str:
     rows = scores.rows()
     header = [name.replace("_", " ") for name in rows[0]]
     return text_table(header, [[_cell(value) for value in row.values()] for row in rows], words=1, last=1)
+
+
+def _seen_unseen(found: SeenUnseen) -> str:
+    from napari_sam2_probe.common.words import count, number
+
+    parts = (
+        ("seen", found.num_seen, found.region_seen, found.boundary_seen),
+        ("unseen", found.num_unseen, found.region_unseen, found.boundary_unseen),
+    )
+    lines = [f"{name}: J {number(j, 4)}, F {number(f, 4)} ({count(n, 'object')})" for name, n, j, f in parts]
+    return "\n".join([*lines, f"overall (mean of the four): {number(found.overall, 4)}"])
 
 
 def _cell(value: str | int | float) -> str:

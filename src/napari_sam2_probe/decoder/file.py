@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_sam2_probe.analysis.bootstrap import Estimate
+from napari_sam2_probe.analysis.bootstrap import Estimate, stored_fields
 from napari_sam2_probe.common.errors import InputError, ProbeError, ResourceError
 from napari_sam2_probe.common.files import atomic_path, disk_error
 from napari_sam2_probe.common.paths import is_file
@@ -46,7 +46,7 @@ def save_decoder(decoder: BoxDecoder, path: Path | str) -> None:
         "checkpoint": decoder.checkpoint,
         "sha256": decoder.sha256,
         "options": asdict(decoder.options),
-        "report": None if decoder.report is None else asdict(decoder.report),
+        "report": None if decoder.report is None else asdict(decoder.report, dict_factory=stored_fields),
     }
     try:
         with atomic_path(path) as temporary:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from napari_sam2_probe.analysis.bootstrap import Estimate
+from napari_sam2_probe.analysis.bootstrap import Estimate, stored_fields
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.common.seal import check_seal, load_sealed, save_sealed
 from napari_sam2_probe.decoder.lead import LeadOptions, LeadResult
@@ -38,7 +38,7 @@ def save_lead(result: LeadResult, path: Path | str) -> None:
     """
     content: dict[str, Any] = {name: getattr(result, name) for name in ("checkpoint", "sha256", "sequences")}
     content |= {name: getattr(result, name).tolist() for name in _ARRAYS}
-    content |= {name: _without_nan(asdict(getattr(result, name))) for name in _ESTIMATES}
+    content |= {name: _without_nan(asdict(getattr(result, name), dict_factory=stored_fields)) for name in _ESTIMATES}
     content["options"] = asdict(result.options)
     save_sealed(path, FORMAT, FORMAT_VERSION, content)
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from napari_sam2_probe.analysis.bootstrap import Clusters
 from napari_sam2_probe.analysis.regions import REGIONS
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.probe.positions import BY_NUMBER
@@ -12,7 +15,6 @@ from napari_sam2_probe.probe.positions import BY_NUMBER
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import numpy as np
     from numpy.typing import NDArray
 
     from napari_sam2_probe.experiments.results import ExperimentResults
@@ -35,11 +37,19 @@ class ClipSet:
         The clips, in the order of the experiment.
     base
         The source sequence of each.
+    others
+        The sequences put into each, with a slash between two; empty for none.
     """
 
     kind: str
     names: tuple[str, ...]
     base: tuple[str, ...]
+    others: tuple[str, ...]
+
+    @property
+    def clusters(self) -> Clusters:
+        """What they have in common: the sequences that they are made from, and those put in."""
+        return Clusters.of(np.asarray(self.base), np.asarray(self.others))
 
     def __len__(self) -> int:
         """Return how many there are."""
@@ -49,9 +59,10 @@ class ClipSet:
 def clip_set(results: ExperimentResults, kind: str, most: int | None = MOST_CLIPS) -> ClipSet:
     """Return the clips of a kind that are done, the first `most` of them (all if None)."""
     frames = results.frames
-    base = frames[frames["kind"] == kind].drop_duplicates("clip").set_index("clip")["base_sequence"]
-    names = tuple(results.clips(kind)[:most])
-    return ClipSet(kind, names, tuple(str(base[name]) for name in names))
+    names = results.clips(kind)[:most]
+    rows = frames[frames["kind"] == kind].drop_duplicates("clip").set_index("clip").loc[names]
+    base, others = (tuple(map(str, rows[name].fillna(""))) for name in ("base_sequence", "distractor_sequences"))
+    return ClipSet(kind, tuple(names), base, others)
 
 
 def has_array(results: ExperimentResults, clips: ClipSet, name: str) -> bool:

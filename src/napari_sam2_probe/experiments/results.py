@@ -126,6 +126,12 @@ class ExperimentResults:
         return with_gaps(table, self.frames, prompted_references=self.config.features.prompted_references)
 
     @cached_property
+    def features_with_sequences(self) -> pd.DataFrame:
+        """`features`, each clip with the names of the sequences that were put into it (``distractor_sequences``)."""
+        clips = self.frames[["kind", "clip", "distractor_sequences"]].drop_duplicates(["kind", "clip"])
+        return self.features.merge(clips, on=["kind", "clip"], how="left")
+
+    @cached_property
     def gap_features(self) -> pd.DataFrame:
         """The same table, had the object not been in the interjection, of clips of which that was asked for.
 

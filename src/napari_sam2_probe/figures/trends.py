@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 _BEYOND = "_beyond"
 
+_DASHES = (0, (2.2, 1.2))
+
 
 @dataclass(frozen=True)
 class Trend(Series):
@@ -51,6 +53,8 @@ class Trend(Series):
         (T,) bool; frames without the object, marked with points.
     prompted
         (T,) bool; frames whose references hold a prompted one, marked with hollow squares. None for none.
+    placebo
+        (T,) float, the same of clips in which nothing changes, compared as if it did: a dashed line. None for none.
     """
 
     centre: NDArray[np.float64]
@@ -58,6 +62,7 @@ class Trend(Series):
     high: NDArray[np.float64]
     absent: NDArray[np.bool_]
     prompted: NDArray[np.bool_] | None = None
+    placebo: NDArray[np.float64] | None = None
 
 
 @dataclass(frozen=True)
@@ -112,6 +117,10 @@ def draw_trends(axes: Axes, trends: Sequence[Trend], *, logarithmic: bool = Fals
         )
         lines.append(line)
         mark_frames(axes, trend.centre, trend.absent, colour, "absent")
+        if trend.placebo is not None:
+            axes.plot(
+                frames, trend.placebo, color=colour, linewidth=1.1, linestyle=_DASHES, label="_placebo", zorder=2.6
+            )
         if trend.prompted is not None:
             mark_frames(axes, trend.centre, trend.prompted & ~trend.absent, colour, "prompted")
     _scale(axes, trends, top, logarithmic=logarithmic)
@@ -181,6 +190,8 @@ def make_trends(
             prompted="compared with a prompted frame" if any(_prompted(t).any() for t in every) else None,
             interjected=interjection is not None and bool(np.any(interjection)),
         )
+        if any(t.placebo is not None and np.isfinite(t.placebo).any() for t in every):
+            marks.append(Line2D([], [], color="0.35", linestyle=_DASHES, label="placebo: nothing changes"))
         drawn_beyond = [line for axes in grid.flat for line in axes.get_lines() if line.get_label() == _BEYOND]
         if any(len(line.get_xdata()) for line in drawn_beyond):
             marks.append(Line2D([], [], linestyle="none", marker="^", color="0.35", label="above the axis"))

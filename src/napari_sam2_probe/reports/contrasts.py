@@ -64,7 +64,7 @@ def measure_contrasts(results: ExperimentResults, kinds: Sequence[str], *, num_r
             for index, statistic in enumerate(STATISTICS):
                 found[kind, position, statistic] = region_contrasts(
                     [one[1:, : len(REGIONS) - 1, index] for one in values],
-                    clips.base,
+                    clips.clusters,
                     num_resamples=num_resamples,
                     seed=seed,
                 )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_sam2_probe.analysis.bootstrap import Clusters
 from napari_sam2_probe.analysis.cover import CoverEffect, cover_effect
 from napari_sam2_probe.analysis.pointers import ObscurationResponse, obscuration_response, twin_distances
 from napari_sam2_probe.common.errors import InputError
@@ -43,11 +44,12 @@ def measure_cover(results: ExperimentResults, kind: str, *, num_resamples: int, 
     """Measure what a cover does in all clips of a kind that have their clean twin; None where there is none."""
     done = set(results.clips("clean"))
     twins = results.frames[results.frames["kind"] == kind].drop_duplicates("clip")
+    clusters = Clusters.of_rows(twins)
     clips: list[str] = []
-    base: list[str] = []
+    used: list[int] = []
     fractions: list[NDArray[np.float64]] = []
     distances: dict[bool, list[NDArray[np.float64]]] = {False: [], True: []}
-    for clip, twin, sequence in zip(twins["clip"], twins["twin"], twins["base_sequence"], strict=True):
+    for index, (clip, twin) in enumerate(zip(twins["clip"], twins["twin"], strict=True)):
         if twin not in done:
             continue
         changed, clean = ClipFrames(results, kind, clip), ClipFrames(results, "clean", twin)
@@ -57,7 +59,7 @@ def measure_cover(results: ExperimentResults, kind: str, *, num_resamples: int, 
             continue
         prompted = changed.rows["prompted"].to_numpy(dtype=np.bool_)
         clips.append(clip)
-        base.append(str(sequence))
+        used.append(index)
         fractions.append(changed.obscured_fraction)
         for raw, distance in zip((False, True), found, strict=True):
             # The pointer of a prompted frame is made otherwise than all others.
@@ -65,10 +67,11 @@ def measure_cover(results: ExperimentResults, kind: str, *, num_resamples: int, 
     if not clips:
         return None
     how = {"num_resamples": num_resamples, "seed": seed}
+    groups = clusters.take(np.array(used))
     stored, raw_response = (
-        obscuration_response(distances[raw], fractions, source_sequences=base, **how) for raw in (False, True)
+        obscuration_response(distances[raw], fractions, source_sequences=groups, **how) for raw in (False, True)
     )
-    effects = (cover_effect(distances[raw], fractions, base, **how) for raw in (False, True))
+    effects = (cover_effect(distances[raw], fractions, groups, **how) for raw in (False, True))
     return Cover(tuple(clips), stored, raw_response, *effects)
 
 

@@ -7,19 +7,23 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_sam2_probe.common.feature_names import SHORT_TERM
+from napari_sam2_probe.common.words import times
 from napari_sam2_probe.models.caveat import remark
 from napari_sam2_probe.probe.positions import IMAGE_EMBEDDING, OBJECT_POINTER, OBJECT_POINTER_RAW
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from numpy.typing import NDArray
-
     from napari_sam2_probe.analysis.pointers import ObscurationResponse
     from napari_sam2_probe.export.clip_view import ClipView
 
 
 _COMPARED = (IMAGE_EMBEDDING.number, OBJECT_POINTER.number, OBJECT_POINTER_RAW.number)
+_NAMES = (
+    "the image embedding (position 1)",
+    "the object pointer (4)",
+    "the pointer before the no-object gate (4r)",
+)
 
 
 def describe_interjection(clean: ClipView, interjected: ClipView) -> tuple[str, ...]:
@@ -37,12 +41,19 @@ def describe_interjection(clean: ClipView, interjected: ClipView) -> tuple[str, 
         f"on {believed_there} of the other {int((~absent & ~prompted).sum())}; it drew a mask where there was none on "
         f"{int(scores.false_positive.sum())}.",
     ]
-    rises = [_rise(interjected, position, absent) for position in _COMPARED]
-    if np.isfinite(rises).all():
+    first = int(np.flatnonzero(absent)[0])
+    changed = [_rise(interjected, position, first) for position in _COMPARED]
+    unchanged = [_rise(clean, position, first) for position in _COMPARED]
+    if np.isfinite([*changed, *unchanged]).all():
+        said = [
+            f"{times(with_it)} at {name}, where without the interjection it is {times(without)}"
+            for with_it, without, name in zip(changed, unchanged, _NAMES, strict=True)
+        ]
         lines.append(
-            "Against the ordinary step between frames, the short-term distance on the interjected frames is "
-            f"{rises[0]:.1f} times as large at the image embedding (position 1), {rises[1]:.1f} times at the object "
-            f"pointer (4), and {rises[2]:.1f} times at the pointer before the no-object gate (4r)."
+            f"On frame {first}, the first interjected one, the short-term distance is, in units of the ordinary step "
+            f"between frames: {'; '.join(said)}. Both look back one frame; later interjected frames look back further, "
+            "which alone makes them look far. One clip shows what the measure does and is no evidence; a report of an "
+            "experiment has intervals and controls."
         )
     return tuple(lines)
 
@@ -65,7 +76,7 @@ def describe_obscuration(clean: ClipView, obscured: ClipView, response: Obscurat
     if free.size:
         lines.append(
             f"Also where nothing is covered the pointers differ, by {free.min():.2f} to {free.max():.2f} "
-            f"({free.size} frames): that another object is in sight is enough."
+            f"({free.size} frames), before the cover or after it: what is in sight and what was both count there."
         )
     return tuple(lines)
 
@@ -99,13 +110,12 @@ def _pixels(image_size: int | None) -> str:
     return f"{image_size} × {image_size} pixels" if image_size else ""
 
 
-def _rise(view: ClipView, position: str, absent: NDArray[np.bool_]) -> float:
-    """Return the median short-term distance on absent frames over that on the others with ordinary references."""
+def _rise(view: ClipView, position: str, frame: int) -> float:
+    """Return the short-term distance on one frame over the median of frames before it with ordinary references."""
     short = view.features().values(position, SHORT_TERM.column)
     # The frame after a prompted one is compared with a tensor that arose otherwise, so it is no yardstick.
-    ordinary = ~absent
-    ordinary[:2] = False
-    return float(np.nanmedian(short[absent]) / np.nanmedian(short[ordinary]))
+    usual = np.nanmedian(short[2:frame])
+    return float(short[frame] / usual)
 
 
 def _origin(view: ClipView) -> str:

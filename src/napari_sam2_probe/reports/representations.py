@@ -177,7 +177,7 @@ class _Measuring:
         edges = [self._edges(clip)[frames] for clip in clips.names]
         data = _stacked(clips, rows, edges)
         known = np.isfinite(np.asarray(data.targets, np.float64)).all(axis=1)
-        data = ProbeData(data.embeddings[known], data.targets[known], data.clips[known], data.base[known])
+        data = data.take(known)
         return probe_numbers(data, self.sequences("clean"), box_iou, **self._how)
 
     def share(self, position: str) -> ObjectOrContext:
@@ -196,9 +196,9 @@ class _Measuring:
                 np.stack([one[frames].mean(axis=0) for one in self.embeddings(kind, position)[:both]])
                 for kind in ("clean", other)
             )
-            pairs.append(((first, second), clean.base[:both]))
-        (same_object, first_base), (same_context, second_base) = pairs
-        return object_or_context(same_object, first_base, same_context, second_base, **self._how)
+            pairs.append(((first, second), clean.base[:both], changed.others[:both]))
+        (same_object, first_base, _), (same_context, second_base, pasted) = pairs
+        return object_or_context(same_object, first_base, same_context, second_base, pasted, **self._how)
 
     def alike(self, first: str, second: str) -> Estimate:
         """Compare two positions over clean clips, frame by frame."""
@@ -258,4 +258,5 @@ def _stacked(clips: ClipSet, rows: Sequence[NDArray[np.floating]], targets: Sequ
         np.concatenate(targets),
         np.repeat(np.asarray(clips.names), lengths),
         np.repeat(np.asarray(clips.base), lengths),
+        np.repeat(np.asarray(clips.others), lengths),
     )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_sam2_probe.analysis.bootstrap import Estimate, mean_estimate
+from napari_sam2_probe.analysis.bootstrap import Clusters, Estimate, mean_estimate
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from napari_sam2_probe.reports.subject import Subject
 
 
-def rise(subject: Subject, kind: str, position: str, feature: str, frames: range) -> Estimate:
+def rise(subject: Subject, kind: str, position: str, feature: str, frames: range, *, placebo: bool = False) -> Estimate:
     """Estimate the factor between the feature on `frames` and on ordinary frames, the geometric mean over clips.
 
     Of each clip the means over its frames are compared. Ordinary frames lie in prefix and suffix, are not the first
@@ -26,16 +26,18 @@ def rise(subject: Subject, kind: str, position: str, feature: str, frames: range
     subject
         The experiment.
     kind, position, feature
-        What is looked at.
+        Which clips, and what of them.
     frames
         Where the factor is looked for.
+    placebo
+        Whether to measure it on the same clips without the change, compared as if the object was absent.
     """
-    factors, sequences = _factors(subject, kind, position, feature, frames)
+    table = subject.placebo_features if placebo else subject.features
+    factors, clips = _factors(subject, table, kind, position, feature, frames)
     known = (factors > 0).to_numpy()
-    logs, groups = np.log(factors.to_numpy()[known]), sequences.to_numpy()[known]
+    logs, groups = np.log(factors.to_numpy()[known]), Clusters.of_rows(clips[known])
     estimate = mean_estimate(logs, groups, num_resamples=subject.num_resamples, seed=subject.seed)
-    value, low, high = np.exp([estimate.value, estimate.low, estimate.high])
-    return Estimate(float(value), float(low), float(high), estimate.num_groups, estimate.reason)
+    return estimate.exp()
 
 
 def rise_difference(subject: Subject, first: str, second: str, position: str, feature: str, frames: range) -> Estimate:
@@ -55,22 +57,20 @@ def rise_difference(subject: Subject, first: str, second: str, position: str, fe
     """
     logs = []
     for kind in (first, second):
-        factors, _ = _factors(subject, kind, position, feature, frames)
+        factors, _ = _factors(subject, subject.features, kind, position, feature, frames)
         logs.append({_number(clip): float(np.log(value)) for clip, value in factors.items() if value > 0})
     both = [number for number in logs[0] if number in logs[1]]
     table = subject.results.frames
     rows = table[table["kind"] == first].drop_duplicates("clip")
-    numbers = [_number(clip) for clip in rows["clip"]]
-    base = dict(zip(numbers, rows["base_sequence"], strict=True))
+    made_of = rows.assign(number=[_number(clip) for clip in rows["clip"]]).set_index("number")
     estimate = mean_estimate(
         np.array([logs[0][number] - logs[1][number] for number in both]),
-        np.array([base[number] for number in both], dtype=np.str_),
+        Clusters.of_rows(made_of.loc[both]),
         num_resamples=subject.num_resamples,
         seed=subject.seed,
         reason="no two clips of the same base",
     )
-    value, low, high = np.exp([estimate.value, estimate.low, estimate.high])
-    return Estimate(float(value), float(low), float(high), estimate.num_groups, estimate.reason)
+    return estimate.exp()
 
 
 def _number(clip: object) -> str:
@@ -79,10 +79,9 @@ def _number(clip: object) -> str:
 
 
 def _factors(
-    subject: Subject, kind: str, position: str, feature: str, frames: range
-) -> tuple[pd.Series[float], pd.Series[str]]:
-    """Return by clip the factor between `frames` and ordinary frames, and the source sequence."""
-    table = subject.results.features
+    subject: Subject, table: pd.DataFrame, kind: str, position: str, feature: str, frames: range
+) -> tuple[pd.Series[float], pd.DataFrame]:
+    """Return by clip the factor between `frames` and ordinary frames, and what the clip is made of."""
     rows = table[(table["kind"] == kind) & (table["position"] == position)]
     prefix, middle, _ = subject.results.lengths
     ordinary = rows[
@@ -93,8 +92,8 @@ def _factors(
     ]
     usual, here = _means(ordinary, feature), _means(rows[rows["frame"].isin(frames)], feature)
     both = usual.index.intersection(here.index)
-    sequences: pd.Series[str] = rows.drop_duplicates("clip").set_index("clip")["base_sequence"]
-    return here[both] / usual[both], sequences[both]
+    made_of = rows.drop_duplicates("clip").set_index("clip")[["base_sequence", "distractor_sequences"]]
+    return here[both] / usual[both], made_of.loc[both]
 
 
 def _means(rows: pd.DataFrame, feature: str) -> pd.Series[float]:

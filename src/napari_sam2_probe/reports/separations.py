@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_sam2_probe.analysis.bootstrap import Estimate
+from napari_sam2_probe.analysis.auroc import auroc_difference
+from napari_sam2_probe.analysis.bootstrap import Clusters, Estimate
 from napari_sam2_probe.analysis.separability import COMBINED
 from napari_sam2_probe.common.feature_names import FEATURE_LABELS
 from napari_sam2_probe.common.words import interval
@@ -59,3 +60,20 @@ def auroc_dots(subject: Subject, kind: str, positions: Sequence[str]) -> tuple[D
         columns = np.array([(one.value, one.low, one.high) for one in found], dtype=np.float64)
         dots.append(Dots(label, columns[:, 0], columns[:, 1], columns[:, 2], FEATURE_LOOKS[feature]))
     return tuple(dots)
+
+
+def combined_difference(subject: Subject, first: str, second: str, kind: str) -> Estimate:
+    """Estimate how much larger the AUROC of the linear combination is at one position than at another, same frames."""
+    scores = subject.separability.scores
+    rows = [scores[(scores["position"] == p) & (scores["kind"] == kind)] for p in (first, second)]
+    both = rows[0].merge(rows[1][["clip", "frame", "score"]], on=["clip", "frame"], suffixes=("", "_other"))
+    if not len(both):
+        return Estimate.missing("not measured")
+    return auroc_difference(
+        both["score"],
+        both["score_other"],
+        ~both["object_present"].to_numpy(dtype=np.bool_),
+        Clusters.of_rows(both),
+        num_resamples=subject.num_resamples,
+        seed=subject.seed,
+    )

@@ -88,6 +88,11 @@ class Subject:
         return tuple(positions_in_order(self.results.features["position"].unique()))
 
     @property
+    def features(self) -> pd.DataFrame:
+        """The table of features, each clip with the names of the sequences that were put into it."""
+        return self.results.features_with_sequences
+
+    @property
     def has_features(self) -> bool:
         """Whether there is any feature."""
         return bool(len(self.results.features))
@@ -123,15 +128,35 @@ class Subject:
     @cached_property
     def timelines(self) -> pd.DataFrame:
         """`feature_timelines` of the kinds that the paper shows over time."""
-        features = self.results.features
+        features = self.features
         options = TimelineOptions(num_resamples=self.num_resamples, seed=self.seed)
         return feature_timelines(features[features["kind"].isin(TREND_KINDS)], options)
+
+    @cached_property
+    def placebo_features(self) -> pd.DataFrame:
+        """The table of features of clips in which nothing changes, with references that stand still as if it did.
+
+        The column ``kind`` names the kind that shows the same clips with the change.
+        """
+        import pandas as pd
+
+        clips = self.results.frames[["kind", "clip", "distractor_sequences"]].drop_duplicates(["kind", "clip"])
+        rows = self.results.gap_features.merge(clips, on=["kind", "clip"], how="left")
+        changed = [kind for kind in TREND_KINDS if kind in absent_kinds() and kind in self.feature_kinds]
+        parts = [rows[rows["kind"] == kept_kind(kind)].assign(kind=kind) for kind in changed if kept_kind(kind)]
+        return pd.concat(parts, ignore_index=True) if parts else rows.iloc[:0]
+
+    @cached_property
+    def placebo_timelines(self) -> pd.DataFrame:
+        """`feature_timelines` of `placebo_features`."""
+        options = TimelineOptions(num_resamples=self.num_resamples, seed=self.seed)
+        return feature_timelines(self.placebo_features, options)
 
     @cached_property
     def separability(self) -> Separability:
         """`separability` of all kinds, on all frames that have the three features."""
         options = SeparabilityOptions(num_resamples=self.num_resamples, seed=self.seed)
-        return separability(self.results.features, options, pairs=position_pairs())
+        return separability(self.features, options, pairs=position_pairs())
 
     @cached_property
     def ordinary_separability(self) -> Separability:
@@ -139,7 +164,7 @@ class Subject:
         options = SeparabilityOptions(
             prompted_references=False, full_window=True, num_resamples=self.num_resamples, seed=self.seed
         )
-        return separability(self.results.features, options, pairs=position_pairs())
+        return separability(self.features, options, pairs=position_pairs())
 
     @cached_property
     def controls(self) -> Controls:
@@ -155,6 +180,14 @@ class Subject:
             kept,
             ControlOptions(num_resamples=self.num_resamples, seed=self.seed),
         )
+
+    @cached_property
+    def stage_alarms(self) -> pd.DataFrame:
+        """`alarms_by_stage` of all kinds."""
+        from napari_sam2_probe.analysis.stage_alarms import alarms_by_stage
+
+        stages = self.results.frames[["kind", "clip", "frame", "stage"]]
+        return alarms_by_stage(self.features, stages, {"num_resamples": self.num_resamples, "seed": self.seed})
 
     @cached_property
     def clip_table(self) -> pd.DataFrame:

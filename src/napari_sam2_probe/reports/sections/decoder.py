@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_sam2_probe.analysis.bootstrap import Estimate, mean_estimate
+from napari_sam2_probe.analysis.bootstrap import Clusters, Estimate, mean_estimate
 from napari_sam2_probe.analysis.box_verdict import verdict
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.common.words import count, interval, listing, number
@@ -16,6 +16,7 @@ from napari_sam2_probe.decoder.boxes import box_iou
 from napari_sam2_probe.decoder.file import load_decoder
 from napari_sam2_probe.decoder.fit import SIDES, BoxDecoder
 from napari_sam2_probe.decoder.library import find_decoder
+from napari_sam2_probe.experiments.sequences import clip_sequences
 from napari_sam2_probe.figures.decoded_boxes import BoxFrame, make_decoded_boxes
 from napari_sam2_probe.reports.examples import ClipFrames, find_example
 from napari_sam2_probe.reports.page import Section
@@ -100,7 +101,8 @@ class Decoded:
         for (kind, clip), rows in frames.groupby(["kind", "clip"], sort=False):
             ordered = rows.sort_values("frame")
             decoded = self.of_clip(str(kind), str(clip))
-            columns = ["kind", "clip", "base_sequence", "frame", "object_present", "prompted", *TRUE_EDGES]
+            made_of = ["kind", "clip", "base_sequence", "distractor_sequences"]
+            columns = [*made_of, "frame", "object_present", "prompted", *TRUE_EDGES]
             part = ordered[columns].assign(**dict(zip(DECODED_EDGES, decoded.T, strict=True)))
             parts.append(part[~part["prompted"].astype(bool)].drop(columns="prompted"))
         boxes = pd.concat(parts, ignore_index=True)
@@ -110,8 +112,16 @@ class Decoded:
         boxes["mean_box_iou"] = box_iou(
             np.clip(self.decoder.mean_box, 0, 1), boxes[TRUE_EDGES].to_numpy(dtype=np.float64)
         )
-        fitted = set(self.decoder.report.fitted_sequences) if self.decoder.report else set()
-        boxes["fitted_to"] = boxes["base_sequence"].isin(fitted)
+        fitted = frozenset(self.decoder.report.fitted_sequences) if self.decoder.report else frozenset()
+        shown = {
+            (kind, clip): names
+            for kind in self.subject.kinds
+            for clip, names in clip_sequences(self.subject.results, kind).items()
+        }
+        # A pasted object is known to a decoder that was fitted to its own sequence.
+        known = [shown[str(kind), str(clip)] & fitted for kind, clip in zip(boxes["kind"], boxes["clip"], strict=True)]
+        boxes["fitted_to"] = [bool(names) for names in known]
+        boxes["fitted_sequences"] = ["/".join(sorted(names)) for names in known]
         return boxes
 
     def judge(self, rows: pd.DataFrame) -> Judged | None:
@@ -119,11 +129,11 @@ class Decoded:
         known = rows[np.isfinite(rows["iou"]) & np.isfinite(rows["mean_box_iou"])]
         if not len(known):
             return None
-        sequences = known["base_sequence"].to_numpy()
+        clusters = Clusters.of_rows(known)
 
         def estimate(values: pd.Series) -> Estimate:
             subject = self.subject
-            return mean_estimate(values, sequences, num_resamples=subject.num_resamples, seed=subject.seed)
+            return mean_estimate(values, clusters, num_resamples=subject.num_resamples, seed=subject.seed)
 
         truth = known[TRUE_EDGES].to_numpy(dtype=np.float64)
         return Judged(
@@ -281,9 +291,11 @@ def _caption(one: Decoded, chosen: Sequence[tuple[ClipFrames, int]], data: pd.Da
             f"{number(float(guessed.mean()))} on the same frames"
             + (", so here the decoder is worse than guessing." if known.mean() < guessed.mean() else ".")
         )
-    fitted = sorted(set(data["base_sequence"][data["fitted_to"]]))
+    fitted = sorted({name for names in data["fitted_sequences"] for name in names.split("/") if name})
     if fitted:
-        sentences.append(f"The decoder was fitted to {listing(fitted)}, so this shows how well it remembers.")
+        sentences.append(
+            f"The decoder was fitted to {listing(fitted)}, which are shown here, so this shows how well it remembers."
+        )
     return " ".join(sentences)
 
 

@@ -64,7 +64,7 @@ def _figure(subject: Subject, folder: ReportFolder) -> PageFigure:
 
 def _relative(subject: Subject, kind: str, position: str) -> pd.DataFrame:
     """Return the short-term distance of the frames that separability uses, also relative to the usual one."""
-    used = usable_frames(subject.results.features, subject.separability.options)
+    used = usable_frames(subject.features, subject.separability.options)
     rows = used[(used["kind"] == kind) & (used["position"] == position)]
     with_object = rows[SHORT_TERM.column][rows["object_present"].astype(bool)]
     usual = float(with_object.median()) if len(with_object) else float("nan")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_sam2_probe.analysis.bootstrap import Estimate, mean_estimate
+from napari_sam2_probe.analysis.bootstrap import Clusters, Estimate, mean_estimate
 from napari_sam2_probe.common.words import count, interval, listing
 from napari_sam2_probe.figures.dots import SERIES_LOOKS, DotPanel, Dots, make_dots
 from napari_sam2_probe.figures.reidentification import BeforeAfter, make_reidentification
@@ -204,11 +204,11 @@ def _course(subject: Subject, measure: str) -> pd.DataFrame:
         values = (frames["region"] + frames["boundary"]) / 2
     else:
         values = frames["object_score"].where(~frames["prompted"].astype(bool))
-    table = frames[["kind", "frame", "base_sequence"]].assign(value=values)
+    table = frames[["kind", "frame", "base_sequence", "distractor_sequences"]].assign(value=values)
     rows = []
     for (kind, frame), part in table.groupby(["kind", "frame"]):
         mean = mean_estimate(
-            part["value"], part["base_sequence"], num_resamples=subject.num_resamples, seed=subject.seed
+            part["value"], Clusters.of_rows(part), num_resamples=subject.num_resamples, seed=subject.seed
         )
         rows.append((measure, kind, frame, mean.value, mean.low, mean.high))
     return pd.DataFrame(rows, columns=["measure", "kind", "frame", "value", "low", "high"])

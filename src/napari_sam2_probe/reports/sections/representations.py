@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import combinations
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.common.words import interval, listing
+from napari_sam2_probe.experiments.similarity import SIMILARITY_COLUMNS, model_similarity
 from napari_sam2_probe.figures.dots import SERIES_LOOKS, DotPanel, Dots, make_dots
 from napari_sam2_probe.figures.similarity import make_similarity
 from napari_sam2_probe.probe.positions import title_of
@@ -53,6 +56,9 @@ def make(subjects: Sequence[Subject], folder: ReportFolder) -> Part:
         tables.append(folder.table(_share_table(shown)))
     if any(found.alike for _, found in shown):
         tables.append(_alike_table(shown, folder))
+    between = _between_table([subject for subject, _ in shown])
+    if between is not None:
+        tables.append(folder.table(between))
     sentences = (
         "Linear probes say what can be read off a position with weights alone: ridge regression on the mean embedding "
         "of the frame (object present), on single tokens (token in mask, look-alikes), or on a 4 × 4 grid or the "
@@ -311,6 +317,44 @@ def _alike_table(shown: Sequence[tuple[Subject, Representations]], folder: Repor
             pd.DataFrame(data),
             text_columns=3,
         )
+    )
+
+
+def _between_table(subjects: Sequence[Subject]) -> ReportTable | None:
+    """Return how alike the positions of different experiments are; None where no two are of the same clips."""
+    import pandas as pd
+
+    parts = []
+    for first, second in combinations(subjects, 2):
+        try:
+            found = model_similarity(first.results, second.results)
+        except InputError:
+            continue
+        parts.append(found.assign(experiment=first.name, other_experiment=second.name))
+    if not parts:
+        return None
+    data = pd.concat(parts, ignore_index=True)
+    rows = tuple(
+        (
+            row["experiment"],
+            row["position"],
+            row["other_experiment"],
+            row["other_position"],
+            interval(row["cka"], row["low"], row["high"]),
+            str(row["clips"]),
+        )
+        for row in data.to_dict("records")
+    )
+    return ReportTable(
+        "cka-models",
+        "Linear CKA between experiments",
+        "Unbiased, over the clean clips that two experiments share, mean over frames. [95 % interval, jackknife over "
+        "source sequences]",
+        # Not the column that is left out where there is one experiment.
+        ("One", "Position", "Other", "Position there", "CKA", "Clips"),
+        rows,
+        data[["experiment", "other_experiment", *SIMILARITY_COLUMNS]],
+        text_columns=4,
     )
 
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from napari_sam2_probe.analysis.bootstrap import LEAST_GROUPS
 from napari_sam2_probe.analysis.separability import COMBINED
-from napari_sam2_probe.common.words import number
 from napari_sam2_probe.figures.dots import DotPanel, make_dots
 from napari_sam2_probe.reports.page import Section
 from napari_sam2_probe.reports.part import Part
-from napari_sam2_probe.reports.sections import controls, distributions, gate
+from napari_sam2_probe.reports.sections import alarms, controls, distributions, gate
 from napari_sam2_probe.reports.separations import (
     ALL_FEATURES,
     auroc_dots,
+    combined_difference,
     format_estimate,
     is_there,
     pick,
@@ -25,6 +26,7 @@ from napari_sam2_probe.reports.words import kind_label
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from napari_sam2_probe.analysis.bootstrap import Estimate
     from napari_sam2_probe.reports.folder import ReportFolder
     from napari_sam2_probe.reports.page import PageFigure
     from napari_sam2_probe.reports.subject import Subject
@@ -35,8 +37,10 @@ def make(subjects: Sequence[Subject], folder: ReportFolder) -> Part:
     shown = [s for s in subjects if s.has_features and set(s.feature_kinds) & set(absent_kinds())]
     if not shown:
         return Part(None)
+    more = (controls.effects_table(shown), alarms.table(shown))
     tables = (
         folder.table(controls.table(shown)),
+        *(folder.table(table) for table in more if table is not None),
         folder.table(_table(shown, "separability-pooled", "Separability as in the paper", ordinary=False)),
         folder.table(_table(shown, "separability-ordinary", "Separability on ordinary frames", ordinary=True)),
     )
@@ -48,12 +52,22 @@ def make(subjects: Sequence[Subject], folder: ReportFolder) -> Part:
         "Can a threshold tell frames without the object from frames with it? The AUROC is the chance that a frame "
         "without the object has the higher value: 0.5 is chance, 1 is perfect, below 0.5 the effect goes the other "
         "way. The linear combination is a logistic regression on the logarithms of the three features, "
-        "cross-validated by source sequence. Intervals: 95 %, bootstrap over source sequences.",
+        "cross-validated so that no clip is judged by a model that knows any of its sequences. Intervals: 95 %, "
+        "bootstrap over source sequences, of bases and of what is put into them; where one reaches 0 or 1 it is the "
+        "exact one of as many independent trials as there are sequences.",
         controls.SENTENCE,
+        *(alarm for subject in shown if (alarm := alarms.sentence(subject))),
     )
     several = len(shown) > 1
     found = [
-        " ".join([*controls.sentences(subject), _overview_caption(subject), *gate.sentences(subject)[:1]])
+        " ".join(
+            [
+                *controls.sentences(subject, absent_kinds()),
+                *controls.effect_sentences(subject),
+                _overview_caption(subject),
+                *gate.sentences(subject)[:1],
+            ]
+        )
         for subject in shown
     ]
     names = [f"{subject.name}: " if several else "" for subject in shown]
@@ -81,7 +95,7 @@ def _table(subjects: Sequence[Subject], name: str, title: str, *, ordinary: bool
     )
     caption = which + (
         "AUROC of absent against present frames; where the object is always there, the share of frames that a "
-        "threshold set on interjection clips (equal error) would call absent. [95 % interval]"
+        "threshold set on interjection clips of other sequences (equal error) would call absent. [95 % interval]"
     )
     return ReportTable(
         name,
@@ -138,22 +152,22 @@ def _overview_caption(subject: Subject) -> str:
         if len(ranked) < 2:
             continue
         (best, best_position), (least, least_position) = ranked[0], ranked[-1]
-        if least.high >= best.low:
-            sentences.append(
-                f"{kind_label(kind)}: the three features together tell absent from present frames about equally well "
-                f"at all positions (AUROC {_span(least.value, best.value)})."
-            )
-        else:
-            sentences.append(
-                f"{kind_label(kind)}: the three features together tell absent from present frames best at position "
-                f"{best_position} (AUROC {format_estimate(best)}) and least at position {least_position} "
-                f"({format_estimate(least)})."
-            )
+        difference = combined_difference(subject, best_position, least_position, kind)
+        sentences.append(
+            f"{kind_label(kind)}: the three features together tell absent from present frames best at position "
+            f"{best_position} (AUROC {format_estimate(best)}) and least at position {least_position} "
+            f"({format_estimate(least)}); on the same frames the difference is {format_estimate(difference)}, "
+            f"{_verdict(difference, len(ranked))}."
+        )
     if not sentences:
         sentences.append("No linear combination could be fitted: there are too few source sequences.")
     return " ".join(sentences)
 
 
-def _span(low: float, high: float) -> str:
-    ends = list(dict.fromkeys(map(number, (low, high))))
-    return " to ".join(ends)
+def _verdict(difference: Estimate, positions: int) -> str:
+    """Say whether the best position is better than the least, which were chosen after the fact."""
+    if difference.num_groups < LEAST_GROUPS:
+        return f"too few source sequences to tell ({difference.num_groups})"
+    if not difference.low > 0:
+        return "not clearly different"
+    return f"clearly different, though the two were chosen among {positions} for lying farthest apart"

@@ -19,6 +19,8 @@ from napari_sam2_probe.reports.words import CONDITIONS, kind_label
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from numpy.typing import NDArray
+
     from napari_sam2_probe.reports.folder import ReportFolder
     from napari_sam2_probe.reports.page import PageFigure
     from napari_sam2_probe.reports.subject import Subject
@@ -62,11 +64,14 @@ def make(subjects: Sequence[Subject], folder: ReportFolder) -> Part:
 
 
 def _figure(subject: Subject, position: str, folder: ReportFolder) -> PageFigure:
+    import pandas as pd
+
     twins = [raw for gated, raw in gate_pairs() if gated == position]
     positions = [p for p in (position, *twins) if p in subject.positions]
     rows = [_row(subject, p, statistic) for p in positions for statistic in ("mean", "median")]
     number = FIGURES.get(position, "")
-    data = subject.timelines[subject.timelines["position"].isin(positions)]
+    tables = [subject.timelines.assign(placebo=False), subject.placebo_timelines.assign(placebo=True)]
+    data = pd.concat([table[table["position"].isin(positions)] for table in tables if len(table)], ignore_index=True)
     name = title_of(position)
     return folder.figure(
         subject.file(f"figure-{number}" if number else f"features-{position}"),
@@ -98,9 +103,23 @@ def _row(subject: Subject, position: str, statistic: str) -> TrendRow:
                     rows[f"{statistic}_high"].to_numpy(dtype=np.float64),
                     subject.absent(kind),
                     subject.seen_through_prompt(kind)[feature],
+                    _placebo(subject, position, feature, kind, statistic),
                 )
             )
     return TrendRow(position, statistic.capitalize(), trends)
+
+
+def _placebo(subject: Subject, position: str, feature: str, kind: str, statistic: str) -> NDArray[np.float64] | None:
+    """Return the same of clips in which nothing changes, around the change: elsewhere it is that of any other clip."""
+    table = subject.placebo_timelines
+    rows = table[(table["position"] == position) & (table["kind"] == kind) & (table["feature"] == feature)]
+    if not len(rows):
+        return None
+    prefix, middle, _ = subject.results.lengths
+    values = np.full(subject.num_frames, np.nan)
+    around = rows[rows["frame"].between(prefix - 1, prefix + middle + 1)]
+    values[around["frame"].to_numpy(dtype=np.intp)] = around[statistic].to_numpy(dtype=np.float64)
+    return values
 
 
 def _caption(subject: Subject, positions: Sequence[str]) -> str:
@@ -123,6 +142,17 @@ def _caption(subject: Subject, positions: Sequence[str]) -> str:
             )
         else:
             sentences.append(f"Before the gate ({position}) it is {listing(said)}.")
+    controls = []
+    for kind in kinds:
+        found = rise(subject, kind, positions[0], SHORT_TERM.column, changed, placebo=True)
+        if np.isfinite(found.value):
+            controls.append(f"{factor(found.value, found.low, found.high)} times beside {kind_label(kind).lower()}")
+    if controls:
+        sentences.append(
+            f"Placebo (dashed): on the same clips without the change, compared as if the object was absent on these "
+            f"frames, it is {listing(controls)}. What exceeds 1 there comes of references that stand still; only what "
+            "exceeds the placebo can come of the change."
+        )
     if "context-removal" in kinds and middle and suffix:
         peaks = [
             (frame, rise(subject, "context-removal", positions[0], SHORT_TERM.column, range(frame, frame + 1)))
