@@ -36,6 +36,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="with boxes: decode the object pointers too (default: the decoder installed for the run's checkpoint)",
     )
+    parser.add_argument(
+        "--video", type=Path, metavar="VIDEO", help="the video, if it doesn't lie any more where the run says"
+    )
     parser.add_argument("--overwrite", action="store_true", help="replace an earlier export")
 
 
@@ -45,8 +48,9 @@ def run(arguments: argparse.Namespace) -> None:
     from napari_sam2_probe.decoder.file import load_decoder
     from napari_sam2_probe.export.registry import export_run
     from napari_sam2_probe.runs import open_run
+    from napari_sam2_probe.runs.kept_video import at_video
 
-    opened = open_run(arguments.run_folder)
+    opened = at_video(open_run(arguments.run_folder), arguments.video)
     decoder = None if arguments.decoder is None else load_decoder(arguments.decoder)
     with progress_bars() as progress:
         out = export_run(

@@ -204,8 +204,8 @@ def find_video(run: ProbeRun, candidates: Sequence[Video]) -> Video:
     run
         The run.
     candidates
-        Videos that are open. One of the same size counts if its path is the run's, or if the run has no path and it
-        holds the same frames.
+        Videos that are open. One of the same size counts if it holds the same frames: the run may have no path, or
+        the video may have moved. Where the run tells nothing of its frames, its path counts.
 
     Raises
     ------
@@ -214,12 +214,13 @@ def find_video(run: ProbeRun, candidates: Sequence[Video]) -> Video:
     """
     about = run.info.get("video", {})
     path, shape = about.get("path"), run.masks.shape
+    hashes = {about.get("sha256"), about.get("kept_sha256")}
     for video in candidates:
         frames = video.frames
         if (frames.num_frames, frames.height, frames.width) != shape:
             continue
         # A clip and its twin are of one size.
-        if frames.path == path and (path is not None or about.get("sha256") in (None, frames.fingerprint())):
+        if frames.path == path if hashes == {None} else frames.fingerprint() in hashes:
             return video
     if path is None:
         raise InputError(f"The video of the run {run.path.name} came from a layer that is not open: open it again.")
