@@ -356,7 +356,8 @@ class Run:
         Parameters
         ----------
         decoder
-            A decoder or its file, made for the run's checkpoint; the installed one if None.
+            A decoder or its file, made for the run's checkpoint; if None, the installed one where it is clearly better
+            than guessing the mean box.
 
         Returns
         -------
