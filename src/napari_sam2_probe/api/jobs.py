@@ -25,6 +25,7 @@ def evaluate(
     *,
     sequences: Sequence[str] = (),
     split: str | None = None,
+    threshold: float | None = None,
     progress: ProgressCallback | None = None,
 ) -> pd.DataFrame:
     """Score predicted masks as the official DAVIS 2017 semi-supervised evaluation does.
@@ -39,6 +40,9 @@ def evaluate(
         The names of those to score; all if empty.
     split
         The data set's list of those to score, such as ``val``.
+    threshold
+        For masks of one object with soft edges or of probabilities: the share of full brightness from which on a
+        pixel belongs to it.
     progress
         Called with every frame.
 
@@ -56,7 +60,9 @@ def evaluate(
 
     from napari_sam2_probe.evaluation.metrics import evaluate_folders
 
-    scores = evaluate_folders(gt, pred, sequences=sequences, split=split, progress=progress or ignore_progress)
+    scores = evaluate_folders(
+        gt, pred, sequences=sequences, split=split, threshold=threshold, progress=progress or ignore_progress
+    )
     return pd.DataFrame(scores.rows())
 
 

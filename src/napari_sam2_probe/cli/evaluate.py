@@ -29,6 +29,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--sequences", nargs="+", default=(), metavar="NAME", help="score these alone (default: all)")
     parser.add_argument("--split", metavar="NAME", help="score those of the data set's list, such as val")
+    parser.add_argument(
+        "--mask-threshold",
+        type=float,
+        metavar="SHARE",
+        help="masks are of one object, of pixels at least as bright: for soft edges and probabilities, such as 0.5",
+    )
     parser.add_argument("--out", type=Path, metavar="CSV", help="also write the scores to this file")
 
 
@@ -49,7 +55,12 @@ def run(arguments: argparse.Namespace) -> None:
         check_file(out)
     with progress_bars() as progress:
         scores = evaluate_folders(
-            arguments.gt, arguments.pred, sequences=arguments.sequences, split=arguments.split, progress=progress
+            arguments.gt,
+            arguments.pred,
+            sequences=arguments.sequences,
+            split=arguments.split,
+            threshold=arguments.mask_threshold,
+            progress=progress,
         )
     print(_table(scores))  # noqa: T201
     if out is not None:

@@ -47,6 +47,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     prompt = parser.add_argument_group("prompt", "one of these says what to track")
     prompt.add_argument("--mask", metavar="PNG", help="a mask; several ids in it are several objects")
     prompt.add_argument(
+        "--mask-threshold",
+        type=float,
+        metavar="SHARE",
+        help="with --mask: it is one object, of pixels at least as bright; for soft edges, such as 0.5",
+    )
+    prompt.add_argument(
         "--point",
         action="extend",
         nargs="+",
@@ -224,12 +230,14 @@ def _prompts(arguments: argparse.Namespace, source: FrameSource) -> list[Prompt]
     clicked = arguments.point is not None or arguments.box is not None
     if sum((arguments.mask is not None, clicked, arguments.prompts is not None)) != 1:
         raise InputError("Say what to track in one way: --mask, --point and --box, or --prompts.")
+    if arguments.mask_threshold is not None and arguments.mask is None:
+        raise InputError("--mask-threshold cuts the mask of --mask: give one, or leave it out.")
     if arguments.prompts is not None:
         if arguments.frame or arguments.object is not None:
             raise InputError("--prompts names frames and objects itself: leave out --frame and --object.")
         return read_prompts(arguments.prompts)
     if arguments.mask is not None:
-        labels = read_mask(arguments.mask)
+        labels = read_mask(arguments.mask, threshold=arguments.mask_threshold)
         check_mask_size(labels, source, where=arguments.mask)
         wanted = None if arguments.object is None else [arguments.object]
         return prompts_from_labels(arguments.frame, labels, wanted)

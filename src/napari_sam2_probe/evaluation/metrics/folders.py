@@ -89,6 +89,7 @@ def evaluate_folders(
     *,
     sequences: Sequence[str] = (),
     split: str | None = None,
+    threshold: float | None = None,
     progress: ProgressCallback = ignore_progress,
 ) -> DatasetScores:
     """Score predicted masks as the semi-supervised evaluation of DAVIS 2017 does.
@@ -111,6 +112,9 @@ def evaluate_folders(
         The names of those to score; all if empty.
     split
         The data set's list of those to score, such as ``val``.
+    threshold
+        For masks of one object with soft edges or of probabilities: the share of full brightness from which on a
+        pixel belongs to it.
     progress
         Told of every frame.
 
@@ -119,7 +123,7 @@ def evaluate_folders(
     InputError
         If a sequence, a frame or an object can't be matched, sizes differ, or a mask can't be read.
     """
-    pairs = pair_sequences(Path(ground_truth), Path(predictions), sequences=sequences, split=split)
+    pairs = pair_sequences(Path(ground_truth), Path(predictions), sequences=sequences, split=split, threshold=threshold)
     total = sum(pair.num_steps for pair in pairs)
     scores: dict[str, tuple[ObjectScores, ...]] = {}
     done = 0

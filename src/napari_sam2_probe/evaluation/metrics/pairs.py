@@ -49,7 +49,12 @@ class SequencePair:
 
 
 def pair_sequences(
-    ground_truth: Path, predictions: Path, *, sequences: Sequence[str] = (), split: str | None = None
+    ground_truth: Path,
+    predictions: Path,
+    *,
+    sequences: Sequence[str] = (),
+    split: str | None = None,
+    threshold: float | None = None,
 ) -> list[SequencePair]:
     """Match the sequences of two folders, and check names before any frame is scored.
 
@@ -70,6 +75,8 @@ def pair_sequences(
         The names of those to score; all if empty.
     split
         The data set's list of those to score.
+    threshold
+        As in `napari_sam2_probe.video.masks.read_mask`, for all masks.
 
     Raises
     ------
@@ -91,7 +98,7 @@ def pair_sequences(
     predicted = {child.name for child in predictions.iterdir() if child.is_dir() and not is_left_behind(child.name)}
     if not predicted.intersection(names) and _holds_masks(predictions):
         name = _meant_by(predictions, names)
-        return [pair_frames(MaskFolder(annotations / name), MaskFolder(predictions))]
+        return [pair_frames(MaskFolder(annotations / name, threshold), MaskFolder(predictions, threshold))]
     missing = [name for name in names if name not in predicted]
     if missing and chosen is not None:
         raise InputError(f"The sequence {missing[0]} is not in {predictions}: predict it, or score others.")
@@ -103,7 +110,8 @@ def pair_sequences(
                 f"The sequence {missing[0]}{more} is in {annotations} but not in {predictions}: predict it, or leave "
                 "its folder out of the ground truth."
             )
-    return [pair_frames(MaskFolder(annotations / name), MaskFolder(predictions / name)) for name in names]
+    folders = ((annotations / name, predictions / name) for name in names)
+    return [pair_frames(MaskFolder(truth, threshold), MaskFolder(predicted, threshold)) for truth, predicted in folders]
 
 
 def _chosen(annotations: Path, sequences: Sequence[str], split: str | None) -> list[str] | None:
