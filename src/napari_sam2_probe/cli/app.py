@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from napari_sam2_probe import __version__
 from napari_sam2_probe.common.errors import PluginWarning, ProbeError
 from napari_sam2_probe.common.files import disk_error
+from napari_sam2_probe.common.memory import memory_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -137,12 +138,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("sam2-probe: interrupted; what was finished is kept.", file=sys.stderr)  # noqa: T201
         return 130
+    except (MemoryError, RuntimeError, ImportError) as error:
+        short = memory_error(error)
+        if short is None:
+            raise
+        return _refuse(str(short))
     except BrokenPipeError:
         # The reader (``| head``) is gone; there is nobody left to tell.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:
         # What the system refuses (a full disk, a file that may not be read) is no defect either.
-        said = disk_error(error, error.filename or "temporary or output files")
+        said = memory_error(error) or disk_error(error, error.filename or "temporary or output files")
         if isinstance(said, ProbeError):
             return _refuse(str(said))
         where = f"{error.filename}: " if error.filename else ""
