@@ -43,6 +43,40 @@ def test_the_first_and_last_prediction_are_not_needed(folders):
     assert evaluate_folders(truth, predicted).jf_mean == expected
 
 
+def test_masks_of_one_sequence_in_the_folder_itself(folders):
+    """As an export of a run writes them."""
+    truth, predicted = folders
+    expected = evaluate_folders(truth, predicted).sequences["cat"]
+    flat = predicted.parent / "exported"
+    (predicted / "cat").rename(flat)
+    named = flat.rename(flat.with_name("cat"))
+    for scores in (
+        evaluate_folders(truth / "cat", named),
+        evaluate_folders(truth, named),
+        evaluate_folders(truth, named.rename(named.with_name("exported")), sequences=["cat"]),
+    ):
+        assert list(scores.sequences) == ["cat"]
+        assert [one.region for one in scores.sequences["cat"]] == [one.region for one in expected]
+
+
+def test_chosen_sequences_alone(folders, capsys):
+    truth, predicted = folders
+    (predicted / "dog").rename(predicted / "not-dog")
+    (truth.parent / "val.txt").write_text("cat\n")
+    assert list(evaluate_folders(truth, predicted, sequences=["cat", "cat"]).sequences) == ["cat"]
+    assert list(evaluate_folders(truth, predicted, split="val").sequences) == ["cat"]
+    assert main(["evaluate", "--gt", str(truth), "--pred", str(predicted), "--sequences", "cat"]) == 0
+    assert "cat" in capsys.readouterr().out
+    for chosen, said in (
+        ({"sequences": ["dog"]}, "not in .*pred: predict it"),
+        ({"sequences": ["cats"]}, "Did you mean 'cat'"),
+        ({"split": "vel"}, "it has val. Did you mean 'val'"),
+        ({"split": "val", "sequences": ["cat"]}, "not both"),
+    ):
+        with pytest.raises(InputError, match=said):
+            evaluate_folders(truth, predicted, **chosen)
+
+
 def test_progress_counts_scored_frames(folders):
     events = []
     evaluate_folders(*folders, progress=events.append)
@@ -121,11 +155,13 @@ class TestCommand:
 
     def test_a_folder_without_sequences(self, folders, tmp_path, capsys):
         (tmp_path / "empty").mkdir()
-        assert "holds no folder" in self.refused(capsys, tmp_path / "empty", folders[1])
+        assert "holds no masks and no folder" in self.refused(capsys, tmp_path / "empty", folders[1])
 
-    def test_a_sequence_itself(self, folders, capsys):
+    def test_masks_of_one_sequence_that_could_be_several(self, folders):
         truth, predicted = folders
-        assert "parent folder" in self.refused(capsys, truth / "cat", predicted / "cat")
+        flat = (predicted / "cat").rename(predicted.parent / "cats")
+        with pytest.raises(InputError, match=r"--sequences NAME .* Did you mean 'cat'\?"):
+            pair_sequences(truth, flat)
 
     def test_a_missing_sequence(self, folders, tmp_path, capsys):
         truth, predicted = folders

@@ -19,11 +19,12 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from PIL import Image
 
+from napari_sam2_probe.analysis.bootstrap import Estimate
 from napari_sam2_probe.cli import main
 from napari_sam2_probe.common.errors import InputError, ResourceError
 from napari_sam2_probe.decoder.file import save_decoder
-from napari_sam2_probe.decoder.fit import BoxDecoder
-from napari_sam2_probe.export import tables
+from napari_sam2_probe.decoder.fit import BoxDecoder, DecoderReport
+from napari_sam2_probe.export import registry, tables
 from napari_sam2_probe.export.overlay import draw_masks
 from napari_sam2_probe.export.registry import EXPORTS, default_name, export_format, export_run, iterate_export
 from napari_sam2_probe.export.rle import compressed, run_lengths
@@ -266,6 +267,20 @@ def test_decoded_boxes_stand_beside_those_of_masks(run, decoder, tmp_path):
         assert [row.left, row.top, row.right, row.bottom] == pytest.approx(edges)
         inside = np.clip(edges, 0, 1) * (width, height, width, height)
         assert [row.xmin, row.ymin, row.xmax, row.ymax] == np.round(inside - (0, 0, 1, 1)).tolist()
+
+
+@pytest.mark.parametrize(("gain", "is_used"), [(0.099, False), (0.1, True), (float("nan"), False)])
+def test_a_decoder_that_hardly_beats_the_mean_box_is_not_used_unasked(
+    run, decoder, tmp_path, monkeypatch, gain, is_used
+):
+    missing = Estimate.missing("not measured")
+    report = DecoderReport(missing, missing, Estimate(gain, 0.0, 0.2, 5), (0,) * 4, (0,) * 4, 1, 1, 0, ("a",), ("b",))
+    monkeypatch.setattr(registry, "find_decoder", lambda _: replace(decoder, report=report))
+    kinds = _read_table(export_run(run, "boxes", tmp_path / "boxes.csv"))["kind"]
+    assert ("decoded" in set(kinds)) is is_used
+    assert ("hardly knows where the object is" in str(report)) is not is_used
+    named = export_run(run, "boxes", tmp_path / "named.csv", decoder=replace(decoder, report=report))
+    assert "decoded" in set(_read_table(named)["kind"])
 
 
 def test_a_decoder_for_another_model_is_refused(run, decoder, tmp_path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -164,7 +165,8 @@ def test_the_run_says_what_it_is_made_of(two_objects, folder):
     assert info["model"]["flags"]["add_all_frames_to_correct_as_cond"] is True
     assert {"sam2", "torch", "napari-sam2-probe"} <= info["software"].keys()
     video = info["video"]
-    assert (video["path"], video["num_frames"], video["height"], video["width"]) == (folder, T, H, W)
+    assert (two_objects.path / video["path"]).resolve() == Path(folder).resolve()
+    assert (video["absolute_path"], video["num_frames"], video["height"], video["width"]) == (folder, T, H, W)
     assert len(video["sha256"]) == 64
     assert info["objects"] == [300, 7]
     assert info["parameters"]["end"] == 4

@@ -369,3 +369,32 @@ def test_two_masks_for_one_frame(tmp_path: Path) -> None:
     (folder / "00000.PNG").write_bytes((folder / "00000.png").read_bytes())
     with pytest.raises(InputError, match="two masks for one frame"):
         MaskFolder(folder)
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "I;16", "alpha"])
+@pytest.mark.parametrize("threshold", [0.2, 0.5, 1.0])
+def test_a_soft_edge_is_cut_where_that_is_asked_for(tmp_path: Path, mode: str, threshold: float) -> None:
+    soft = _soft_disk(width=6)
+    images = {
+        "L": lambda: Image.fromarray(soft),
+        "RGB": lambda: Image.fromarray(soft).convert("RGB"),
+        "I;16": lambda: Image.fromarray(soft.astype(np.uint16) * 257),
+        "alpha": lambda: Image.fromarray(np.dstack([np.full_like(soft, 9)] * 3 + [soft])),
+    }
+    images[mode]().save(tmp_path / "mask.png")
+    cut = read_mask(tmp_path / "mask.png", threshold=threshold)
+    np.testing.assert_array_equal(cut, soft >= threshold * 255)
+    assert 0 < cut.sum() < cut.size
+    folder = MaskFolder(tmp_path, threshold)
+    np.testing.assert_array_equal(folder.labels("mask"), cut)
+    assert folder.object_ids() == [1]
+
+
+def test_thresholds_that_mean_nothing(tmp_path: Path) -> None:
+    Image.fromarray(_soft_disk()).save(tmp_path / "soft.png")
+    write_mask(tmp_path / "ids.png", np.eye(9, dtype=np.uint8) * 3)
+    for threshold in (0, -1, 1.1, float("nan")):
+        with pytest.raises(InputError, match="share above 0"):
+            read_mask(tmp_path / "soft.png", threshold=threshold)
+    with pytest.raises(InputError, match="holds ids and not brightness"):
+        read_mask(tmp_path / "ids.png", threshold=0.5)

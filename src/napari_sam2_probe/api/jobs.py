@@ -19,17 +19,32 @@ if TYPE_CHECKING:
     from napari_sam2_probe.experiments.results import ExperimentResults
 
 
-def evaluate(gt: Path | str, pred: Path | str, *, progress: ProgressCallback | None = None) -> pd.DataFrame:
+def evaluate(
+    gt: Path | str,
+    pred: Path | str,
+    *,
+    sequences: Sequence[str] = (),
+    split: str | None = None,
+    threshold: float | None = None,
+    progress: ProgressCallback | None = None,
+) -> pd.DataFrame:
     """Score predicted masks as the official DAVIS 2017 semi-supervised evaluation does.
 
     Parameters
     ----------
     gt
-        Ground-truth masks, ``gt/<sequence>/%05d.png``, or the root of a data set.
+        Ground-truth masks, ``gt/<sequence>/%05d.png``, the root of a data set, or one sequence's folder.
     pred
-        Predicted masks, laid out alike.
+        Predicted masks, laid out alike; or those of one sequence, as an export of a run writes them.
+    sequences
+        The names of those to score; all if empty.
+    split
+        The data set's list of those to score, such as ``val``.
+    threshold
+        For masks of one object with soft edges or of probabilities: the share of full brightness from which on a
+        pixel belongs to it.
     progress
-        Called with every sequence.
+        Called with every frame.
 
     Returns
     -------
@@ -45,7 +60,10 @@ def evaluate(gt: Path | str, pred: Path | str, *, progress: ProgressCallback | N
 
     from napari_sam2_probe.evaluation.metrics import evaluate_folders
 
-    return pd.DataFrame(evaluate_folders(gt, pred, progress=progress or ignore_progress).rows())
+    scores = evaluate_folders(
+        gt, pred, sequences=sequences, split=split, threshold=threshold, progress=progress or ignore_progress
+    )
+    return pd.DataFrame(scores.rows())
 
 
 def experiment(

@@ -71,7 +71,9 @@ def box(xyxy: ArrayLike, *, frame: int = 0, object_id: int = 1) -> Prompt:
     return Prompt.from_points(whole(frame, "frame"), whole(object_id, "object_id"), box=edges)
 
 
-def mask(array: ArrayLike | str | Path, *, frame: int = 0, object_id: int = 1) -> Prompt:
+def mask(
+    array: ArrayLike | str | Path, *, frame: int = 0, object_id: int = 1, threshold: float | None = None
+) -> Prompt:
     """Mark an object with a mask.
 
     Parameters
@@ -81,6 +83,9 @@ def mask(array: ArrayLike | str | Path, *, frame: int = 0, object_id: int = 1) -
         object. Also the path of a mask PNG.
     frame, object_id
         As in `points`.
+    threshold
+        For the path of a mask with a soft edge or of probabilities: the share of full brightness from which on a pixel
+        belongs to the object.
 
     Raises
     ------
@@ -88,7 +93,7 @@ def mask(array: ArrayLike | str | Path, *, frame: int = 0, object_id: int = 1) -
         If it is no image of labels, or doesn't hold the object.
     """
     number, at = whole(object_id, "object_id"), whole(frame, "frame")
-    labels = _labels(array)
+    labels = _labels(array) if threshold is None else _cut(array, threshold)
     if labels.dtype == bool:
         return Prompt.from_mask(at, number, labels)
     if set(np.unique(labels)) in ({0, 255}, {255}):
@@ -158,6 +163,15 @@ def join(before: Prompt, after: Prompt) -> Prompt:
     labels = np.concatenate([before.labels, after.labels])
     box = before.box if after.box is None else after.box
     return Prompt.from_points(after.frame_idx, after.obj_id, points, labels, box)
+
+
+def _cut(array: ArrayLike | str | Path, threshold: float) -> NDArray[np.bool_]:
+    from napari_sam2_probe.video.masks import read_mask
+
+    if not isinstance(array, str | Path):
+        raise InputError("A threshold is for the file of a mask: of an array, give array >= threshold.")
+    cut: NDArray[np.bool_] = read_mask(array, threshold=threshold) == 1
+    return cut
 
 
 def _labels(array: ArrayLike | str | Path) -> NDArray[Any]:

@@ -106,23 +106,16 @@ class Run:
         if self._video is None:
             from napari_sam2_probe.export.overlay import open_run_video
 
-            try:
-                self._video = open_run_video(self._opened)
-            except InputError as error:
-                raise InputError(f"{error} Set run.video = open_video(...) to the video it was made on.") from error
+            self._video = open_run_video(self._opened)
         return self._video
 
     @video.setter
     def video(self, video: Any) -> None:
         from napari_sam2_probe.api.videos import open_video
+        from napari_sam2_probe.runs.kept_video import check_same_video
 
         opened = open_video(video)
-        height, width = self._opened.masks.shape[1:]
-        if (opened.num_frames, opened.height, opened.width) != (self._opened.num_frames, height, width):
-            raise InputError(
-                f"The run was made on {self._opened.num_frames} frames of {width} x {height} pixels, but {opened.name} "
-                f"has {opened.num_frames} of {opened.width} x {opened.height}: give the video it was made on."
-            )
+        check_same_video(self._opened, opened)
         self._video = opened
 
     # Arrays.
@@ -363,7 +356,8 @@ class Run:
         Parameters
         ----------
         decoder
-            A decoder or its file, made for the run's checkpoint; the installed one if None.
+            A decoder or its file, made for the run's checkpoint; if None, the installed one where it is clearly better
+            than guessing the mean box.
 
         Returns
         -------
@@ -477,6 +471,7 @@ class Run:
         """
         from napari_sam2_probe.common.output import atomic_folder
         from napari_sam2_probe.runs.layout import is_run
+        from napari_sam2_probe.runs.library import restate_video
         from napari_sam2_probe.runs.place import check_new_path, check_replaceable
         from napari_sam2_probe.runs.reader import open_run
 
@@ -489,7 +484,28 @@ class Run:
             check_new_path(target)
         with atomic_folder(target) as folder:
             shutil.copytree(self.path, folder, dirs_exist_ok=True)
+            restate_video(folder, self.path, target)
         self._opened, self._temporary = open_run(target), None
+        return self
+
+    def keep_frames(self) -> Run:
+        """Copy the video into the run's folder, so that the run can be sent, and its arrays need not be kept.
+
+        Returns
+        -------
+        Run
+            This run.
+
+        Raises
+        ------
+        InputError
+            If the video is not there, or the run is a clip of an experiment.
+        ResourceError
+            If the disk is full.
+        """
+        from napari_sam2_probe.runs.kept_video import keep_video
+
+        self._opened = keep_video(self._opened, self.video)
         return self
 
     def object_index(self, object_id: int | None = None) -> int:

@@ -238,6 +238,7 @@ class _Place:
 @contextmanager
 def _place(out: Path | str | None, *, overwrite: bool) -> Iterator[_Place]:
     from napari_sam2_probe.common.output import atomic_folder
+    from napari_sam2_probe.runs.library import restate_video
     from napari_sam2_probe.runs.place import check_replaceable
 
     if out is None:
@@ -253,6 +254,7 @@ def _place(out: Path | str | None, *, overwrite: bool) -> Iterator[_Place]:
     with atomic_folder(path) as new:
         new.rmdir()
         yield _Place(path, new)
+        restate_video(new, new, path)
 
 
 @contextmanager

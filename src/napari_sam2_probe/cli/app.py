@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from napari_sam2_probe import __version__
 from napari_sam2_probe.common.errors import PluginWarning, ProbeError
 from napari_sam2_probe.common.files import disk_error
+from napari_sam2_probe.common.memory import memory_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -42,6 +43,19 @@ COMMANDS: dict[str, str] = {
 }
 
 
+# What other programs call these options.
+_OTHER_NAMES = {
+    "--model": "--checkpoint",
+    "--weights": "--checkpoint",
+    "--ckpt": "--checkpoint",
+    "--output": "--out",
+    "--points": "--point",
+    "--click": "--point",
+    "--force": "--overwrite",
+    "--root": "--davis",
+    "--dataset": "--davis",
+}
+
 _format_as_python_does = warnings.formatwarning
 
 
@@ -57,6 +71,34 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"{self.prog}: {message} (see '{self.prog} --help')\n")
+
+    def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Parse, and refuse what is no option of the command, with the one that was probably meant."""
+        arguments, rest = self.parse_known_args(args, namespace)
+        if rest:
+            command = self._command_of(arguments)
+            command.error(f"unrecognized arguments: {' '.join(rest)}.{command.meant_by(rest)}")
+        return arguments
+
+    def meant_by(self, words: Sequence[str]) -> str:
+        """Say which option was probably meant by the first of some words that looks like one."""
+        from napari_sam2_probe.common.words import did_you_mean
+
+        options = [name for name in self._option_string_actions if name.startswith("--")]
+        for word in words:
+            name = word.partition("=")[0]
+            if name.startswith("--"):
+                other = _OTHER_NAMES.get(name)
+                return f" Did you mean {other!r}?" if other in options else did_you_mean(name, options)
+        return ""
+
+    def _command_of(self, arguments: argparse.Namespace) -> _Parser:
+        """Return the parser of the command, and of its action where it has some, that was chosen."""
+        for action in self._actions:
+            if isinstance(action, argparse._SubParsersAction):
+                chosen = action.choices.get(getattr(arguments, action.dest, None))
+                return self if chosen is None else chosen._command_of(arguments)
+        return self
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -96,12 +138,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("sam2-probe: interrupted; what was finished is kept.", file=sys.stderr)  # noqa: T201
         return 130
+    except (MemoryError, RuntimeError, ImportError) as error:
+        short = memory_error(error)
+        if short is None:
+            raise
+        return _refuse(str(short))
     except BrokenPipeError:
         # The reader (``| head``) is gone; there is nobody left to tell.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:
         # What the system refuses (a full disk, a file that may not be read) is no defect either.
-        said = disk_error(error, error.filename or "temporary or output files")
+        said = memory_error(error) or disk_error(error, error.filename or "temporary or output files")
         if isinstance(said, ProbeError):
             return _refuse(str(said))
         where = f"{error.filename}: " if error.filename else ""

@@ -18,10 +18,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         required=True,
         metavar="DIR",
-        help="ground-truth masks, DIR/<sequence>/%%05d.png, or a DAVIS root",
+        help="ground-truth masks, DIR/<sequence>/%%05d.png, a DAVIS root, or one sequence's folder",
     )
     parser.add_argument(
-        "--pred", type=Path, required=True, metavar="DIR", help="predicted masks, DIR/<sequence>/%%05d.png"
+        "--pred",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="predicted masks, DIR/<sequence>/%%05d.png; or of one sequence, DIR/%%05d.png, as export writes them",
+    )
+    parser.add_argument("--sequences", nargs="+", default=(), metavar="NAME", help="score these alone (default: all)")
+    parser.add_argument("--split", metavar="NAME", help="score those of the data set's list, such as val")
+    parser.add_argument(
+        "--mask-threshold",
+        type=float,
+        metavar="SHARE",
+        help="masks are of one object, of pixels at least as bright: for soft edges and probabilities, such as 0.5",
     )
     parser.add_argument(
         "--meta",
@@ -50,7 +62,14 @@ def run(arguments: argparse.Namespace) -> None:
     if out is not None:
         check_file(out)
     with progress_bars() as progress:
-        scores = evaluate_folders(arguments.gt, arguments.pred, progress=progress)
+        scores = evaluate_folders(
+            arguments.gt,
+            arguments.pred,
+            sequences=arguments.sequences,
+            split=arguments.split,
+            threshold=arguments.mask_threshold,
+            progress=progress,
+        )
     print(_table(scores))  # noqa: T201
     if arguments.meta is not None:
         print("\n" + _seen_unseen(seen_unseen(scores, *arguments.meta)))  # noqa: T201

@@ -31,6 +31,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--checkpoint", metavar="NAME|FILE", help="the weights, if they don't lie any more where the run says"
     )
+    parser.add_argument(
+        "--video", type=Path, metavar="VIDEO", help="the video, if it doesn't lie any more where the run says"
+    )
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -45,11 +48,12 @@ def _blame(arguments: argparse.Namespace) -> None:
     from napari_sam2_probe.figures.blame import make_blame
     from napari_sam2_probe.figures.style import save_figure
     from napari_sam2_probe.runs.banks import the_object
+    from napari_sam2_probe.runs.kept_video import at_video
     from napari_sam2_probe.runs.place import os_errors_as_sentences
     from napari_sam2_probe.runs.reader import open_run
     from napari_sam2_probe.runs.recorded import load_recorded_model
 
-    probe_run = open_run(arguments.run_folder)
+    probe_run = at_video(open_run(arguments.run_folder), arguments.video)
     object_id = the_object(probe_run, arguments.object)
     frames = _frames(arguments, probe_run, object_id)
     loaded = load_recorded_model(probe_run, arguments.checkpoint)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,8 +33,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="RUN",
         help="make this run again, equal to the last bit; give VIDEO and --checkpoint only if they lie elsewhere now",
     )
+    parser.add_argument(
+        "--video",
+        dest="video_elsewhere",
+        metavar="VIDEO",
+        help="with --again: where the video lies now, if it has moved",
+    )
+    parser.add_argument(
+        "--keep-frames",
+        action="store_true",
+        help="copy the video into the run's folder, so that the run can be sent and made again elsewhere",
+    )
     prompt = parser.add_argument_group("prompt", "one of these says what to track")
     prompt.add_argument("--mask", metavar="PNG", help="a mask; several ids in it are several objects")
+    prompt.add_argument(
+        "--mask-threshold",
+        type=float,
+        metavar="SHARE",
+        help="with --mask: it is one object, of pixels at least as bright; for soft edges, such as 0.5",
+    )
     prompt.add_argument(
         "--point",
         action="extend",
@@ -96,6 +114,7 @@ def run(arguments: argparse.Namespace) -> None:
     """Run the command."""
     from napari_sam2_probe.common.errors import InputError
 
+    _sort_video(arguments)
     if arguments.again is not None:
         _run_again(arguments)
         return
@@ -106,10 +125,12 @@ def run(arguments: argparse.Namespace) -> None:
     from napari_sam2_probe.families.loaded import load_model
     from napari_sam2_probe.probe.distance import FeatureOptions
     from napari_sam2_probe.runs.donors import read_intervention
+    from napari_sam2_probe.runs.kept_video import keep_video
     from napari_sam2_probe.runs.options import RunOptions
     from napari_sam2_probe.runs.record import check_job, record_run
     from napari_sam2_probe.video.open import open_video
 
+    _refuse_inline(arguments)
     options = RunOptions(
         direction=arguments.direction,
         start=arguments.start,
@@ -132,22 +153,54 @@ def run(arguments: argparse.Namespace) -> None:
         loaded = load_model(model_choice(arguments))
         with progress_bars() as progress, _telling_what_is_kept(Path(arguments.out)):
             finished = record_run(source, prompts, arguments.out, loaded, options, truth=truth, progress=progress)
+            if arguments.keep_frames:
+                finished = keep_video(finished, source, progress=progress)
     _tell(finished, source.name, arguments.out)
+
+
+def _sort_video(arguments: argparse.Namespace) -> None:
+    """Find the video where argparse takes it for a point, or where it stands behind ``--video``."""
+    from napari_sam2_probe.common.errors import InputError
+
+    last = arguments.point[-1] if arguments.point else ""
+    # "--point 10,20 VIDEO": all that follows an option of several values is taken for one.
+    if arguments.video is None and arguments.video_elsewhere is None and re.search(r"[^\d\s.,;:+-]", last):
+        arguments.video = arguments.point.pop()
+        arguments.point = arguments.point or None
+    if arguments.video_elsewhere is not None:
+        if arguments.video is not None:
+            raise InputError(f"There are two videos, {arguments.video} and {arguments.video_elsewhere}: give one.")
+        arguments.video, arguments.video_elsewhere = arguments.video_elsewhere, None
+
+
+def _refuse_inline(arguments: argparse.Namespace) -> None:
+    """Say what to do about JSON that was given where a file of it belongs."""
+    from napari_sam2_probe.common.errors import InputError
+
+    for option, name in (("--intervene", "edits.json"), ("--prompts", "prompts.json")):
+        given = getattr(arguments, option[2:])
+        if str(given).lstrip().startswith(("[", "{")):
+            raise InputError(f"{option} takes a file, not JSON itself: save it as {name} and give {option} {name}.")
 
 
 def _run_again(arguments: argparse.Namespace) -> None:
     from napari_sam2_probe.cli.progress import progress_bars
     from napari_sam2_probe.common.errors import InputError
     from napari_sam2_probe.live.repeat import repeat_run
+    from napari_sam2_probe.runs.kept_video import keep_video
+    from napari_sam2_probe.runs.recorded import recorded_source
 
     given = [name for name, value in _defaults().items() if getattr(arguments, name) != value]
     for name in given:
-        if name not in ("video", "out", "again", "checkpoint"):
+        if name not in ("video", "out", "again", "checkpoint", "keep_frames"):
             option = name.replace("_", "-")
             raise InputError(f"--again takes everything from the run itself: leave out --{option}.")
     out = Path(arguments.out)
     with progress_bars() as progress, _telling_what_is_kept(out):
         finished = repeat_run(arguments.again, out, arguments.video, checkpoint=arguments.checkpoint, progress=progress)
+        if arguments.keep_frames:
+            with closing(recorded_source(finished)) as source:
+                finished = keep_video(finished, source, progress=progress)
     _tell(finished, finished.info["video"]["name"], arguments.out)
 
 
@@ -177,12 +230,14 @@ def _prompts(arguments: argparse.Namespace, source: FrameSource) -> list[Prompt]
     clicked = arguments.point is not None or arguments.box is not None
     if sum((arguments.mask is not None, clicked, arguments.prompts is not None)) != 1:
         raise InputError("Say what to track in one way: --mask, --point and --box, or --prompts.")
+    if arguments.mask_threshold is not None and arguments.mask is None:
+        raise InputError("--mask-threshold cuts the mask of --mask: give one, or leave it out.")
     if arguments.prompts is not None:
         if arguments.frame or arguments.object is not None:
             raise InputError("--prompts names frames and objects itself: leave out --frame and --object.")
         return read_prompts(arguments.prompts)
     if arguments.mask is not None:
-        labels = read_mask(arguments.mask)
+        labels = read_mask(arguments.mask, threshold=arguments.mask_threshold)
         check_mask_size(labels, source, where=arguments.mask)
         wanted = None if arguments.object is None else [arguments.object]
         return prompts_from_labels(arguments.frame, labels, wanted)

@@ -13,6 +13,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the command's arguments."""
     parser.add_argument("runs", nargs="+", type=Path, metavar="RUN|DIR", help="a run, or a folder that holds runs")
     parser.add_argument(
+        "--video", type=Path, metavar="VIDEO", help="the video of the runs, if it doesn't lie any more where they say"
+    )
+    parser.add_argument(
         "--screenshot", type=Path, metavar="PNG", help="save a picture of the window instead of opening it"
     )
 
@@ -25,10 +28,10 @@ def run(arguments: argparse.Namespace) -> None:
     from napari_sam2_probe.gui.view import open_runs, save_screenshot
 
     if arguments.screenshot is not None:
-        save_screenshot(arguments.runs, arguments.screenshot)
+        save_screenshot(arguments.runs, arguments.screenshot, video=arguments.video)
         print(arguments.screenshot)  # noqa: T201
         return
-    open_runs(arguments.runs)
+    open_runs(arguments.runs, video=arguments.video)
     import napari
 
     napari.run()

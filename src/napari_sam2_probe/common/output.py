@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from napari_sam2_probe.common.errors import InputError, ProbeError, ResourceError
 from napari_sam2_probe.common.files import TEMPORARY, check_file, disk_error
-from napari_sam2_probe.common.paths import check_name
+from napari_sam2_probe.common.paths import check_name, free_name
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -39,11 +39,16 @@ def check_target(out: Path, *, overwrite: bool, suffixes: Collection[str] | None
     if not os.path.lexists(out):
         return
     if not overwrite:
-        raise InputError(f"{out} exists already: choose another name, or allow it to be replaced.")
+        raise InputError(
+            f"{out} exists already: choose another name, such as {free_name(out)}, or allow it to be replaced "
+            "(--overwrite, in Python overwrite=True)."
+        )
     if suffixes is None:
         check_file(out)
     elif not suffixes:
-        raise InputError(f"{out} exists already and such an export replaces nothing: choose another name.")
+        raise InputError(
+            f"{out} exists already and such an export replaces nothing: choose another name, such as {free_name(out)}."
+        )
     elif not out.is_dir() or not _holds_only(out, suffixes):
         raise InputError(f"{out} holds other things than such an export and is not replaced: choose another name.")
 

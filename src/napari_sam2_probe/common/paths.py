@@ -53,6 +53,18 @@ def exists(path: Path | str) -> bool:
     return _mode(path) != 0
 
 
+def free_name(path: Path) -> str:
+    """Return the name of something that isn't there yet, like the one that is: ``cat-2`` for ``cat``."""
+    if path.name in ("", ".."):
+        path = path.resolve()
+    if not path.name:
+        return "another"
+    number = 2
+    while os.path.lexists(path.with_name(f"{path.stem}-{number}{path.suffix}")):
+        number += 1
+    return f"{path.stem}-{number}{path.suffix}"
+
+
 def expanded(text: str) -> Path:
     """Return the path that a text names, in which ``~`` is a home folder; that of nobody stays as it is."""
     return Path(os.path.expanduser(text))  # noqa: PTH111 - pathlib raises where nobody is called so

@@ -14,6 +14,7 @@ import numpy as np
 from napari_sam2_probe.analysis.bootstrap import Estimate, mean_estimate
 from napari_sam2_probe.analysis.box_verdict import verdict
 from napari_sam2_probe.common.errors import InputError
+from napari_sam2_probe.common.words import number
 from napari_sam2_probe.decoder.boxes import box_iou
 
 if TYPE_CHECKING:
@@ -32,6 +33,9 @@ DEFAULT_WEIGHT_DECAY = 0.1
 # Neighbouring frames tell much the same, so a choice of weight decay needs no more than these.
 _FRAMES_TO_CHOOSE_BY = 1500
 _FOLDS_TO_CHOOSE_BY = 4
+
+USEFUL_GAIN = 0.1
+"""By how much IoU decoded boxes have to beat the mean box to be shown to somebody who didn't ask for them."""
 
 SIDES = ("left", "top", "right", "bottom")
 """What the four numbers of a box are."""
@@ -100,6 +104,22 @@ class DecoderReport:
     fitted_sequences: tuple[str, ...]
     held_out_sequences: tuple[str, ...]
 
+    @property
+    def is_useful(self) -> bool:
+        """Whether decoded boxes beat the mean box by enough to be shown unasked, `USEFUL_GAIN`."""
+        return self.gain.value >= USEFUL_GAIN
+
+    @property
+    def advice(self) -> str:
+        """What to do with the decoder, in one sentence; empty if it is useful."""
+        if self.is_useful:
+            return ""
+        return (
+            f"This decoder hardly knows where the object is: its boxes beat always guessing the mean box by "
+            f"{number(self.gain.value)} IoU, less than {USEFUL_GAIN}. Boxes are exported with it only where it is "
+            "named (--decoder)."
+        )
+
     def __str__(self) -> str:
         """Return the report as a few lines."""
         sides = ", ".join(f"{side} {error:.3f}" for side, error in zip(SIDES, self.side_error, strict=True))
@@ -112,6 +132,7 @@ class DecoderReport:
                 f"mean IoU            {self.iou}",
                 f"the mean box        {self.baseline_iou}",
                 f"difference          {self.gain}: {verdict(self.gain)}",
+                *([self.advice] if self.advice else []),
                 f"error of each side  {sides}",
                 f"the mean box        {mean}",
             ]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from napari_sam2_probe.common.progress import Progress, ProgressCallback, ignore_progress
 from napari_sam2_probe.common.steps import result_of
 from napari_sam2_probe.decoder.lead import LeadOptions, LeadResult, measure_lead
-from napari_sam2_probe.decoder.record import each_as, iterate_pointers
+from napari_sam2_probe.decoder.record import counted, frames_of, iterate_pointers
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -62,11 +62,12 @@ def iterate_lead(
     names = [name for name in dataset.names if name not in known] or dataset.names
     tracks: tuple[list[PointerTrack], list[PointerTrack]] = ([], [])
     what = "tracking objects forwards and backwards"
-    for done, name in enumerate(names):
+    done, total = 0, 2 * frames_of(dataset, names)
+    for name in names:
         sequence = dataset.sequence(name)
         with closing(sequence.frames):
             for video, found in zip((sequence, sequence.reversed()), tracks, strict=True):
-                event = Progress(done, len(names), what, "sequence")
-                found += yield from each_as(event, iterate_pointers(loaded, video, name))
-    yield Progress(len(names), len(names), what, "sequence")
+                found += yield from counted(iterate_pointers(loaded, video, name), Progress(done, total, what, "frame"))
+                done += video.num_frames
+    yield Progress(total, total, what, "frame")
     return measure_lead(*tracks, decoder, options)

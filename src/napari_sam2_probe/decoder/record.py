@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
@@ -15,7 +16,7 @@ from napari_sam2_probe.decoder.tracks import PointerTrack
 from napari_sam2_probe.video.masks import object_ids
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Iterable
 
     from numpy.typing import NDArray
 
@@ -104,17 +105,18 @@ def iterate_dataset(
         If no object could be tracked in the whole data set.
     """
     tracks: list[PointerTrack] = []
-    total = len(dataset.names)
-    for done, name in enumerate(dataset.names):
+    done, total = 0, frames_of(dataset, dataset.names, max_frames)
+    for name in dataset.names:
         sequence = dataset.sequence(name)
         with closing(sequence.frames):
             steps = iterate_pointers(loaded, sequence, name, max_frames=max_frames)
-            tracks += yield from each_as(Progress(done, total, _WHAT, "sequence"), steps)
+            tracks += yield from counted(steps, Progress(done, total, _WHAT, "frame"))
+        done += frames_of(dataset, [name], max_frames)
     if not tracks:
         raise InputError(
             f"{dataset.root} has no sequence with an object on two frames with masks: choose another data set or split."
         )
-    yield Progress(total, total, _WHAT, "sequence")
+    yield Progress(total, total, _WHAT, "frame")
     return tracks
 
 
@@ -129,8 +131,15 @@ def collect_pointers(
     return result_of(iterate_dataset(loaded, dataset, max_frames=max_frames), progress)
 
 
-def each_as(event: Progress, steps: Generator[int, None, _Result]) -> Generator[Progress, None, _Result]:
-    """Yield the same event for each step, and return what the steps return."""
+def frames_of(dataset: DavisDataset, names: Iterable[str], max_frames: int | None = None) -> int:
+    """Return how many frames some sequences of a data set have, of each no more than `max_frames`."""
+    counts = (dataset.sequence(name).num_frames for name in names)
+    return sum(count if max_frames is None else min(count, max_frames) for count in counts)
+
+
+def counted(steps: Generator[int, None, _Result], before: Progress) -> Generator[Progress, None, _Result]:
+    """Yield how far all is after each step, one of a job whose frames before are done; return what the steps return."""
+    done = before.done
     with closing(steps):
         while True:
             try:
@@ -138,7 +147,8 @@ def each_as(event: Progress, steps: Generator[int, None, _Result]) -> Generator[
             except StopIteration as end:
                 result: _Result = end.value
                 return result
-            yield event
+            done += 1
+            yield replace(before, done=done)
 
 
 def _true_boxes(video: Video, num_frames: int) -> tuple[_Boxes, list[Prompt]]:

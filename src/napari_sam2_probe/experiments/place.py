@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.common.files import is_empty, remove_leftovers
-from napari_sam2_probe.common.paths import is_file
+from napari_sam2_probe.common.paths import free_name, is_file
 from napari_sam2_probe.experiments.config import ExperimentConfig, differences, read_config
 from napari_sam2_probe.experiments.folder import is_experiment
 from napari_sam2_probe.experiments.plan import read_plan
@@ -61,7 +61,9 @@ def check_place(folder: ExperimentFolder, config: ExperimentConfig) -> Experimen
         raise InputError(f"{path} is a file: choose a folder for the experiment.")
     if not is_experiment(path):
         if not is_empty(path):
-            raise InputError(f"{path} is not empty and holds no experiment: choose a new folder.")
+            raise InputError(
+                f"{path} is not empty and holds no experiment: choose a new folder, such as {free_name(path)}."
+            )
         return None
     stored = read_config(folder.config)
     different = differences(stored, config)

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 DEFAULT_FPS = 24.0
 """That of DAVIS, for videos that state none."""
 
+_GIVE_IT = "Name where it lies now with --video, or in Python with run.video = open_video(...)."
+
 _TICK = Fraction(1, 90000)
 OPACITY = 0.45
 _QUALITY = "18"
@@ -53,18 +55,21 @@ def export_overlay(run: ProbeRun, out: Path, colour_of: Callable[[int], Colour])
     """
     import av
 
+    recorded = run.info.get("video", {})
     with (
         closing(open_run_video(run)) as source,
         os_errors_as_sentences(out),
         atomic_path(out) as temporary,
         av.open(temporary, "w", format="mp4") as container,
     ):
-        stream = container.add_stream("libx264", rate=Fraction(source.fps or DEFAULT_FPS).limit_denominator(1001))
+        # Images that were kept of a video tell nothing of time.
+        fps = source.fps or recorded.get("fps")
+        stream = container.add_stream("libx264", rate=Fraction(fps or DEFAULT_FPS).limit_denominator(1001))
         stream.pix_fmt = "yuv420p"
         # Chroma is halved, so both edges must be even.
         stream.width, stream.height = source.width + source.width % 2, source.height + source.height % 2
         stream.options = {"crf": _QUALITY}
-        times = source.frame_times if source.has_variable_rate else None
+        times = source.frame_times if source.has_variable_rate else recorded.get("frame_times")
         if times is not None:
             stream.codec_context.time_base = _TICK
         colours = {obj_id: np.array(colour_of(obj_id), float) for obj_id in run.object_ids.tolist()}
@@ -115,11 +120,13 @@ def open_run_video(run: ProbeRun) -> Video:
 
     path = run.info.get("video", {}).get("path")
     if path is None:
-        raise InputError(f"The run {run.path} was made on a video that is in no file: its frames can't be shown.")
+        raise InputError(
+            f"The run {run.path} was made on a video that is in no file: its frames can't be shown. {_GIVE_IT}"
+        )
     try:
         source = open_video(path)
     except ProbeError as error:
-        raise InputError(f"The video of the run {run.path} can't be opened: {error}") from error
+        raise InputError(f"The video of the run {run.path} can't be opened: {error} {_GIVE_IT}") from error
     if (source.num_frames, source.height, source.width) != run.masks.shape:
         source.close()
         raise InputError(f"The video {path} is another than the run {run.path} was made on: put the old one back.")

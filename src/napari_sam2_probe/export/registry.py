@@ -139,7 +139,7 @@ def iterate_export(
         Whether an earlier export at `out` may be replaced.
     decoder
         With boxes: what decodes object pointers; None for the one that `find_decoder` knows for the run's model,
-        where there is one.
+        where there is one that is clearly better than guessing the mean box.
 
     Raises
     ------
@@ -163,7 +163,7 @@ def iterate_export(
 
 
 def decoder_for(run: ProbeRun, given: BoxDecoder | None) -> BoxDecoder | None:
-    """Return the decoder that belongs to a run's checkpoint: the given one, or that which is installed for it.
+    """Return the decoder that belongs to a run's checkpoint: the given one, or a useful one that is installed for it.
 
     Raises
     ------
@@ -173,7 +173,8 @@ def decoder_for(run: ProbeRun, given: BoxDecoder | None) -> BoxDecoder | None:
     # A run that another program wrote may say nothing about a model.
     model = run.info.get("model", {})
     if given is None:
-        return find_decoder(model.get("sha256"))
+        found = find_decoder(model.get("sha256"))
+        return None if found is None or (found.report is not None and not found.report.is_useful) else found
     given.check_made_for(model.get("checkpoint", "an unknown one"), model.get("sha256"))
     return given
 

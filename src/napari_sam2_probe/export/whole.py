@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from napari_sam2_probe.common.names import check_inside
 from napari_sam2_probe.common.output import atomic_folder
 from napari_sam2_probe.common.progress import Progress
+from napari_sam2_probe.runs.library import restate_video
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,3 +37,4 @@ def copy_run(run: ProbeRun, out: Path) -> Iterator[Progress]:
             copy = folder / file.relative_to(run.path)
             copy.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(file, copy)
+        restate_video(folder, run.path, out)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_sam2_probe.common.errors import InputError, ResourceError
 from napari_sam2_probe.common.files import atomic_path, atomic_write_text
+from napari_sam2_probe.common.paths import free_name
 from napari_sam2_probe.common.reading import load_json
 from napari_sam2_probe.families.keys import from_transformers, to_transformers
 from napari_sam2_probe.families.loading import read_weights, recognise, seeded_model
@@ -160,7 +161,7 @@ def convert(source: CheckpointFile, target: Path, config: str | Path | None = No
     from safetensors.torch import save_file
 
     if target.exists():
-        raise InputError(f"{target} exists already: give a new name.")
+        raise InputError(f"{target} exists already: give a new name, such as {free_name(target)}.")
     if source.path is None:
         raise InputError("The untrained stand-in has no weights to convert: name a checkpoint.")
     weights = read_weights(source.path)

@@ -231,4 +231,7 @@ def _times(shape: tuple[int, ...]) -> str:
 
 
 def _warn_without_video(run: ProbeRun, reason: str) -> None:
-    warnings.warn(f"The run {run.path} is shown without its video: {reason}", stacklevel=4)
+    warnings.warn(
+        f"The run {run.path} is shown without its video: {reason} Name where it lies now with --video, or open it.",
+        stacklevel=4,
+    )

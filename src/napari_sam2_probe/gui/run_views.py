@@ -198,8 +198,8 @@ def find_video(run: ProbeRun, candidates: Sequence[Video]) -> Video:
     run
         The run.
     candidates
-        Videos that are open. One of the same size counts if its path is the run's, or if the run has no path and it
-        holds the same frames.
+        Videos that are open. One of the same size counts if it holds the same frames: the run may have no path, or
+        the video may have moved. Where the run tells nothing of its frames, its path counts.
 
     Raises
     ------
@@ -222,12 +222,13 @@ def find_open_video(run: ProbeRun, candidates: Sequence[Video]) -> Video | None:
     """Return the one of some videos that a run was made on, as in `find_video`; None if none is."""
     about = run.info.get("video", {})
     path, shape = about.get("path"), run.masks.shape
+    hashes = {about.get("sha256"), about.get("kept_sha256")}
     for video in candidates:
         frames = video.frames
         if (frames.num_frames, frames.height, frames.width) != shape:
             continue
         # A clip and its twin are of one size.
-        if frames.path == path and (path is not None or about.get("sha256") in (None, frames.fingerprint())):
+        if frames.path == path if hashes == {None} else frames.fingerprint() in hashes:
             return video
     return None
 

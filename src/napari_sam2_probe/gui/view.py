@@ -17,6 +17,7 @@ from napari_sam2_probe.gui.display import require_display
 from napari_sam2_probe.gui.layers import MASKS, METADATA_KEY, run_to_layers
 from napari_sam2_probe.gui.napari_private import main_window
 from napari_sam2_probe.runs import find_runs, open_run
+from napari_sam2_probe.runs.kept_video import at_video
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,7 +49,7 @@ def runs_in(path: Path | str) -> list[Path]:
     return runs
 
 
-def open_runs(paths: Sequence[Path | str], *, show: bool = True) -> napari.Viewer:
+def open_runs(paths: Sequence[Path | str], *, video: Path | str | None = None, show: bool = True) -> napari.Viewer:
     """Open runs, and the runs inside folders, as layers of one napari window.
 
     Several runs stand beside one another in a grid and share the time slider.
@@ -57,13 +58,16 @@ def open_runs(paths: Sequence[Path | str], *, show: bool = True) -> napari.Viewe
     ----------
     paths
         Run folders, or folders that hold runs.
+    video
+        The video of all of them, if it doesn't lie any more where they say.
     show
         Whether to show the window at once.
 
     Raises
     ------
     InputError
-        If a path holds no run, no run can be read, or no window can be opened here; found before one is.
+        If a path holds no run, no run can be read, the video is another one, or no window can be opened here; found
+        before one is.
 
     Warns
     -----
@@ -74,7 +78,7 @@ def open_runs(paths: Sequence[Path | str], *, show: bool = True) -> napari.Viewe
     require_display()
     import napari
 
-    runs = _readable(folders)
+    runs = [at_video(run, video) for run in _readable(folders)]
     groups = [run_to_layers(run) for run in runs]
     # vispy asks programs for the screen's resolution that not every machine has; nothing here depends on it.
     logging.getLogger("vispy").addFilter(_is_not_about_resolution)
@@ -87,7 +91,7 @@ def open_runs(paths: Sequence[Path | str], *, show: bool = True) -> napari.Viewe
     return viewer
 
 
-def save_screenshot(paths: Sequence[Path | str], out: Path | str) -> None:
+def save_screenshot(paths: Sequence[Path | str], out: Path | str, *, video: Path | str | None = None) -> None:
     """Draw the window that `open_runs` opens to the PNG file `out`, and close it.
 
     Raises
@@ -98,7 +102,7 @@ def save_screenshot(paths: Sequence[Path | str], out: Path | str) -> None:
     out = Path(out)
     if out.suffix.lower() != ".png":
         raise InputError(f"{out} can't be written: a screenshot is a PNG file, so give a name that ends in .png.")
-    viewer = open_runs(paths)
+    viewer = open_runs(paths, video=video)
     try:
         main_window(viewer).resize(*WINDOW_SIZE)
         _settle()

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.common.names import is_plain_name
 from napari_sam2_probe.common.reading import load_json, why
+from napari_sam2_probe.runs.video_path import found_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -49,7 +50,8 @@ def load_info(folder: Path | str) -> dict[str, Any]:
 def read_info(folder: Path | str) -> dict[str, Any]:
     """Return ``run.json`` of a run; every part that is there is of the type that it should be, at any depth.
 
-    Parts may be missing, as in runs of other programs. What is not known here is left as it is.
+    ``video.path`` is where the video lies now, if it lies where the run says. Parts may be missing, as in runs of
+    other programs. What is not known here is left as it is.
 
     Raises
     ------
@@ -61,6 +63,8 @@ def read_info(folder: Path | str) -> dict[str, Any]:
         _RUN(info, "")
     except ValueError as error:
         raise InputError(f"{Path(folder) / INFO}: the file is damaged ({error}); make the run again.") from error
+    if "path" in info.get("video", {}):
+        info["video"]["path"] = found_path(info["video"], Path(folder))
     return info
 
 
@@ -223,6 +227,8 @@ _RUN = _parts(
     ),
     video=_parts(
         path=_maybe(_path),
+        absolute_path=_maybe(_path),
+        kept_sha256=_maybe(_text),
         name=_text,
         num_frames=_whole,
         height=_whole,

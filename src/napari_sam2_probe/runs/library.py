@@ -15,6 +15,7 @@ from napari_sam2_probe.runs.info import INFO, load_info, read_info, read_sound_p
 from napari_sam2_probe.runs.layout import is_run
 from napari_sam2_probe.runs.place import os_errors_as_sentences
 from napari_sam2_probe.runs.reader import walk_runs
+from napari_sam2_probe.runs.video_path import info_elsewhere
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -121,13 +122,44 @@ def relocate_video(path: Path | str, before: Path, after: Path) -> None:
         If the file can't be written.
     """
     folder = _run_at(Path(path))
-    info = read_info(folder)
+    read_info(folder)
+    info = load_info(folder)
     video = info.get("video", {})
-    if video.get("path") is None or not Path(video["path"]).is_relative_to(before):
+    # A path that is relative to the run is right as long as the run moves too, which is for its mover to know.
+    moved = {
+        name: str(after / Path(video[name]).relative_to(before))
+        for name in ("path", "absolute_path")
+        if video.get(name) is not None and Path(video[name]).is_relative_to(before)
+    }
+    if not moved:
         return
-    video["path"] = str(after / Path(video["path"]).relative_to(before))
+    video |= moved
     with os_errors_as_sentences(folder):
         atomic_write_text(folder / INFO, json.dumps(info, indent=2) + "\n")
+
+
+def restate_video(copy: Path, run: Path, after: Path) -> None:
+    """Note in the copy of a run where its video lies as seen from there.
+
+    Parameters
+    ----------
+    copy
+        The copy's folder now.
+    run
+        The run that was copied.
+    after
+        Where the copy will lie.
+
+    Raises
+    ------
+    InputError
+        If its ``run.json`` can't be read.
+    ResourceError
+        If the file can't be written.
+    """
+    info = info_elsewhere(load_info(copy), run, after)
+    with os_errors_as_sentences(copy):
+        atomic_write_text(copy / INFO, json.dumps(info, indent=2) + "\n")
 
 
 def has_trash() -> bool:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from napari_sam2_probe.common.errors import InputError, ProbeError, ResourceError
 from napari_sam2_probe.common.files import disk_error
-from napari_sam2_probe.common.paths import check_name
+from napari_sam2_probe.common.paths import check_name, free_name
 from napari_sam2_probe.runs.layout import is_run
 
 if TYPE_CHECKING:
@@ -27,7 +27,9 @@ def check_new_path(path: Path | str, what: str = "run") -> None:
     path = Path(path)
     # A broken link is something too.
     if os.path.lexists(path):
-        raise InputError(f"{path} exists already: name another folder for the {what}, or remove this one.")
+        raise InputError(
+            f"{path} exists already: name another folder for the {what}, such as {free_name(path)}, or remove this one."
+        )
     check_name(path)
     above = next(parent for parent in path.absolute().parents if os.path.lexists(parent))
     if not os.access(above, os.W_OK | os.X_OK):

@@ -67,7 +67,8 @@ def check_video(run: ProbeRun, source: FrameSource) -> None:
     InputError
         If its hash differs.
     """
-    if source.fingerprint() != run.info["video"]["sha256"]:
+    about = run.info["video"]
+    if source.fingerprint() not in (about["sha256"], about.get("kept_sha256")):
         where = source.path or source.name
         raise InputError(f"{where} is not the video that {run.path} was made of (its hash differs): name that one.")
 

@@ -18,6 +18,7 @@ from napari_sam2_probe.runs.info import INFO
 from napari_sam2_probe.runs.layout import FEATURES, FORMAT, STORE, TABLES
 from napari_sam2_probe.runs.place import check_new_path, os_errors_as_sentences
 from napari_sam2_probe.runs.tables import TRACKED, FrameTables
+from napari_sam2_probe.runs.video_path import stated_paths
 from napari_sam2_probe.runs.zarr_store import make_array, make_store
 
 if TYPE_CHECKING:
@@ -287,4 +288,7 @@ class RunWriter:
         return self._maps[name]
 
     def _write_info(self) -> None:
-        atomic_write_text(self.path / INFO, json.dumps(self.info, indent=2) + "\n")
+        info = self.info
+        if "path" in info.get("video", {}):
+            info = info | {"video": info["video"] | stated_paths(info["video"]["path"], self.path)}
+        atomic_write_text(self.path / INFO, json.dumps(info, indent=2) + "\n")

@@ -23,7 +23,7 @@ from napari_sam2_probe.common.errors import InputError, ResourceError
 from napari_sam2_probe.common.files import atomic_write_text, disk_error, is_empty, remove_leftovers
 from napari_sam2_probe.common.lock import exclusive_lock
 from napari_sam2_probe.common.names import check_inside, inside
-from napari_sam2_probe.common.paths import check_name
+from napari_sam2_probe.common.paths import check_name, free_name
 from napari_sam2_probe.common.reading import load_json, parse_json
 from napari_sam2_probe.transforms.plan import DRAWING
 from napari_sam2_probe.transforms.recipe import clip_name, make_twin_recipe
@@ -86,7 +86,10 @@ class ClipStore:
             raise InputError(f"{self.folder} is a file: choose a folder for the clips.")
         if not self._configuration_file.is_file():
             if self.folder.is_dir() and not is_empty(self.folder):
-                raise InputError(f"{self.folder} is not empty and holds no clips: choose a new folder.")
+                raise InputError(
+                    f"{self.folder} is not empty and holds no clips: choose a new folder, such as "
+                    f"{free_name(self.folder)}."
+                )
             return False
         try:
             stored = load_json(self._configuration_file)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_sam2_probe.common.errors import InputError
+from napari_sam2_probe.common.words import did_you_mean
 from napari_sam2_probe.video.folder import FolderSource
 from napari_sam2_probe.video.layout import find_annotations, find_layout, read_split
 from napari_sam2_probe.video.mask_folder import MaskFolder
@@ -95,7 +96,8 @@ class DavisDataset(Mapping[str, Video]):
         """
         if name not in self.names:
             some = ", ".join(self.names[:5]) + (", ..." if len(self.names) > 5 else "")
-            raise InputError(f"{self.root} has no sequence {name!r}: it has {some}.")
+            meant = did_you_mean(name, self.names)
+            raise InputError(f"{self.root} has no sequence {name!r}: it has {some}.{meant}")
         folder = self._layout.frames / name
         return with_annotations(FolderSource(folder))
 

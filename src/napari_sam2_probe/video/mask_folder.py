@@ -32,6 +32,8 @@ class MaskFolder:
     ----------
     path
         Holds ``<stem>.png``, or ``<object>/<stem>.png`` with objects named by numbers.
+    threshold
+        As in `read_mask`: each mask is of one object, of pixels that are as bright.
 
     Attributes
     ----------
@@ -44,8 +46,9 @@ class MaskFolder:
         If something called like a mask is no file, or two files are masks of one frame.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, threshold: float | None = None) -> None:
         self.path = path
+        self._threshold = threshold
         self._whole = _masks_in(path)
         self._per_object: dict[int, dict[str, Path]] = {}
         if not self._whole and is_dir(path):
@@ -138,7 +141,7 @@ class MaskFolder:
             return None
         mask: NDArray[np.bool_]
         if self.per_object:
-            mask = read_mask(self._per_object[object_id][stem]) != 0
+            mask = read_mask(self._per_object[object_id][stem], threshold=self._threshold) != 0
         else:
             mask = self._read(self._whole[stem]) == object_id
         return mask
@@ -155,7 +158,9 @@ class MaskFolder:
         return any(object_ids(read_mask(file, several_objects=True)) for file in self._whole.values())
 
     def _read(self, file: Path) -> Labels:
-        labels = read_mask(file, several_objects=True)
+        labels = read_mask(file, several_objects=True, threshold=self._threshold)
+        if self._threshold is not None:
+            return labels
         # Only a mask without an id leaves a doubt, and that is rare where ids are used.
         if labels.max(initial=0) != VOID or object_ids(labels) or self.holds_ids:
             return labels

@@ -52,7 +52,7 @@ def davis_palette() -> NDArray[np.uint8]:
     return palette
 
 
-def read_mask(path: Path | str, *, several_objects: bool = False) -> Labels:
+def read_mask(path: Path | str, *, several_objects: bool = False, threshold: float | None = None) -> Labels:
     """Return a mask file as a label image.
 
     Palette files give their palette indices, gray ones their values, 1-bit ones 0 and 1. Colours are looked up in
@@ -66,6 +66,9 @@ def read_mask(path: Path | str, *, several_objects: bool = False) -> Labels:
     several_objects
         Whether 255 stays 255 whatever else the file holds: only a sequence as a whole tells whether it is void (see
         `MaskFolder.holds_ids`). Otherwise a file that holds only 0 and 255 is one object, id 1.
+    threshold
+        For a mask with a soft edge or of probabilities: the share of full brightness from which on a pixel belongs to
+        the one object that there is, id 1. If None, gray values are ids, and what looks like a soft edge is refused.
 
     Returns
     -------
@@ -88,11 +91,11 @@ def read_mask(path: Path | str, *, several_objects: bool = False) -> Labels:
             check_one_picture(image, path)
             if image.format == "PNG":
                 check_png(path)
-            labels = _labels_of(image, path)
+            labels = _labels_of(image, path) if threshold is None else _cut(image, path, threshold)
     except READ_ERRORS as error:
         reason = "" if isinstance(error, UnidentifiedImageError) else f" ({why(error)})"
         raise InputError(f"The mask {path} can't be read as an image{reason}: give a PNG with object ids.") from error
-    if several_objects:
+    if several_objects or threshold is not None:
         return labels
     is_one_object = labels.max(initial=0) == VOID and not ((labels != 0) & (labels != VOID)).any()
     return (labels == VOID).astype(labels.dtype) if is_one_object else labels
@@ -225,6 +228,28 @@ def _labels_of(image: Image.Image, path: Path) -> Labels:
     raise InputError(f"The mask {path} has the image mode {image.mode}, which holds no ids: save it as a palette PNG.")
 
 
+def _cut(image: Image.Image, path: Path, threshold: float) -> Labels:
+    """Return 1 where an image is as bright as a share of what it could be, else 0."""
+    if not 0 < threshold <= 1:
+        raise InputError(f"The threshold {threshold:g} of a mask can't be used: give a share above 0, up to 1.")
+    if image.mode in ("1", "L"):
+        values, most = np.array(image.convert("L")), 255
+    elif image.mode == "I" or image.mode.startswith("I;16"):
+        values, most = np.array(image), np.iinfo(np.uint16).max
+    elif image.mode in ("LA", "RGB", "RGBA"):
+        pixels, most = np.array(image.convert("RGBA")), 255
+        values = pixels[..., 0]
+        if not (pixels[..., :3] == values[..., None]).all():
+            raise InputError(
+                f"The mask {path} is coloured, so it has no threshold: leave that out, or save it as gray."
+            )
+        if values.min() == values.max():
+            values = pixels[..., 3]
+    else:
+        raise InputError(f"The mask {path} holds ids and not brightness: leave the threshold out.")
+    return (values >= threshold * most).astype(np.uint8)
+
+
 def _labels_of_colours(pixels: NDArray[np.uint8], path: Path) -> Labels:
     """Return the labels of (H, W, 4): colours of the palette, gray values, or what is not transparent."""
     colours, alpha = pixels[..., :3], pixels[..., 3]
@@ -276,6 +301,7 @@ def _check_edges(labels: Labels, path: Path) -> Labels:
         values = "1 value" if len(between) == 1 else f"{len(between)} values"
         raise InputError(
             f"The mask {path} has {values} between 0 and {int(present.max())}, which looks like one mask with a soft "
-            "edge, not like object ids: save it without smoothing, or make it 0 and 255 at a threshold first."
+            "edge, not like object ids: save it without smoothing, or have it cut (--mask-threshold 0.5 of run and "
+            "evaluate, in Python threshold=0.5)."
         )
     return labels

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.common.paths import is_dir, is_file
+from napari_sam2_probe.common.words import did_you_mean
 from napari_sam2_probe.video.array import ArraySource
 from napari_sam2_probe.video.davis import with_annotations
 from napari_sam2_probe.video.file import VIDEO_SUFFIXES, VideoFileSource
@@ -68,10 +70,17 @@ def _open_path(path: Path, name: str | None) -> Video:
 
 
 def _sequence_folder(path: Path) -> Path:
+    names: list[str] = []
     try:
-        folder = find_layout(path.parent, None, "480p").frames / path.name
-    except InputError:
+        layout = find_layout(path.parent, None, "480p")
+        folder, names = layout.frames / path.name, layout.names()
+    except (InputError, OSError):
         folder = path
     if is_dir(folder):
         return folder
-    raise InputError(f"There is no video {path}: give a folder of images, a video file, or DAVIS_ROOT/SEQUENCE.")
+    with suppress(OSError, InputError, ValueError):
+        names += [entry.name for entry in path.parent.iterdir()]
+    raise InputError(
+        f"There is no video {path}: give a folder of images, a video file, or DAVIS_ROOT/SEQUENCE."
+        f"{did_you_mean(path.name, names)}"
+    )

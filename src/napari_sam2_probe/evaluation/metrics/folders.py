@@ -23,7 +23,7 @@ from napari_sam2_probe.evaluation.metrics.table import SCORE_COLUMNS, mean_summa
 from napari_sam2_probe.video.masks import VOID, object_ids
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Sequence
 
     from numpy.typing import NDArray
 
@@ -84,7 +84,13 @@ class DatasetScores:
 
 
 def evaluate_folders(
-    ground_truth: Path | str, predictions: Path | str, *, progress: ProgressCallback = ignore_progress
+    ground_truth: Path | str,
+    predictions: Path | str,
+    *,
+    sequences: Sequence[str] = (),
+    split: str | None = None,
+    threshold: float | None = None,
+    progress: ProgressCallback = ignore_progress,
 ) -> DatasetScores:
     """Score predicted masks as the semi-supervised evaluation of DAVIS 2017 does.
 
@@ -101,7 +107,14 @@ def evaluate_folders(
         A folder with one folder of masks a sequence, or the root of a data set. Its frames are those that are
         scored, so sparse annotations are fine.
     predictions
-        A folder with the same names.
+        A folder with the same names; or the masks of one sequence, as an export of a run writes them.
+    sequences
+        The names of those to score; all if empty.
+    split
+        The data set's list of those to score, such as ``val``.
+    threshold
+        For masks of one object with soft edges or of probabilities: the share of full brightness from which on a
+        pixel belongs to it.
     progress
         Told of every frame.
 
@@ -110,7 +123,7 @@ def evaluate_folders(
     InputError
         If a sequence, a frame or an object can't be matched, sizes differ, or a mask can't be read.
     """
-    pairs = pair_sequences(Path(ground_truth), Path(predictions))
+    pairs = pair_sequences(Path(ground_truth), Path(predictions), sequences=sequences, split=split, threshold=threshold)
     total = sum(pair.num_steps for pair in pairs)
     scores: dict[str, tuple[ObjectScores, ...]] = {}
     done = 0
