@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def verdict(gain: Estimate) -> str:
-    """Say how decoded boxes stand beside the mean box; the end of a sentence that begins with what is judged.
+    """Describe how decoded boxes stand beside the mean box; the end of a sentence that begins with what is judged.
 
     Parameters
     ----------

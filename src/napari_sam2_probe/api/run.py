@@ -117,7 +117,7 @@ class Run(RecordedRun):
         return boxes_table(self._opened, decoder_for(self._opened, decoder))
 
     def loss(self, warning: LossWarning | str | Path | None = None) -> pd.DataFrame:
-        """Tell how likely SAM 2 is to lose the object soon, frame by frame.
+        """Return how likely SAM 2 is to lose the object soon, frame by frame.
 
         Parameters
         ----------
@@ -235,7 +235,7 @@ class Run(RecordedRun):
         *,
         model: Model | str | Path | None = None,
     ) -> pd.DataFrame:
-        """Say what caused a frame's mask: each entry of its bank taken away in turn, and groups of them.
+        """Return what caused a frame's mask: the effect of each entry of its bank, and of groups of them, taken away.
 
         The run is made again up to the frame, with the video and the weights it was made with, and with every
         correction that was made on the way.
@@ -303,7 +303,7 @@ class Run(RecordedRun):
     def patches(
         self, twin: Run | Path | str, object_id: int | None = None, *, model: Model | str | Path | None = None
     ) -> pd.DataFrame:
-        """Put the twin's tensors into this run, position by position and frame by frame, and say what comes back.
+        """Put the twin's tensors into this run, position by position and frame by frame, and return what comes back.
 
         Parameters
         ----------

@@ -22,7 +22,7 @@ from napari_sam2_probe.video.layout import find_annotations
 from napari_sam2_probe.video.mask_folder import MaskFolder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     import pandas as pd
     from numpy.typing import NDArray
@@ -244,7 +244,7 @@ def _attention(run: ProbeRun, frame: int, object_id: int) -> dict[tuple[str, int
     return {(str(k), int(t)): float(share) for k, t, share in zip(kinds, frames, means, strict=True)}
 
 
-def truth_beside(run: ProbeRun, object_id: int) -> Truth:
+def truth_beside(run: ProbeRun, object_id: int) -> Callable[[int], NDArray[np.bool_] | None]:
     """Return a function that reads the true mask of a frame where the video lies in a data set."""
     about = run.info["video"]
     annotations = None if about["path"] is None else find_annotations(Path(about["path"]))

@@ -36,7 +36,7 @@ def patch_runs(
     twin_truth: Truth | None = None,
     progress: ProgressCallback = ignore_progress,
 ) -> pd.DataFrame:
-    """Put a twin's tensors into a run, position by position and frame by frame, and say how much comes back.
+    """Put a twin's tensors into a run, position by position and frame by frame, and return how much comes back.
 
     Both runs are made again. Frames belong together that come from the same source frame, else those of the same
     number.

@@ -315,7 +315,7 @@ def object_colour(object_id: int) -> str:
 
 
 def save_figure(figure: Figure, path: Path | str, dpi: float = 300, *, remark: str = "") -> Path:
-    """Write `figure` to `path` as PNG, SVG or PDF, whole or not at all.
+    """Write `figure` to `path` as PNG, SVG or PDF, completely or not at all.
 
     The same figure gives the same bytes: no dates, fixed ids. The file names this program and its version.
 

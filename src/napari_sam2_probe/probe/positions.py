@@ -103,7 +103,7 @@ class Position:
 
     @property
     def is_main(self) -> bool:
-        """Whether it is one of those that are looked at first: neither optional nor the twin of a gated one."""
+        """Whether it is one of those that are shown first: neither optional nor the twin of a gated one."""
         return not self.optional and self.ungated_of is None
 
 

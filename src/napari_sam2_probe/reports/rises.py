@@ -26,7 +26,7 @@ def rise(subject: Subject, kind: str, position: str, feature: str, frames: range
     subject
         The experiment.
     kind, position, feature
-        What is looked at.
+        Whose rise is estimated.
     frames
         Where the factor is looked for.
     """

@@ -1,4 +1,4 @@
-"""Is all of a run there? Looked at when it is opened: what got lost on the way must not look like empty masks.
+"""Is all of a run there? Checked when it is opened: what got lost on the way must not look like empty masks.
 
 Nothing large is read. Arrays say by their shapes, types and chunks whether they belong together; a finished run says in
 ``run.json`` what was written.
@@ -167,7 +167,7 @@ def _groups(store: OpenedOnce, name: str) -> list[str]:
 
 
 def _check_chunk_shape(array: Any, leading: int) -> None:
-    """Make sure that a chunk is a whole picture, as we write it: else the array's size was changed."""
+    """Make sure that a chunk is one complete picture, as we write it: else the array's size was changed."""
     if tells_of_chunks(array) and array.chunks != (*[1] * leading, *array.shape[leading:]):
         raise ValueError(f"{array.path} has the shape {array.shape} in chunks of {array.chunks}")
 

@@ -140,7 +140,7 @@ def make_array(
 
 
 def tells_of_chunks(array: Any) -> bool:
-    """Tell whether an array is one of `make_array`, so that a chunk that is missing was never written, or is lost."""
+    """Return whether an array is one of `make_array`, so that a chunk that is missing was never written, or is lost."""
     return bool(array.attrs.get(_EVERY_CHUNK))
 
 
@@ -181,7 +181,7 @@ def read_whole(array: Any) -> NDArray[Any]:
 
 
 class StoredArray:
-    """A zarr array of a store on disk, whose pieces that can't be read are told of in a sentence.
+    """A zarr array of a store on disk, which raises a sentence where a piece can't be read.
 
     Parameters
     ----------

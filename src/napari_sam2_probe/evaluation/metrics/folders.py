@@ -73,7 +73,7 @@ class DatasetScores:
         return [*rows, {"sequence": "global", "object_id": "", **score_cells(self.region, self.boundary)}]
 
     def write_csv(self, path: Path | str) -> None:
-        """Write `rows` with full precision; the file is whole or not there."""
+        """Write `rows` with full precision; the file is complete or not there."""
         with (
             atomic_path(path) as temporary,
             temporary.open("w", newline="", encoding="utf-8") as file,

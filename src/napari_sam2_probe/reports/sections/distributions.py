@@ -109,7 +109,7 @@ def _caption(found: dict[str, Estimate], rows: pd.DataFrame) -> str:
 
 
 def _combined(combined: Estimate, best: Estimate) -> str:
-    """Say how the linear combination compares with the best feature alone."""
+    """Describe how the linear combination compares with the best feature alone."""
     if not is_there(combined):
         return f"No linear combination: {combined.reason}."
     if not np.isfinite([combined.low, best.low]).all():
