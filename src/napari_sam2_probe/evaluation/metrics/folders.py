@@ -103,7 +103,7 @@ def evaluate_folders(
     predictions
         A folder with the same names.
     progress
-        Told of every frame.
+        Called with every frame.
 
     Raises
     ------
