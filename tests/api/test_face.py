@@ -428,3 +428,21 @@ def test_values_of_other_types_are_one_sentence(run, video, wrong):
     with pytest.raises(sp.InputError) as error:
         wrong(run, video)
     sentence(error)
+
+
+def test_j_is_measured_by_the_true_masks_of_a_video_in_memory(run, video, model):
+    twin = sp.track(moving_video(T, H, W, seed=1), sp.mask(square_mask(0)), model=model)
+    patches = run.patches(twin, model=model)
+    j = patches[patches["measure"] == "J"].set_index(["position", "measured_frame"])
+    for frame in range(1, T):
+        mask, truth = run.masks.sel(object=1, frame=frame).values, video.object_mask(frame, 1)
+        expected = (mask & truth).sum() / (mask | truth).sum()
+        assert j.loc[("2", frame), "clip_value"] == pytest.approx(expected, abs=1e-12)
+    assert j["twin_value"].isna().all(), "nobody knows the twin's true masks"
+
+    blame = run.explain(4, model=model)
+    assert blame["delta_j"].notna().all()
+    assert (blame["delta_j"] != 0).any()
+    # An object that the true masks don't hold has no J, rather than one against an empty mask.
+    other = sp.track(video, sp.points((40, 30), object_id=9), model=model, end=2)
+    assert other.explain(2, model=model)["delta_j"].isna().all()

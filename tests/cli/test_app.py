@@ -105,7 +105,7 @@ def doctored(monkeypatch):
 @pytest.mark.parametrize(
     ("error", "code", "said"),
     [
-        (InputError("One thing is\nwrong: mend it."), 2, "sam2-probe: One thing is wrong: mend it."),
+        (InputError("One thing is\nwrong: fix it."), 2, "sam2-probe: One thing is wrong: fix it."),
         (KeyboardInterrupt(), 130, "sam2-probe: interrupted; what was finished is kept."),
         (OSError(errno.EACCES, "Permission denied", "/some/file"), 2, "sam2-probe: /some/file: Permission denied; "),
         (OSError("odd"), 2, "sam2-probe: odd; "),

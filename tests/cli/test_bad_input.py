@@ -119,9 +119,9 @@ def test_video(refuse, video, tmp_path, make, said):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ((), "Say what to track in one way"),
-        (("--mask", "mask.png", *BOX), "Say what to track in one way"),
-        (("--prompts", "p.json", "--point", "3,3"), "Say what to track in one way"),
+        ((), "Give what to track in one way"),
+        (("--mask", "mask.png", *BOX), "Give what to track in one way"),
+        (("--prompts", "p.json", "--point", "3,3"), "Give what to track in one way"),
         (("--prompts", "p.json", "--frame", "2"), "leave out --frame and --object"),
         (("--mask", "none.png"), "There is no mask file"),
         (("--mask", "large.png"), "is 161x90 but the video is 160x90"),

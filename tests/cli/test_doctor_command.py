@@ -46,14 +46,14 @@ def test_headless_machine_is_well(folder, monkeypatch, capsys):
 
 
 def test_a_problem_ends_with_an_error(monkeypatch, capsys):
-    findings = [Finding("a", "ok", "well"), Finding("b", "problem", "broken", "mend it")]
+    findings = [Finding("a", "ok", "well"), Finding("b", "problem", "broken", "fix it")]
     monkeypatch.setattr(doctor, "examine", lambda _: iter(findings))
     with pytest.raises(ResourceError, match="found one problem"):
         command.run(argparse.Namespace())
     assert capsys.readouterr().out.splitlines() == [
         "ok       a              well",
         "problem  b              broken",
-        "                        -> mend it",
+        "                        -> fix it",
     ]
 
 

@@ -56,7 +56,7 @@ def test_any_name_has_an_answer(name):
 @pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may look everywhere")
 def test_a_folder_that_may_not_be_looked_into(place):
     Path("folder").chmod(0)
-    with pytest.raises(InputError, match=r"folder/none can't be looked at \(Permission denied\): name something"):
+    with pytest.raises(InputError, match=r"folder/none can't be read \(Permission denied\): name something"):
         is_file("folder/none")
     Path("folder").chmod(0o700)
 

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from helpers.small_experiments import TABLES
 from napari_sam2_probe.causes.explain import explain_frames
 from napari_sam2_probe.experiments.cause_tables import CAUSE_TABLES, CausesFolder, changes_interjection, twin_kind
 from napari_sam2_probe.experiments.clips import probe_clip
@@ -20,28 +21,31 @@ pytestmark = [pytest.mark.filterwarnings("ignore:cannot import name '_C'")]
 
 
 @pytest.fixture(scope="module")
-def caused(tiny_experiment, settings, tmp_path_factory, one_thread_for_module):
-    """The tiny experiment with causes, which were asked for after it was done."""
-    out = tmp_path_factory.mktemp("causes") / "tiny"
-    shutil.copytree(tiny_experiment, out)
-    results = run_experiment(make_config(**settings, causes=True), out)
-    return out, results
+def short(settings):
+    """Settings with as few frames as show causes: each entry of each bank is another pass."""
+    return {**settings, "lengths": [2, 1, 2]}
 
 
 @pytest.fixture(scope="module")
-def one_thread_for_module():
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+def plain(short, tmp_path_factory, one_thread_in_module):
+    out = tmp_path_factory.mktemp("plain") / "short"
+    run_experiment(make_config(**short), out)
+    return out
 
 
-def test_asked_for_later_they_move_no_other_result(caused, tiny_experiment):
+@pytest.fixture(scope="module")
+def caused(plain, short, tmp_path_factory, one_thread_in_module):
+    """The experiment with causes, which were asked for after it was done."""
+    out = tmp_path_factory.mktemp("causes") / "short"
+    shutil.copytree(plain, out)
+    results = run_experiment(make_config(**short, causes=True), out)
+    return out, results
+
+
+def test_asked_for_later_they_move_no_other_result(caused, plain):
     out, results = caused
-    for name in ("frames.parquet", "features.parquet"):
-        assert (out / name).read_bytes() == (tiny_experiment / name).read_bytes()
+    for name in TABLES:
+        assert (out / name).read_bytes() == (plain / name).read_bytes()
     blame = results.causes("blame")
     assert set(blame["clip"]) == {*results.clips("clean"), *results.clips("interjection")}
     # Patches and edits need a twin and a change.
@@ -67,7 +71,7 @@ def test_blame_of_a_clip_is_that_of_its_run(caused, tmp_path):
     clip = results.clips("interjection")[0]
     loaded = load_model(ModelChoice("sample", device="cpu"))
     run = probe_clip(out / "clips" / "interjection", clip, tmp_path / "run", loaded)
-    frame = 5
+    frame = 4
     alone = explain_frames(run, [frame], model=loaded, video=results.sequence("interjection", clip))
     mine = results.causes("blame").query("clip == @clip and frame == @frame")
     alone = alone.reset_index(drop=True)
@@ -76,7 +80,7 @@ def test_blame_of_a_clip_is_that_of_its_run(caused, tmp_path):
         np.testing.assert_allclose(mine[name].astype(float), alone[name].astype(float), atol=1e-6, err_msg=name)
 
 
-def test_what_a_stop_left_out_is_found_again_to_the_same_bytes(caused, settings, tmp_path):
+def test_what_a_stop_left_out_is_found_again_to_the_same_bytes(caused, short, tmp_path):
     out, _ = caused
     again = tmp_path / "again"
     shutil.copytree(out, again)
@@ -86,7 +90,7 @@ def test_what_a_stop_left_out_is_found_again_to_the_same_bytes(caused, settings,
     some.unlink()
     for name in CAUSE_TABLES:
         place.table(name).unlink()
-    run_experiment(make_config(**settings, causes=True), again)
+    run_experiment(make_config(**short, causes=True), again)
     assert {name: place.table(name).read_bytes() for name in CAUSE_TABLES} == before
 
 

@@ -25,7 +25,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_thread"), pytest.ma
 
 @pytest.fixture(scope="module")
 def cluster():
-    """Two worker processes on this machine; each starts anew when it dies."""
+    """Two worker processes on this machine; each starts again when it dies."""
     with cluster_module._local_cluster(2) as made:
         yield made
 

@@ -55,7 +55,7 @@ def test_killed_at_random_moments(tiny_experiment, settings, tmp_path):
         os.killpg(child.pid, signal.SIGKILL)
         child.communicate()
         done.append(open_experiment(out).done if (out / "experiment.toml").exists() else 0)
-    assert done == sorted(done), "what is whole stays"
+    assert done == sorted(done), "what is complete stays"
     # To the end, with what is stored.
     child = start_command("experiment", "--out", out)
     printed, said = child.communicate(timeout=200)

@@ -28,6 +28,7 @@ from napari_sam2_probe.reports.folder import ReportFolder
 from napari_sam2_probe.reports.make import ReportOptions, make_report
 from napari_sam2_probe.reports.sections import decoder
 from napari_sam2_probe.reports.subject import make_subjects
+from napari_sam2_probe.transforms.registry import paper_kinds
 
 # As little as shows that everything is there.
 QUICK = ReportOptions(dpi=40, formats=(), num_resamples=50)
@@ -111,7 +112,9 @@ def keep_positions(experiment, *positions):
 
 @pytest.fixture(scope="module")
 def experiment(tmp_path_factory):
-    return write_synthetic_experiment(tmp_path_factory.mktemp("one") / "experiment", samples=4, with_clips=True)
+    """All kinds of the paper, and one control."""
+    out = tmp_path_factory.mktemp("one") / "experiment"
+    return write_synthetic_experiment(out, kinds=(*paper_kinds(), "object-kept"), samples=4, with_clips=True)
 
 
 @pytest.fixture(scope="module")
@@ -447,7 +450,7 @@ def test_a_decoder_of_another_model_is_not_used(tmp_path):
     experiment = keep_positions(write_synthetic_experiment(tmp_path / "e", kinds=("clean",), samples=1), "1")
     path = small_decoder(tmp_path)
     save_decoder(replace(load_decoder(path), sha256="1" * 64), path)
-    page = assert_whole(make_report([experiment], tmp_path / "report", ReportOptions(dpi=40, formats=(), decoder=path)))
+    page = assert_whole(make_report([experiment], tmp_path / "report", replace(QUICK, decoder=path)))
     assert "figures 14 and 15" in page.text
     assert "was fitted for the checkpoint" in page.text
     with pytest.raises(InputError, match="no decoder"):
@@ -457,7 +460,7 @@ def test_a_decoder_of_another_model_is_not_used(tmp_path):
 def test_the_lead_of_a_checkpoint_is_shown(tmp_path, monkeypatch):
     """Measured by its own command and kept where decoders are; without it the page says how to get it."""
     monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path / "own"))
-    experiment = write_synthetic_experiment(tmp_path / "exp", kinds=("clean",), samples=1)
+    experiment = keep_positions(write_synthetic_experiment(tmp_path / "exp", kinds=("clean",), samples=1), "1")
     sha256 = "0" * 64
     install_decoder(load_decoder(small_decoder(tmp_path)))
     page = assert_whole(make_report([experiment], tmp_path / "without", QUICK))

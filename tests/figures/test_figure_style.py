@@ -14,6 +14,7 @@ from PIL import Image
 from helpers.figure_checks import drawn
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.figures.style import (
+    _METADATA,
     KIND_COLOURS,
     add_legend,
     kind_label,
@@ -45,6 +46,15 @@ def test_the_same_figure_gives_the_same_bytes(tmp_path, suffix):
     assert saved[0] == saved[1]
     assert b"Date" not in saved[0]
     assert len(list(tmp_path.iterdir())) == 2
+
+
+@pytest.mark.parametrize("suffix", [".png", ".svg", ".pdf"])
+def test_the_file_is_the_one_that_matplotlib_writes(tmp_path, suffix):
+    path = save_figure(figure := plain_figure(), tmp_path / f"ours{suffix}", dpi=150)
+    assert (figure.dpi, figure.canvas.figure) == (plain_figure().dpi, figure)
+    with publication_style():
+        plain_figure().savefig(tmp_path / f"theirs{suffix}", dpi=150, metadata=_METADATA[suffix])
+    assert path.read_bytes() == (tmp_path / f"theirs{suffix}").read_bytes()
 
 
 @pytest.mark.parametrize("suffix", [".png", ".svg", ".pdf"])

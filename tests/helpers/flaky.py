@@ -25,7 +25,7 @@ def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> 
     reports = runtestprotocol(item, nextitem=nextitem, log=False)
     if any(report.failed for report in reports):
         item.user_properties.append((_AGAIN, _first_line(reports)))
-        # Its fixtures are made anew; those of the module stay.
+        # Its fixtures are made again; those of the module stay.
         item._initrequest()
         reports = runtestprotocol(item, nextitem=nextitem, log=False)
     for report in reports:

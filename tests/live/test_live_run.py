@@ -319,7 +319,7 @@ def test_an_interrupted_run_is_offered_and_gives_its_prompts_back(live, queue, s
     second.close()
     set_aside(run.path, "another")
     assert run.path not in {other.path for other in unfinished_runs(tmp_path)}
-    # Interrupted again before anything was tracked anew, what the first run tracked is still shown.
+    # Interrupted again before anything was tracked again, what the first run tracked is still shown.
     (again,) = unfinished_runs(tmp_path)
     third_queue = PromptQueue()
     third = LiveRun(source, ModelChoice("sample", device="cpu"), tmp_path, model_cache, third_queue, again.path)

@@ -44,6 +44,19 @@ def run(two_objects):
 
 
 @pytest.fixture(scope="module")
+def figures(run, tmp_path_factory):
+    """``figures(name)`` -> the folder of the run's figures in a format, drawn once."""
+    made = {}
+
+    def make(name):
+        if name not in made:
+            made[name] = export_run(run, "figures", tmp_path_factory.mktemp("figures") / name, name)
+        return made[name]
+
+    return make
+
+
+@pytest.fixture(scope="module")
 def tracked(run):
     frames = np.flatnonzero(run.tracked.any(axis=0)).tolist()
     assert 0 < len(frames) < run.num_frames
@@ -197,18 +210,17 @@ def test_time_in_tiffs_is_that_of_the_video(run, tmp_path):
         assert about["finterval"] == pytest.approx(0.08)
 
 
-def test_files_say_what_they_were_made_from(run, tmp_path):
-    figures = export_run(run, "figures", tmp_path / "figures", "png")
-    with Image.open(figures / "scores-object-7.png") as image:
+def test_files_say_what_they_were_made_from(run, figures, tmp_path):
+    with Image.open(figures("png") / "scores-object-7.png") as image:
         assert image.info["Software"].startswith("napari-sam2-probe ")
         said = image.info["Description"]
     for part in ("two", "moving", "seeded", "float32"):
         assert part in said
-    document = export_run(run, "figures", tmp_path / "pdf", "pdf") / "scores-object-7.pdf"
+    document = figures("pdf") / "scores-object-7.pdf"
     assert b"with seeded" in document.read_bytes()
     store = zarr.open_group(export_run(run, "maps", tmp_path / "maps.zarr"), mode="r")
     assert store.attrs["made_with"] in said
-    assert str(tmp_path) not in said
+    assert not any(str(folder) in said for folder in (tmp_path, figures("png"), run.path))
 
 
 @pytest.mark.parametrize("name", ["csv", "parquet"])
@@ -335,8 +347,8 @@ def test_masks_are_tinted_and_their_borders_drawn():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["png", "pdf", "svg"])
-def test_figures_of_every_object(run, tmp_path, name):
-    out = export_run(run, "figures", tmp_path / "figures", name)
+def test_figures_of_every_object(figures, name):
+    out = figures(name)
     kinds = ("composite", "features", "filmstrip", "pointers", "scores")
     assert sorted(f.name for f in out.iterdir()) == sorted(f"{k}-object-{o}.{name}" for k in kinds for o in (7, 300))
     assert all(file.stat().st_size > 3000 for file in out.iterdir())

@@ -223,7 +223,7 @@ def test_blame_computes_no_image_features_again(plain, loaded, monkeypatch):
 
 def test_blame_with_truth(plain, loaded):
     truth = square_mask(4)
-    table = explain_frames(plain, [4], model=loaded, truth={4: truth})
+    table = explain_frames(plain, [4], model=loaded, truth={4: truth}.get)
     assert np.isfinite(table["delta_j"]).all()
     assert (table["delta_j"] != 0).any()
 

@@ -106,7 +106,7 @@ def write_run(path, info):
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """Two sound runs, and a third whose ``run.json`` is written anew again and again."""
+    """Two sound runs, and a third whose ``run.json`` is written again and again."""
     folder = tmp_path_factory.mktemp("runs")
     for name in ("first", "second", "third"):
         write_run(folder / name, INFO)
@@ -152,21 +152,23 @@ def refused(read, path):
 def use_everything(folder, tmp_path):
     """Do with the third run what lists and the window do; only sentences may come of it. Tell whether it opens."""
     third = folder / "third"
-    assert {"first", "second"} <= {run.path.name for run in unfinished_runs(folder)}
+    unfinished = unfinished_runs(folder)
+    assert {"first", "second"} <= {run.path.name for run in unfinished}
     assert {"first", "second"} <= {run.path.name for run in list_runs([folder])}
-    for run in unfinished_runs(folder):
+    for run in unfinished:
         if run.path == third and refused(type(run).restore, run) is None:
             states, names = run.restore()
             assert states
             assert all(isinstance(name, str) for name in names.values())
     with_those_before(third)
-    for read in (read_info, summarise_run, open_run):
+    opened = []
+    for read in (read_info, summarise_run, lambda path: opened.append(open_run(path))):
         said = refused(read, third)
         assert said is None or (str(third) in said and len(said.splitlines()) == 1)
     if said is not None:
         return False
     out = tmp_path / "out"
-    export_run(open_run(third), "masks", out / "masks", overwrite=True)
+    export_run(opened[0], "masks", out / "masks", overwrite=True)
     assert {path.parent for path in tmp_path.rglob("*.png")} == {out / "masks"}
     shutil.rmtree(out)
     return True

@@ -1,4 +1,4 @@
-"""The writer alone, on frames made up here: whenever it dies, what is on disk is whole and says what it is."""
+"""The writer alone, on frames made up here: whenever it dies, what is on disk is complete and tells what it is."""
 
 from __future__ import annotations
 

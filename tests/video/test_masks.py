@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image
+from skimage.measure import regionprops
 
 from helpers.special_files import make_special
 from napari_sam2_probe.common.errors import InputError, ResourceError
@@ -17,6 +18,7 @@ from napari_sam2_probe.video.array import ArraySource
 from napari_sam2_probe.video.mask_folder import MaskFolder
 from napari_sam2_probe.video.masks import (
     VOID,
+    bounding_box,
     check_mask_size,
     davis_palette,
     is_void,
@@ -30,6 +32,12 @@ from napari_sam2_probe.video.true_masks import ArrayMasks
 SHAPES = st.tuples(st.integers(1, 12), st.integers(1, 12))
 # Ids near the borders of the formats are more telling than any others.
 IDS = st.sampled_from([0, 1, 2, 3, 15, 16, 127, 128, 254, 255, 256, 257, 1000, 65535])
+
+
+@given(hnp.arrays(bool, SHAPES).filter(np.any))
+def test_the_box_of_a_mask_is_that_of_scikit_image(mask: np.ndarray) -> None:
+    top, left, bottom, right = regionprops(mask.astype(np.uint8))[0].bbox
+    assert bounding_box(mask) == (left, top, right, bottom)
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -327,7 +327,7 @@ def test_reading_in_order_decodes_each_frame_once(clip: Path, monkeypatch: pytes
     real_open = av.open
     monkeypatch.setattr(av, "open", lambda *args, **kwargs: CountingContainer(real_open(*args, **kwargs), counts))
     source = VideoFileSource(clip)
-    assert counts["frames"] <= 32 + 20 + 1, "both ends are looked at, not the whole video"
+    assert counts["frames"] <= 32 + 20 + 1, "both ends are read, not all of the video"
     counts.update(seeks=0, frames=0)
     for i in range(1, NUM_FRAMES):
         source.read(i)

@@ -123,7 +123,7 @@ class TrainableSAM2(SAM2Base):
         top = neck.convs[0](levels[3])
         top = F.interpolate(top.float(), scale_factor=2.0, mode=neck.fpn_interp_model)
         maps.append(neck.convs[1](levels[2]) + top)
-        # Of the two larger levels only the size of the encoding is looked at.
+        # Of the two larger levels only the size of the encoding is used.
         positions = [*maps[:2], neck.position_encoding(maps[2]).to(maps[2].dtype)]
         return {"vision_features": maps[-1], "vision_pos_enc": positions, "backbone_fpn": maps}
 

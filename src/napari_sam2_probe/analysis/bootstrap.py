@@ -329,7 +329,7 @@ def mean_estimate(
     num_resamples, seed
         The same seed gives the same interval.
     reason
-        What to say where there is no value.
+        The text where there is no value.
     """
     numbers = np.asarray(values, dtype=np.float64)
     finite = np.isfinite(numbers)

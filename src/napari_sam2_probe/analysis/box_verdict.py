@@ -20,7 +20,7 @@ def is_worthwhile(gain: Estimate) -> bool:
 
 
 def verdict(gain: Estimate) -> str:
-    """Say how decoded boxes stand beside the mean box; the end of a sentence that begins with what is judged.
+    """Describe how decoded boxes stand beside the mean box; the end of a sentence that begins with what is judged.
 
     Parameters
     ----------

@@ -2,7 +2,7 @@
 
 Every measure is first computed for each clip, then averaged over clips. Intervals are by bootstrap over source
 sequences; where every clip has footage of one other sequence, over both (the weights of base and distractor
-multiplied), since neither is drawn anew for each clip.
+multiplied), since neither is drawn for each clip by itself.
 """
 
 from __future__ import annotations

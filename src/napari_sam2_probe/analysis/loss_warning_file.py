@@ -27,7 +27,7 @@ FORMAT_VERSION = 1
 
 
 def save_warning(warning: LossWarning, path: Path | str) -> None:
-    """Write a warning; the file is whole or not there.
+    """Write a warning; the file is complete or not there.
 
     Raises
     ------

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
+    from napari_sam2_probe.causes.pairs import Truth
     from napari_sam2_probe.families.loaded import Model
     from napari_sam2_probe.runs.run import ProbeRun
     from napari_sam2_probe.tracking.bank import Bank, BankEntry
@@ -41,7 +42,7 @@ def explain_frames(
     object_id: int | None = None,
     *,
     model: Model | None = None,
-    truth: Mapping[int, NDArray[np.bool_]] | None = None,
+    truth: Truth | None = None,
     video: Any = None,
     progress: ProgressCallback = ignore_progress,
 ) -> pd.DataFrame:
@@ -60,7 +61,7 @@ def explain_frames(
     model
         The model, if it is loaded already.
     truth
-        True masks (H, W) bool by frame; looked for beside the video if None.
+        Gives the true mask (H, W) bool of a frame, None where it is not known; looked for beside the video if None.
     video
         The video, if it isn't where it was, or never lay anywhere.
     progress
@@ -84,7 +85,7 @@ def explain_frames(
     for frame in frames:
         _check_tracked(run, frame, object_id)
     loaded = load_recorded_model(run) if model is None else model
-    find_truth = truth_beside(run, object_id) if truth is None else truth.get
+    find_truth = truth_beside(run, object_id) if truth is None else truth
     rows: dict[int, list[dict[str, Any]]] = {}
     # The number of threads moves float32 results.
     with processor_threads(run.info["model"]["threads"]), remake(run, loaded, video=video) as again:

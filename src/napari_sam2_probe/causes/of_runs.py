@@ -18,6 +18,7 @@ from napari_sam2_probe.tracking.sharing import processor_threads
 if TYPE_CHECKING:
     import pandas as pd
 
+    from napari_sam2_probe.causes.pairs import Truth
     from napari_sam2_probe.families.loaded import Model
     from napari_sam2_probe.runs.run import ProbeRun
     from napari_sam2_probe.tracking.looking import FrameAttention
@@ -31,9 +32,11 @@ def patch_runs(
     model: Model | None = None,
     video: Any = None,
     twin_video: Any = None,
+    truth: Truth | None = None,
+    twin_truth: Truth | None = None,
     progress: ProgressCallback = ignore_progress,
 ) -> pd.DataFrame:
-    """Put a twin's tensors into a run, position by position and frame by frame, and say how much comes back.
+    """Put a twin's tensors into a run, position by position and frame by frame, and return how much comes back.
 
     Both runs are made again. Frames belong together that come from the same source frame, else those of the same
     number.
@@ -48,6 +51,8 @@ def patch_runs(
         The model, if it is loaded already.
     video, twin_video
         The videos, if they aren't where they were, or never lay anywhere.
+    truth, twin_truth
+        Give the true mask (H, W) bool of a frame, None where it is not known; looked for beside the videos if None.
     progress
         Called with every frame.
 
@@ -74,8 +79,9 @@ def patch_runs(
     ):
         clip.finish()
         other.finish()
-        sides = (truth_beside(run, object_id), truth_beside(twin, object_id))
-        pair = Pair(clip, other, object_id, match, *sides)
+        of_clip = truth_beside(run, object_id) if truth is None else truth
+        of_twin = truth_beside(twin, object_id) if twin_truth is None else twin_truth
+        pair = Pair(clip, other, object_id, match, of_clip, of_twin)
         done = 0
 
         def passed() -> None:

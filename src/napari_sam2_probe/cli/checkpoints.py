@@ -20,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     actions.add_parser("list", help="the official checkpoints and which of them are here")
     download = actions.add_parser("download", help="fetch one from Meta's server or the hub, and verify it")
     download.add_argument("name", metavar="NAME", help="its name, as 'list' shows it, or hf:owner/name[@revision]")
-    verify = actions.add_parser("verify", help="say which official checkpoint a file is, by its SHA-256")
+    verify = actions.add_parser("verify", help="identify an official checkpoint's file by its SHA-256")
     verify.add_argument("file", metavar="FILE", type=Path)
     convert = actions.add_parser("convert", help="write SAM 2's weights in the other format: sam2's or transformers'")
     convert.add_argument("source", metavar="NAME|FILE|DIR", help="weights of sam2, or a model's folder of transformers")

@@ -60,7 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "where reports on the same checkpoint find it)",
     )
     add_model_options(lead)
-    show = actions.add_parser("show", help="say what a decoder was fitted to and how good it is")
+    show = actions.add_parser("show", help="show what a decoder was fitted to and how good it is")
     show.add_argument("file", type=Path, metavar="FILE")
 
 

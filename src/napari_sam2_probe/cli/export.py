@@ -47,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Export and say where it is."""
+    """Export and print where it is."""
     from napari_sam2_probe.cli.progress import progress_bars
     from napari_sam2_probe.decoder.file import load_decoder
     from napari_sam2_probe.export.registry import export_run

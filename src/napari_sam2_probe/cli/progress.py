@@ -46,7 +46,7 @@ class _Bar:
         is_news = event.beside != self._beside
         self._beside = event.beside
         self._bar.set_postfix_str(event.beside, refresh=False)
-        # A bar that doesn't move is drawn anew only if it is told to.
+        # A bar that doesn't move is drawn again only when `refresh` is called.
         if not self._bar.update(event.done - self._bar.n) and is_news:
             self._bar.refresh()
 
@@ -91,11 +91,11 @@ class _Lines:
             print(_line(event, left), file=sys.stderr, flush=True)  # noqa: T201
 
     def close(self) -> None:
-        """Do nothing: every line is whole."""
+        """Do nothing: every line is complete."""
 
 
 def _line(event: Progress, left: float | None) -> str:
-    """Say how far a job is that takes `left` seconds more, if that is known."""
+    """Return how far a job is that takes `left` seconds more, if that is known."""
 
     def amount(count: int) -> str:
         return f"{count / 1e6:.0f} MB" if event.unit == "byte" else f"{count}"

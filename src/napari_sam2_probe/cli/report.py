@@ -41,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Make the report and say where it is."""
+    """Make the report and print where it is."""
     from napari_sam2_probe.cli.progress import progress_bars
     from napari_sam2_probe.common.errors import InputError
     from napari_sam2_probe.reports.make import ReportOptions, make_report

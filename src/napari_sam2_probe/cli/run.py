@@ -148,7 +148,7 @@ def run(arguments: argparse.Namespace) -> None:
     with closing(open_video(arguments.video)) as source:
         prompts = _prompts(arguments, source)
         check_job(source, prompts, arguments.out, options)
-        # Before the model is loaded: a table that can't be used is told at once.
+        # Before the model is loaded, so that a table that can't be used is refused at once.
         truth = source.truth if arguments.frames_csv is None else _truth(arguments.frames_csv, source)
         loaded = load_model(model_choice(arguments))
         with progress_bars() as progress, _telling_what_is_kept(Path(arguments.out)):
@@ -229,7 +229,7 @@ def _prompts(arguments: argparse.Namespace, source: FrameSource) -> list[Prompt]
 
     clicked = arguments.point is not None or arguments.box is not None
     if sum((arguments.mask is not None, clicked, arguments.prompts is not None)) != 1:
-        raise InputError("Say what to track in one way: --mask, --point and --box, or --prompts.")
+        raise InputError("Give what to track in one way: --mask, --point and --box, or --prompts.")
     if arguments.mask_threshold is not None and arguments.mask is None:
         raise InputError("--mask-threshold cuts the mask of --mask: give one, or leave it out.")
     if arguments.prompts is not None:

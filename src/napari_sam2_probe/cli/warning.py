@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     fit.add_argument("--install", action="store_true", help="with --out: put it into your own folder too")
     fit.add_argument("--overwrite", action="store_true", help="replace the file if it exists")
     fit.add_argument("--seed", type=int, default=0, help="of folds and intervals (default 0)")
-    show = actions.add_parser("show", help="say what a warning was fitted to and what it is worth")
+    show = actions.add_parser("show", help="show what a warning was fitted to and what it is worth")
     show.add_argument("file", type=Path, metavar="FILE")
     apply = actions.add_parser("apply", help="name the doubtful frames of a run")
     apply.add_argument("run_folder", type=Path, metavar="RUN")

@@ -1,4 +1,4 @@
-"""Files that are whole or not there."""
+"""Files that are complete or not there."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def atomic_path(target: Path | str) -> Iterator[Path]:
 
 
 def atomic_write_text(target: Path | str, text: str) -> None:
-    """Write `text` (UTF-8, line feeds) so that `target` is either the old file or the whole new one."""
+    """Write `text` (UTF-8, line feeds) so that `target` is either the old file or the complete new one."""
     with atomic_path(target) as temporary:
         temporary.write_text(text, encoding="utf-8", newline="\n")
 

@@ -1,4 +1,4 @@
-"""Where an export goes: never over something unasked, and whole or not there."""
+"""Where an export goes: never over something unasked, and complete or not there."""
 
 from __future__ import annotations
 

@@ -71,7 +71,7 @@ def expanded(text: str) -> Path:
 
 
 def kind_of(path: Path) -> str:
-    """Say what is there instead of a file: ``a folder``, ``a link to nothing``, ``a pipe`` and so on."""
+    """Name what is there instead of a file: ``a folder``, ``a link to nothing``, ``a pipe`` and so on."""
     mode = _mode(path)
     if not mode:
         return "a link to nothing" if path.is_symlink() else "not there"
@@ -124,4 +124,4 @@ def _mode(path: Path | str) -> int:
         if error.errno in _NOTHING_THERE:
             return 0
         said = error.strerror or error
-        raise InputError(f"{path} can't be looked at ({said}): name something that you may read.") from error
+        raise InputError(f"{path} can't be read ({said}): name something that you may read.") from error

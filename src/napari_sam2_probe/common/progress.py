@@ -46,7 +46,7 @@ class TimeLeft:
     Parameters
     ----------
     after
-        How many seconds something must go on before its time is told: a short job needs none, and at first it is a
+        How many seconds something must go on before its time is shown: a short job needs none, and at first it is a
         guess.
     """
 
@@ -60,7 +60,7 @@ class TimeLeft:
         self._began, self._first = 0.0, 0
 
     def take(self, step: Progress) -> float | None:
-        """Learn of a step and return the seconds that are left after it; None where they can't be told."""
+        """Learn of a step and return the seconds that are left after it; None where they can't be estimated."""
         now = time.monotonic()
         if step.what != self._what:
             self._what, self._began, self._first = step.what, now, step.done

@@ -1,4 +1,4 @@
-"""Files that others may have written: read whole, or refused by two kinds of error.
+"""Files that others may have written: read completely, or refused by two kinds of error.
 
 Whoever reads bytes, text, JSON, JSON lines, CSV, TOML or YAML reads them here, Parquet in
 `napari_sam2_probe.common.parquet` and zarr in `napari_sam2_probe.runs.zarr_store`. All of these know what a file may be

@@ -2,7 +2,7 @@
 
 A registry holds what lies in one folder of this package (a module each), what installed packages announce by an entry
 point, and what is registered by hand in a running program. Nothing is imported before it is asked for, and what can't
-be loaded is told in one sentence and left out: it never keeps the rest from working.
+be loaded is reported in one sentence and left out: it never keeps the rest from working.
 """
 
 from __future__ import annotations

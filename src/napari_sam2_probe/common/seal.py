@@ -36,7 +36,7 @@ def check_seal(content: Any) -> None:
 
 
 def save_sealed(path: Path | str, form: str, version: int, content: dict[str, Any]) -> None:
-    """Write a result as a file of its own, with what it is and its checksum; the file is whole or not there.
+    """Write a result as a file of its own, with what it is and its checksum; the file is complete or not there.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ def save_sealed(path: Path | str, form: str, version: int, content: dict[str, An
 
 
 def load_sealed(path: Path, form: str, version: int, *, what: str, command: str) -> dict[str, Any]:
-    """Read what `save_sealed` wrote; its checksum is for `check_seal`, where what is damaged is told of.
+    """Read what `save_sealed` wrote; its checksum is for `check_seal`, which reports damage.
 
     Parameters
     ----------

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_sam2_probe.video.masks import bounding_box
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -25,12 +27,9 @@ def box_edges(mask: NDArray[np.bool_]) -> NDArray[np.float64]:
         0, 0, 1, 1; NaN for an empty mask.
     """
     height, width = mask.shape
-    rows = np.flatnonzero(mask.any(axis=1))
-    if rows.size == 0:
+    if not mask.any():
         return np.full(4, np.nan)
-    columns = np.flatnonzero(mask.any(axis=0))
-    pixels = np.array([columns[0], rows[0], columns[-1] + 1, rows[-1] + 1], dtype=np.float64)
-    edges: NDArray[np.float64] = pixels / (width, height, width, height)
+    edges: NDArray[np.float64] = np.array(bounding_box(mask), np.float64) / (width, height, width, height)
     return edges
 
 

@@ -31,7 +31,7 @@ _HEADER = "decoder"
 
 
 def save_decoder(decoder: BoxDecoder, path: Path | str) -> None:
-    """Write a decoder; the file is whole or not there.
+    """Write a decoder; the file is complete or not there.
 
     Raises
     ------

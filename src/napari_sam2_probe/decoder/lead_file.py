@@ -29,7 +29,7 @@ _ARRAYS: dict[str, Any] = {
 
 
 def save_lead(result: LeadResult, path: Path | str) -> None:
-    """Write a result; the file is whole or not there.
+    """Write a result; the file is complete or not there.
 
     Raises
     ------

@@ -121,7 +121,7 @@ def fit_to_dataset(
     max_frames
         Use only the first so many frames of each sequence.
     progress
-        Told of every frame.
+        Called with every frame.
 
     Raises
     ------

@@ -43,7 +43,7 @@ def lead_of_dataset(
     options
         How to measure.
     progress
-        Told of every frame.
+        Called with every frame.
 
     Raises
     ------

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_sam2_probe.video.masks import bounding_box
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -73,10 +75,8 @@ def box_of(mask: NDArray[np.bool_]) -> NDArray[np.float32]:
         (4,) float32 ``x0, y0, x1, y1``: the first and the last pixel of the object. A box of one row or column is
         widened to one pixel, since a prompt must have an area.
     """
-    rows = np.flatnonzero(mask.any(axis=1))
-    columns = np.flatnonzero(mask.any(axis=0))
-    x0, y0, x1, y1 = columns[0], rows[0], columns[-1], rows[-1]
-    return np.array([x0, y0, max(x1, x0 + 1), max(y1, y0 + 1)], dtype=np.float32)
+    x0, y0, right, bottom = bounding_box(mask)
+    return np.array([x0, y0, max(right - 1, x0 + 1), max(bottom - 1, y0 + 1)], dtype=np.float32)
 
 
 def _deepest_point(region: NDArray[np.bool_]) -> tuple[float, int, int] | None:
@@ -86,12 +86,10 @@ def _deepest_point(region: NDArray[np.bool_]) -> tuple[float, int, int] | None:
     """
     from scipy.ndimage import distance_transform_edt
 
-    rows = np.flatnonzero(region.any(axis=1))
-    if rows.size == 0:
+    if not region.any():
         return None
-    columns = np.flatnonzero(region[rows[0] : rows[-1] + 1].any(axis=0))
+    x0, y0, x1, y1 = bounding_box(region)
     # Everything around this box is outside the region, so one row and column of that is all that distances need.
-    box = np.pad(region[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1], 1)
-    depth = distance_transform_edt(box)[1:-1, 1:-1]
+    depth = distance_transform_edt(np.pad(region[y0:y1, x0:x1], 1))[1:-1, 1:-1]
     y, x = np.unravel_index(int(np.argmax(depth)), depth.shape)
-    return float(depth[y, x]), int(columns[0] + x), int(rows[0] + y)
+    return float(depth[y, x]), int(x0 + x), int(y0 + y)

@@ -1,4 +1,4 @@
-"""Does batches in the process that it is in: the model is loaded once, tables say last that a batch is whole."""
+"""Does batches in the process that it is in: the model is loaded once, tables say last that a batch is complete."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ class BatchWorker:
                     loaded.model, SessionOptions.for_model(loaded), keep_maps=self._config.keep_maps
                 )
             except ResourceError:
-                # Not even what it tries out fits. One clip may; if not, that is told when it is tracked.
+                # Not even what it tries out fits. One clip may; if not, tracking it raises the error.
                 fitting = 1
         return evenly(self._config.samples, fitting)
 
@@ -137,7 +137,7 @@ class BatchWorker:
         return Computed(batch, clips, outputs)
 
     def write(self, computed: Computed) -> None:
-        """Write arrays, features and frames, in this order: the table of frames says that the batch is whole.
+        """Write arrays, features and frames, in this order: the table of frames says that the batch is complete.
 
         Raises
         ------

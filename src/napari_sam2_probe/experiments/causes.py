@@ -37,7 +37,7 @@ def count_cause_passes(config: ExperimentConfig) -> int:
 
 
 def cost_in_words(config: ExperimentConfig) -> str:
-    """Say what causes cost before they are looked for."""
+    """Report what causes cost before they are computed."""
     passes, tracked = count_cause_passes(config), config.samples * len(config.kinds) * config.num_frames
     clips = count(config.samples * len(config.kinds), "clip")
     return (
@@ -52,7 +52,7 @@ def iterate_causes(folder: ExperimentFolder, config: ExperimentConfig, threads: 
     Raises
     ------
     InputError, ResourceError
-        If a clip or the model can't be used, or there is no room. What is whole is kept.
+        If a clip or the model can't be used, or there is no room. What is complete is kept.
     """
     place = CausesFolder(folder)
     check_inside(folder.path, place.table("").parent, place.part("", "").parent)

@@ -1,7 +1,7 @@
 """Batches on a Dask cluster: worker processes on this machine, one a GPU, or the workers of any scheduler.
 
 The model is loaded once in each worker process. A worker writes the results of its batches itself, so only names
-travel. One that dies costs the batches it was at: Dask gives them to another, or to the same started anew.
+travel. One that dies costs the batches it was at: Dask gives them to another, or to the same after a restart.
 """
 
 from __future__ import annotations
@@ -123,7 +123,7 @@ class ClusterExecutor:
     def run(self, batches: Iterator[Batch | None], threads: int) -> Generator[int, None, None]:
         """Do batches, giving the number of frames tracked since the last step.
 
-        Closing the generator drops the batches that are under way; what is whole is kept.
+        Closing the generator drops the batches that are under way; what is complete is kept.
 
         Raises
         ------

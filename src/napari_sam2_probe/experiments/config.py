@@ -193,7 +193,7 @@ class ExperimentConfig(_Settings):
 
 
 def why_unfit(corruption: str) -> str | None:
-    """Say what a corruption does that experiments can't use, after "it" or "which"; None if they can use it."""
+    """Return what a corruption does that experiments can't use, after "it" or "which"; None if they can use it."""
     return CORRUPTIONS.find(corruption).unfit or None
 
 

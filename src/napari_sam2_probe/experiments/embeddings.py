@@ -66,7 +66,7 @@ def clip_set(results: ExperimentResults, kind: str, most: int | None = MOST_CLIP
 
 
 def has_array(results: ExperimentResults, clips: ClipSet, name: str) -> bool:
-    """Say whether an experiment keeps an array of these clips; one of an earlier version, or without, doesn't."""
+    """Return whether an experiment keeps an array of these clips; one of an earlier version, or without, doesn't."""
     if not len(clips):
         return False
     try:

@@ -1,4 +1,4 @@
-"""A whole experiment: clips made, tracked, scored and written; it may be killed at any moment and goes on."""
+"""An experiment: clips made, tracked, scored and written; it may be killed at any moment and goes on."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def run_experiment(
     Raises
     ------
     InputError, ResourceError
-        If something can't be used, or the machine doesn't suffice. What is whole is kept: call again to go on.
+        If something can't be used, or the machine doesn't suffice. What is complete is kept: call again to go on.
     """
     events = iterate_experiment(config, out, workers=workers, scheduler=scheduler, command=command)
     with closing(events):
@@ -123,7 +123,7 @@ def iterate_experiment(
     scheduler: str | None = None,
     command: str = "",
 ) -> Generator[Progress, None, None]:
-    """Do what `run_experiment` does step by step; closing the generator stops and keeps what is whole."""
+    """Do what `run_experiment` does step by step; closing the generator stops and keeps what is complete."""
     folder = ExperimentFolder(Path(out))
     config = resolve_config(config)
     stored = check_place(folder, config)

@@ -80,7 +80,7 @@ class ExperimentFolder:
         return self.path / "clips" / kind
 
     def frames_part(self, batch: str) -> Path:
-        """Return a batch's rows of the table of frames; it is written last, so it says that the batch is whole."""
+        """Return a batch's rows of the table of frames; it is written last, so it says that the batch is complete."""
         return self.path / "parts" / f"{batch}.frames.parquet"
 
     def features_part(self, batch: str) -> Path:
@@ -109,7 +109,7 @@ class ExperimentFolder:
 
 
 def is_experiment(path: Path) -> bool:
-    """Say whether a folder looks like an experiment, without reading it."""
+    """Return whether a folder looks like an experiment, without reading it."""
     return is_file(path / CONFIG)
 
 

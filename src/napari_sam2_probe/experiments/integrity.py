@@ -1,4 +1,4 @@
-"""Is what an experiment holds what it was asked for? Looked at when it is opened, and when a table is read."""
+"""Is what an experiment holds what it was asked for? Checked when it is opened, and when a table is read."""
 
 from __future__ import annotations
 

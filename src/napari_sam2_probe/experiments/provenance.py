@@ -1,4 +1,4 @@
-"""What an experiment says of itself beside its configuration: software, model, data, and who worked on it when."""
+"""What an experiment says of itself beside its configuration: software, model, data, and which processes ran when."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ def begin_store(folder: ExperimentFolder, kinds: tuple[str, ...]) -> None:
 
 
 def write_clip_arrays(folder: ExperimentFolder, kind: str, clip: str, arrays: Mapping[str, NDArray[Any]]) -> None:
-    """Write the arrays of one clip; they are there whole or not at all, and take the place of earlier ones.
+    """Write the arrays of one clip; they are there completely or not at all, and take the place of earlier ones.
 
     Parameters
     ----------

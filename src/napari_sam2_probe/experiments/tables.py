@@ -106,7 +106,7 @@ _WRITING: dict[str, Any] = {
 
 
 def write_table(path: Path, columns: Mapping[str, str], values: Mapping[str, Any] | pd.DataFrame) -> None:
-    """Write a table; the file is whole or not there, and the same rows give the same bytes.
+    """Write a table; the file is complete or not there, and the same rows give the same bytes.
 
     Parameters
     ----------

@@ -46,7 +46,7 @@ class ClipView:
     label
         Its name in legends and titles.
     obj_index
-        Which of the run's objects is looked at.
+        Which of the run's objects is viewed.
     """
 
     run: ProbeRun
@@ -56,7 +56,7 @@ class ClipView:
 
     @property
     def obj_id(self) -> int:
-        """The object that is looked at."""
+        """The id of the object that is viewed."""
         return int(self.run.object_ids[self.obj_index])
 
     @property

@@ -14,7 +14,7 @@ from napari_sam2_probe.common.progress import Progress
 from napari_sam2_probe.export.provenance import provenance
 from napari_sam2_probe.export.rle import compressed, run_lengths
 from napari_sam2_probe.export.tiff import tiff_stack
-from napari_sam2_probe.video.masks import write_mask
+from napari_sam2_probe.video.masks import bounding_box, write_mask
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -89,12 +89,11 @@ def masks_as_coco(run: ProbeRun, out: Path) -> Iterator[Progress]:
 
 
 def _described(mask: NDArray[np.bool_]) -> dict[str, Any]:
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    left, top = int(columns[0]), int(rows[0])
+    left, top, right, bottom = bounding_box(mask)
     return {
         "segmentation": {"size": list(mask.shape), "counts": compressed(run_lengths(mask))},
         "area": int(mask.sum()),
-        "bbox": [left, top, int(columns[-1]) + 1 - left, int(rows[-1]) + 1 - top],
+        "bbox": [left, top, right - left, bottom - top],
         "iscrowd": 0,
     }
 

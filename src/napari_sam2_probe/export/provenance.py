@@ -13,7 +13,7 @@ _SHORT = 12
 
 
 def provenance(run: ProbeRun) -> str:
-    """Say what a run's export was made of and with: video, run, weights with their hash, number format, versions.
+    """Describe what a run's export was made of and with: video, run, weights with their hash, number format, versions.
 
     Names only: where things lay on somebody's machine is nobody else's business.
     """

@@ -132,7 +132,7 @@ def iterate_export(
     what
         A key of `EXPORTS`.
     out
-        The file or folder to write. It is whole or not there.
+        The file or folder to write. It is complete or not there.
     name
         A format of `what`; the first if None.
     overwrite

@@ -1,4 +1,4 @@
-"""The whole run, as it is on disk."""
+"""The complete run, as it is on disk."""
 
 from __future__ import annotations
 

@@ -265,7 +265,7 @@ def check_published(checkpoint: CheckpointFile) -> None:
 
 def _damaged(path: Path) -> InputError:
     return InputError(
-        f"{path}: this is not a whole checkpoint (truncated, damaged or another kind of file); fetch it again and "
+        f"{path}: this is not a complete checkpoint (truncated, damaged or another kind of file); fetch it again and "
         "check it with 'sam2-probe checkpoints verify'."
     )
 

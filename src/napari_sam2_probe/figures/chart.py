@@ -97,7 +97,7 @@ class Dots:
     frames
         (N,) int, the frame that each is of; None where they are of no frame.
     owner
-        What the mouse is told of whose points they are.
+        What a tooltip under the mouse shows of whose points they are.
     """
 
     label: str

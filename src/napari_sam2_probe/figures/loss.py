@@ -167,7 +167,7 @@ def make_loss(
 
 
 def ahead(horizon: int) -> str:
-    """Say how far ahead is looked: ``next frame``, ``next 5 frames``."""
+    """Return how many frames ahead, in words: ``next frame``, ``next 5 frames``."""
     return "next frame" if horizon == 1 else f"next {horizon} frames"
 
 

@@ -321,7 +321,7 @@ def object_colour(object_id: int) -> str:
 
 
 def save_figure(figure: Figure, path: Path | str, dpi: float = 300, *, remark: str = "") -> Path:
-    """Write `figure` to `path` as PNG, SVG or PDF, whole or not at all.
+    """Write `figure` to `path` as PNG, SVG or PDF, completely or not at all.
 
     The same figure gives the same bytes: no dates, fixed ids. The file names this program and its version.
 
@@ -354,5 +354,21 @@ def save_figure(figure: Figure, path: Path | str, dpi: float = 300, *, remark: s
         raise InputError(f"A figure can't be written to {path}: give a name that ends in .png, .svg or .pdf.")
     metadata = _METADATA[suffix] | ({_REMARK[suffix]: remark} if remark else {})
     with publication_style(), atomic_path(path) as temporary:
-        figure.savefig(temporary, format=suffix[1:], dpi=dpi, metadata=metadata)
+        _draw_into(figure, temporary, suffix, dpi, metadata)
     return path
+
+
+def _draw_into(figure: Figure, path: Path, suffix: str, dpi: float, metadata: dict[str, str | None]) -> None:
+    """Write the file that `Figure.savefig` writes, which lays a figure out and draws it twice, in half the time."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.backends.backend_pdf import FigureCanvasPdf
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+
+    shown, resolution = figure.canvas, figure.dpi
+    canvas: Any = {".png": FigureCanvasAgg, ".svg": FigureCanvasSVG, ".pdf": FigureCanvasPdf}[suffix](figure)
+    try:
+        figure.dpi = dpi
+        getattr(canvas, f"print_{suffix[1:]}")(path, metadata=metadata)
+    finally:
+        figure.dpi = resolution
+        figure.set_canvas(shown)

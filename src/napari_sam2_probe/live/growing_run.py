@@ -178,7 +178,7 @@ class GrowingRun:
         nothing = np.zeros(self.source.num_frames, bool)
         rows = [self.recorder.features(of).stale if of in there else nothing for of in self.writer.obj_ids]
         table = self.recorder.features_table()
-        # In the order of all arrays, whenever an object was first looked at.
+        # In the order of all arrays, whenever an object was first asked for.
         order = {obj_id: number for number, obj_id in enumerate(self.writer.obj_ids)}
         places = np.argsort(table["object_id"].map(order).to_numpy(float), kind="stable")
         self.writer.write_features(table.iloc[places], np.stack(rows))

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 class ModelCache:
-    """Keeps one model, so that a second video doesn't load it anew; used from worker threads, one at a time."""
+    """Keeps one model, so that a second video doesn't load it again; used from worker threads, one at a time."""
 
     def __init__(self) -> None:
         self._kept: tuple[ModelChoice, Model] | None = None

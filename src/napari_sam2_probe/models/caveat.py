@@ -1,6 +1,6 @@
 """What a reader must know of a model before any number: that it is the sample model, a toy, or not trained at all.
 
-It is told from the weights that a run recorded (their SHA-256, or that there were none), never from a name: a file may
+It is read from the weights that a run recorded (their SHA-256, or that there were none), never from a name: a file may
 be called whatever its owner likes, and the sample model's weights stay a toy under any name.
 """
 

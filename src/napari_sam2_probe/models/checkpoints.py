@@ -195,7 +195,7 @@ def official(name: str) -> OfficialCheckpoint:
 def installed() -> list[OfficialCheckpoint]:
     """Return the official checkpoints whose file is in the folder with the right size, in default order.
 
-    Only names and sizes are looked at; :func:`identify` reads a file and is sure.
+    Only names and sizes are compared; :func:`identify` reads a file and is sure.
     """
     by_name = {checkpoint.name: checkpoint for checkpoint in OFFICIAL}
     return [by_name[name] for name in DEFAULT_ORDER if _is_whole(by_name[name])]
@@ -268,7 +268,7 @@ def resolve(name_or_path: str | Path | None = None) -> CheckpointFile:
     path = Path(name_or_path)
     if is_dir(path) and (path / PORT_CONFIG).is_file():
         if not is_file(path / PORT_WEIGHTS):
-            raise InputError(f"{path}: the folder has a {PORT_CONFIG} but no {PORT_WEIGHTS}; get the whole model.")
+            raise InputError(f"{path}: the folder has a {PORT_CONFIG} but no {PORT_WEIGHTS}; get all of the model.")
         path = path / PORT_WEIGHTS
     if is_file(path):
         return _resolve_file(path, by_name.get(path.stem))

@@ -184,7 +184,7 @@ def model_config(config: str | Path, flags: ModelFlags) -> tuple[dict[str, Any],
 
 
 def is_known_config(config: str | Path) -> bool:
-    """Tell whether a configuration is an official one or comes with this package, so that it need not be tried."""
+    """Return whether a configuration is an official one or comes with this package, so that it need not be tried."""
     path = config_path(config).resolve()
     folders = [SMALL_CONFIG.parent, sample_data_folder() / "sample_model"]
     if find_spec("sam2") is not None:
@@ -322,7 +322,7 @@ def _check_classes(path: Path, model: dict[str, Any]) -> None:
     for place, node in _mappings(model, "model"):
         # Hiera would read that file itself, and with torch before 2.6 run code that is pickled in it.
         if node.get("weights_path") is not None:
-            raise InputError(f"{path}: '{place}.weights_path' names another weights file; give a whole checkpoint.")
+            raise InputError(f"{path}: '{place}.weights_path' names another weights file; give a complete checkpoint.")
 
 
 def _mappings(node: Any, place: str) -> Iterator[tuple[str, dict[Any, Any]]]:

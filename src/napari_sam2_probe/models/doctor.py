@@ -55,12 +55,12 @@ print(json.dumps(facts))
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was looked at.
+    """One thing that was checked.
 
     Attributes
     ----------
     topic
-        What was looked at, in a word or two.
+        What was checked, in a word or two.
     level
         ``"ok"``; ``"note"``, good to know; or ``"problem"``, something needed is broken.
     text

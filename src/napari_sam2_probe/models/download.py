@@ -46,8 +46,8 @@ def download(
 ) -> Path:
     """Download an official checkpoint and return its path.
 
-    What arrives is kept beside the target as ``<file>.part`` until it is whole; a download that broke off or was
-    cancelled goes on from there. The file takes its name only after its SHA-256 was found right. A whole and
+    What arrives is kept beside the target as ``<file>.part`` until it is complete; a download that broke off or was
+    cancelled goes on from there. The file takes its name only after its SHA-256 was found right. A complete and
     right file that is already there is not fetched again.
 
     Parameters
@@ -102,7 +102,7 @@ def download(
 
 @dataclass(frozen=True)
 class _Transfer:
-    """One request that adds to the file `part` until it is whole."""
+    """One request that adds to the file `part` until it is complete."""
 
     checkpoint: OfficialCheckpoint
     url: str

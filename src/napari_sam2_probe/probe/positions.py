@@ -55,8 +55,8 @@ class Position:
     Attributes
     ----------
     number
-        As the paper counts, with our additions: ``"1"`` to ``"5"``, ``"4r"``, ``"5r"``, ``"5p"``, ``"5u"``. It stands in
-        tables.
+        As the paper counts, with our additions: ``"1"`` to ``"5"``, ``"4r"``, ``"5r"``, ``"5p"``, ``"5u"``. It stands
+        in tables.
     key
         The name used for arrays on disk and in code.
     title
@@ -112,7 +112,7 @@ class Position:
 
     @property
     def is_main(self) -> bool:
-        """Whether it is one of those that are looked at first: neither optional nor the twin of a gated one."""
+        """Whether it is one of those that are shown first: neither optional nor the twin of a gated one."""
         return not self.optional and self.ungated_of is None
 
 

@@ -218,7 +218,7 @@ class ProbeRecorder:
         return self._take_shown(at)[0] if at.kind in PROMPTED_KINDS else {}
 
     def is_present(self, obj_id: int, frame_idx: int, object_score: float) -> bool:
-        """Say whether an object counts as being in a frame: by the recipe, else by SAM 2's own score."""
+        """Return whether an object counts as being in a frame: by the recipe, else by SAM 2's own score."""
         known = self._known_present.get(obj_id)
         return object_score > 0 if known is None else bool(known[frame_idx])
 

@@ -33,7 +33,7 @@ _GENERAL = {
 
 
 def describe_status(key: str, status: int) -> str:
-    """Say what gave a position its value on a frame.
+    """Return what gave a position its value on a frame.
 
     Parameters
     ----------

@@ -64,7 +64,7 @@ def make_demo(
     Parameters
     ----------
     out
-        The folder to make. An earlier demo there is replaced when the new one is whole; anything else is left alone.
+        The folder to make. An earlier demo there is replaced when the new one is complete; anything else is left alone.
     load
         Gives the model; called first, so that nothing is done for one that can't be had.
     command

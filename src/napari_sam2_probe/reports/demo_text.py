@@ -27,7 +27,7 @@ _NAMES = (
 
 
 def describe_interjection(clean: ClipView, interjected: ClipView) -> tuple[str, ...]:
-    """Say what the interjection did to masks, object score and features."""
+    """Describe what the interjection did to masks, object score and features."""
     scores = interjected.scores
     absent = ~interjected.object_present
     object_scores = interjected.run.object_scores[interjected.obj_index]
@@ -59,7 +59,7 @@ def describe_interjection(clean: ClipView, interjected: ClipView) -> tuple[str, 
 
 
 def describe_obscuration(clean: ClipView, obscured: ClipView, response: ObscurationResponse) -> tuple[str, ...]:
-    """Say what the obscuration did to masks and pointers."""
+    """Describe what the obscuration did to masks and pointers."""
     assert obscured.truth is not None
     fraction = obscured.truth.obscured_fraction
     worst = int(np.nanargmax(fraction))
@@ -82,7 +82,7 @@ def describe_obscuration(clean: ClipView, obscured: ClipView, response: Obscurat
 
 
 def describe_model(model: Mapping[str, Any]) -> str:
-    """Say which model it was, from what a run recorded, for a page's last table."""
+    """Describe the model, from what a run recorded, for a page's last table."""
     weights = f"SHA-256 {model['sha256']}" if model.get("sha256") else "untrained"
     parts = [model.get("config"), _pixels(model.get("image_size")), weights, remark(model)]
     return f"{model.get('checkpoint')} ({', '.join(str(part) for part in parts if part)})"
@@ -106,7 +106,7 @@ def provenance(
 
 
 def _pixels(image_size: int | None) -> str:
-    """Say at which size frames are looked at; nothing where an older run didn't record it."""
+    """Return the size at which SAM 2 sees frames, in words; nothing where an older run didn't record it."""
     return f"{image_size} × {image_size} pixels" if image_size else ""
 
 

@@ -63,7 +63,7 @@ class ClipFrames:
 
 @dataclass(frozen=True)
 class Example:
-    """A clip and its clean twin, and the frame that is looked at.
+    """A clip and its clean twin, and the frame that is shown.
 
     Attributes
     ----------

@@ -202,7 +202,7 @@ def _lead(subjects: Sequence[Subject]) -> str:
 
 
 def _unfinished(subjects: Sequence[Subject]) -> list[str]:
-    """Say which experiments are half done."""
+    """Return the sentence on which experiments are half done."""
     said = []
     for subject in subjects:
         results = subject.results
@@ -241,7 +241,7 @@ def _thin(subjects: Sequence[Subject]) -> list[str]:
 
 
 def _without(subjects: Sequence[Subject]) -> list[str]:
-    """Say which kinds of clips an experiment was made without."""
+    """Return the sentence on which kinds of clips an experiment was made without."""
     said = []
     for subject in subjects:
         lacking = [kind_label(kind).lower() for kind in paper_kinds() if kind not in subject.results.kinds]

@@ -106,7 +106,7 @@ def _numbers(summary: PolicySummary) -> dict[str, Any]:
 
 
 def _findings(summaries: Sequence[PolicySummary]) -> list[str]:
-    """Say which policies differ from stock on this data, and which do not."""
+    """Describe which policies differ from stock on this data, and which do not."""
     methods = [s for s in summaries[1:] if s.policy.partition(":")[0] != ORACLE]
     better = [s.policy for s in methods if s.over_stock.low > 0]
     worse = [s.policy for s in methods if s.over_stock.high < 0]

@@ -95,7 +95,7 @@ class ReportTable:
 
 
 def write_csv(path: Path, table: pd.DataFrame) -> None:
-    """Write a table of numbers, whole or not at all."""
+    """Write a table of numbers, completely or not at all."""
     with atomic_path(path) as temporary:
         table.to_csv(temporary, index=False, lineterminator="\n")
 

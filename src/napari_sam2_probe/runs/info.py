@@ -149,7 +149,7 @@ def _list(check: Check) -> Check:
 
 
 def _parts(required: dict[str, Check] | None = None, /, **optional: Check) -> Check:
-    """Check a JSON object: parts that must be there, and parts that may; others are not looked at."""
+    """Check a JSON object: parts that must be there, and parts that may; others are ignored."""
     must = required or {}
 
     def checked(value: Any, at: str) -> None:

@@ -1,4 +1,4 @@
-"""Is all of a run there? Looked at when it is opened: what got lost on the way must not look like empty masks.
+"""Is all of a run there? Checked when it is opened: what got lost on the way must not look like empty masks.
 
 Nothing large is read. Arrays say by their shapes, types and chunks whether they belong together; a finished run says in
 ``run.json`` what was written.
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from napari_sam2_probe.runs.zarr_store import OpenedOnce
+
 MOST_OBJECTS, MOST_FRAMES = 1 << 16, 1 << 27
 MOST_TABLE_BYTES = 1 << 32
 
@@ -39,7 +41,7 @@ _SHAPES = {
 }
 
 
-def check_metadata(store: Any) -> None:
+def check_metadata(store: OpenedOnce) -> None:
     """Make sure that arrays are of the types they should be and belong together, before any is read.
 
     Raises
@@ -60,7 +62,7 @@ def check_metadata(store: Any) -> None:
 
 
 def check_contents(
-    folder: Path, store: Any, info: dict[str, Any], arrays: dict[str, Any], features: pd.DataFrame
+    folder: Path, store: OpenedOnce, info: dict[str, Any], arrays: dict[str, Any], features: pd.DataFrame
 ) -> None:
     """Make sure that what a run says of itself, its arrays and its tables agree, and that nothing is missing.
 
@@ -129,7 +131,7 @@ def _check_what_was_written(folder: Path, info: dict[str, Any], ids: list[int], 
             raise ValueError(f"{name} is not as it was written")
 
 
-def _check_chunks(store: Any, tracked: Any, *, finished: bool) -> None:
+def _check_chunks(store: OpenedOnce, tracked: Any, *, finished: bool) -> None:
     frames = [int(t) for t in np.flatnonzero(tracked.any(0))]
     cells = [(int(row), int(t)) for row, t in np.argwhere(tracked)]
     _check_chunk_shape(store["masks"], 1)
@@ -160,12 +162,12 @@ def _check_chunks(store: Any, tracked: Any, *, finished: bool) -> None:
             _require(maps, places)
 
 
-def _groups(store: Any, name: str) -> list[str]:
+def _groups(store: OpenedOnce, name: str) -> list[str]:
     return [f"{name}/{key}" for key in store[name].group_keys()] if name in store else []
 
 
 def _check_chunk_shape(array: Any, leading: int) -> None:
-    """Make sure that a chunk is a whole picture, as we write it: else the array's size was changed."""
+    """Make sure that a chunk is one complete picture, as we write it: else the array's size was changed."""
     if tells_of_chunks(array) and array.chunks != (*[1] * leading, *array.shape[leading:]):
         raise ValueError(f"{array.path} has the shape {array.shape} in chunks of {array.chunks}")
 

@@ -18,6 +18,6 @@ TABLES = (FEATURES, BANK, ATTENTION)
 
 
 def is_run(path: Path | str) -> bool:
-    """Say whether a folder looks like a run, without reading it."""
+    """Return whether a folder looks like a run, without reading it."""
     folder = Path(path)
     return is_file(folder / INFO) and is_dir(folder / STORE)

@@ -15,7 +15,7 @@ from napari_sam2_probe.runs.info import INFO, load_info, read_info
 from napari_sam2_probe.runs.integrity import MOST_TABLE_BYTES, check_contents, check_metadata
 from napari_sam2_probe.runs.layout import FEATURES, FORMAT, STORE, is_run
 from napari_sam2_probe.runs.run import ProbeRun
-from napari_sam2_probe.runs.zarr_store import READ_ERRORS, open_store
+from napari_sam2_probe.runs.zarr_store import READ_ERRORS, OpenedOnce, open_store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -64,10 +64,11 @@ def open_run(path: Path | str) -> ProbeRun:
     info = _info(folder)
     try:
         store: Any = open_store(folder / STORE)
-        check_metadata(store)
-        arrays: dict[str, Any] = {name: store[name][:] for name in _ARRAYS}
+        members = OpenedOnce(store)
+        check_metadata(members)
+        arrays: dict[str, Any] = {name: members[name][:] for name in _ARRAYS}
         table = _features(folder / FEATURES)
-        check_contents(folder, store, info, arrays, table)
+        check_contents(folder, members, info, arrays, table)
     except READ_ERRORS as error:
         raise InputError(
             f"{folder}: the run is damaged or was stopped at its very start ({why(error)}); make it again."

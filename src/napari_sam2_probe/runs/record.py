@@ -232,7 +232,7 @@ def _keep_what_is_whole(
         writer.discard()
         return
     writer.release_reserve()
-    # First what tells which frames are whole, should the room not suffice for all.
+    # First what tells which frames are complete, should the room not suffice for all.
     writer.flush()
     writer.update_info(stopped=describe_stop(error), **describe_steps(session, files))
     _write_features(writer, recorder, writer.obj_ids)

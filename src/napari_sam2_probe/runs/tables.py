@@ -17,7 +17,7 @@ SPAN = 256
 """Frames in a chunk: what is written again whenever one of them has changed, however long the video is."""
 
 TRACKED = "tracked"
-"""The table that says which frames are whole."""
+"""The table that says which frames are complete."""
 
 
 class FrameTables:
@@ -88,7 +88,7 @@ class FrameTables:
         self._touched.update(range(-(-self._shape[1] // SPAN)))
 
     def save(self) -> None:
-        """Write what has changed, last of all which frames are whole."""
+        """Write what has changed, last of all which frames are complete."""
         self._write([name for name in self._values if name != TRACKED])
         self._write([TRACKED])
         self._touched.clear()

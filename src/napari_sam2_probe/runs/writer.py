@@ -47,8 +47,8 @@ class RunWriter:
     """Writes one run.
 
     Masks and maps go to disk frame by frame. The tables (pointers, scores, flags) follow every two seconds and at
-    the end, after the frames they speak of, and `tracked`, which tells which frames are whole, after all others. So
-    whenever the process dies, the run on disk can be opened and no frame looks whole that isn't.
+    the end, after the frames they speak of, and `tracked`, which tells which frames are complete, after all others. So
+    whenever the process dies, the run on disk can be opened and no frame looks complete that isn't.
 
     Parameters
     ----------
@@ -102,7 +102,7 @@ class RunWriter:
 
     @property
     def has_frames(self) -> bool:
-        """Whether any frame is whole."""
+        """Whether any frame is complete."""
         return bool(self._tables[TRACKED].any())
 
     def write_frame(
@@ -172,7 +172,7 @@ class RunWriter:
         whole = np.array(self._tables[TRACKED])
         frames = np.flatnonzero(whole[row])
         whole[row] = False
-        # First of all its frames are no longer whole; then the pictures follow.
+        # First of all its frames are no longer complete; then the pictures follow.
         self._tables.clear_object(row)
         self.flush()
         with os_errors_as_sentences(self.path):

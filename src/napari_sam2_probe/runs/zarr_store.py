@@ -77,6 +77,32 @@ def _ordinary_files() -> Any:
     return OrdinaryFiles
 
 
+class OpenedOnce:
+    """A group whose members are opened once each, for a check that asks for them again and again.
+
+    Parameters
+    ----------
+    group
+        The zarr group. What changes in it afterwards is not seen.
+    """
+
+    def __init__(self, group: Any) -> None:
+        self._group = group
+        self._members: dict[str, Any] = {}
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self._members:
+            self._members[name] = self._group[name]
+        return self._members[name]
+
+    def __contains__(self, name: str) -> bool:
+        try:
+            self[name]
+        except KeyError:
+            return False
+        return True
+
+
 def make_store(path: Path) -> Any:
     """Make an empty zarr group of format 3, whatever the user's own configuration of zarr says."""
     import zarr
@@ -114,7 +140,7 @@ def make_array(
 
 
 def tells_of_chunks(array: Any) -> bool:
-    """Tell whether an array is one of `make_array`, so that a chunk that is missing was never written, or is lost."""
+    """Return whether an array is one of `make_array`, so that a chunk that is missing was never written, or is lost."""
     return bool(array.attrs.get(_EVERY_CHUNK))
 
 
@@ -155,7 +181,7 @@ def read_whole(array: Any) -> NDArray[Any]:
 
 
 class StoredArray:
-    """A zarr array of a store on disk, whose pieces that can't be read are told of in a sentence.
+    """A zarr array of a store on disk, which raises a sentence where a piece can't be read.
 
     Parameters
     ----------

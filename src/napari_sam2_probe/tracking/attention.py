@@ -1,7 +1,7 @@
 """Where memory attention looks: the share of each entry of the bank, from the queries and keys that the model makes.
 
 Shares are computed after a step, when its mask is known, from queries drawn evenly from inside the mask, a ring around
-it and the rest. Nothing of the model's own computation changes: projections are looked at, not made again.
+it and the rest. Nothing of the model's own computation changes: projections are read, not made again.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ class AttentionRecord:
             setattr(seen, name, output)
 
     def layers(self) -> list[LayerAttention]:
-        """Return each layer's queries and keys of the step that was looked at; none if attention did not run."""
+        """Return each layer's queries and keys of the step that was observed; none if attention did not run."""
         return [
             seen.attention(layer)
             for layer, seen in zip(self._layers, self._seen, strict=True)

@@ -145,7 +145,7 @@ class BatchTracker:
         ------
         BatchFrame
             In time order. On a GPU the next frame is already under way, so that the GPU works while a frame is
-            looked at.
+            used.
 
         Raises
         ------

@@ -83,7 +83,7 @@ class EntrySelector(_Strict):
         return self
 
     def selects(self, entry: BankEntry) -> bool:
-        """Say whether an entry is meant."""
+        """Return whether an entry is meant."""
         if self.frames is not None:
             return entry.frame in self.frames
         if self.role is not None:
@@ -183,13 +183,13 @@ class Edit(_Strict):
         return self
 
     def concerns(self, frame_idx: int, obj_id: int) -> bool:
-        """Say whether a frame and object are concerned."""
+        """Return whether a frame and object are concerned."""
         if self.object is not None and self.object != obj_id:
             return False
         return self.at is None or self.at[0] <= frame_idx <= self.at[1]
 
     def selects(self, entry: BankEntry) -> bool:
-        """Say whether an edit of the bank means this entry."""
+        """Return whether an edit of the bank means this entry."""
         return entry.kind in self.kinds and (self.entries == "all" or self.entries.selects(entry))
 
     def as_json(self) -> dict[str, Any]:
@@ -249,7 +249,7 @@ def sources(edits: Sequence[Edit]) -> list[str]:
 
 
 def _in_words(error: ValidationError) -> str:
-    """Say the first of pydantic's complaints, unknown keys before all others."""
+    """Return the first of pydantic's complaints as a sentence, unknown keys before all others."""
     details = error.errors()
     unknown = [item for item in details if item["type"] == "extra_forbidden"]
     item = (unknown or details)[0]

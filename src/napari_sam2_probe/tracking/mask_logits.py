@@ -59,5 +59,5 @@ def filled(logits: Tensor, fill_hole_area: int) -> Tensor:
 
 @functools.cache
 def can_fill_holes() -> bool:
-    """Say whether ``sam2`` was built with the extension that fills holes; without it SAM 2 leaves masks as they are."""
+    """Return whether ``sam2`` has the extension that fills holes; without it SAM 2 leaves masks as they are."""
     return importlib.util.find_spec("sam2._C") is not None

@@ -65,7 +65,7 @@ class MemoryProvenance:
     chosen
         What it would have read but for edits of the bank.
     serials
-        Of each frame that was looked at, the serial number of its output at that time.
+        Of each frame that was read, the serial number of its output at that time.
     intervention
         What edited the pass, if anything did.
     """

@@ -77,7 +77,7 @@ def motion_scores(
 ) -> list[float | None]:
     """Score how well each frame's box agrees with the motion before it, as SAMURAI does.
 
-    The filter begins anew after every frame whose predicted IoU is low, and tells nothing until it has taken in
+    The filter starts again after every frame whose predicted IoU is low, and tells nothing until it has taken in
     `stable_frames` frames.
 
     Parameters

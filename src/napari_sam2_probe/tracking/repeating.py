@@ -28,7 +28,7 @@ class Editable(Protocol):
     """A session whose prompts can be changed: one of `tracking`, or one that records it."""
 
     def add_prompt(self, prompt: Prompt) -> Any:
-        """Say what there is to say of an object on a frame."""
+        """Prompt an object on a frame."""
         ...
 
     def choose_candidate(self, frame_idx: int, obj_id: int, index: int) -> Any:

@@ -163,7 +163,7 @@ class Replay:
         return MemoryView(obj, self._engine.maskmem_pos_enc, intervention=intervention, repeat=read.chosen)
 
     def _show(self, obj: TrackedObject, frame_idx: int, output: FrameOutput) -> bool:
-        """Repeat a tracked frame's pass; say whether what it could see was still there.
+        """Repeat a tracked frame's pass; return whether what it could see was still there.
 
         Observers keep what prompted frames showed, so these need no repeating.
         """

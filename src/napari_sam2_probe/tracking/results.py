@@ -33,7 +33,7 @@ class SessionOptions:
     Attributes
     ----------
     flags
-        What the stock predictor is told when it is made.
+        The flags that the stock predictor is built with.
     dtype
         The type of automatic mixed precision; float32 for none.
     feature_budget, output_budget

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_sam2_probe.video.masks import bounding_box
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -80,7 +82,7 @@ class SeenMasks:
 
 def box_of(mask: NDArray[np.bool_]) -> Box | None:
     """Return first and last column and row of a mask (h, w), as x0, y0, x1, y1; None if it is empty."""
-    columns, rows = np.flatnonzero(mask.any(axis=0)), np.flatnonzero(mask.any(axis=1))
-    if not len(columns):
+    if not mask.any():
         return None
-    return int(columns[0]), int(rows[0]), int(columns[-1]), int(rows[-1])
+    x0, y0, x1, y1 = bounding_box(mask)
+    return x0, y0, x1 - 1, y1 - 1

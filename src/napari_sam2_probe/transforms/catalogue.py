@@ -180,7 +180,7 @@ class Catalogue:
     def fingerprint(self) -> str:
         """Return a hash (hex SHA-256) that changes with names, lengths, sizes, every pixel of masks, and of frames.
 
-        Of frames only where their contents were looked at.
+        Of frames only where their contents were read.
         """
         digest = hashlib.sha256(self.fingerprint_of_areas().encode())
         for entry in self.entries:

@@ -112,7 +112,7 @@ def iterate_dataset(
         store.clean_up()
         return
     bases = [draw_base(catalogue, order, number) for number in range(samples)]
-    # What no clip can be made of is told before anything is written.
+    # Refuse what no clip can be made of before anything is written.
     plan_recipe(catalogue, Footage(dataset, catalogue), order, 0)
     by_hand = registered_by_hand(order.kind, order.then)
     workers = workers if can_be_sent(by_hand) else 1

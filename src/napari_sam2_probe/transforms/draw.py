@@ -118,7 +118,7 @@ def draw_source(context: SamplingContext, size: float) -> tuple[ObjectTrack, int
 
 
 def _sharp_starts(track: ObjectTrack, windows: Windows, size: float) -> NDArray[np.int64]:
-    """Return the windows in which the object is whole, and large enough for a cut-out of this size."""
+    """Return the windows in which the object is complete, and large enough for a cut-out of this size."""
     large = windows.whole_areas >= _MINIMUM_SOURCE_SHARE * track.height * track.width
     return windows.whole[large & (size <= _MAXIMUM_SCALE * np.sqrt(windows.whole_areas))]
 

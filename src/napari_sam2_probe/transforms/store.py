@@ -1,6 +1,6 @@
 """A data set of clips on disk: DAVIS layout, ``clips.jsonl`` and ``frames.csv``.
 
-A clip is made in a hidden folder and moved to its place; the record that is written last says that it is whole.
+A clip is made in a hidden folder and moved to its place; the record that is written last says that it is complete.
 ``dataset.json`` tells what was asked for and whether all of it is there; before that is believed, files and tables are
 looked at. One process at a time writes. No file holds a time or an absolute path.
 """
@@ -147,9 +147,9 @@ class ClipStore:
             yield
 
     def begin(self, configuration: dict[str, Any], names: Sequence[str]) -> list[int]:
-        """Note what will be in the folder, and return the numbers of the clips that are not whole yet.
+        """Note what will be in the folder, and return the numbers of the clips that are not complete yet.
 
-        Of a data set that was finished and has lost something since, the clips that are whole are kept.
+        Of a data set that was finished and has lost something since, the clips that are complete are kept.
 
         Raises
         ------
@@ -168,7 +168,7 @@ class ClipStore:
         return [number for number, name in enumerate(names) if not self._is_whole(name)]
 
     def write_clip(self, name: str, recipe: Recipe, clip: Clip, encoder: Encoder) -> None:
-        """Write a clip; it is either whole or not there.
+        """Write a clip; it is either complete or not there.
 
         Parameters
         ----------
@@ -214,7 +214,7 @@ class ClipStore:
         for name in names:
             if not self._is_whole(name):
                 raise ResourceError(
-                    f"{self.folder}: the clip {name}, which was made, is gone or not whole any more; run the command "
+                    f"{self.folder}: the clip {name}, which was made, is gone or no longer complete; run the command "
                     "again, and let nothing else write there meanwhile."
                 )
         files = {}

@@ -41,7 +41,7 @@ def map_unordered(
     """Call ``make(*arguments)`` once in each process, and what it returns on every item; give results as they come.
 
     With one worker, or one item, all happens in this process. An exception, ``KeyboardInterrupt`` included, and
-    closing the generator let the items that are being worked on end and drop the others.
+    closing the generator let the items in progress end and drop the others.
 
     Parameters
     ----------

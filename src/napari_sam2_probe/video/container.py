@@ -1,7 +1,7 @@
 """How long a video file says it is: a copy or download that broke off lacks its end.
 
 FFmpeg plays what is there without a word. But a container is made of parts that begin with their size, so whether
-bytes are missing can be told without decoding anything.
+bytes are missing can be counted without decoding anything.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class DamagedContainerError(Exception):
 
 
 def missing_bytes(path: Path) -> int:
-    """Return how many bytes an mp4, mov, avi, mkv or webm file lacks at its end; 0 if it is whole or doesn't say.
+    """Return how many bytes an mp4, mov, avi, mkv or webm file lacks at its end; 0 if it is complete or doesn't tell.
 
     Raises
     ------

@@ -53,7 +53,7 @@ class VideoFileSource:
     ------
     InputError
         If there is no such file, it is not a video or damaged, is cut off, holds no pictures, or is to be shown
-        turned by other than quarters. All packets and both ends of the video are looked at now; a frame in between
+        turned by other than quarters. All packets and both ends of the video are checked now; a frame in between
         that the decoder finds damaged is refused when it is read.
     """
 

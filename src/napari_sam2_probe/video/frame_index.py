@@ -66,7 +66,7 @@ def build_frame_index(open_stream: OpenStream) -> FrameIndex:
     Parameters
     ----------
     open_stream
-        Opens the file anew: a context manager that gives an ``av`` container and its video stream.
+        Opens the file again: a context manager that gives an ``av`` container and its video stream.
 
     Raises
     ------

@@ -19,7 +19,7 @@ PERCENTILES = (0.1, 99.9)
 """The percentiles of the sampled intensities that become 0 and 255."""
 
 NUM_SAMPLED_FRAMES = 16
-"""How many frames, evenly spread over the video, are looked at for the percentiles."""
+"""How many frames, evenly spread over the video, the percentiles are computed from."""
 
 # Enough for stable percentiles; without a limit 16 frames of 4K video would be sorted whole.
 _PIXELS_PER_FRAME = 1 << 17

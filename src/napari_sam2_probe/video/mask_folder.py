@@ -91,7 +91,7 @@ class MaskFolder:
         stems
             The frames that need a mask.
         object_id
-            The object, where only one is looked at.
+            The object, where only one is wanted.
         advice
             What to do, as the end of a sentence.
 

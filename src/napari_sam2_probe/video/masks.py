@@ -104,7 +104,7 @@ def read_mask(path: Path | str, *, several_objects: bool = False, threshold: flo
 def write_mask(path: Path | str, labels: NDArray[Any]) -> None:
     """Write a label image: a palette PNG (DAVIS palette) for ids up to 255, else a 16-bit gray PNG.
 
-    The file is whole or not there, and the same labels give the same bytes.
+    The file is complete or not there, and the same labels give the same bytes.
 
     Parameters
     ----------

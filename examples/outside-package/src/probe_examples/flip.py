@@ -44,7 +44,7 @@ class Flip(Transform[FlipOptions]):
             frame = clip.draw_frame(t)
             return mirror(frame) if t in recipe.interjection else frame
 
-        # These frames and masks are no longer those of the base: they must be encoded anew.
+        # These frames and masks are no longer those of the base: they must be encoded again.
         for intact in (clip.intact_frames, clip.intact_masks):
             if intact is not None:
                 intact[list(recipe.interjection)] = False

@@ -73,7 +73,7 @@ class DatasetScores:
         return [*rows, {"sequence": "global", "object_id": "", **score_cells(self.region, self.boundary)}]
 
     def write_csv(self, path: Path | str) -> None:
-        """Write `rows` with full precision; the file is whole or not there."""
+        """Write `rows` with full precision; the file is complete or not there."""
         with (
             atomic_path(path) as temporary,
             temporary.open("w", newline="", encoding="utf-8") as file,
@@ -116,7 +116,7 @@ def evaluate_folders(
         For masks of one object with soft edges or of probabilities: the share of full brightness from which on a
         pixel belongs to it.
     progress
-        Told of every frame.
+        Called with every frame.
 
     Raises
     ------

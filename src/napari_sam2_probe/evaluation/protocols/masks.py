@@ -24,7 +24,7 @@ def mask_writer(folder: Path, objects: Sequence[ObjectTruth]) -> Iterator[Callab
     """Give a function that writes the masks of a frame, under the name of the frame's own file.
 
     One label image a frame; where each object of the data set has a folder of its own (SA-V), a folder an object.
-    Frames before the first prompt are written empty. The folder is whole or not there.
+    Frames before the first prompt are written empty. The folder is complete or not there.
     """
     sequence = objects[0].sequence
     names, blank = sequence.frame_names, np.zeros((sequence.height, sequence.width), dtype=np.uint8)

@@ -1,4 +1,4 @@
-"""Results on disk: one file a job, whole or not there, so that a stopped evaluation goes on where it stopped."""
+"""Results on disk: one file a job, complete or not there, so that a stopped evaluation goes on where it stopped."""
 
 from __future__ import annotations
 

@@ -64,7 +64,7 @@ def global_rows(rows: Sequence[TableRow]) -> list[TableRow]:
 
 
 def write_table(rows: Sequence[TableRow], path: Path) -> None:
-    """Write the rows with full precision; the file is whole or not there."""
+    """Write the rows with full precision; the file is complete or not there."""
     with atomic_path(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
         writer.writeheader()

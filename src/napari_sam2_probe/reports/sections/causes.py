@@ -137,7 +137,7 @@ def make(subjects: Sequence[Subject], folder: ReportFolder) -> Part:
 
 
 def _suspicions(causes: _Causes, *, several: bool) -> list[str]:
-    """Say which of the paper's suspicions hold for the model at hand, as far as clips with an interjection tell."""
+    """Describe which of the paper's suspicions hold for this model, as far as clips with an interjection tell."""
     rows = _rows_of(causes, "interjection")
     prefix = f"{causes.subject.name}: " if several else ""
     said = []

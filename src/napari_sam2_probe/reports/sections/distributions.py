@@ -135,7 +135,7 @@ def _caption(subject: Subject, found: dict[str, Estimate], rows: pd.DataFrame) -
 
 
 def _combined(combined: Estimate, rows: pd.DataFrame, best: str, subject: Subject) -> str:
-    """Say how the linear combination compares with the best feature alone, on the same frames."""
+    """Describe how the linear combination compares with the best feature alone, on the same frames."""
     if not is_there(combined):
         return f"No linear combination: {combined.reason}."
     difference = auroc_difference(

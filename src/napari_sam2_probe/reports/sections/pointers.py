@@ -208,7 +208,7 @@ def _distances_caption(response: Cover) -> str:
 
 
 def history_sentence(effect: CoverEffect) -> str:
-    """Say whether a frame at 0 % after a cover is one like those before it."""
+    """Describe whether a frame at 0 % after a cover is one like those before it."""
     if not np.isfinite(effect.difference.value):
         return f"Frames at 0 % before and after a cover can't be compared: {effect.difference.reason}."
     said = (

@@ -114,7 +114,7 @@ def _table(file: str, name: str, table: pd.DataFrame) -> ReportTable:
 
 
 def _effort(file: str, name: str, table: pd.DataFrame) -> ReportTable | None:
-    """Say how many frames, and seconds, interactive annotation needs; None where there is none."""
+    """Describe how many frames, and seconds, interactive annotation needs; None where there is none."""
     import pandas as pd
 
     columns = {"model", "protocol", "prompt", "annotated_frames", "sequence", "JF_mean"}

@@ -76,7 +76,7 @@ def make(subjects: Sequence[Subject], folder: ReportFolder) -> Part:
 
 
 def share_sentence(found: Representations) -> str:
-    """Say where the positions turn from context to object."""
+    """Describe where the positions turn from context to object."""
     known = [
         (position, found.shares[position].object_share) for position in found.positions if position in found.shares
     ]

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from napari_sam2_probe.transforms.footage import Footage
     from napari_sam2_probe.transforms.recipe import Distractor, Recipe
 
-# Standard deviation of the blur over the frame's diagonal: enough that no object can be told.
+# Standard deviation of the blur over the frame's diagonal: enough that no object can be recognised.
 _BLUR_SHARE = 0.05
 # The blur is computed on a reduced image; it holds no finer detail than this anyway.
 _BLUR_REDUCTION = 8

@@ -87,7 +87,7 @@ def draw_pasted(context: SamplingContext) -> Iterator[Distractor]:
 
 
 def nothing_to_paste(context: SamplingContext) -> InputError:
-    """Return what to say where `draw_pasted` gives nothing."""
+    """Return the message for where `draw_pasted` gives nothing."""
     return InputError(
         f"No object was found that can be pasted on {context.base.sequence}: add sequences whose object is in "
         f"{context.num_frames} frames in a row and small enough to stay in the frame."
