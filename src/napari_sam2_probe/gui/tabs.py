@@ -69,9 +69,20 @@ def move_below(panel: QWidget, height: int) -> None:
         # Below the canvas only, so that the panels at the sides keep their height.
         window.setCorner(Qt.Corner.BottomLeftCorner, Qt.DockWidgetArea.LeftDockWidgetArea)
         window.setCorner(Qt.Corner.BottomRightCorner, Qt.DockWidgetArea.RightDockWidgetArea)
-        window.addDockWidget(Qt.DockWidgetArea.BottomDockWidgetArea, dock)
+        area = Qt.DockWidgetArea.BottomDockWidgetArea
+        below = [
+            other
+            for other in window.findChildren(QDockWidget)
+            if other is not dock and other.isVisible() and window.dockWidgetArea(other) == area
+        ]
+        if below:
+            # Beside one another they would be wider than a small window.
+            window.tabifyDockWidget(below[0], dock)
+        else:
+            window.addDockWidget(area, dock)
         window.resizeDocks([dock], [height], Qt.Orientation.Vertical)
         dock.show()
+        dock.raise_()
 
 
 def widen(panel: QWidget, width: int) -> None:

@@ -90,7 +90,7 @@ class LookPanel(RunPanel):
         self.composite.setWhatsThis(HINT)
         self.composite.pressed.connect(self._on_pressed)
         self.composite.stepped.connect(self.step_frame)
-        self._hint = QLabel(HINT, objectName="how", wordWrap=True)
+        self._how_to = QLabel(HINT, objectName="how", wordWrap=True)
         self._what = make_combo("what", "What is plotted of the underlined map")
         self._what.addItem("Inside and outside the mask", MASK)
         self._what.addItem("One pixel", PIXEL)
@@ -114,7 +114,7 @@ class LookPanel(RunPanel):
         inner = QVBoxLayout(page)
         inner.setContentsMargins(6, 4, 6, 4)
         inner.addLayout(first)
-        for widget in (self._about, self.composite, self._hint):
+        for widget in (self._about, self.composite, self._how_to):
             inner.addWidget(widget)
         inner.addLayout(second)
         inner.addWidget(self.plot)

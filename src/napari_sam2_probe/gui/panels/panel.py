@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from typing import TYPE_CHECKING, Any
-from weakref import WeakSet, ref
+from weakref import ref
 
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QDockWidget, QWidget
@@ -23,9 +23,6 @@ if TYPE_CHECKING:
     import napari.viewer
 
     from napari_sam2_probe.gui.closing import Closable
-
-
-_OPENED: WeakSet[Panel] = WeakSet()
 
 
 class _Place:
@@ -77,6 +74,7 @@ class Panel(QWidget):
         hide_blank_frames(self.viewer)
         outline_truth(self.viewer)
         show_one_video(self.viewer)
+        self._has_place = False
         self._size_before = self.viewer.window._qt_window.size()
 
     def end_with_panel(self, thing: Closable) -> None:
@@ -98,9 +96,9 @@ class Panel(QWidget):
     def showEvent(self, event: Any) -> None:
         """Find a place when the panel is opened; Qt calls it."""
         super().showEvent(event)
-        if self not in _OPENED and isinstance(self.parent(), QDockWidget):
-            _OPENED.add(self)
-            tab_with(self, [panel for panel in _OPENED if panel.state is self.state], self._size_before)
+        if not self._has_place and isinstance(self.parent(), QDockWidget):
+            self._has_place = True
+            tab_with(self, list(self.state.panels.values()), self._size_before)
             name_shortly(self)
             self.end_with_panel(MenuName(self, self.viewer.window))
             for entry in menu_entries(self.window(), self.objectName()):
