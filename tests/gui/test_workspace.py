@@ -80,7 +80,7 @@ def test_it_leads_from_the_video_to_tracking_and_from_a_run_to_its_maps(viewer, 
     assert line_of(workspace).startswith("Click the object.")
     state = state_of(viewer)
     state.add_run(RunEntry(maker.run(), "run"))
-    assert workspace.page == "positions"
+    assert workspace.page == "look"
     # The line stays, whatever page is in front.
     assert line_of(workspace).startswith("Click the object.")
     # What the user has chosen stays in front.
@@ -100,7 +100,7 @@ def test_clicks_are_prompts_while_track_is_in_front_only(viewer, workspace, qtbo
     add_video(viewer)
     clicks = workspace.panel("track").clicks
     qtbot.waitUntil(lambda: clicks.in_front)
-    workspace.show_page("positions")
+    workspace.show_page("look")
     qtbot.waitUntil(lambda: not clicks.in_front)
     workspace.show_page("track")
     qtbot.waitUntil(lambda: clicks.in_front)

@@ -89,7 +89,12 @@ def alarms_by_stage(features: pd.DataFrame, stages: pd.DataFrame, options: Mappi
             thresholds = held_out_thresholds(known, feature, setting)
             judged = known.assign(alarm=known[feature] >= thresholds)[np.isfinite(thresholds)]
             for (kind, part), frames in judged.groupby(["kind", "part"], sort=True):
-                rate = mean_estimate(frames["alarm"], Clusters.of_rows(frames), **options)
+                rate = mean_estimate(
+                    frames["alarm"],
+                    Clusters.of_rows(frames),
+                    num_resamples=options["num_resamples"],
+                    seed=options["seed"],
+                )
                 rate = bounded(rate, rate.num_groups)
                 found.append(
                     {

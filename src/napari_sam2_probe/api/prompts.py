@@ -98,7 +98,7 @@ def mask(
         return Prompt.from_mask(at, number, labels)
     if set(np.unique(labels)) in ({0, 255}, {255}):
         return Prompt.from_mask(at, number, labels == 255)
-    return prompts_from_labels(at, labels, [number])[0]
+    return prompts_from_labels(at, labels.astype(np.int64, copy=False), [number])[0]
 
 
 def masks(array: ArrayLike | str | Path, *, frame: int = 0) -> list[Prompt]:

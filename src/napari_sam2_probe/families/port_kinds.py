@@ -66,7 +66,8 @@ class PortKind:
         module, ported = self.ported
         built: PortedSAM2 = getattr(importlib.import_module(module), ported)(model.float(), flags)
         built.architecture = self.class_name
-        return built.eval()
+        built.eval()
+        return built
 
 
 _HERE = "napari_sam2_probe.families"

@@ -79,4 +79,5 @@ def with_heat(picture: NDArray[np.uint8], heat: NDArray[np.float32], highest: fl
     share = np.sqrt(np.clip(np.asarray(stretched) / max(highest, 1e-12), 0, 1))
     colour = 255 * colormaps["inferno"](share)[..., :3]
     grey = picture.mean(axis=-1, keepdims=True) * 0.6
-    return np.round(grey * (1 - share[..., None]) + colour * share[..., None]).astype(np.uint8)
+    mixed: NDArray[np.uint8] = np.round(grey * (1 - share[..., None]) + colour * share[..., None]).astype(np.uint8)
+    return mixed

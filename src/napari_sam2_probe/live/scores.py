@@ -82,7 +82,8 @@ class ScoreTable:
     def numbers(self, obj_id: int) -> Numbers:
         """Return what is known of an object now; the arrays change with the table."""
         of = self._of(obj_id)
-        return Numbers(*of.numbers, of.standings, of.true_id)
+        scores, ious, jaccards = of.numbers
+        return Numbers(scores, ious, jaccards, of.standings, of.true_id)
 
     def object_scores(self, obj_id: int) -> NDArray[np.float32]:
         """Return the (T,) object score logits of an object."""

@@ -1,4 +1,4 @@
-"""The dock of plots, below the canvas: features over time, and pointers."""
+"""The dock below the canvas: a lane for each object, features over time, and pointers."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QSizePolicy, QTabWidget, QVBoxLayout
 
+from napari_sam2_probe.gui.lanes import Lanes
 from napari_sam2_probe.gui.panels.page import Page, PageKind
 from napari_sam2_probe.gui.panels.panel import Panel
 from napari_sam2_probe.gui.tabs import move_below
@@ -47,6 +48,8 @@ class PlotsPanel(Panel):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
+        self.lanes = Lanes(self.viewer)
+        layout.addWidget(self.lanes)
         layout.addWidget(self._tabs, 1)
         self._place = QTimer(self, singleShot=True, interval=0)
         self._place.timeout.connect(self._move_below)

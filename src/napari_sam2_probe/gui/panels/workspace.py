@@ -22,7 +22,10 @@ PAGES = (
     PageKind("video", "Video", "Open videos and data sets", f"{_PANELS}.video:VideoPanel"),
     PageKind("transform", "Transform", "Make a transformed clip and its twin", f"{_PANELS}.transform:TransformPanel"),
     PageKind("track", "Track", "Prompt objects and track them", f"{_PANELS}.track:TrackPanel"),
-    PageKind("positions", "Look", "Maps of the observation positions", f"{_PANELS}.positions:PositionsPanel"),
+    PageKind("look", "Look", "What each position sees on this frame", f"{_PANELS}.look:LookPanel"),
+    PageKind(
+        "memory", "Memory", "What this frame read of memory, and what caused its mask", f"{_PANELS}.memory:MemoryPanel"
+    ),
     PageKind("runs", "Runs", "Runs that are open: compare, rename, open", f"{_PANELS}.runs:RunsPanel"),
     PageKind("export", "Export", "Write masks, maps, tables and videos", f"{_PANELS}.export:ExportPanel"),
 )
@@ -117,7 +120,7 @@ class Workspace(Panel):
         if track is not None:
             self._line = track.line
             self._line.setContentsMargins(6, 4, 6, 2)
-            self.layout().insertWidget(0, self._line)  # type: ignore[union-attr]
+            self.layout().insertWidget(0, self._line)
             self._line.show()
 
     def _on_video(self, video: VideoEntry | None) -> None:
@@ -127,4 +130,4 @@ class Workspace(Panel):
     def _on_run(self, run: RunEntry | None) -> None:
         # A run that was opened is there to be looked into; one that grows belongs to the tracking that goes on.
         if run is not None and not run.live and self.page in ("video", "track"):
-            self.show_page("positions")
+            self.show_page("look")

@@ -36,7 +36,7 @@ def table(subjects: Sequence[Subject]) -> ReportTable | None:
             ):
                 found = part.set_index("stage")
                 cells = [
-                    interval(*(float(found.loc[name, column]) for column in ("rate", "low", "high")))
+                    interval(found["rate"][name], found["low"][name], found["high"][name])
                     if name in found.index
                     else ""
                     for name in STAGE_NAMES

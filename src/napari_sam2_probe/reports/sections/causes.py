@@ -361,7 +361,8 @@ def _group_rows(found: Sequence[_Causes]) -> ReportTable:
         data.append(table.assign(experiment=causes.subject.name))
         for _, row in table.iterrows():
             effect, score = (
-                [float(row[f"{name}{end}"]) for end in ("", "_low", "_high")] for name in ("effect", "delta_score")
+                (float(row[name]), float(row[f"{name}_low"]), float(row[f"{name}_high"]))
+                for name in ("effect", "delta_score")
             )
             rows.append(
                 (

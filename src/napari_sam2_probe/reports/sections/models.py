@@ -1,39 +1,30 @@
-"""Models side by side: distances in units that they share, and how alike what they hold of the same frames is."""
+"""Models side by side: distances in units that they share."""
 
 from __future__ import annotations
 
-from itertools import combinations
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from napari_sam2_probe.analysis.bootstrap import Estimate, mean_estimate
-from napari_sam2_probe.analysis.cka import cka_estimate
-from napari_sam2_probe.analysis.regions import sampled_frames
 from napari_sam2_probe.common.feature_names import SHORT_TERM
 from napari_sam2_probe.common.words import listing
-from napari_sam2_probe.experiments.embeddings import ClipSet, clip_set, embedded_positions, frame_embeddings
+from napari_sam2_probe.experiments.embeddings import clip_set
 from napari_sam2_probe.figures.dots import SERIES_LOOKS, DotPanel, Dots, make_dots
 from napari_sam2_probe.probe.positions import in_order, title_of
 from napari_sam2_probe.reports.page import Section
 from napari_sam2_probe.reports.part import Part
-from napari_sam2_probe.reports.tables import ReportTable
 from napari_sam2_probe.reports.words import kind_label
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import pandas as pd
-
     from napari_sam2_probe.reports.folder import ReportFolder
-    from napari_sam2_probe.reports.page import PageFigure, PageTable
+    from napari_sam2_probe.reports.page import PageFigure
     from napari_sam2_probe.reports.subject import Subject
 
 KINDS = ("interjection", "object-removal", "context-removal")
 """Kinds whose changed frames are compared."""
-
-CKA_POSITIONS = ("1", "2", "3")
-"""Positions where models are compared by what they hold."""
 
 CLEAN = "clean"
 
@@ -47,20 +38,13 @@ def make(subjects: Sequence[Subject], folder: ReportFolder) -> Part:
         return Part(None, ("Models are not compared on common axes: two experiments with clean clips are needed.",))
     kinds = [kind for kind in KINDS if any(kind in subject.feature_kinds for subject in shown)]
     figures = (_distances(shown, kinds, folder),) if kinds else ()
-    table, missing = _alike(shown, folder)
-    sentences = [
+    units = (
         "Distances of two models have no common unit: they depend on channels and scale. Here each is divided by its "
         "own median on clean clips (frames without a prompted frame among their references), position by position, so "
-        "1 is an ordinary step of that model."
-    ]
-    if table is not None:
-        sentences.append(
-            "CKA (linear, unbiased) says how alike what two models hold of the same frames is, up to rotation and "
-            "scale, over clean clips that both have tracked; positions 2 and 3 also depend on where each has the "
-            "object."
-        )
-    section = Section("Models side by side", tuple(sentences), figures, () if table is None else (table,))
-    return Part(section, missing)
+        "1 is an ordinary step of that model. How alike what they hold is, a table of the section on representations "
+        "tells."
+    )
+    return Part(Section("Models side by side", (units,), figures))
 
 
 def normalised_rise(subject: Subject, kind: str, position: str) -> Estimate:
@@ -88,25 +72,6 @@ def normalised_rise(subject: Subject, kind: str, position: str) -> Estimate:
     found = mean_estimate(np.log(known.to_numpy()), groups, num_resamples=subject.num_resamples, seed=subject.seed)
     value, low, high = np.exp([found.value, found.low, found.high])
     return Estimate(float(value), float(low), float(high), found.num_groups, found.reason)
-
-
-def model_cka(first: Subject, second: Subject, position: str) -> Estimate:
-    """Estimate how alike what two models hold at a position is, over the clean clips that both have.
-
-    Clips are the same if their frames show the same. Pairs are made frame by frame, so that frames of one clip, which
-    resemble each other anyway, are never compared.
-    """
-    sets = [clip_set(subject.results, CLEAN) for subject in (first, second)]
-    there = [_contents(subject) for subject in (first, second)]
-    common = [name for name in sets[0].names if name in sets[1].names and there[0][name] == there[1][name]]
-    base = dict(zip(sets[0].names, sets[0].base, strict=True))
-    clips = ClipSet(CLEAN, tuple(common), tuple(base[name] for name in common))
-    if not common:
-        return Estimate.missing("no clean clip in common")
-    if not all(embedded_positions(subject.results, clips, [position]) for subject in (first, second)):
-        return Estimate.missing("no embeddings are kept")
-    a, b = (np.stack(frame_embeddings(subject.results, clips, position)) for subject in (first, second))
-    return cka_estimate([(a[:, t], b[:, t]) for t in sampled_frames(a.shape[1])], clips.base)
 
 
 def _distances(shown: Sequence[Subject], kinds: Sequence[str], folder: ReportFolder) -> PageFigure:
@@ -141,39 +106,6 @@ def _distances(shown: Sequence[Subject], kinds: Sequence[str], folder: ReportFol
     return folder.figure("models", title, caption, make_dots(panels), pd.DataFrame(rows))
 
 
-def _alike(shown: Sequence[Subject], folder: ReportFolder) -> tuple[PageTable | None, tuple[str, ...]]:
-    import pandas as pd
-
-    rows, cells, missing = [], [], []
-    for first, second in combinations(shown, 2):
-        if _weights(first) == _weights(second):
-            continue
-        found = {p: model_cka(first, second, p) for p in CKA_POSITIONS}
-        if all(np.isnan(estimate.value) for estimate in found.values()):
-            reason = next(iter(found.values())).reason
-            missing.append(f"{first.name} and {second.name}: no CKA between them ({reason}).")
-            continue
-        cells.append((f"{first.name} and {second.name}", *(_text(found[p]) for p in CKA_POSITIONS)))
-        rows += [
-            {"first": first.name, "second": second.name, "position": p, "cka": e.value, "low": e.low, "high": e.high}
-            for p, e in found.items()
-        ]
-    if not rows:
-        return None, tuple(missing)
-    header = ("Models", *(f"{p}: {title_of(p)}" for p in CKA_POSITIONS))
-    caption = (
-        "Linear CKA of two models on the same frames; in brackets 95 % intervals (jackknife over source sequences)."
-    )
-    table = ReportTable("models-cka", "How alike two models are", caption, header, tuple(cells), pd.DataFrame(rows))
-    return folder.table(table), tuple(missing)
-
-
-def _text(estimate: Estimate) -> str:
-    if np.isnan(estimate.value):
-        return "–"
-    return f"{estimate.value:.2f}" if np.isnan(estimate.low) else str(estimate)
-
-
 def _weights(subject: Subject) -> tuple[str, str]:
     model = subject.results.provenance.get("model") or {}
     return str(model.get("sha256") or model.get("checkpoint")), str(model.get("config"))
@@ -182,16 +114,6 @@ def _weights(subject: Subject) -> tuple[str, str]:
 def _bases(subject: Subject, kind: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     clips = clip_set(subject.results, kind, None)
     return clips.names, clips.base
-
-
-def _contents(subject: Subject) -> dict[str, tuple[tuple[str, int], ...]]:
-    """Return what the frames of each clean clip show."""
-    frames: pd.DataFrame = subject.results.frames
-    own = frames[frames["kind"] == CLEAN].sort_values(["clip", "frame"])
-    return {
-        str(clip): tuple(zip(rows["source_sequence"], rows["source_frame"], strict=True))
-        for clip, rows in own.groupby("clip")
-    }
 
 
 def _looks(number: int) -> list[tuple[str, str]]:
