@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from itertools import count, pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from napari.layers import Shapes
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QLabel, QPushButton
 
@@ -16,8 +16,9 @@ from helpers.hands import click_canvas, drag_canvas
 from napari_sam2_probe.common.sample_data import sample_data_folder
 from napari_sam2_probe.families.loaded import ModelChoice
 from napari_sam2_probe.gui.adding import turns_of
+from napari_sam2_probe.gui.decoded_layers import show_decoded
 from napari_sam2_probe.gui.decoders import DecodedBoxes
-from napari_sam2_probe.gui.layer_order import insert_in_order, layers_of, rank_of, video_of
+from napari_sam2_probe.gui.layer_order import layers_of, rank_of, video_of
 from napari_sam2_probe.gui.layers import MAP, METADATA_KEY
 from napari_sam2_probe.gui.map_layers import add_map_layer
 from napari_sam2_probe.gui.panels.track import TrackPanel
@@ -78,7 +79,7 @@ class Window:
         self.settle()
 
     def boxes(self):
-        insert_in_order(self.viewer, Shapes(**DecodedBoxes("run", CORNERS, [1]).layer_arguments()), self.video)
+        show_decoded(self.viewer, Path(f"run {next(self.runs)}"), DecodedBoxes("run", CORNERS, [1]), self.video)
         self.settle()
 
     def delete(self, layer):
@@ -425,7 +426,7 @@ def test_maps_lie_directly_above_the_video_and_below_all_else(window):
     window.map()
     window.map()
     names = [rank_of(layer).name for layer in window.viewer.layers]
-    assert names == ["VIDEO", "MAP", "MAP", "GROUND_TRUTH", "PREDICTION", "BOXES", "DRAWN_BOXES", "CLICKS"]
+    assert names == ["VIDEO", "MAP", "MAP", "GROUND_TRUTH", "PREDICTION", "BOXES", "BOXES", "DRAWN_BOXES", "CLICKS"]
 
 
 def test_a_map_that_the_user_has_put_on_top_takes_no_other_with_it(window):

@@ -1,6 +1,7 @@
 """Opening videos: the preferred reader, the sign that something goes on, and the folder where a dialog begins."""
 
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from npe2 import PluginManifest
 from qtpy.QtCore import QSettings, Qt
 from qtpy.QtWidgets import QApplication, QFileDialog, QLabel
 
+import napari_sam2_probe
 from napari_sam2_probe.gui.contrib import readers
 from napari_sam2_probe.gui.contrib.preference import PLUGIN, prefer_own_reader
 from napari_sam2_probe.gui.last_folder import ask_file, ask_folder, last_folder
@@ -24,9 +26,8 @@ def settings_in(tmp_path):
 @pytest.fixture
 def plugins(npe2pm):
     """This plugin and napari's own readers, and no other."""
-    npe2pm.discovery_blocker.stop()
-    for name in (PLUGIN, "napari"):
-        npe2pm.register(PluginManifest.from_distribution(name))
+    npe2pm.register(PluginManifest.from_file(Path(napari_sam2_probe.__file__).parent / "napari.yaml"))
+    npe2pm.register(PluginManifest.from_distribution("napari"))
     return npe2pm
 
 

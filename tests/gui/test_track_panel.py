@@ -25,12 +25,15 @@ from qtpy.QtWidgets import (
 
 from helpers.hands import click_canvas, drag_canvas
 from napari_sam2_probe.common.progress import Progress
+from napari_sam2_probe.families.loaded import ModelChoice
 from napari_sam2_probe.gui.jobs import Job
+from napari_sam2_probe.gui.lanes import Lanes
 from napari_sam2_probe.gui.panels.track import TrackPanel
 from napari_sam2_probe.gui.state import state_of
 from napari_sam2_probe.gui.tracking.runner import Phase
 from napari_sam2_probe.gui.videos import use_video, video_from_layer
 from napari_sam2_probe.live.prompt_state import PromptState
+from napari_sam2_probe.live.scores import Standing
 from napari_sam2_probe.runs import find_runs, open_run
 
 T, H, W = 10, 40, 60
@@ -628,6 +631,27 @@ def test_an_unfinished_run_is_offered_and_gone_on_with(desk, make_napari_viewer,
     # The old run is still there, and not offered again.
     assert len(find_runs(desk.folder)) == 2
     second.viewer.close()
+
+
+def test_with_lanes_a_run_goes_on_while_the_panel_is_closed_and_opened_again(desk, qtbot):
+    lanes = Lanes(desk.viewer)
+    desk.viewer.window.add_dock_widget(lanes, area="bottom", name="Lanes")
+    desk.add_video(frames=30)
+    desk.controller.prompts.show_points().add((0, 12, 20))
+    desk.press("forward")
+    desk.until(lambda: np.isfinite(desk.controller.scores.object_scores(1)).sum() > 2)
+    desk.viewer.window.remove_dock_widget(desk.dock)
+    assert lanes.controller.runner.phase is Phase.TRACKING
+    panel = TrackPanel(desk.viewer)
+    desk.viewer.window.add_dock_widget(panel, name="Track")
+    assert panel.controller is lanes.controller
+    assert panel.model.choice == ModelChoice("sample", device="cpu")
+    desk.until(lambda: lanes.controller.runner.phase is Phase.IDLE)
+    run = state_of(desk.viewer).current_run.open()
+    assert run.finished
+    assert run.tracked.all()
+    assert (lanes.lanes[0].numbers.standings == Standing.TRACKED).all()
+    assert len(state_of(desk.viewer).runs) == 1
 
 
 def test_the_window_answers_while_it_loads_and_tracks(desk):

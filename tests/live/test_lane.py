@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import jaccard_score
 
+from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.live.events import FrameShown
 from napari_sam2_probe.live.lane import Mark, lane_of, lane_of_run
 from napari_sam2_probe.live.prompt_state import PackedMask, PromptState
@@ -136,6 +137,14 @@ def test_a_video_without_true_masks_has_no_scores(moving):
     scores = TrueScorer(moving).score(0, (1,), np.ones((1, 60, 100), bool))
     assert np.isnan(scores.jaccard).all()
     assert scores.true_ids == (None,)
+
+
+def test_a_true_mask_that_is_damaged_does_not_stop_tracking(coins, monkeypatch):
+    def damaged(frame_idx):
+        raise InputError("00003.png is damaged.")
+
+    monkeypatch.setattr(coins, "mask", damaged)
+    assert np.isnan(TrueScorer(coins).score(3, (1,), np.ones((1, 240, 432), bool)).jaccard).all()
 
 
 def test_a_live_run_tells_it_all_and_its_folder_gives_the_same_lane(player, coins):

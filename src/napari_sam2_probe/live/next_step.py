@@ -71,7 +71,7 @@ def next_step(now: Situation) -> str:
     if now.num_tracked <= 1:
         return "Track forward, or correct the mask with more clicks."
     if now.doubtful:
-        return f"Review: {_doubtful(now.doubtful)}. Click here to go there, add prompts, and track again."
+        return f"Review: {_doubtful(now.doubtful)}. Click here to see the next."
     if now.num_tracked < now.num_frames:
         return f"{now.num_tracked} of {now.num_frames} frames have a mask: track the others, or look at the maps."
     return "All frames have a mask: look at maps and plots, or export."

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.evaluation.metrics.region import region_similarity
 from napari_sam2_probe.video.masks import is_void, object_ids
 from napari_sam2_probe.video.video import Video
@@ -65,13 +66,8 @@ class TrueScorer:
             The O objects, and their masks (O, H, W).
         prompted
             The object whose prompt on this frame has changed, if one has.
-
-        Raises
-        ------
-        InputError
-            If the true mask can't be read.
         """
-        labels = None if self._video is None else self._video.mask(frame_idx)
+        labels = self._labels(frame_idx)
         if labels is None:
             jaccard = np.full(len(obj_ids), np.nan, np.float32)
             return TrueScores(jaccard, tuple(map(self._true_ids.get, obj_ids)))
@@ -86,6 +82,13 @@ class TrueScorer:
     def forget(self, obj_id: int) -> None:
         """Forget an object."""
         self._true_ids.pop(obj_id, None)
+
+    def _labels(self, frame_idx: int) -> Labels | None:
+        try:
+            return None if self._video is None else self._video.mask(frame_idx)
+        except InputError:
+            # A true mask that can't be read is no reason not to track; whoever shows it says what is wrong with it.
+            return None
 
     def _match(self, obj_id: int, mask: NDArray[np.bool_], labels: Labels) -> None:
         met = object_ids(labels[mask])

@@ -10,6 +10,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtGui import QKeySequence
 from qtpy.QtWidgets import QShortcut
 
+from napari_sam2_probe.gui.napari_private import main_window
 from napari_sam2_probe.gui.state import state_of
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ class LookTool:
         self._layer = layer
         self._on_pixel = on_pixel
         self._mode_before: tuple[ref[Layer], Any] | None = None
-        self._escape = QShortcut(QKeySequence(Qt.Key.Key_Escape), viewer.window._qt_window)
+        self._escape = QShortcut(QKeySequence(Qt.Key.Key_Escape), main_window(viewer))
         self._escape.setEnabled(False)
         self._escape.activated.connect(on_off)
         self.is_on = False

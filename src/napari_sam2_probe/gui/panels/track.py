@@ -95,7 +95,11 @@ class TrackPanel(Panel):
         self._adopt()
         self._fill_layers()
         self._on_video(self.controller.video)
-        self._on_options()
+        if self.controller.runner.is_open and self.controller.choice is not None:
+            # The lanes have kept what was begun in a panel that was closed since.
+            self.model.show_choice(self.controller.choice)
+        else:
+            self._on_options()
         self.end_with_panel(self.clicks)
         self.end_with_panel(self.tools.connections)
         self.end_with_panel(self.line.connections)

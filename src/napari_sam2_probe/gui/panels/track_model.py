@@ -131,6 +131,18 @@ class ModelChooser(QWidget):
         self._model.setCurrentIndex(index)
         self._on_model(index)
 
+    def show_choice(self, choice: ModelChoice) -> None:
+        """Show what is tracked with already, and tell nobody."""
+        name = choice.checkpoint
+        if name is not None and name not in [entry.checkpoint for entry in self._entries]:
+            self._own_files = (*self._own_files, name)
+        before = self.blockSignals(True)
+        self._fill(name)
+        self._device.setCurrentText(choice.device)
+        self._precision.setCurrentText(choice.dtype)
+        self.blockSignals(before)
+        self._show_download()
+
     def add_file(self, path: str) -> None:
         """Offer and choose a checkpoint file of the user's."""
         self._own_files = (*(file for file in self._own_files if file != path), path)
