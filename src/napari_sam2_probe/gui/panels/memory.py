@@ -39,6 +39,10 @@ _LOOK_TIP = (
 _LOOKING = "Click a pixel of the video, or a place of a thumbnail. Escape ends this."
 
 
+LEAST_FULL_EFFECT = 0.05
+"""The bar of the largest effect is full, unless that is less than this."""
+
+
 class MemoryPanel(RunPanel):
     """Bank, blame and other outcomes of the displayed frame and the selected object."""
 
@@ -195,6 +199,7 @@ class MemoryPanel(RunPanel):
             self._tiles.append(self._make_tile())
         changes = self.changes
         effects = self._effects()
+        largest = max((*effects.values(), LEAST_FULL_EFFECT))
         shares: dict[tuple[str, int], float] = {(item.kind, item.frame): item.share for item in shown.entries}
         if self._pixel is not None:
             shares = self._pixel.shares
@@ -205,7 +210,7 @@ class MemoryPanel(RunPanel):
                 tile.picture.show_picture(self._pixel.pictures[entry.frame])
             tile.set_changes(key in changes.dropped, changes.swapped.get(key))
             longest = max((s for (kind, _), s in shares.items() if kind == entry.kind), default=1.0)
-            tile.bars.set_values(shares.get(key, math.nan), longest, effects.get(key, math.nan))
+            tile.bars.set_values(shares.get(key, math.nan), longest, effects.get(key, math.nan), largest)
         self._place_tiles()
         table = self._tables.get(_key(shown))
         self._groups.setVisible(table is not None)
@@ -246,7 +251,7 @@ class MemoryPanel(RunPanel):
             picture = Picture(carries=item.frame)
             picture.setObjectName(f"twin picture {item.frame}")
             picture.setToolTip(f"Frame {item.frame} of the twin: drag it onto a memory")
-            picture.show_picture(item.picture)
+            picture.show_picture(item.picture, f"{item.frame}")
             tiles.append(picture)
         for old in self._twin_row.findChildren(Picture):
             old.deleteLater()
