@@ -262,6 +262,11 @@ class TileGrid(QWidget):
         self._tiles: list[QWidget] = []
         self._columns = 0
 
+    @property
+    def tiles(self) -> list[Any]:
+        """What is shown, in order."""
+        return list(self._tiles)
+
     def place(self, tiles: Sequence[QWidget]) -> None:
         """Show these, in this order, and no others."""
         for tile in self._tiles:
