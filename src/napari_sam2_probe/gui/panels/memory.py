@@ -156,8 +156,8 @@ class MemoryPanel(RunPanel):
             self._pixel = None
         if shown.entries and shown.note:
             self.note.setText(shown.note)
-        elif _key(shown) != before and not self._outcome:
-            self.note.setText("")
+        elif _key(shown) != before and (self.tool.is_on or not self._outcome):
+            self.note.setText(_LOOKING if self.tool.is_on else "")
         self._show_bank()
         self._update_buttons()
 
