@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtWidgets import QFormLayout, QGridLayout, QHBoxLayout, QToolButton, QVBoxLayout
+from qtpy.QtWidgets import QFormLayout, QGridLayout, QHBoxLayout, QVBoxLayout
 
 from napari_sam2_probe.causes.changes import BankChanges, ChangedFrame, outcome_sentence
 from napari_sam2_probe.gui.jobs import JobState
@@ -70,8 +70,8 @@ class MemoryPanel(RunPanel):
         for text, value in ORDERS.items():
             self._order.addItem(text, value)
         self._order.activated.connect(self._on_order)
-        self.look_button = QToolButton(objectName="look", text="Where does it look?", checkable=True)
-        self.look_button.setToolTip(_LOOK_TIP)
+        self.look_button = make_button("look", "Where does it look?", _LOOK_TIP)
+        self.look_button.setCheckable(True)
         self.look_button.toggled.connect(self._turn_tool)
         self.explain = make_button(
             "explain", "Explain this frame", "Leave out each entry in turn, and groups of them, and see what changes"

@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from qtpy.QtCore import QMimeData, QPoint, QRectF, QSize, Qt, Signal
 from qtpy.QtGui import QColor, QDrag, QImage, QPainter, QPixmap
-from qtpy.QtWidgets import QApplication, QFrame, QGridLayout, QHBoxLayout, QLabel, QToolButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import (
+    QApplication,
+    QCheckBox,
+    QFrame,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from napari_sam2_probe.figures.style import OBJECT_COLOURS
 
@@ -151,13 +161,13 @@ class EntryTile(QFrame):
         self.picture = Picture()
         self.picture.pressed.connect(self._press)
         self.bars = Bars(theme)
-        self.drop = QToolButton(text="Drop", checkable=True)
-        self.twin = QToolButton(text="Twin", checkable=True)
+        self.drop, self.twin = QCheckBox("Drop"), QCheckBox("Twin")
         self.drop.toggled.connect(self._on_drop)
         self.twin.toggled.connect(self._on_twin)
-        self._first, self._last = QHBoxLayout(), QHBoxLayout()
-        for row in (self._first, self._last):
-            row.setSpacing(2)
+        # What is ticked stands in a column: beside one another there is no room for a number.
+        self._first, self._last = QHBoxLayout(), QVBoxLayout()
+        for part in (self._first, self._last):
+            part.setSpacing(2)
         self._first.addWidget(self.title, 1)
         self._last.addWidget(self.drop)
         self._last.addWidget(self.twin)
@@ -208,10 +218,10 @@ class EntryTile(QFrame):
     def set_changes(self, dropped: bool, twin_frame: int | None) -> None:
         """Tick what is changed, without telling anybody."""
         self.twin_frame = twin_frame
-        for button, checked in ((self.drop, dropped), (self.twin, twin_frame is not None)):
-            button.blockSignals(True)
-            button.setChecked(checked)
-            button.blockSignals(False)
+        for box, checked in ((self.drop, dropped), (self.twin, twin_frame is not None)):
+            box.blockSignals(True)
+            box.setChecked(checked)
+            box.blockSignals(False)
         self._say_twin()
 
     def dragEnterEvent(self, event: Any) -> None:
