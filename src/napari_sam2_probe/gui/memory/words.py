@@ -43,8 +43,8 @@ def effects_of(table: pd.DataFrame | None) -> dict[tuple[str, int], float]:
 
 def cost_sentence(num_entries: int, frame: int, *, ready: bool) -> str:
     """Say what it costs to explain a frame."""
-    passes = f"{count_blame_passes(num_entries)} passes of the frame"
-    return passes if ready else f"{passes}; first the run is repeated up to frame {frame}"
+    passes = f"Explaining takes {count_blame_passes(num_entries)} passes of the frame"
+    return f"{passes}." if ready else f"{passes}; first the run is repeated up to frame {frame}."
 
 
 def groups_text(table: pd.DataFrame) -> str:

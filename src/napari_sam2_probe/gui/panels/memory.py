@@ -94,10 +94,10 @@ class MemoryPanel(RunPanel):
         self.bank.changed.connect(self._on_changed)
 
         first, second, third = QHBoxLayout(), QHBoxLayout(), QGridLayout()
-        for widget, stretch in ((self._object, 1), (self._order, 1), (self.look_button, 0)):
-            first.addWidget(widget, stretch)
+        first.addWidget(self._object)
+        first.addWidget(self._order)
         second.addWidget(self.explain)
-        second.addWidget(self._cost, 1)
+        second.addWidget(self.look_button)
         third.addWidget(self.again, 0, 0)
         third.addWidget(self.onward, 0, 1)
         third.addWidget(self.clear, 0, 2)
@@ -108,6 +108,7 @@ class MemoryPanel(RunPanel):
         layout.setSpacing(4)
         layout.addLayout(first)
         layout.addLayout(second)
+        layout.addWidget(self._cost)
         layout.addLayout(twin)
         layout.addWidget(self.bank, 1)
         layout.addLayout(third)
