@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtWidgets import QFormLayout, QGridLayout, QHBoxLayout, QVBoxLayout
+from qtpy.QtWidgets import QFormLayout, QGridLayout, QHBoxLayout, QSizePolicy, QVBoxLayout
 
 from napari_sam2_probe.causes.changes import BankChanges, ChangedFrame, outcome_sentence
 from napari_sam2_probe.gui.jobs import JobState
@@ -43,6 +43,8 @@ class MemoryPanel(RunPanel):
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
         super().__init__(viewer, "memory")
         viewer = self.viewer
+        # Else napari pushes the panel to the top of its dock.
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
         self._reader, self._answers = BankReader(), Answers()
         self.shown: BankShown | None = None
         self._tables: dict[Key, pd.DataFrame] = {}
