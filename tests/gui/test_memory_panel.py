@@ -80,7 +80,7 @@ def text(panel, name):
 
 
 def tile(panel, kind, frame):
-    return next(tile for tile in panel._tiles if tile.isVisible() and tile.key == (kind, frame))
+    return next(tile for tile in panel.bank.tiles if tile.isVisible() and tile.key == (kind, frame))
 
 
 def press(qtbot, button):
@@ -119,11 +119,11 @@ def test_a_click_on_a_thumbnail_goes_to_its_frame_and_a_prompted_frame_says_what
     qtbot.waitUntil(lambda: panel.shown.frame == 0)
     assert "go to a frame that was tracked" in text(panel, "bank")
     assert not panel.explain.isEnabled()
-    assert not any(tile.isVisible() for tile in panel._tiles)
+    assert not any(tile.isVisible() for tile in panel.bank.tiles)
 
 
 def test_explaining_says_its_cost_first_and_shows_the_blame_of_the_command(panel, runs, model, qtbot):
-    assert text(panel, "cost").startswith("14 passes of the frame; first the run is repeated")
+    assert text(panel, "cost").startswith("Explaining takes 14 passes of the frame; first the run is repeated")
     press(qtbot, panel.explain)
     assert panel.job.isVisible()
     assert not panel.explain.isEnabled()
@@ -136,9 +136,9 @@ def test_explaining_says_its_cost_first_and_shows_the_blame_of_the_command(panel
     assert len(text(panel, "groups").splitlines()) == 5
     # The memory that matters most comes first.
     assert panel.findChild(QComboBox, "order").currentText() == "By effect"
-    effects = [t.bars.effect for t in panel._memories._tiles]
+    effects = [t.bars.effect for t in panel.bank.memories]
     assert effects == sorted(effects, reverse=True)
-    assert text(panel, "cost") == "14 passes of the frame"
+    assert text(panel, "cost") == "Explaining takes 14 passes of the frame."
 
 
 @pytest.mark.parametrize("onward", [False, True])
@@ -274,7 +274,7 @@ def test_a_live_run_is_asked_from_its_own_session(viewer, model, tmp_path, qtbot
         viewer.dims.set_current_step(0, 3)
         qtbot.waitUntil(lambda: panel.shown is not None and panel.shown.frame == 3 and bool(panel.shown.entries))
         # The model is loaded and the session is there: nothing has to be repeated first.
-        assert text(panel, "cost") == "12 passes of the frame"
+        assert text(panel, "cost") == "Explaining takes 12 passes of the frame."
         session = state.live.recording.session
         steps, masks = len(session.log.resolved()), np.asarray(state.current_run.open().masks[:])
         press(qtbot, panel.explain)

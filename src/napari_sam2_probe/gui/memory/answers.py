@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from napari_sam2_probe.common.errors import InputError, ProbeError
 from napari_sam2_probe.common.progress import Progress
+from napari_sam2_probe.gui.collector import freeze_loaded_objects
+from napari_sam2_probe.gui.first_layers import prepare_layers
 from napari_sam2_probe.gui.run_views import find_open_video
 
 if TYPE_CHECKING:
@@ -159,6 +161,9 @@ class Answers:
         if self._model is None or self._model[0] != key:
             self._model = None
             self._model = (key, load_recorded_model(run))
+            # In the worker, what the window would else do when the first outcome comes.
+            prepare_layers()
+            freeze_loaded_objects()
         return self._model[1]
 
     def _drop_explainer(self) -> None:

@@ -32,10 +32,19 @@ def in_order(entries: Sequence[EntryShown], order: str, effects: Mapping[tuple[s
     return sorted(entries, key=value, reverse=True)
 
 
+def effects_of(table: pd.DataFrame | None) -> dict[tuple[str, int], float]:
+    """Return the effect of each entry, 1 - IoU with the mask as it was, by kind and frame; nothing without a table."""
+    if table is None:
+        return {}
+    single = table[table["entry_frame"].notna()]
+    rows = zip(single["kind"], single["entry_frame"], single["delta_iou"], strict=True)
+    return {(str(kind), int(frame)): abs(float(delta)) for kind, frame, delta in rows}
+
+
 def cost_sentence(num_entries: int, frame: int, *, ready: bool) -> str:
     """Say what it costs to explain a frame."""
-    passes = f"{count_blame_passes(num_entries)} passes of the frame"
-    return passes if ready else f"{passes}; first the run is repeated up to frame {frame}"
+    passes = f"Explaining takes {count_blame_passes(num_entries)} passes of the frame"
+    return f"{passes}." if ready else f"{passes}; first the run is repeated up to frame {frame}."
 
 
 def groups_text(table: pd.DataFrame) -> str:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QFormLayout, QGridLayout, QHBoxLayout, QLabel, QScrollArea, QToolButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFormLayout, QGridLayout, QHBoxLayout, QSizePolicy, QVBoxLayout
 
 from napari_sam2_probe.causes.changes import BankChanges, ChangedFrame, outcome_sentence
 from napari_sam2_probe.gui.jobs import JobState
@@ -15,9 +13,9 @@ from napari_sam2_probe.gui.memory.answers import Answers, Refusal, Subject
 from napari_sam2_probe.gui.memory.bank_shown import BankReader, likely_twin, look_from_pixel, readers_of
 from napari_sam2_probe.gui.memory.layers import OutcomeLayer, ReadersLayer
 from napari_sam2_probe.gui.memory.look_tool import LookTool
-from napari_sam2_probe.gui.memory.words import BY_EFFECT, ORDERS, cost_sentence, groups_text, in_order
+from napari_sam2_probe.gui.memory.words import BY_EFFECT, ORDERS, cost_sentence
 from napari_sam2_probe.gui.panels.job_row import JobRow
-from napari_sam2_probe.gui.panels.memory_tiles import EntryTile, Picture, TileGrid
+from napari_sam2_probe.gui.panels.memory_bank import BankView, text_label
 from napari_sam2_probe.gui.panels.parts import make_button, make_combo
 from napari_sam2_probe.gui.panels.run_panel import ObjectBox, RunPanel
 from napari_sam2_probe.gui.run_views import open_videos, or_reason
@@ -26,7 +24,7 @@ if TYPE_CHECKING:
     import napari.viewer
     import pandas as pd
 
-    from napari_sam2_probe.gui.memory.bank_shown import BankShown, EntryShown, PixelLook
+    from napari_sam2_probe.gui.memory.bank_shown import BankShown, PixelLook
     from napari_sam2_probe.gui.state import RunEntry
     from napari_sam2_probe.tracking.looking import FrameAttention
 
@@ -45,6 +43,8 @@ class MemoryPanel(RunPanel):
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
         super().__init__(viewer, "memory")
         viewer = self.viewer
+        # Else napari pushes the panel to the top of its dock.
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
         self._reader, self._answers = BankReader(), Answers()
         self.shown: BankShown | None = None
         self._tables: dict[Key, pd.DataFrame] = {}
@@ -53,10 +53,8 @@ class MemoryPanel(RunPanel):
         self._pixel: PixelLook | None = None
         self._asked: tuple[Any, ...] | None = None
         self._outcome: list[ChangedFrame] = []
-        self._likely: RunEntry | None = None
         self.outcome_layer, self.readers_layer = OutcomeLayer(viewer), ReadersLayer(viewer)
         self.tool = LookTool(viewer, lambda: self.video_layer, self._on_pixel, self._end_tool)
-        self._tiles: list[EntryTile] = []
         self._make_widgets()
         for thing in (self._reader, self._answers, self.tool):
             self.end_with_panel(thing)
@@ -73,9 +71,9 @@ class MemoryPanel(RunPanel):
         self._order = make_combo("order", "The order of memories and pointers", letters=8)
         for text, value in ORDERS.items():
             self._order.addItem(text, value)
-        self._order.activated.connect(self._place_tiles)
-        self.look_button = QToolButton(objectName="look", text="Where does it look?", checkable=True)
-        self.look_button.setToolTip(_LOOK_TIP)
+        self._order.activated.connect(self._on_order)
+        self.look_button = make_button("look", "Where does it look?", _LOOK_TIP)
+        self.look_button.setCheckable(True)
         self.look_button.toggled.connect(self._turn_tool)
         self.explain = make_button(
             "explain", "Explain this frame", "Leave out each entry in turn, and groups of them, and see what changes"
@@ -91,31 +89,20 @@ class MemoryPanel(RunPanel):
         self._twin.activated.connect(self._choose_twin)
         self.job = JobRow(self.state.jobs)
         self.job.ended.connect(self._on_job_ended)
-        self.note, self._cost, self._groups = _label("note"), _label("cost"), _label("groups")
-        self._title, self._memories, self._pointers = _label("bank"), TileGrid(), TileGrid()
-        self._pointers_title, self._twin_row = _label("pointers_title"), TileGrid()
-        self._twin_title = _label("twin_title")
-        self._twin_title.setText("The twin's memories: drag one onto a memory above.")
+        self.note, self._cost = text_label("note"), text_label("cost")
+        self.bank = BankView(self.theme)
+        self.bank.went_to.connect(self.show_frame)
+        self.bank.picture_pressed.connect(self._on_picture)
+        self.bank.changed.connect(self._on_changed)
 
         first, second, third = QHBoxLayout(), QHBoxLayout(), QGridLayout()
-        for widget, stretch in ((self._object, 1), (self._order, 1), (self.look_button, 0)):
-            first.addWidget(widget, stretch)
+        first.addWidget(self._object)
+        first.addWidget(self._order)
         second.addWidget(self.explain)
-        second.addWidget(self._cost, 1)
+        second.addWidget(self.look_button)
         third.addWidget(self.again, 0, 0)
         third.addWidget(self.onward, 0, 1)
         third.addWidget(self.clear, 0, 2)
-        inside = QWidget()
-        column = QVBoxLayout(inside)
-        column.setContentsMargins(0, 0, 4, 0)
-        for widget in (self._title, self._memories, self._twin_title, self._twin_row, self._pointers_title):
-            column.addWidget(widget)
-        column.addWidget(self._pointers)
-        column.addWidget(self._groups)
-        column.addStretch()
-        scroll = QScrollArea(widgetResizable=True)
-        scroll.setWidget(inside)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         twin = QFormLayout()
         twin.addRow("Twin", self._twin)
         layout = QVBoxLayout(self.content)
@@ -123,8 +110,9 @@ class MemoryPanel(RunPanel):
         layout.setSpacing(4)
         layout.addLayout(first)
         layout.addLayout(second)
+        layout.addWidget(self._cost)
         layout.addLayout(twin)
-        layout.addWidget(scroll, 1)
+        layout.addWidget(self.bank, 1)
         layout.addLayout(third)
         layout.addWidget(self.job)
         layout.addWidget(self.note)
@@ -169,90 +157,21 @@ class MemoryPanel(RunPanel):
         self._object.set_objects(shown.object_ids or (shown.obj_id,), shown.obj_id)
         if _key(shown) != before:
             self._pixel = None
-        counts = [len(shown.of_kind("memory")), len(shown.of_kind("pointer"))]
-        self._title.setText(
-            f"Frame {shown.frame} read {_count(counts[0], 'memory', 'memories')} and "
-            f"{_count(counts[1], 'pointer', 'pointers')}."
-            if shown.entries
-            else shown.note
-        )
-        self._pointers_title.setText(
-            f"Object pointers ({_percent(sum(item.share for item in shown.of_kind('pointer')))} of the attention)"
-        )
-        self._pointers_title.setVisible(counts[1] > 0)
         if shown.entries and shown.note:
             self.note.setText(shown.note)
-        elif _key(shown) != before and not self._outcome:
-            self.note.setText("")
-        self._fill_tiles()
-        self._show_twin()
+        elif _key(shown) != before and (self.tool.is_on or not self._outcome):
+            self.note.setText(_LOOKING if self.tool.is_on else "")
+        self._show_bank()
         self._update_buttons()
 
-    def _fill_tiles(self) -> None:
+    def _show_bank(self) -> None:
         shown = self.shown
-        assert shown is not None
-        while len(self._tiles) < len(shown.entries):
-            self._tiles.append(self._make_tile())
-        changes = self.changes
-        effects = self._effects()
-        shares: dict[tuple[str, int], float] = {(item.kind, item.frame): item.share for item in shown.entries}
-        if self._pixel is not None:
-            shares = self._pixel.shares
-        for tile, entry in zip(self._tiles, shown.entries, strict=False):
-            key = entry.kind, entry.frame
-            tile.show_entry(entry, shown.twin_frames.get(entry.frame))
-            if self._pixel is not None and entry.frame in self._pixel.pictures and entry.kind == "memory":
-                tile.picture.show_picture(self._pixel.pictures[entry.frame])
-            tile.set_changes(key in changes.dropped, changes.swapped.get(key))
-            longest = max((s for (kind, _), s in shares.items() if kind == entry.kind), default=1.0)
-            tile.bars.set_values(shares.get(key, math.nan), longest, effects.get(key, math.nan))
-        self._place_tiles()
-        table = self._tables.get(_key(shown))
-        self._groups.setVisible(table is not None)
-        if table is not None:
-            self._groups.setText(groups_text(table))
+        if shown is not None:
+            table = self._tables.get(_key(shown))
+            self.bank.show_bank(shown, self.changes, table, self._pixel, self._order.currentData())
 
-    def _make_tile(self) -> EntryTile:
-        tile = EntryTile(self.theme)
-        tile.went_to.connect(self.show_frame)
-        tile.picture_pressed.connect(self._on_picture)
-        tile.changed.connect(self._on_changed)
-        return tile
-
-    def _place_tiles(self, _: int = 0) -> None:
-        shown = self.shown
-        if shown is None:
-            return
-        by_key = {tile.key: tile for tile in self._tiles[: len(shown.entries)]}
-        ordered: list[EntryShown] = in_order(shown.entries, self._order.currentData(), self._effects())
-        self._memories.place([by_key[e.kind, e.frame] for e in ordered if e.kind == "memory"])
-        self._pointers.place([by_key[e.kind, e.frame] for e in ordered if e.kind == "pointer"])
-        for grid in (self._memories, self._pointers):
-            grid.setVisible(bool(shown.entries))
-
-    def _effects(self) -> dict[tuple[str, int], float]:
-        table = None if self.shown is None else self._tables.get(_key(self.shown))
-        if table is None:
-            return {}
-        single = table[table["entry_frame"].notna()]
-        rows = zip(single["kind"], single["entry_frame"], single["delta_iou"], strict=True)
-        return {(str(kind), int(frame)): abs(float(delta)) for kind, frame, delta in rows}
-
-    def _show_twin(self) -> None:
-        shown = self.shown
-        frames = () if shown is None else shown.twin
-        tiles = []
-        for item in frames:
-            picture = Picture(carries=item.frame)
-            picture.setObjectName(f"twin picture {item.frame}")
-            picture.setToolTip(f"Frame {item.frame} of the twin: drag it onto a memory")
-            picture.show_picture(item.picture)
-            tiles.append(picture)
-        for old in self._twin_row.findChildren(Picture):
-            old.deleteLater()
-        self._twin_row.place(tiles)
-        self._twin_row.setVisible(bool(tiles))
-        self._twin_title.setVisible(bool(tiles))
+    def _on_order(self, _: int) -> None:
+        self.bank.place(self._order.currentData())
 
     def _update_buttons(self) -> None:
         shown = self.shown
@@ -299,7 +218,7 @@ class MemoryPanel(RunPanel):
         self._tables[key] = answer
         if self.shown is not None and _key(self.shown) == key:
             self._order.setCurrentIndex(self._order.findData(BY_EFFECT))
-            self._fill_tiles()
+            self._show_bank()
 
     def _take_outcome(self, changes: BankChanges, answer: Any) -> None:
         if self._refused(answer):
@@ -334,7 +253,7 @@ class MemoryPanel(RunPanel):
             self.readers_layer.clear()
             if self._pixel is not None and self.shown is not None:
                 self._pixel = None
-                self._fill_tiles()
+                self._show_bank()
 
     def _end_tool(self) -> None:
         self.look_button.setChecked(False)
@@ -372,7 +291,7 @@ class MemoryPanel(RunPanel):
             self.note.setText(found)
         elif self.shown is not None and _key(self.shown) == key and self.tool.is_on:
             self._pixel = found
-            self._fill_tiles()
+            self._show_bank()
             self.note.setText(found.sentence())
 
     def _look_at(self, memory: int, across: float, down: float) -> None:
@@ -396,10 +315,7 @@ class MemoryPanel(RunPanel):
         shown = self.shown
         if shown is None:
             return
-        tiles = self._tiles[: len(shown.entries)]
-        dropped = frozenset(tile.key for tile in tiles if tile.drop.isChecked())
-        swapped = {tile.key: tile.twin_frame for tile in tiles if tile.twin_frame is not None}
-        self._changes[_key(shown)] = BankChanges(dropped, swapped)
+        self._changes[_key(shown)] = self.bank.changes()
         self._update_buttons()
 
     def _clear(self) -> None:
@@ -408,7 +324,7 @@ class MemoryPanel(RunPanel):
         self.note.setText("")
         if self.shown is not None:
             self._changes.pop(_key(self.shown), None)
-            self._fill_tiles()
+            self._show_bank()
         self._update_buttons()
 
     def _choose_object(self, obj_id: int) -> None:
@@ -423,9 +339,7 @@ class MemoryPanel(RunPanel):
             self.update_runs()
 
     def _on_theme(self, _: Any) -> None:
-        for tile in self._tiles:
-            tile.bars.theme = self.theme
-            tile.bars.update()
+        self.bank.set_theme(self.theme)
 
     def _on_current_run(self, _: Any) -> None:
         self._outcome, self._looks = [], None
@@ -469,18 +383,3 @@ class MemoryPanel(RunPanel):
 
 def _key(shown: BankShown) -> Key:
     return str(shown.entry.path), shown.frame, shown.obj_id
-
-
-def _label(name: str) -> QLabel:
-    label = QLabel(objectName=name)
-    label.setWordWrap(True)
-    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-    return label
-
-
-def _count(number: int, one: str, many: str) -> str:
-    return f"{number} {one if number == 1 else many}"
-
-
-def _percent(share: float) -> str:
-    return "–" if math.isnan(share) else f"{100 * share:.1f} %"

@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from qtpy.QtCore import QMimeData, QPoint, QRectF, QSize, Qt, Signal
 from qtpy.QtGui import QColor, QDrag, QImage, QPainter, QPixmap
-from qtpy.QtWidgets import QApplication, QFrame, QGridLayout, QHBoxLayout, QLabel, QToolButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import (
+    QApplication,
+    QCheckBox,
+    QFrame,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from napari_sam2_probe.figures.style import OBJECT_COLOURS
 
@@ -43,12 +53,20 @@ class Picture(QLabel):
         self._start: QPoint | None = None
         self.setAlignment(Qt.AlignmentFlag.AlignCenter)
 
-    def show_picture(self, picture: NDArray[np.uint8]) -> None:
-        """Show (h, w, 3) uint8."""
+    def show_picture(self, picture: NDArray[np.uint8], caption: str = "") -> None:
+        """Show (h, w, 3) uint8, with a few letters in its corner."""
         picture = np.ascontiguousarray(picture)
         height, width = picture.shape[:2]
         # A copy, since Qt doesn't keep what it is given.
-        self.setPixmap(QPixmap.fromImage(QImage(picture.data, width, height, 3 * width, QImage.Format.Format_RGB888)))
+        pixmap = QPixmap.fromImage(QImage(picture.data, width, height, 3 * width, QImage.Format.Format_RGB888))
+        if caption:
+            painter = QPainter(pixmap)
+            place = painter.boundingRect(pixmap.rect(), Qt.AlignmentFlag.AlignLeft, caption).adjusted(0, 0, 6, 0)
+            painter.fillRect(place, QColor("black"))
+            painter.setPen(QColor("white"))
+            painter.drawText(place, Qt.AlignmentFlag.AlignCenter, caption)
+            painter.end()
+        self.setPixmap(pixmap)
         self.setFixedSize(QSize(width, height))
 
     def mousePressEvent(self, event: Any) -> None:
@@ -84,12 +102,13 @@ class Bars(QWidget):
         super().__init__()
         self.theme = theme
         self.share = self.effect = math.nan
-        self._longest = 1.0
+        self._longest = self._largest = 1.0
         self.setFixedHeight(self.LINE)
 
-    def set_values(self, share: float, longest: float, effect: float) -> None:
-        """Show values; `longest` is the share whose bar is full, and an effect of 1 is."""
-        self.share, self.effect, self._longest = share, effect, max(longest, 1e-12)
+    def set_values(self, share: float, longest: float, effect: float, largest: float = 1.0) -> None:
+        """Show values; `longest` and `largest` are the share and the effect whose bars are full."""
+        self.share, self.effect = share, effect
+        self._longest, self._largest = max(longest, 1e-12), max(largest, 1e-12)
         self.setFixedHeight(self.LINE * (1 if math.isnan(effect) else 2))
         self.update()
 
@@ -102,7 +121,9 @@ class Bars(QWidget):
         percent = "–" if math.isnan(self.share) else f"{100 * self.share:.1f} %"
         self._line(painter, 0, self.share / self._longest, ATTENTION_COLOUR, percent)
         if not math.isnan(self.effect):
-            self._line(painter, 1, self.effect, EFFECT_COLOUR, f"−{self.effect:.3f}" if self.effect else "0")
+            self._line(
+                painter, 1, self.effect / self._largest, EFFECT_COLOUR, f"−{self.effect:.3f}" if self.effect else "0"
+            )
         painter.end()
 
     def _line(self, painter: QPainter, row: int, length: float, colour: str, text: str) -> None:
@@ -140,13 +161,13 @@ class EntryTile(QFrame):
         self.picture = Picture()
         self.picture.pressed.connect(self._press)
         self.bars = Bars(theme)
-        self.drop = QToolButton(text="Drop", checkable=True)
-        self.twin = QToolButton(text="Twin", checkable=True)
+        self.drop, self.twin = QCheckBox("Drop"), QCheckBox("Twin")
         self.drop.toggled.connect(self._on_drop)
         self.twin.toggled.connect(self._on_twin)
-        self._first, self._last = QHBoxLayout(), QHBoxLayout()
-        for row in (self._first, self._last):
-            row.setSpacing(2)
+        # What is ticked stands in a column: beside one another there is no room for a number.
+        self._first, self._last = QHBoxLayout(), QVBoxLayout()
+        for part in (self._first, self._last):
+            part.setSpacing(2)
         self._first.addWidget(self.title, 1)
         self._last.addWidget(self.drop)
         self._last.addWidget(self.twin)
@@ -197,10 +218,10 @@ class EntryTile(QFrame):
     def set_changes(self, dropped: bool, twin_frame: int | None) -> None:
         """Tick what is changed, without telling anybody."""
         self.twin_frame = twin_frame
-        for button, checked in ((self.drop, dropped), (self.twin, twin_frame is not None)):
-            button.blockSignals(True)
-            button.setChecked(checked)
-            button.blockSignals(False)
+        for box, checked in ((self.drop, dropped), (self.twin, twin_frame is not None)):
+            box.blockSignals(True)
+            box.setChecked(checked)
+            box.blockSignals(False)
         self._say_twin()
 
     def dragEnterEvent(self, event: Any) -> None:
@@ -250,6 +271,11 @@ class TileGrid(QWidget):
         self._grid.setAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop)
         self._tiles: list[QWidget] = []
         self._columns = 0
+
+    @property
+    def tiles(self) -> list[Any]:
+        """What is shown, in order."""
+        return list(self._tiles)
 
     def place(self, tiles: Sequence[QWidget]) -> None:
         """Show these, in this order, and no others."""
