@@ -262,7 +262,7 @@ class TestReferences:
     @pytest.mark.slow
     @pytest.mark.parametrize("gate", ["open", "changing"])
     @pytest.mark.parametrize("spill", [False, True])
-    def test_a_pass_from_the_middle_equals_a_whole_one(self, gate, spill, recorders, session_of, source):
+    def test_a_pass_from_the_middle_equals_one_from_the_start(self, gate, spill, recorders, session_of, source):
         whole = session_of(source, recorders[0], gate=gate)
         whole.add_prompt(mask())
         expected = tracked(whole)
