@@ -230,7 +230,7 @@ def run_options(**given: Any) -> RunOptions:
 
 def _edits(given: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> tuple[dict[str, Any], ...]:
     # One edit alone is a mistake that everybody makes.
-    edits = [given] if isinstance(given, Mapping) else given
+    edits: Any = [given] if isinstance(given, Mapping) else given
     if isinstance(edits, str) or not all(isinstance(edit, Mapping) for edit in edits):
         raise InputError(
             f"intervene={given!r:.60} can't be used: give edits, such as {{'edit': 'drop', 'target': 'memory'}}."
