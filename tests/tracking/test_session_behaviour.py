@@ -149,6 +149,7 @@ class TestInterruptions:
         gc.collect()
         assert not list(tmp_path.iterdir())
 
+    @pytest.mark.slow
     def test_nothing_of_torchs_is_left_on_the_thread_between_frames(self, session_of, short_source):
         session = session_of(short_source, dtype=torch.bfloat16)
         session.add_prompt(mask())
