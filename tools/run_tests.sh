@@ -8,6 +8,8 @@ python=.venv/bin/python
 export NAPARI_CONFIG=
 # The workers of pytest share the processors; threads of torch that wait for one another would take them away.
 export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}" MKL_NUM_THREADS="${MKL_NUM_THREADS:-1}"
+# Many tests start Python: it should compile the package once, not in each of these processes.
+unset PYTHONDONTWRITEBYTECODE
 
 for argument in "$@"; do
     if [ -e "${argument%%::*}" ]; then
@@ -31,7 +33,8 @@ part() {
 # The window's tests have a process of their own: software OpenGL brings an LLVM that crashes beside the one in triton,
 # which torch loads now and then.
 if said=$("$python" -c 'import PyQt6.QtWidgets, PyQt6.QtTest' 2>&1); then
-    part library tools/with_display.sh "$python" -m pytest --ignore tests/gui "$@"
+    # Its plugin loads the window's libraries in every worker, for tests of windows alone.
+    part library tools/with_display.sh "$python" -m pytest -p no:napari --ignore tests/gui "$@"
     part window tools/with_display.sh "$python" -m pytest "$@" tests/gui
 else
     printf 'tests: Qt cannot be loaded here (%s), so the tests of the window (tests/gui) are left out.\n' \

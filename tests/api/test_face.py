@@ -283,6 +283,18 @@ def test_figures_and_pictures(run):
     assert "means nothing" in html
 
 
+@pytest.mark.parametrize(
+    ("made", "shown"),
+    [
+        (sp.points([(3, 4), (5.5, 6)], [1, 0], frame=2), "<Prompt for object 1 on frame 2: +(3, 4), -(5.5, 6)>"),
+        (sp.box((1, 2, 30, 40), object_id=7), "<Prompt for object 7 on frame 0: box (1, 2, 30, 40)>"),
+        (sp.mask(np.eye(4, dtype=bool)), "<Prompt for object 1 on frame 0: mask of 4 pixels>"),
+    ],
+)
+def test_prompts_are_shown_in_one_line(made, shown):
+    assert repr(made) == shown
+
+
 def test_boxes_are_those_of_the_masks(run):
     boxes = run.boxes()
     assert isinstance(boxes, pd.DataFrame)
@@ -415,6 +427,38 @@ def test_a_run_of_an_array_is_explained_with_its_video(run, video, model):
 @pytest.mark.parametrize(
     "wrong",
     [
+        lambda run, video: sp.track(video, out=5),
+        lambda run, video: sp.track(video, start="a"),
+        lambda run, video: sp.track(video, end=1.5),
+        lambda run, video: sp.track(video, policy=5),
+        lambda run, video: sp.track(video, intervene="drop"),
+        lambda run, video: sp.track(video, intervene=["drop"]),
+        lambda run, video: sp.session(video, out=5),
+        lambda run, video: sp.load_model("sample", device=0),
+        lambda run, video: sp.load_model("sample", device=None),
+        lambda run, video: sp.open_dataset(video),
+        lambda run, video: sp.open_run(run),
+        lambda run, video: sp.repeat(None),
+        lambda run, video: sp.compare(run, None),
+        lambda run, video: sp.evaluate(video, run),
+        lambda run, video: sp.report(None),
+        lambda run, video: sp.report([5]),
+        lambda run, video: sp.experiment(5, "out"),
+        lambda run, video: sp.fit_decoder(None),
+        lambda run, video: sp.fit_warning(run),
+        lambda run, video: sp.register_position(5),
+        lambda run, video: sp.register_policy(5, len),
+        lambda run, video: sp.register_policy("five", 5),
+        lambda run, video: video.read("0"),
+        lambda run, video: video.mask(1.5),
+        lambda run, video: run.patches(5),
+        lambda run, video: run.save(None),
+        lambda run, video: run.loss(5),
+        lambda run, video: run.next_doubtful("a"),
+        lambda run, video: run.next_doubtful(threshold="a"),
+        lambda run, video: run.plot.filmstrip(0),
+        lambda run, video: run.plot.filmstrip("a"),
+        lambda run, video: run.plot.composite(1.5),
         lambda run, video: sp.points(620, 430),
         lambda run, video: run.explain("5"),
         lambda run, video: run.explain(2.0),

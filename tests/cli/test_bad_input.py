@@ -234,10 +234,10 @@ def a_zip(folder: Path) -> list[str]:
 @pytest.mark.parametrize(
     ("make", "said"),
     [
-        (truncated, "not a whole checkpoint"),
+        (truncated, "not a complete checkpoint"),
         (pickled_code, "holds pickled code, not only weights, so it was not loaded"),
-        (plain_pickle, "not a whole checkpoint"),
-        (a_zip, "not a whole checkpoint"),
+        (plain_pickle, "not a complete checkpoint"),
+        (a_zip, "not a complete checkpoint"),
         (another_configuration, "don't belong to the configuration sam2.1_hiera_t"),
         (foreign_class, "names 'os.mkdir', which is not among the classes of sam2"),
         (no_such, "neither a file nor a checkpoint's name"),

@@ -17,7 +17,7 @@ from napari_sam2_probe.families.loaded import ModelChoice, load_model
 from napari_sam2_probe.reports.make import ReportOptions, make_report
 from napari_sam2_probe.transforms.registry import KINDS
 
-pytestmark = [pytest.mark.filterwarnings("ignore:cannot import name '_C'")]
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore:cannot import name '_C'")]
 
 
 @pytest.fixture(scope="module")
@@ -98,7 +98,9 @@ def test_the_report_answers_with_numbers_that_others_compute_too(caused, tmp_pat
     from scipy.stats import spearmanr
 
     out, results = caused
-    index = make_report([out], tmp_path / "report", ReportOptions(dpi=60, formats=("png",), num_resamples=50))
+    index = make_report(
+        [out], tmp_path / "report", ReportOptions(dpi=60, formats=(), num_resamples=50, composites="never")
+    )
     tables = index.parent / "tables"
     asked = pd.read_csv(tables / "causes.csv")
     blame, suffix, patches = (results.causes(name) for name in ("blame", "suffix", "patches"))

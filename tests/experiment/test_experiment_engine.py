@@ -112,6 +112,7 @@ def test_a_clip_is_opened_as_a_run_and_compared_with_its_twin(tiny_experiment, r
         run.save(tmp_path / "saved")
 
 
+@pytest.mark.slow
 def test_options_reach_the_features_and_maps_are_kept(settings, loaded, tmp_path):
     features = {"denominator": "standard deviation", "epsilon": 1e-3, "prompted_references": False}
     changes = {"kinds": ["interjection"], "keep_maps": True, "features": features, "batch_size": 2}
@@ -128,6 +129,7 @@ def test_options_reach_the_features_and_maps_are_kept(settings, loaded, tmp_path
                 np.testing.assert_array_equal(maps, run.maps(key, statistic)[0])
 
 
+@pytest.mark.slow
 def test_extras_change_all_kinds_alike(settings, results, tmp_path):
     noisy = run_experiment(
         make_config(**settings | {"samples": 1, "then": ["gaussian-noise:sigma=30"]}), tmp_path / "a"
@@ -144,6 +146,7 @@ def test_extras_change_all_kinds_alike(settings, results, tmp_path):
     assert recipe["then"] == [{"name": "gaussian-noise", "options": {"sigma": 30.0}}]
 
 
+@pytest.mark.slow
 def test_a_batch_that_memory_does_not_hold_is_divided(results, loaded, monkeypatch):
     whole = Batch("clean-0000", "clean", tuple(results.clips("clean")))
     clips = ClipReader(ExperimentFolder(results.path)).read(whole)

@@ -30,6 +30,8 @@ from napari_sam2_probe.reports.sections import decoder
 from napari_sam2_probe.reports.subject import make_subjects
 from napari_sam2_probe.transforms.registry import paper_kinds
 
+pytestmark = pytest.mark.slow
+
 # As little as shows that everything is there.
 QUICK = ReportOptions(dpi=40, formats=(), num_resamples=50)
 PAPER = [str(number) for number in range(16, 31)]
@@ -131,7 +133,6 @@ def page(report):
     return assert_whole(report / "index.html")
 
 
-@pytest.mark.slow
 def test_every_figure_of_the_paper_that_needs_no_maps_is_there(report, page):
     for number in ["9", "10", "13", "14", "15", *PAPER]:
         assert f"figure-{number}" in page.anchors
@@ -271,7 +272,6 @@ def test_provenance_is_told(page):
     assert "50 resamples" in page.text
 
 
-@pytest.mark.slow
 def test_one_kind_and_one_clip_only(tmp_path):
     out = keep_positions(write_synthetic_experiment(tmp_path / "one", kinds=("interjection",), samples=1), "1")
     options = replace(QUICK, formats=("pdf", "svg"))

@@ -210,6 +210,7 @@ def test_time_in_tiffs_is_that_of_the_video(run, tmp_path):
         assert about["finterval"] == pytest.approx(0.08)
 
 
+@pytest.mark.slow
 def test_files_say_what_they_were_made_from(run, figures, tmp_path):
     with Image.open(figures("png") / "scores-object-7.png") as image:
         assert image.info["Software"].startswith("napari-sam2-probe ")

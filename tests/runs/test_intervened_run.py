@@ -62,6 +62,7 @@ def assert_same(a, b):
         np.testing.assert_array_equal(a.maps(key, "variance")[:], b.maps(key, "variance")[:], err_msg=key)
 
 
+@pytest.mark.slow
 def test_an_intervention_is_recorded_and_done_again_from_the_record(dropped, plain, root, loaded, folder):
     info = json.loads((dropped.path / "run.json").read_text())
     assert info["parameters"]["intervene"] == [DROP]
@@ -86,6 +87,7 @@ def test_the_same_without_edits_is_the_same(plain, root, loaded, folder):
         assert_same(record(root, loaded, folder, "empty"), plain)
 
 
+@pytest.mark.slow
 def test_swap_takes_from_another_run(plain, twin, root, loaded, folder):
     swap = {"edit": "swap", "target": "both", "from": str(twin.path)}
     swapped = record(root, loaded, folder, "swapped", RunOptions(intervene=(swap,)))
@@ -115,6 +117,7 @@ def test_a_run_under_an_intervention_can_give_too(dropped, root, loaded, folder)
     assert_same(again, dropped)
 
 
+@pytest.mark.slow
 def test_the_mean_of_pointers_and_of_a_position(plain, root, loaded, folder):
     mean = {"edit": "mean", "target": "object_pointer", "at": [3, 3]}
     averaged = record(root, loaded, folder, "mean", RunOptions(intervene=(mean,)))
@@ -180,6 +183,7 @@ def test_no_attention_if_nobody_wants_it(root, loaded, folder):
     assert run.attention().empty
 
 
+@pytest.mark.slow
 def test_blame_is_what_a_run_without_the_entry_gives(plain, root, loaded, folder):
     table = explain_frames(plain, [4], model=loaded)
     assert tuple(table.columns) == BLAME_COLUMNS
@@ -239,6 +243,7 @@ def corrected(root, loaded, folder, one_thread_in_module):
     return open_run(root / "corrected")
 
 
+@pytest.mark.slow
 def test_a_corrected_session_is_explained_as_its_frames_were_tracked(corrected, plain, loaded):
     frames = explainable(corrected, range(T), 1)
     assert frames == [1, 3, 4, 5]

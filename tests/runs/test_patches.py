@@ -19,7 +19,11 @@ from napari_sam2_probe.tracking.prompts import Prompt
 from napari_sam2_probe.video.folder import FolderSource
 from napari_sam2_probe.video.truth import ClipTruth
 
-pytestmark = [pytest.mark.filterwarnings("ignore:cannot import name '_C'"), pytest.mark.usefixtures("one_thread")]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore:cannot import name '_C'"),
+    pytest.mark.usefixtures("one_thread"),
+]
 
 KEYS = {
     "1": "image_embedding",

@@ -183,6 +183,7 @@ def test_the_run_as_it_is(folder, tmp_path):
     assert read_info(folder / "first") == INFO
 
 
+@pytest.mark.slow
 def test_every_part_replaced_or_gone(folder, tmp_path):
     """All edits of ``run.json`` with the odd values above: about a thousand."""
     opened = 0

@@ -125,6 +125,7 @@ def test_a_chunk_that_has_gone_is_found_at_opening(copy, name):
         open_run(copy)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["masks", "masks_per_object", "maps/image_embedding/mean"])
 def test_a_chunk_with_a_flipped_bit_is_told_of_when_it_is_read(copy, two_objects, name):
     chunk = a_chunk(copy / "probe.zarr" / name)

@@ -108,6 +108,7 @@ def writes(monkeypatch):
     return counted
 
 
+@pytest.mark.slow
 def test_whenever_it_dies_no_frame_looks_whole_that_is_not(tmp_path, writes, monkeypatch):
     monkeypatch.setattr(writer, "_FLUSH_SECONDS", -1.0)
     monkeypatch.setattr(tables, "SPAN", 2)

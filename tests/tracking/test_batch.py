@@ -130,6 +130,7 @@ def test_masks_of_different_clips_may_overlap(twins, monkeypatch):
     assert model.non_overlap_masks_for_mem_enc
 
 
+@pytest.mark.slow
 def test_equal_in_bfloat16(twins):
     """Rounding to eight bits differs with the batch here and there, so scores agree and masks almost."""
     _, model, flags = twins(gate="open")

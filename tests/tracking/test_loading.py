@@ -227,7 +227,7 @@ def test_truncated_files_are_refused(tmp_path, suffix, share):
     content = whole.read_bytes()
     path = tmp_path / f"cut{suffix}"
     path.write_bytes(content[: int(len(content) * share)])
-    with pytest.raises(InputError, match="not a whole checkpoint") as caught:
+    with pytest.raises(InputError, match="not a complete checkpoint") as caught:
         read_weights(path)
     assert str(path) in str(caught.value)
 

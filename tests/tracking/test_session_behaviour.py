@@ -149,6 +149,7 @@ class TestInterruptions:
         gc.collect()
         assert not list(tmp_path.iterdir())
 
+    @pytest.mark.slow
     def test_nothing_of_torchs_is_left_on_the_thread_between_frames(self, session_of, short_source):
         session = session_of(short_source, dtype=torch.bfloat16)
         session.add_prompt(mask())
@@ -262,7 +263,7 @@ class TestReferences:
     @pytest.mark.slow
     @pytest.mark.parametrize("gate", ["open", "changing"])
     @pytest.mark.parametrize("spill", [False, True])
-    def test_a_pass_from_the_middle_equals_a_whole_one(self, gate, spill, recorders, session_of, source):
+    def test_a_pass_from_the_middle_equals_one_from_the_start(self, gate, spill, recorders, session_of, source):
         whole = session_of(source, recorders[0], gate=gate)
         whole.add_prompt(mask())
         expected = tracked(whole)

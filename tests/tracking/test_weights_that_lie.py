@@ -64,7 +64,7 @@ def test_a_pt_file_with_a_flipped_bit_anywhere_in_its_weights_is_refused(tmp_pat
         content = bytearray(whole)
         content[record.header_offset + 200 + int(share * (record.file_size - 400))] ^= 1
         path.write_bytes(content)
-        with pytest.raises(InputError, match="not a whole checkpoint"):
+        with pytest.raises(InputError, match="not a complete checkpoint"):
             read_weights(path)
 
 

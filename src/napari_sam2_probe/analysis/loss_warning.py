@@ -158,6 +158,10 @@ class LossWarning:
     sequences: tuple[str, ...]
     options: WarningOptions = field(default_factory=WarningOptions)
 
+    def __repr__(self) -> str:
+        ahead = ", ".join(str(one.horizon) for one in self.horizons)
+        return f"<LossWarning for {self.checkpoint}, {ahead} frames ahead, from {len(self.sequences)} sequences>"
+
     def at(self, horizon: int) -> HorizonWarning:
         """Return the warning that looks so many frames ahead.
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_sam2_probe.common.errors import InputError
+from napari_sam2_probe.common.values import as_path
 
 if TYPE_CHECKING:
     from napari_sam2_probe.common.progress import ProgressCallback
@@ -62,10 +63,10 @@ def fit_decoder(
     for name in options:
         if name not in known:
             raise unknown("option", name, known)
-    videos = dataset if isinstance(dataset, DavisDataset) else DavisDataset(dataset)
+    videos = dataset if isinstance(dataset, DavisDataset) else DavisDataset(as_path(dataset, "dataset"))
     decoder = fit_to_dataset(as_model(model), videos, DecoderOptions(**options), progress=progress or ignore_progress)
     if out is not None:
-        save_decoder(decoder, out)
+        save_decoder(decoder, as_path(out, "out"))
     return decoder
 
 

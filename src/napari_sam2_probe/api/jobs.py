@@ -1,4 +1,4 @@
-"""Whole jobs, as the commands do them: scores, experiments, reports."""
+"""What the commands do from beginning to end: scores, experiments, reports."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from napari_sam2_probe.api.names import unknown
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.common.progress import ignore_progress
+from napari_sam2_probe.common.values import as_path, as_paths
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -60,8 +61,9 @@ def evaluate(
 
     from napari_sam2_probe.evaluation.metrics import evaluate_folders
 
+    folders = as_path(gt, "gt"), as_path(pred, "pred")
     scores = evaluate_folders(
-        gt, pred, sequences=sequences, split=split, threshold=threshold, progress=progress or ignore_progress
+        *folders, sequences=sequences, split=split, threshold=threshold, progress=progress or ignore_progress
     )
     return pd.DataFrame(scores.rows())
 
@@ -129,8 +131,9 @@ def experiment(
             "file, such as model='sample'."
         )
     chosen = {} if kinds is None else {"kinds": (kinds,) if isinstance(kinds, str) else tuple(kinds)}
-    config = make_config(davis=str(davis), samples=samples, seed=seed, model=model, **chosen, **settings)
-    return run_experiment(config, out, workers=workers, scheduler=scheduler, progress=progress or ignore_progress)
+    clean, folder = str(as_path(davis, "davis")), as_path(out, "out")
+    config = make_config(davis=clean, samples=samples, seed=seed, model=model, **chosen, **settings)
+    return run_experiment(config, folder, workers=workers, scheduler=scheduler, progress=progress or ignore_progress)
 
 
 def report(
@@ -170,12 +173,12 @@ def report(
     for name in options:
         if name not in known:
             raise unknown("option", name, known)
-    folders = [experiments] if isinstance(experiments, str | Path) else list(experiments)
+    folders = as_paths(experiments, "experiments")
     if not folders:
         raise InputError("There is no experiment to report on: give the folder of one.")
     if out is None:
-        out = Path(folders[0]) / "report" if len(folders) == 1 else Path("sam2-probe-report")
-    return make_report(folders, out, ReportOptions(**options), progress=progress or ignore_progress)
+        out = folders[0] / "report" if len(folders) == 1 else Path("sam2-probe-report")
+    return make_report(folders, as_path(out, "out"), ReportOptions(**options), progress=progress or ignore_progress)
 
 
 def cka(first: Path | str, second: Path | str, *, kind: str = "clean") -> pd.DataFrame:

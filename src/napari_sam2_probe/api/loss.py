@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_sam2_probe.common.errors import InputError
+from napari_sam2_probe.common.values import as_path, as_paths
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from napari_sam2_probe.analysis.loss_warning import LossWarning
 
@@ -52,10 +52,8 @@ def fit_warning(
     for name in options:
         if name not in known:
             raise unknown("option", name, known)
-    paths = [experiments] if isinstance(experiments, str | Path) else list(experiments)
-    if not all(isinstance(path, str | Path) for path in paths):
-        raise InputError("fit_warning(...) takes the folders of experiments: give their paths.")
+    paths = as_paths(experiments, "experiments")
     warning = fit_to_experiments([open_experiment(path) for path in paths], WarningOptions(**options))
     if out is not None:
-        save_warning(warning, out)
+        save_warning(warning, as_path(out, "out"))
     return warning

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.common.words import did_you_mean
 
@@ -19,16 +17,3 @@ def unknown(what: str, name: object, there: Iterable[object]) -> InputError:
     one_of = "one of " if len(names) > 1 else ""
     choice = f"choose {one_of}{', '.join(names)}." if names else "there is none."
     return InputError(f"There is no {what} {name!r}: {choice}{did_you_mean(name, names)}")
-
-
-def whole(value: object, name: str) -> int:
-    """Return a whole number that was given as `name`.
-
-    Raises
-    ------
-    InputError
-        If it is none.
-    """
-    if isinstance(value, bool) or not isinstance(value, int | np.integer):
-        raise InputError(f"{name}={value!r:.60} can't be used: give a whole number.")
-    return int(value)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_sam2_probe.common.errors import InputError
+from napari_sam2_probe.common.values import whole
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -146,6 +147,8 @@ class RunPlots:
         """
         from napari_sam2_probe.figures.filmstrip import make_filmstrip
 
+        if whole(frames, "frames") < 1:
+            raise InputError(f"frames={frames} can't be used: give 1 or more.")
         view = self._view(object_id, needs_video=True)
         tracked = np.flatnonzero(view.run.tracked[view.obj_index])
         chosen = tracked[np.linspace(0, len(tracked) - 1, min(frames, len(tracked))).round().astype(int)]
@@ -181,7 +184,7 @@ class RunPlots:
         tracked = np.flatnonzero(view.run.tracked[view.obj_index])
         if frame is None:
             return int(tracked[len(tracked) // 2])
-        if frame not in tracked:
+        if whole(frame, "frame") not in tracked:
             raise InputError(f"Frame {frame} was not tracked: choose one from {tracked[0]} to {tracked[-1]}.")
         return int(frame)
 

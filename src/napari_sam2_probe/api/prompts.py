@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_sam2_probe.api.names import whole
 from napari_sam2_probe.common.errors import InputError
+from napari_sam2_probe.common.values import whole
 from napari_sam2_probe.tracking.prompts import Prompt, prompts_from_labels
 
 if TYPE_CHECKING:

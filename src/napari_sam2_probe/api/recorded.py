@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_sam2_probe.api.names import unknown, whole
+from napari_sam2_probe.api.names import unknown
+from napari_sam2_probe.common.values import whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

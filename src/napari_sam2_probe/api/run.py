@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_sam2_probe.api.names import whole
 from napari_sam2_probe.api.recorded import RecordedRun
 from napari_sam2_probe.common.errors import InputError
+from napari_sam2_probe.common.values import as_path, whole
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import pandas as pd
 
     from napari_sam2_probe.analysis.loss_warning import LossWarning
@@ -164,9 +165,11 @@ class Run(RecordedRun):
         """
         from napari_sam2_probe.runs.loss import loss_probability, next_doubtful_frame, warning_for
 
+        if isinstance(threshold, bool) or not isinstance(threshold, int | float):
+            raise InputError(f"threshold={threshold!r:.60} can't be used: give a probability such as 0.5.")
         found = warning_for(self._opened, warning)
-        probability = loss_probability(self._opened, found, horizon, self.object_index(object_id))
-        return next_doubtful_frame(probability, after, threshold)
+        probability = loss_probability(self._opened, found, whole(horizon, "horizon"), self.object_index(object_id))
+        return next_doubtful_frame(probability, whole(after, "after"), threshold)
 
     def view(self) -> Any:
         """Open the run in napari and return the viewer; needs the extra ``[napari]``.
@@ -211,7 +214,7 @@ class Run(RecordedRun):
 
         if not is_run(self.path):
             raise InputError(f"{self.name} is a clip of an experiment: it lies there, and can't be saved as a run.")
-        target = Path(path)
+        target = as_path(path, "path")
         if overwrite and target.exists():
             check_replaceable(target)
         else:
@@ -346,7 +349,7 @@ class Run(RecordedRun):
         from napari_sam2_probe.runs.reader import open_run
 
         object_id = the_object(self._opened, object_id)
-        other = twin if isinstance(twin, Run) else Run(open_run(Path(twin)))
+        other = twin if isinstance(twin, Run) else Run(open_run(as_path(twin, "twin")))
         loaded = None if model is None else as_model(model)
         return patch_runs(
             self._opened,

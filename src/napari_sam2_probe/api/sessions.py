@@ -8,6 +8,7 @@ from napari_sam2_probe.api.prompts import as_prompts, combined, join
 from napari_sam2_probe.api.run import Run
 from napari_sam2_probe.api.tracking import run_options
 from napari_sam2_probe.api.videos import open_video
+from napari_sam2_probe.common.values import as_path
 from napari_sam2_probe.live.session import Session as LiveSession
 
 if TYPE_CHECKING:
@@ -92,4 +93,5 @@ def session(
     ...         print(step.frame, step.masks[1].sum())
     """
     opened = open_video(video)
-    return Session(opened, model=model, out=out, options=run_options(**options), truth=opened.truth)
+    place = None if out is None else as_path(out, "out")
+    return Session(opened, model=model, out=place, options=run_options(**options), truth=opened.truth)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import contextmanager
 from dataclasses import fields
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from napari_sam2_probe.api.names import unknown
@@ -14,10 +14,12 @@ from napari_sam2_probe.api.videos import open_video
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.common.progress import ProgressCallback, ignore_progress
 from napari_sam2_probe.common.temporary import TemporaryFolder
+from napari_sam2_probe.common.values import as_path, whole
 from napari_sam2_probe.families.loaded import as_model
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from napari_sam2_probe.families.loaded import Model
     from napari_sam2_probe.runs.options import RunDirection, RunOptions
@@ -112,7 +114,8 @@ def open_run(path: Path | str, *, clip: str | None = None, video: Video | None =
     from napari_sam2_probe.experiments.folder import is_experiment
     from napari_sam2_probe.runs.reader import open_run as open_folder
 
-    opened = _open_clip(Path(path), clip) if clip is not None or is_experiment(Path(path)) else open_folder(path)
+    place = as_path(path, "path")
+    opened = _open_clip(place, clip) if clip is not None or is_experiment(place) else open_folder(place)
     run = Run(opened, temporary=temporary)
     if video is not None:
         run.video = video
@@ -215,6 +218,11 @@ def run_options(**given: Any) -> RunOptions:
         raise InputError(f"epsilon={features.epsilon!r:.60} can't be used: give a small number such as 1e-6.")
     if given.get("attention", "none") not in get_args(AttentionDetail):
         raise unknown("detail of attention", given["attention"], get_args(AttentionDetail))
+    for name in ("start", "end"):
+        if given.get(name) is not None:
+            given[name] = whole(given[name], name)
+    if not isinstance(given.get("policy", ""), str | None):
+        raise InputError(f"policy={given['policy']!r:.60} can't be used: give a text such as 'stride:r=5'.")
     chosen = {name: value for name, value in given.items() if name in of_run}
     chosen["intervene"] = _edits(chosen.get("intervene", ()))
     return RunOptions(features=features, **chosen)
@@ -222,7 +230,11 @@ def run_options(**given: Any) -> RunOptions:
 
 def _edits(given: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> tuple[dict[str, Any], ...]:
     # One edit alone is a mistake that everybody makes.
-    edits = [given] if hasattr(given, "keys") else given
+    edits: Any = [given] if isinstance(given, Mapping) else given
+    if isinstance(edits, str) or not all(isinstance(edit, Mapping) for edit in edits):
+        raise InputError(
+            f"intervene={given!r:.60} can't be used: give edits, such as {{'edit': 'drop', 'target': 'memory'}}."
+        )
     return tuple(dict(edit) for edit in edits)
 
 
@@ -246,7 +258,7 @@ def _place(out: Path | str | None, *, overwrite: bool) -> Iterator[_Place]:
         path = folder.path / OUT_FOLDER
         yield _Place(path, path, folder)
         return
-    path = Path(out)
+    path = as_path(out, "out")
     if not (overwrite and path.exists()):
         yield _Place(path, path)
         return

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from napari_sam2_probe.api.names import unknown
 from napari_sam2_probe.common.sample_data import sample_data_folder
+from napari_sam2_probe.common.values import as_path
 from napari_sam2_probe.video.davis import DavisDataset
 from napari_sam2_probe.video.open import open_video as open_video
 
@@ -49,4 +50,4 @@ def open_dataset(root: Path | str, split: str | None = None) -> DavisDataset:
     InputError
         If there is no such data set or split, or a sequence of the split is missing.
     """
-    return DavisDataset(root, split)
+    return DavisDataset(as_path(root, "root"), split)

@@ -172,6 +172,10 @@ class BoxDecoder:
     report: DecoderReport | None = None
     options: DecoderOptions = field(default_factory=DecoderOptions)
 
+    def __repr__(self) -> str:
+        worth = "not measured" if self.report is None else f"mean IoU {self.report.iou}"
+        return f"<BoxDecoder for {self.checkpoint}, {self.num_channels} channels: {worth}>"
+
     @property
     def num_channels(self) -> int:
         """Length of the pointers it decodes, C."""

@@ -60,6 +60,10 @@ class ExperimentResults:
     batches: tuple[Batch, ...]
     finished_batches: tuple[str, ...]
 
+    def __repr__(self) -> str:
+        kinds = ", ".join(self.config.kinds)
+        return f"<Experiment {self.label}: {self.done} of {self.total} batches ({kinds}), in {self.path}>"
+
     @property
     def label(self) -> str:
         """What the experiment is called in tables and figures."""

@@ -129,3 +129,7 @@ class Candidates:
     object_id: int
     masks: NDArray[np.bool_]
     predicted_iou: NDArray[np.float32]
+
+    def __repr__(self) -> str:
+        estimates = ", ".join(f"{value:.2f}" for value in self.predicted_iou)
+        return f"<candidates for object {self.object_id} on frame {self.frame}, predicted IoU {estimates}>"

@@ -41,7 +41,7 @@ def choose_device(name: str = "auto") -> torch.device:
     """
     import torch
 
-    if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", name):
+    if not isinstance(name, str) or not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", name):
         raise InputError(
             f"There is no device {name!r}; choose one of {', '.join(DEVICES)}, or cuda:1 for a second GPU."
         )

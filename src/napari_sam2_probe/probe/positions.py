@@ -257,6 +257,8 @@ TABLE = PositionTable(
 
 def register_position(position: Position) -> None:
     """Add a position to the table; see `PositionTable.register`."""
+    if not isinstance(position, Position):
+        raise InputError(f"{position!r:.60} is no position: give a Position(...).")
     TABLE.register(position)
 
 

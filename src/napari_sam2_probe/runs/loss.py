@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_sam2_probe.analysis.loss_model import SIGNALS, doubtful_stretches, next_doubtful_frame
+from napari_sam2_probe.analysis.loss_warning import LossWarning
 from napari_sam2_probe.analysis.loss_warning_file import load_warning, save_warning
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.common.feature_names import (
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from napari_sam2_probe.analysis.loss_warning import LossWarning
     from napari_sam2_probe.runs.run import ProbeRun
 
 __all__ = [
@@ -93,6 +93,8 @@ def warning_for(run: ProbeRun, given: LossWarning | Path | str | None = None) ->
         )
     if isinstance(found, str | Path):
         found = load_warning(found)
+    if not isinstance(found, LossWarning):
+        raise InputError(f"{found!r:.60} is no warning of loss: give what fit_warning(...) returns, or its file.")
     found.check_made_for(checkpoint, sha256)
     return found
 

@@ -252,8 +252,10 @@ def register_policy(name: str, policy: Callable[..., MemoryPolicy]) -> None:
     InputError
         If another policy has the name, or it can't be typed.
     """
-    if not name or any(sign in name for sign in ":,= "):
+    if not isinstance(name, str) or not name or any(sign in name for sign in ":,= "):
         raise InputError(f"A memory policy can't be called {name!r}: give it a name without ':', ',', '=' and spaces.")
+    if not callable(policy):
+        raise InputError(f"The memory policy {name!r} is {policy!r:.60}: give a class or another callable.")
     if _POLICIES.get(name, policy) is not policy:
         raise InputError(f"There is a memory policy {name!r} already: choose another name.")
     _POLICIES[name] = policy

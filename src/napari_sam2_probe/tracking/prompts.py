@@ -45,6 +45,15 @@ class Prompt:
     box: NDArray[np.float32] | None = None
     mask: NDArray[np.bool_] | None = None
 
+    def __repr__(self) -> str:
+        clicks = zip(self.points.tolist(), self.labels.tolist(), strict=True)
+        said = [f"{'+' if label else '-'}({x:g}, {y:g})" for (x, y), label in clicks]
+        if self.box is not None:
+            said.append(f"box ({', '.join(f'{edge:g}' for edge in self.box)})")
+        if self.mask is not None:
+            said.append(f"mask of {int(self.mask.sum())} pixels")
+        return f"<Prompt for object {self.obj_id} on frame {self.frame_idx}: {', '.join(said)}>"
+
     @classmethod
     def from_points(
         cls,

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from napari_sam2_probe.common.errors import InputError
+from napari_sam2_probe.common.values import whole
 from napari_sam2_probe.tracking.branch import track_branch
 from napari_sam2_probe.tracking.intervening import Intervention
 from napari_sam2_probe.tracking.prompted import PromptedVideo
@@ -254,7 +255,7 @@ class VideoSession(PromptedVideo):
         if end is None:
             end = 0 if reverse else last
         for name, frame in (("start", start), ("end", end)):
-            if not 0 <= frame <= last:
+            if not 0 <= whole(frame, name) <= last:
                 raise InputError(f"The {name} frame {frame} is not in the video, whose frames are 0 to {last}.")
         return range(start, end - 1, -1) if reverse else range(start, end + 1)
 

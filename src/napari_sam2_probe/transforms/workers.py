@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing import get_context, parent_process, resource_tracker
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from napari_sam2_probe.common.errors import ResourceError
@@ -73,7 +75,7 @@ def map_unordered(
     try:
         together = max(1, min(most_together, len(items) // (workers * _LEAST_TURNS)))
         groups = [items[first : first + together] for first in range(0, len(items), together)]
-        with _ctrl_c_held_back():
+        with _ctrl_c_held_back(), _script_left_out():
             futures = {pool.submit(_work, group): group for group in groups}
         for future in as_completed(futures):
             yield from zip(futures[future], future.result(), strict=True)
@@ -98,6 +100,20 @@ def _ctrl_c_held_back() -> Generator[None, None, None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
+def _script_left_out() -> Generator[None, None, None]:
+    """Let processes that begin here not run the user's script again, as Python has them do: they need nothing of it.
+
+    So a script needs no ``if __name__ == "__main__"``.
+    """
+    script = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = script
 
 
 # What a worker process does with an item; set once when the process starts, unused in any other.

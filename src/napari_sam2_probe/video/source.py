@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from napari_sam2_probe.common.errors import InputError
+from napari_sam2_probe.common.values import whole
 
 if TYPE_CHECKING:
     import numpy as np
@@ -91,5 +92,5 @@ class FrameSource(Protocol):
 
 def check_frame_idx(source: FrameSource, frame_idx: int) -> None:
     """Raise an InputError if `source` has no frame `frame_idx`; negative indices are not counted from the end."""
-    if not 0 <= frame_idx < source.num_frames:
+    if not 0 <= whole(frame_idx, "frame") < source.num_frames:
         raise InputError(f"Frame {frame_idx} is not in {source.name}: it has the frames 0 to {source.num_frames - 1}.")

@@ -60,6 +60,10 @@ class ClipTruth:
     source_frame: NDArray[np.int64]
     recipe: dict[str, Any] | None = None
 
+    def __repr__(self) -> str:
+        present = int(self.object_present.sum())
+        return f"<ClipTruth of {self.clip}: the object is in {present} of {len(self.object_present)} frames>"
+
     def as_json(self) -> dict[str, Any]:
         """Return a dictionary for ``run.json``; absent numbers become None."""
         return {

@@ -36,6 +36,7 @@ def scores(rows):
     return {(row.prompt, row.sequence, row.object_id): row.scores for row in rows}
 
 
+@pytest.mark.slow
 class TestImages:
     @pytest.fixture(scope="class")
     def rows(self, davis, loaded, tmp_path_factory):
@@ -83,6 +84,7 @@ def give_clicks_by_hand(session, true_mask, number):
     return prediction
 
 
+@pytest.mark.slow
 class TestSemiSupervised:
     @pytest.fixture(scope="class")
     def evaluated(self, davis, loaded, tmp_path_factory):
@@ -90,7 +92,6 @@ class TestSemiSupervised:
         options = ProtocolOptions(prompts=("mask", "3-click"), interactive=(), keep_masks=True)
         return out, run_protocols(DavisDataset(davis), out, options, lambda: loaded)
 
-    @pytest.mark.slow
     @pytest.mark.parametrize("prompt", ["mask", "3-click"])
     def test_scores_are_those_of_the_evaluation_of_its_masks(self, evaluated, davis, prompt):
         out, rows = evaluated
@@ -387,6 +388,7 @@ def predicted(davis, tmp_path):
     return out, ["protocols", "--davis", davis, "--out", out, *options]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="kills by signal")
 def test_an_evaluation_that_was_killed_in_its_first_writes_goes_on(davis, tmp_path):
     out, words = predicted(davis, tmp_path)
