@@ -38,11 +38,10 @@ docs:
 	@EXTRAS=all,test,docs tools/setup_env.sh
 	$(BIN)/mkdocs build --strict
 
-wheel: setup
-	rm -rf dist
-	$(BIN)/python -m hatchling build
-	$(BIN)/twine check --strict dist/*
+# Without torch and all the rest: a few megabytes suffice to build and to check.
+wheel:
+	@tools/build_packages.sh
 
 clean:
-	rm -rf build dist site htmlcov .coverage .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis $(DEMO)
+	rm -rf build dist .venv-build site htmlcov .coverage .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis $(DEMO)
 	find src tests tools benchmarks -name __pycache__ -type d -exec rm -rf {} +

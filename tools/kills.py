@@ -37,7 +37,7 @@ def commands(davis: Path) -> dict[str, list[str]]:
     return {
         "transform": ["transform", "obscuration", "--davis", str(davis), "--samples", "6", *_SHORT, "--workers", "1"],
         "experiment": [
-            *("experiment", "--davis", str(davis), "--kinds", "clean", "interjection", "--samples", "3"),
+            *("experiment", "--davis", str(davis), "--kinds", "clean", "interjection", "--samples", "2"),
             *("--batch-size", "1", *_SHORT, *model),
         ],
         "protocols": ["protocols", "--davis", str(davis), "--prompts", "mask,box", "--interactive", "none", *model],

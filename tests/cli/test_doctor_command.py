@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import os
+import subprocess
 import sys
 
 import pytest
@@ -162,3 +163,37 @@ def test_a_real_screen_draws():
     *_, last = examine_window(dict(os.environ))
     assert last.level == "ok"
     assert "drawn by" in last.text
+
+
+@pytest.mark.parametrize("gone", ["torchvision", "torch", "psutil"])
+def test_what_is_missing_is_said(gone):
+    """It is there to say so, so it must not need what is missing."""
+    code = (
+        "import sys, importlib.metadata as metadata\n"
+        "class Gone:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        f"        if name.split('.')[0] == {gone!r}:\n"
+        f"            raise ModuleNotFoundError('gone', name={gone!r})\n"
+        "sys.meta_path.insert(0, Gone())\n"
+        "real = metadata.distribution\n"
+        "def distribution(name):\n"
+        f"    if name == {gone!r}:\n"
+        "        raise metadata.PackageNotFoundError(name)\n"
+        "    return real(name)\n"
+        "metadata.distribution = distribution\n"
+        "from napari_sam2_probe.cli import main\n"
+        "sys.exit(main(sys.argv[1:]))"
+    )
+    child = subprocess.run([sys.executable, "-c", code, "doctor"], capture_output=True, text=True)
+    assert child.returncode == 2
+    assert "Traceback" not in child.stderr
+    said = " ".join(line for line in child.stdout.splitlines() if line.startswith("problem"))
+    assert f"{gone} is" in said
+    assert "pip install" in child.stdout
+    # All that needs nothing of it was tried all the same.
+    assert "OpenGL" in child.stdout
+    if gone == "torch":
+        track = subprocess.run([sys.executable, "-c", code, "run", "no", "--point", "1,2", "--out", "no"],
+                               capture_output=True, text=True)  # fmt: skip
+        assert track.returncode == 2
+        assert "Traceback" not in track.stderr

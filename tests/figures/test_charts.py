@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -55,3 +57,17 @@ def test_prompted_frames_are_left_out_of_the_range_and_others_are_not():
         assert 0.9 < trace.y[-1] < 1
         assert trace.read(T - 1) == pytest.approx(2 * factor)
     assert [(shade.label, shade.spans) for shade in chart.shades] == [("object absent", ((4.5, 7.5),))]
+
+
+def test_frames_that_were_not_tracked_take_no_room():
+    run = feature_run()
+    partly = replace(run, tracked=(np.arange(T) >= 3) & (np.arange(T) < 7))
+    some = replace(run, tracked=np.arange(T) == 8)
+    nothing = replace(run, tracked=np.zeros(T, bool))
+    for runs, limits in (
+        ([run], (-0.5, T - 0.5)),
+        ([partly], (2.5, 6.5)),
+        ([partly, some], (2.5, 8.5)),
+        ([nothing], (-0.5, T - 0.5)),
+    ):
+        assert positions_chart(runs, ["1"], "short_term_l2").x_limits == limits

@@ -140,9 +140,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 130
     except (MemoryError, RuntimeError, ImportError) as error:
         short = memory_error(error)
-        if short is None:
-            raise
-        return _refuse(str(short))
+        if short is not None:
+            return _refuse(str(short))
+        if isinstance(error, ModuleNotFoundError) and (error.name or "").partition(".")[0] != "napari_sam2_probe":
+            return _refuse(f"The package {error.name} is missing: install it; 'sam2-probe doctor' says what else is.")
+        raise
     except BrokenPipeError:
         # The reader (``| head``) is gone; there is nobody left to tell.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

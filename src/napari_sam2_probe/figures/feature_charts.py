@@ -10,7 +10,7 @@ from napari_sam2_probe.common.feature_names import FEATURE_COLUMNS, FEATURE_LABE
 from napari_sam2_probe.figures.chart import DASHES, PROMPTED, Chart, Dash, Dots, Limits, Shade, Trace, limits_of
 from napari_sam2_probe.figures.series import with_looks
 from napari_sam2_probe.figures.style import INTERJECTION_COLOUR, NEUTRAL
-from napari_sam2_probe.figures.timeline import runs_of
+from napari_sam2_probe.figures.timeline import runs_of, tracked_span
 from napari_sam2_probe.probe.positions import POSITIONS, title_of
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def positions_chart(
         traces=tuple(traces),
         dots=(*dots, *prompted),
         shades=shades_of(runs, interjection),
-        x_limits=(-0.5, max(_num_frames(runs), 1) - 0.5),
+        x_limits=_tracked(runs),
         y_limits=(0.0, 1.0) if own_scales else shared,
         x_label="Frame",
         y_label="own scale each" if own_scales else FEATURE_LABELS[feature],
@@ -122,7 +122,7 @@ def all_charts(
                     tuple(traces),
                     (*dots, *prompted_marks(runs, limits[0])),
                     shades,
-                    x_limits=(-0.5, max(_num_frames(runs), 1) - 0.5),
+                    x_limits=_tracked(runs),
                     y_limits=limits,
                     title=FEATURE_LABELS[feature] if row == 0 else "",
                     x_label="Frame" if row == len(positions) - 1 else "",
@@ -206,6 +206,14 @@ def _dashes(number: int) -> list[Dash]:
 
 def _spans(flags: NDArray[np.bool_]) -> tuple[tuple[float, float], ...]:
     return tuple((first - 0.5, last + 0.5) for first, last in runs_of(flags))
+
+
+def _tracked(runs: Sequence[FeatureRun]) -> Limits:
+    """Return the limits that hold the frames which any run has tracked; all frames where none has."""
+    first, end = tracked_span(
+        np.ones(len(run.object_present), bool) if run.tracked is None else run.tracked for run in runs
+    )
+    return first - 0.5, max(end, first + 1) - 0.5
 
 
 def _num_frames(runs: Sequence[OverTime]) -> int:

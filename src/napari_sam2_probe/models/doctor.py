@@ -79,11 +79,22 @@ def examine(progress: ProgressCallback = ignore_progress) -> Iterator[Finding]:
     """Look at everything, one finding after the other. Nothing is changed and nothing is fetched."""
     yield Finding("Python", "ok", f"{platform.python_version()} on {platform.platform()}")
     yield from examine_packages()
-    yield from examine_device()
-    yield from examine_memory()
-    yield from examine_checkpoints(progress)
-    yield from examine_video()
-    yield from examine_window(os.environ)
+    yield from _or_what_is_missing("device", examine_device())
+    yield from _or_what_is_missing("memory", examine_memory())
+    yield from _or_what_is_missing("checkpoints", examine_checkpoints(progress))
+    yield from _or_what_is_missing("video", examine_video())
+    yield from _or_what_is_missing("window", examine_window(os.environ))
+
+
+def _or_what_is_missing(topic: str, findings: Iterator[Finding]) -> Iterator[Finding]:
+    """Give findings, and say so where something that they need can't be imported: that is what one wants to know."""
+    try:
+        yield from findings
+    except (ImportError, OSError) as error:
+        missing = error.name if isinstance(error, ModuleNotFoundError) and error.name else ""
+        text = f"{missing} is missing" if missing else f"a package can't be loaded ({' '.join(str(error).split())})"
+        advice = f"install it: pip install {missing.partition('.')[0]}" if missing else "install it again"
+        yield Finding(topic, "problem", f"not tried, because {text}", advice)
 
 
 def examine_packages() -> Iterator[Finding]:
@@ -110,7 +121,14 @@ def examine_packages() -> Iterator[Finding]:
     shown = ", ".join(f"{name} {_version(name) or 'missing'}" for name in _SHOWN)
     if not wrong:
         yield Finding("packages", "ok", shown)
-    yield torch_pair(_version("torch"), _version("torchvision"), metadata.requires("torchvision") or [])
+    yield torch_pair(_version("torch"), _version("torchvision"), _requires("torchvision"))
+
+
+def _requires(name: str) -> list[str]:
+    try:
+        return metadata.requires(name) or []
+    except metadata.PackageNotFoundError:
+        return []
 
 
 def torch_pair(torch_version: str | None, torchvision_version: str | None, torchvision_asks: list[str]) -> Finding:
