@@ -99,7 +99,7 @@ def test_alarms_are_told_by_stage(subject):
 
 
 def test_few_sequences_tell_nothing(tmp_path):
-    few = subject_of(tmp_path / "e", 4, ("1",), ("clean", "interjection", "context-removal"))
+    few = subject_of(tmp_path / "e", 4, ("1", "4"), ("clean", "interjection", "context-removal"))
     (said,) = controls.sentences(few, ("interjection",))
     assert "too few source sequences" in said
     assert "above chance" not in said
