@@ -25,7 +25,7 @@ def subject_of(folder, samples, positions, kinds=KINDS):
 
 @pytest.fixture(scope="module")
 def subject(tmp_path_factory):
-    return subject_of(tmp_path_factory.mktemp("separability") / "e", 16, ("1", "4"))
+    return subject_of(tmp_path_factory.mktemp("separability") / "e", 10, ("1", "4"))
 
 
 def changed_and_kept(subject, kind, kept, position):

@@ -145,8 +145,12 @@ class Controls:
         by_clip = by_clip[np.isfinite(by_clip["log"])]
         if not len(by_clip):
             return Estimate.missing("no clip is there with both")
-        how = {"num_resamples": self.options.num_resamples, "seed": self.options.seed}
-        return mean_estimate(by_clip["log"], Clusters.of_rows(by_clip), **how).exp()
+        return mean_estimate(
+            by_clip["log"],
+            Clusters.of_rows(by_clip),
+            num_resamples=self.options.num_resamples,
+            seed=self.options.seed,
+        ).exp()
 
     def _logs(self, kind: str, feature: str, position: str) -> pd.DataFrame:
         """Return by the number of a clip the mean of log(changed / kept), and what the clip is made of."""
@@ -308,7 +312,9 @@ def _against(pairs: pd.DataFrame, options: ControlOptions) -> dict[str, float]:
     how = {"num_resamples": options.num_resamples, "seed": options.seed}
     positive, clusters = _against_kept(pairs)
     matched = auroc_estimate(pairs[["changed", "kept"]].to_numpy(np.float64).T.ravel(), positive, clusters, **how)
-    share = mean_estimate(_farther(pairs), Clusters.of_rows(pairs), **how)
+    share = mean_estimate(
+        _farther(pairs), Clusters.of_rows(pairs), num_resamples=options.num_resamples, seed=options.seed
+    )
     by_clip = _farther(pairs.groupby("clip")[["changed", "kept"]].mean())
     return {
         **_columns("auroc_matched", matched),
