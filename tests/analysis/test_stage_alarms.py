@@ -36,7 +36,7 @@ def clips(kind, values, bases, others):
 
 def measured(table):
     stages = table[["kind", "clip", "frame", "stage"]]
-    found = alarms_by_stage(table.drop(columns="stage"), stages, {"num_resamples": 100, "seed": 0})
+    found = alarms_by_stage(table.drop(columns="stage"), stages, num_resamples=100)
     return found[found["feature"] == "short_term_l2"].set_index(["kind", "stage"])
 
 

@@ -72,6 +72,9 @@ def test_the_sentences_hold_numbers(page):
     assert not re.search(r"\bnan\b", text, re.IGNORECASE)
     assert re.search(r"J&F of 0\.\d\d before the interjection", text)
     assert "believed the object gone on" in text
+    # What the interjection does beside what the same frame does without it.
+    assert re.search(r"units of the ordinary step between frames: [\d.]+ at the image embedding", text)
+    assert text.count("where without the interjection it is") == 3
 
 
 def test_the_sample_model_is_named_in_large_letters(demo):

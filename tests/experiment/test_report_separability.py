@@ -25,7 +25,7 @@ def subject_of(folder, samples, positions, kinds=KINDS):
 
 @pytest.fixture(scope="module")
 def subject(tmp_path_factory):
-    return subject_of(tmp_path_factory.mktemp("separability") / "e", 16, ("1", "4"))
+    return subject_of(tmp_path_factory.mktemp("separability") / "e", 10, ("1", "4"))
 
 
 def changed_and_kept(subject, kind, kept, position):
@@ -99,7 +99,7 @@ def test_alarms_are_told_by_stage(subject):
 
 
 def test_few_sequences_tell_nothing(tmp_path):
-    few = subject_of(tmp_path / "e", 4, ("1",), ("clean", "interjection", "context-removal"))
+    few = subject_of(tmp_path / "e", 4, ("1", "4"), ("clean", "interjection", "context-removal"))
     (said,) = controls.sentences(few, ("interjection",))
     assert "too few source sequences" in said
     assert "above chance" not in said

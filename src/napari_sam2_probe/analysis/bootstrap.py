@@ -127,7 +127,7 @@ class Clusters:
         """The number of independent groups that an interval rests on: the smaller of the two."""
         return min(self.num_bases, self.num_others) if self.num_others else self.num_bases
 
-    def take(self, chosen: NDArray[np.bool_ | np.integer]) -> Clusters:
+    def take(self, chosen: NDArray[np.bool_] | NDArray[np.integer]) -> Clusters:
         """Return the same of some of the entries, (N,) bool or their numbers."""
         cells = self.cells[chosen]
         return Clusters._of_codes(self.bases[cells], self.others[cells])

@@ -145,8 +145,12 @@ class Controls:
         by_clip = by_clip[np.isfinite(by_clip["log"])]
         if not len(by_clip):
             return Estimate.missing("no clip is there with both")
-        number, seed = self.options.num_resamples, self.options.seed
-        return mean_estimate(by_clip["log"], Clusters.of_rows(by_clip), num_resamples=number, seed=seed).exp()
+        return mean_estimate(
+            by_clip["log"],
+            Clusters.of_rows(by_clip),
+            num_resamples=self.options.num_resamples,
+            seed=self.options.seed,
+        ).exp()
 
     def _logs(self, kind: str, feature: str, position: str) -> pd.DataFrame:
         """Return by the number of a clip the mean of log(changed / kept), and what the clip is made of."""

@@ -83,7 +83,7 @@ class ProbeData:
         """What rows have in common."""
         return Clusters.of(self.base, self.others)
 
-    def take(self, rows: NDArray[np.bool_ | np.integer]) -> ProbeData:
+    def take(self, rows: NDArray[np.bool_] | NDArray[np.integer]) -> ProbeData:
         """Return some of the rows, (M,) their numbers or (N,) bool."""
         others = None if self.others is None else self.others[rows]
         return ProbeData(self.embeddings[rows], self.targets[rows], self.clips[rows], self.base[rows], others)
@@ -193,7 +193,7 @@ def probe_classes(
         targets.append(labels ^ np.array([clip in turned for clip in data.clips]))
     numbers = np.where(np.stack(targets, axis=1), 1.0, -1.0)
     scores = held_out_predictions(data, numbers, sequences, seed=seed, centred=True)
-    known: NDArray[np.bool_] = np.asarray(np.isfinite(scores).all(axis=1), np.bool_)
+    known: NDArray[np.bool_] = np.isfinite(scores).all(axis=1)
     # Shuffled ones are judged by the labels that they were fitted to.
     pairs = [(scores[known, k], target[known]) for k, target in enumerate(targets)]
     if not known.any():

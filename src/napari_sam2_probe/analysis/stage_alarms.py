@@ -15,8 +15,6 @@ from napari_sam2_probe.analysis.separability import held_out_thresholds
 from napari_sam2_probe.common.feature_names import FEATURE_COLUMNS, LONG_WINDOW, SHORT_TERM
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     import pandas as pd
     from numpy.typing import NDArray
 
@@ -55,7 +53,9 @@ def stages_of(stage: NDArray[Any], frame: NDArray[np.int64]) -> NDArray[np.str_]
     return names
 
 
-def alarms_by_stage(features: pd.DataFrame, stages: pd.DataFrame, options: Mapping[str, int]) -> pd.DataFrame:
+def alarms_by_stage(
+    features: pd.DataFrame, stages: pd.DataFrame, *, num_resamples: int = 1000, seed: int = 0
+) -> pd.DataFrame:
     """Return how often each feature alarms, by kind, position and stage, with 95 % intervals.
 
     Parameters
@@ -65,8 +65,8 @@ def alarms_by_stage(features: pd.DataFrame, stages: pd.DataFrame, options: Mappi
         window and `FEATURE_COLUMNS`.
     stages
         Columns kind, clip, frame and stage.
-    options
-        ``num_resamples`` and ``seed`` of the bootstrap.
+    num_resamples, seed
+        Of the bootstrap.
 
     Returns
     -------
@@ -89,12 +89,7 @@ def alarms_by_stage(features: pd.DataFrame, stages: pd.DataFrame, options: Mappi
             thresholds = held_out_thresholds(known, feature, setting)
             judged = known.assign(alarm=known[feature] >= thresholds)[np.isfinite(thresholds)]
             for (kind, part), frames in judged.groupby(["kind", "part"], sort=True):
-                rate = mean_estimate(
-                    frames["alarm"],
-                    Clusters.of_rows(frames),
-                    num_resamples=options["num_resamples"],
-                    seed=options["seed"],
-                )
+                rate = mean_estimate(frames["alarm"], Clusters.of_rows(frames), num_resamples=num_resamples, seed=seed)
                 rate = bounded(rate, rate.num_groups)
                 found.append(
                     {

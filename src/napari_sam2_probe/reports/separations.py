@@ -37,6 +37,19 @@ def pick(separability: Separability, position: str, feature: str, kind: str) -> 
     )
 
 
+def pick_difference(separability: Separability, position: str, other: str, feature: str, kind: str) -> Estimate:
+    """Return how much larger the AUROC is at one position than at another, on the same frames."""
+    table = separability.differences
+    rows = table[(table["position"] == position) & (table["other"] == other)]
+    rows = rows[(rows["feature"] == feature) & (rows["kind"] == kind)]
+    if not len(rows):
+        return Estimate.missing("not measured")
+    row = rows.iloc[0]
+    return Estimate(
+        float(row["value"]), float(row["low"]), float(row["high"]), int(row["num_sequences"]), str(row["reason"])
+    )
+
+
 def is_there(estimate: Estimate) -> bool:
     """Tell whether there is a number."""
     return math.isfinite(estimate.value)

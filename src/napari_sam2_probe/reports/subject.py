@@ -187,7 +187,7 @@ class Subject:
         from napari_sam2_probe.analysis.stage_alarms import alarms_by_stage
 
         stages = self.results.frames[["kind", "clip", "frame", "stage"]]
-        return alarms_by_stage(self.features, stages, {"num_resamples": self.num_resamples, "seed": self.seed})
+        return alarms_by_stage(self.features, stages, num_resamples=self.num_resamples, seed=self.seed)
 
     @cached_property
     def clip_table(self) -> pd.DataFrame:

@@ -34,13 +34,8 @@ def table(subjects: Sequence[Subject]) -> ReportTable | None:
             for (position, feature), part in alarms[alarms["kind"] == kind].groupby(
                 ["position", "feature"], sort=False
             ):
-                found = part.set_index("stage")
-                cells = [
-                    interval(found["rate"][name], found["low"][name], found["high"][name])
-                    if name in found.index
-                    else ""
-                    for name in STAGE_NAMES
-                ]
+                found = {row["stage"]: (row["rate"], row["low"], row["high"]) for row in part.to_dict("records")}
+                cells = [interval(*found[name]) if name in found else "" for name in STAGE_NAMES]
                 rows.append((subject.name, kind_label(kind), str(position), FEATURE_LABELS[str(feature)], *cells))
     return ReportTable(
         "separability-stages",

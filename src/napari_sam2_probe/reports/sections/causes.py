@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_sam2_probe.analysis.bootstrap import LEAST_GROUPS
 from napari_sam2_probe.analysis.causes import (
     MATTERS,
     CauseOptions,
@@ -38,9 +39,6 @@ if TYPE_CHECKING:
     from napari_sam2_probe.reports.folder import ReportFolder
     from napari_sam2_probe.reports.page import PageFigure
     from napari_sam2_probe.reports.subject import Subject
-
-_LEAST_SEQUENCES = 6
-"""With fewer, all of one sign would still be chance more often than once in twenty."""
 
 _SAME_J = 0.005
 """J within this is called the same."""
@@ -261,7 +259,7 @@ def _estimate(row: pd.Series) -> Estimate:
 def _verdict(estimate: Estimate, above: str, below: str, neither: str) -> str:
     if not estimate.low <= estimate.high:
         return "Too little to tell."
-    if estimate.num_groups < _LEAST_SEQUENCES:
+    if estimate.num_groups < LEAST_GROUPS:
         return f"Too few source sequences to tell ({estimate.num_groups})."
     return above if estimate.low > 0 else below if estimate.high < 0 else neither
 

@@ -11,7 +11,14 @@ from napari_sam2_probe.common.feature_names import SHORT_TERM
 from napari_sam2_probe.figures.dots import DotPanel
 from napari_sam2_probe.figures.gate import Cloud, GatePanel, make_gate
 from napari_sam2_probe.probe.positions import gate_pairs, title_of
-from napari_sam2_probe.reports.separations import auroc_dots, format_estimate, is_there, pick, position_rows
+from napari_sam2_probe.reports.separations import (
+    auroc_dots,
+    format_estimate,
+    is_there,
+    pick,
+    pick_difference,
+    position_rows,
+)
 from napari_sam2_probe.reports.subject import absent_kinds
 from napari_sam2_probe.reports.words import kind_label
 
@@ -90,7 +97,9 @@ def sentences(subject: Subject) -> list[str]:
             both = [pick(subject.separability, position, SHORT_TERM.column, kind) for position in (gated, raw)]
             if all(map(is_there, both)):
                 gated_value, raw_value = map(format_estimate, both)
-                found.append(f"{gated_value} with the gate and {raw_value} without ({kind_label(kind).lower()})")
+                difference = pick_difference(subject.separability, gated, raw, SHORT_TERM.column, kind)
+                more = f", a difference of {format_estimate(difference)} on the same frames" * is_there(difference)
+                found.append(f"{gated_value} with the gate and {raw_value} without{more} ({kind_label(kind).lower()})")
         if found:
             written.append(f"AUROC of the short-term L2 at {gated} and {raw}: {'; '.join(found)}.")
     return written

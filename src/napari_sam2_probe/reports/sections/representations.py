@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_sam2_probe.analysis.bootstrap import LEAST_GROUPS
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.common.words import interval, listing
 from napari_sam2_probe.experiments.similarity import SIMILARITY_COLUMNS, model_similarity
@@ -83,13 +84,16 @@ def share_sentence(found: Representations) -> str:
     said = [f"{position}: {_cell(share)}" for position, share in known if np.isfinite(share.value)]
     if not said:
         return "Whether positions speak of object or context can't be told: there are too few pairs of clips."
-    object_first = [p for p, share in known if share.low > 0.5]
-    context_first = [p for p, share in known if share.high < 0.5]
+    object_first = [p for p, share in known if share.low > 0.5 and share.num_groups >= LEAST_GROUPS]
+    context_first = [p for p, share in known if share.high < 0.5 and share.num_groups >= LEAST_GROUPS]
     sentence = f"Share of the object against the context, by position ({'; '.join(said)})."
     if object_first:
         sentence += f" More of the object than of the context: {listing(object_first)}."
     if context_first:
         sentence += f" More of the context: {listing(context_first)}."
+    fewest = min(share.num_groups for _, share in known)
+    if fewest < LEAST_GROUPS:
+        sentence += f" Too few source sequences to tell which is more ({fewest})."
     return sentence
 
 
