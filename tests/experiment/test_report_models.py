@@ -26,11 +26,11 @@ KINDS = ("clean", "interjection")
 
 @pytest.fixture(scope="module")
 def subjects(tmp_path_factory):
-    """An experiment; the same of a model whose distances are 7 times as large; and one on other clips."""
+    """An experiment; the same of a model whose distances are 7 times as large; and one on shorter clips."""
     root = tmp_path_factory.mktemp("models")
     write_synthetic_experiment(root / "one", kinds=KINDS, samples=6, with_embeddings=True)
     shutil.copytree(root / "one", root / "other")
-    write_synthetic_experiment(root / "elsewhere", kinds=KINDS, samples=6, seed=5, with_embeddings=True)
+    write_synthetic_experiment(root / "elsewhere", kinds=KINDS, samples=6, lengths=(11, 4, 12), with_embeddings=True)
     for k, name in enumerate(("other", "elsewhere"), start=1):
         folder = ExperimentFolder(root / name)
         provenance = json.loads(folder.provenance.read_text())

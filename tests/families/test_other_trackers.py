@@ -13,10 +13,12 @@ import napari_sam2_probe as sp
 from helpers import ported_models
 from helpers.scenarios import moving_video, square_mask, write_video
 from napari_sam2_probe.common.errors import InputError
+from napari_sam2_probe.export.clip_view import composite_positions
 from napari_sam2_probe.families.loaded import ModelChoice, load_model
 from napari_sam2_probe.models.config import ModelFlags
 from napari_sam2_probe.probe.positions import BY_KEY, recorded_positions
 from napari_sam2_probe.probe.statistics import check_shape
+from napari_sam2_probe.runs import open_run
 from napari_sam2_probe.tracking.batch import BatchTracker
 from napari_sam2_probe.tracking.frames import FrameReader
 from napari_sam2_probe.tracking.prompts import Prompt
@@ -245,6 +247,8 @@ def test_a_run_records_and_explains(run, loaded, name):
     blame = run.explain(4, model=loaded)
     assert {"memory", "pointer"} <= set(blame["kind"])
     assert (blame["delta_pointer"] > 0).any()
+    shown = composite_positions(open_run(run.path))
+    assert shown == (["1", "2", "3", "5p"] if name == "edgetam" else ["1", "2", "3", "5"])
     assert run.plot.composite(3) is not None
 
 

@@ -133,3 +133,6 @@ def test_a_folder_without_weights(tmp_path):
     (tmp_path / "config.json").write_text("{}")
     with pytest.raises(InputError, match=r"has a config\.json but no model\.safetensors"):
         resolve(tmp_path)
+    (tmp_path / "model.safetensors.index.json").write_text("{}")
+    with pytest.raises(InputError, match=r"the weights are in several files; save them as one, model\.safetensors"):
+        resolve(tmp_path)

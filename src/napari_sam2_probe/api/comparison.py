@@ -43,7 +43,9 @@ class Comparison:
     @property
     def is_of_one_model(self) -> bool:
         """Whether both models have the same architecture and sizes, so that their tensors can be subtracted."""
-        return _kind(self.run) == _kind(self.twin)
+        # Earlier runs don't say the size.
+        sizes = {run.info["model"].get("image_size") for run in (self.run, self.twin)} - {None}
+        return _kind(self.run) == _kind(self.twin) and len(sizes) < 2
 
     @cached_property
     def distances(self) -> pd.DataFrame:
@@ -280,10 +282,9 @@ def _array(view: ClipView, key: str) -> Any:
     return view.run.maps(key, "mean") if key in view.run.map_keys else view.run.vectors(key)
 
 
-def _kind(run: Run) -> tuple[Any, ...]:
+def _kind(run: Run) -> tuple[str, int]:
     """Return what decides whether tensors of two models can be subtracted: all SAM 2s are alike in that."""
-    model = run.info["model"]
-    return model.get("architecture") or _SAM2, model.get("image_size"), run.pointers.sizes["channel"]
+    return run.info["model"].get("architecture") or _SAM2, run.pointers.sizes["channel"]
 
 
 def _model(run: Run) -> str:

@@ -15,7 +15,7 @@ from napari_sam2_probe.figures.composite import Composite, MapPair
 from napari_sam2_probe.figures.features import FeatureRun
 from napari_sam2_probe.figures.filmstrip import FilmFrame
 from napari_sam2_probe.figures.scores import ScoreRun
-from napari_sam2_probe.probe.positions import BY_KEY, BY_NUMBER
+from napari_sam2_probe.probe.positions import BY_KEY, BY_NUMBER, MEMORY_FEATURES_DENSE
 from napari_sam2_probe.probe.status import PassKind, describe_status
 from napari_sam2_probe.video.truth import OBJECT_OF_INTEREST, ClipTruth
 
@@ -29,8 +29,12 @@ if TYPE_CHECKING:
 
 
 def composite_positions(run: ProbeRun) -> list[str]:
-    """Return what the paper's composite shows of a run beside the frame (figures 7, 8, 11, 12): no ungated twins."""
-    return [BY_KEY[key].number for key in run.map_keys if BY_KEY[key].is_main]
+    """Return what the paper's composite shows of a run beside the frame (figures 7, 8, 11, 12): no ungated twins.
+
+    Where memories are no maps, the map that they are made of stands for them.
+    """
+    dense = MEMORY_FEATURES_DENSE.key
+    return [BY_KEY[key].number for key in run.map_keys if BY_KEY[key].is_main or key == dense]
 
 
 @dataclass(frozen=True)

@@ -268,6 +268,8 @@ def resolve(name_or_path: str | Path | None = None) -> CheckpointFile:
     path = Path(name_or_path)
     if is_dir(path) and (path / PORT_CONFIG).is_file():
         if not is_file(path / PORT_WEIGHTS):
+            if is_file(path / f"{PORT_WEIGHTS}.index.json"):
+                raise InputError(f"{path}: the weights are in several files; save them as one, {PORT_WEIGHTS}.")
             raise InputError(f"{path}: the folder has a {PORT_CONFIG} but no {PORT_WEIGHTS}; get all of the model.")
         path = path / PORT_WEIGHTS
     if is_file(path):
