@@ -31,6 +31,8 @@ from napari_sam2_probe.tracking.results import SessionOptions
 from napari_sam2_probe.tracking.session import VideoSession
 from napari_sam2_probe.video.folder import FolderSource
 
+CLOCKS = ("clock", "processor")
+
 
 @dataclass(frozen=True)
 class Costs:
@@ -73,6 +75,7 @@ def measure(config: str | Path, num_frames: int, device: torch.device) -> Costs:
         for frame in range(num_frames):
             for k in (frame % 2, 1 - frame % 2):
                 frames[frame, k] = timed(lambda k=k: next(runs[k]), device)
+        _print_frames(frames[3:])
         last = num_frames - 1
         passes = np.array([timed(lambda: sessions[0].repeat(last, 1), device) for _ in range(4)])
         rows: list[dict] = []
@@ -98,18 +101,23 @@ def main() -> None:
     config = SMALL_CONFIG if arguments.config == "small" else arguments.config
     device = choose_device(arguments.device)
     costs = measure(config, arguments.frames, device)
-    print(f"{arguments.config}, {len(costs.frames)} frames, {describe_device(device)}, torch {torch.__version__}")
-    for of, name in enumerate(("clock", "processor")):
-        plain, looking = costs.frames[:, 0, of], costs.frames[:, 1, of]
-        print(
-            f"{name}: {np.median(plain):.3f} s a frame, probed; recording attention too, {np.median(looking):.3f} s; "
-            f"ratio of sums {looking.sum() / plain.sum():.3f}, median of the ratios by frame "
-            f"{np.median(looking / plain):.3f}"
-        )
+    print(f"{arguments.config}, {describe_device(device)}, torch {torch.__version__}")
+    for of, name in enumerate(CLOCKS):
         unedited = np.median(costs.passes[:, of])
         print(
             f"{name}: blame {costs.blame[of]:.2f} s, {costs.num_rows} passes of {unedited:.3f} s are "
             f"{costs.num_rows * unedited:.2f} s; ratio {costs.blame[of] / (costs.num_rows * unedited):.3f}"
+        )
+
+
+def _print_frames(frames: np.ndarray) -> None:
+    for of, name in enumerate(CLOCKS):
+        plain, looking = frames[:, 0, of], frames[:, 1, of]
+        print(
+            f"{name}: {np.median(plain):.3f} s a frame, probed; recording attention too, {np.median(looking):.3f} s; "
+            f"ratio of sums {looking.sum() / plain.sum():.3f}, median of the ratios by frame "
+            f"{np.median(looking / plain):.3f}, from {len(frames)} frames",
+            flush=True,
         )
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib.patches import Patch
 
 from napari_sam2_probe.figures.style import (
     NEUTRAL,
@@ -80,6 +79,8 @@ def make_blame(table: pd.DataFrame, *, width: float = 2 * SINGLE_COLUMN) -> Figu
     width
         In inches.
     """
+    from matplotlib.patches import Patch
+
     columns = {"attention": "Share of attention", "delta_iou": "Change of IoU", "delta_score": "Change of object score"}
     with publication_style():
         figure = new_figure(width, 0.9 + 0.16 * len(table))

@@ -17,7 +17,7 @@ class Plan:
 
     Forward runs from the earliest prompt to the end of the video, backward from the latest to its beginning; both
     go backward from the earliest, because forward sees to what lies between prompts. After a correction tracking
-    begins there, and after a stop where it stopped.
+    begins there, and after a stop where it stopped: there alone, if both directions were stopped on the way back.
 
     Parameters
     ----------
@@ -54,7 +54,9 @@ class Plan:
         frames = sorted(prompted)
         planned: list[tuple[Direction, range]] = []
         corrected = self._old.get("backward") if self._ran else None
-        if direction != "backward":
+        # Stopped on the way back: to go forward again would change what the rest of it reads.
+        only_back = direction == "both" and "forward" in self._ran and self._old.keys() == {"backward"}
+        if direction != "backward" and not only_back:
             start = max(self._begin("forward", frames[0]), frames[0])
             planned.append(("forward", range(start, self._num_frames)))
         if direction == "backward":

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import textwrap
+from functools import partial
 from typing import TYPE_CHECKING, Any
+from weakref import ref
 
 import numpy as np
 
 from napari_sam2_probe.figures.style import OUTCOME_COLOUR
+from napari_sam2_probe.gui.adding import turns_of
 from napari_sam2_probe.gui.layer_order import insert_in_order
 from napari_sam2_probe.gui.layers import METADATA_KEY, OTHER_OUTCOME, READERS, map_transform
 from napari_sam2_probe.gui.map_layers import video_to_world
@@ -61,22 +64,28 @@ class OutcomeLayer:
         video
             A layer that lies where the run's video lies.
         """
-        self.clear()
+        name = f"what if · {textwrap.shorten(what, _NAME, placeholder=' …')}"
+        self._masks = MaskStack(shape)
+        layer = self.layer
+        if layer is not None and layer.data.shape == shape and layer.metadata[METADATA_KEY]["run"] == str(run):
+            # To make a layer takes napari long.
+            layer.data, layer.name = self._masks, name
+            return
+        self._remove()
         from napari.layers import Labels
         from napari.utils.colormaps import DirectLabelColormap
 
-        self._masks = MaskStack(shape)
-        self._layer = Labels(
+        self._layer = layer = Labels(
             self._masks,
-            name=f"what if · {textwrap.shorten(what, _NAME, placeholder=' …')}",
+            name=name,
             opacity=1.0,
             colormap=DirectLabelColormap(color_dict={None: "transparent", 1: OUTCOME_COLOUR}),
             metadata={METADATA_KEY: {"content": OTHER_OUTCOME, "run": str(run)}},
             **_over(video),
         )
-        self._layer.contour = 1 if max(shape[1:]) <= _SMALL else 3
-        self._layer.editable = False
-        insert_in_order(self._viewer, self._layer, video)
+        layer.contour = 1 if max(shape[1:]) <= _SMALL else 3
+        layer.editable = False
+        turns_of(self._viewer).add(partial(self._insert, layer, ref(video)))
 
     def put(self, frame: int, mask: NDArray[np.bool_]) -> None:
         """Show the mask (H, W) of a frame."""
@@ -88,7 +97,16 @@ class OutcomeLayer:
 
     def clear(self) -> None:
         """Take the layer out of the viewer."""
-        layer, self._layer, self._masks = self.layer, None, None
+        self._remove()
+        self._masks = None
+
+    def _insert(self, layer: Labels, video: ref[Layer]) -> None:
+        below = video()
+        if layer is self._layer and below is not None and below in self._viewer.layers:
+            insert_in_order(self._viewer, layer, below)
+
+    def _remove(self) -> None:
+        layer, self._layer = self.layer, None
         if layer is not None:
             self._viewer.layers.remove(layer)
 

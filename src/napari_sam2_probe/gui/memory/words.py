@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from napari_sam2_probe.causes.tables import count_blame_passes
+from napari_sam2_probe.figures.blame import GROUP_LABELS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -49,8 +50,6 @@ def cost_sentence(num_entries: int, frame: int, *, ready: bool) -> str:
 
 def groups_text(table: pd.DataFrame) -> str:
     """Say what became of the frame without groups of entries, a line each."""
-    from napari_sam2_probe.figures.blame import GROUP_LABELS
-
     lines = []
     groups = table[table["entry_frame"].isna()]
     for kind, role, iou, j, score in zip(
