@@ -12,6 +12,7 @@ from qtpy.QtWidgets import QComboBox, QFileDialog, QFormLayout, QHBoxLayout, QPr
 
 from napari_sam2_probe.families.loaded import ModelChoice
 from napari_sam2_probe.gui.jobs import Job, JobQueue, JobState
+from napari_sam2_probe.gui.preferences import preferences
 from napari_sam2_probe.gui.tracking.downloads import downloading
 from napari_sam2_probe.models.checkpoints import DEFAULT_ORDER, OFFICIAL, SAMPLE, installed, sample_checkpoint
 from napari_sam2_probe.models.device import DEVICES, DTYPES
@@ -104,7 +105,12 @@ class ModelChooser(QWidget):
         form.addRow("Device", places)
         form.addRow(fetching)
 
-        self._fill(None)
+        wanted = preferences()
+        if wanted.checkpoint and wanted.checkpoint not in [entry.checkpoint for entry in model_entries()]:
+            self._own_files = (wanted.checkpoint,)
+        self._fill(wanted.checkpoint or None)
+        self._device.setCurrentText(wanted.device)
+        self._precision.setCurrentText(wanted.dtype)
         self._model.activated.connect(self._on_model)
         self._device.currentTextChanged.connect(self._tell)
         self._precision.currentTextChanged.connect(self._tell)

@@ -14,6 +14,7 @@ from qtpy.QtGui import QGuiApplication
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.families.loaded import ModelChoice
 from napari_sam2_probe.gui.connections import Connections
+from napari_sam2_probe.gui.preferences import preferences
 from napari_sam2_probe.gui.prompt_layers import PromptLayers
 from napari_sam2_probe.gui.state import state_of
 from napari_sam2_probe.gui.time_axis import show_frame, shown_frame
@@ -73,7 +74,8 @@ class TrackController:
         self.objects = ObjectList()
         self.choice: ModelChoice | None = ModelChoice()
         self.options = LiveOptions()
-        self.runs_folder: Path = default_runs_folder()
+        wanted = preferences().runs_folder
+        self.runs_folder: Path = Path(wanted).expanduser() if wanted else default_runs_folder()
         self.follow = True
         self._workspace: TrackingWorkspace | None = None
         self._workspaces = workspaces_of(viewer)
