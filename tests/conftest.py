@@ -11,6 +11,7 @@ import pytest
 from hypothesis import settings
 
 from helpers.flaky import pytest_runtest_protocol, pytest_terminal_summary
+from helpers.one_thread import one_thread_of_torch
 from napari_sam2_probe.models.checkpoints import SAMPLE_SIZE_VARIABLE
 
 __all__ = ["pytest_runtest_protocol", "pytest_terminal_summary"]
@@ -34,12 +35,8 @@ def sample_as_shipped(monkeypatch):
 
 def _with_one_thread():
     """The number of threads moves float32 results, so whatever is compared must have the same."""
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+    with one_thread_of_torch():
+        yield
 
 
 one_thread = pytest.fixture(_with_one_thread, name="one_thread")
@@ -72,6 +69,14 @@ def twins():
         return made[key]
 
     return make
+
+
+@pytest.fixture(scope="session")
+def seeded(twins):
+    """``seeded(gate="open")`` -> the small model with seeded weights; with the gate open its masks are not empty."""
+    from helpers.twins import as_model
+
+    return lambda gate="open": as_model(twins(gate)[1])
 
 
 @pytest.fixture(scope="session")

@@ -15,20 +15,13 @@ from matplotlib.figure import Figure
 import napari_sam2_probe as sp
 from helpers.run_checks import H, T, W
 from helpers.scenarios import moving_video, square_mask
-from napari_sam2_probe.families.loaded import Model
-from napari_sam2_probe.models.checkpoints import CheckpointFile
-from napari_sam2_probe.models.config import SMALL_CONFIG, ModelFlags
 
 pytestmark = pytest.mark.filterwarnings("ignore:cannot import name '_C'")
 
 
 @pytest.fixture(scope="module")
-def model(twins):
-    import torch
-
-    _, network, _ = twins("open")
-    checkpoint = CheckpointFile("seeded", None, SMALL_CONFIG)
-    return Model(network, checkpoint, "small.yaml", torch.device("cpu"), torch.float32, ModelFlags())
+def model(seeded):
+    return seeded()
 
 
 @pytest.fixture(scope="module")

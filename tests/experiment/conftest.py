@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from helpers.one_thread import one_thread_of_torch
 from helpers.small_experiments import SETTINGS, small_davis
 
 
@@ -22,15 +23,11 @@ def settings(small_root):
 @pytest.fixture(scope="session")
 def tiny_experiment(settings, tmp_path_factory):
     """The folder of that experiment, done at one go on one thread."""
-    import torch
-
     from napari_sam2_probe.experiments.config import make_config
     from napari_sam2_probe.experiments.execute import run_experiment
 
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
     out = tmp_path_factory.mktemp("experiment") / "tiny"
-    results = run_experiment(make_config(**settings), out, command="sam2-probe experiment")
-    torch.set_num_threads(before)
+    with one_thread_of_torch():
+        results = run_experiment(make_config(**settings), out, command="sam2-probe experiment")
     assert results.complete
     return out

@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import torch
 
 from helpers.scenarios import moving_video, square_mask, write_video
 from napari_sam2_probe.common.errors import InputError
@@ -16,9 +15,6 @@ from napari_sam2_probe.decoder.file import save_decoder
 from napari_sam2_probe.decoder.fit import BoxDecoder
 from napari_sam2_probe.decoder.library import find_decoder, install_decoder
 from napari_sam2_probe.decoder.record import collect_pointers, iterate_pointers, track_pointers
-from napari_sam2_probe.families.loaded import Model
-from napari_sam2_probe.models.checkpoints import CheckpointFile
-from napari_sam2_probe.models.config import SMALL_CONFIG, ModelFlags
 from napari_sam2_probe.runs.record import record_run
 from napari_sam2_probe.tracking.prompts import Prompt
 from napari_sam2_probe.video.array import ArraySource
@@ -34,10 +30,8 @@ T, H, W = 6, 90, 160
 
 
 @pytest.fixture(scope="module")
-def loaded(twins):
-    _, model, _ = twins("changing")
-    checkpoint = CheckpointFile("seeded", None, SMALL_CONFIG)
-    return Model(model, checkpoint, "small.yaml", torch.device("cpu"), torch.float32, ModelFlags())
+def loaded(seeded):
+    return seeded("changing")
 
 
 class Film:

@@ -7,6 +7,8 @@ from dataclasses import asdict
 import torch
 from hydra.utils import instantiate
 
+from napari_sam2_probe.families.loaded import Model
+from napari_sam2_probe.models.checkpoints import CheckpointFile
 from napari_sam2_probe.models.config import SMALL_CONFIG, ModelFlags, model_config
 
 
@@ -39,6 +41,12 @@ def seed_weights(model, gate: str) -> None:
         last = model.sam_mask_decoder.pred_obj_score_head.layers[-1]
         last.weight.mul_({"open": 0.1, "closed": 0.1, "changing": 30.0}[gate])
         last.bias.fill_({"open": 10.0, "closed": -10.0, "changing": 24.0}[gate])
+
+
+def as_model(network) -> Model:
+    """Return a network with seeded weights as what is loaded elsewhere."""
+    checkpoint = CheckpointFile("seeded", None, SMALL_CONFIG)
+    return Model(network, checkpoint, "small.yaml", torch.device("cpu"), torch.float32, ModelFlags())
 
 
 def make_twins(gate: str, **flags):

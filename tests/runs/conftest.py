@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import pytest
-import torch
 
+from helpers.one_thread import one_thread_of_torch
 from helpers.run_checks import H, T, W
 from helpers.scenarios import moving_video, square_mask, write_video
-from napari_sam2_probe.families.loaded import Model
-from napari_sam2_probe.models.checkpoints import CheckpointFile
-from napari_sam2_probe.models.config import SMALL_CONFIG, ModelFlags
 from napari_sam2_probe.runs.options import RunOptions
 from napari_sam2_probe.runs.record import record_run
 from napari_sam2_probe.tracking.prompts import Prompt
@@ -17,11 +14,9 @@ from napari_sam2_probe.video.folder import FolderSource
 
 
 @pytest.fixture(scope="session")
-def loaded(twins):
+def loaded(seeded):
     """Seeded weights whose object score says that the object is there, so that masks are not empty."""
-    _, model, _ = twins("open")
-    checkpoint = CheckpointFile("seeded", None, SMALL_CONFIG)
-    return Model(model, checkpoint, "small.yaml", torch.device("cpu"), torch.float32, ModelFlags())
+    return seeded()
 
 
 @pytest.fixture(scope="session")
@@ -48,9 +43,6 @@ def two_prompts():
 @pytest.fixture(scope="session")
 def two_objects(tmp_path_factory, loaded, folder, two_prompts):
     """A finished run, forward over frames 0 to 4 of 6."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
     out = tmp_path_factory.mktemp("runs") / "two"
-    run = record_run(FolderSource(folder), two_prompts, out, loaded, RunOptions(end=4))
-    torch.set_num_threads(threads)
-    return run
+    with one_thread_of_torch():
+        return record_run(FolderSource(folder), two_prompts, out, loaded, RunOptions(end=4))

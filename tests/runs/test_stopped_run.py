@@ -17,6 +17,7 @@ import torch
 from PIL import Image
 from zarr.storage import LocalStore
 
+from helpers.one_thread import one_thread_of_torch
 from helpers.run_checks import H, T, W, whole_frames
 from helpers.scenarios import moving_video, square_mask, write_video
 from napari_sam2_probe.cli import main
@@ -39,12 +40,9 @@ pytestmark = [pytest.mark.filterwarnings("ignore:cannot import name '_C'"), pyte
 
 @pytest.fixture(scope="module")
 def uninterrupted(tmp_path_factory, loaded, folder):
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
     out = tmp_path_factory.mktemp("runs") / "run"
-    run = record_run(FolderSource(folder), [Prompt.from_mask(0, 1, square_mask(0))], out, loaded)
-    torch.set_num_threads(threads)
-    return run
+    with one_thread_of_torch():
+        return record_run(FolderSource(folder), [Prompt.from_mask(0, 1, square_mask(0))], out, loaded)
 
 
 def assert_holds_just(run, num_frames: int, whole) -> None:

@@ -10,14 +10,8 @@ if str(REPOSITORY) not in sys.path:  # tools/ is not installed
 
 
 @pytest.fixture(autouse=True)
-def _one_thread():
+def _one_thread(one_thread):
     """Threads that wait for each other on a busy machine make these tests ten times slower."""
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="session")

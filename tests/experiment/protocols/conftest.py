@@ -3,29 +3,19 @@
 from __future__ import annotations
 
 import pytest
-import torch
 
 from helpers import layout_trees
-from napari_sam2_probe.families.loaded import Model
-from napari_sam2_probe.models.checkpoints import CheckpointFile
-from napari_sam2_probe.models.config import SMALL_CONFIG, ModelFlags
 
 
 @pytest.fixture(scope="module", autouse=True)
-def one_thread_throughout():
+def one_thread_throughout(one_thread_in_module):
     """The number of threads moves float32 results, also of what several tests share."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="session")
-def loaded(twins):
+def loaded(seeded):
     """Seeded weights whose object score says that the object is there, so that masks are not empty."""
-    _, model, _ = twins("open")
-    checkpoint = CheckpointFile("seeded", None, SMALL_CONFIG)
-    return Model(model, checkpoint, "small.yaml", torch.device("cpu"), torch.float32, ModelFlags())
+    return seeded()
 
 
 @pytest.fixture(scope="session")
