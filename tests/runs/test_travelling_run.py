@@ -174,7 +174,7 @@ def test_what_is_stated(video, run, stated, tmp_path):
 def test_exported_masks_of_a_kept_run_are_named_alike(tmp_path, project, two_objects, folder):
     named = project / "videos" / "named"
     shutil.copytree(folder, named)
-    for file in sorted(named.iterdir()):
+    for file in sorted(named.iterdir(), reverse=True):
         file.rename(file.with_stem(f"{int(file.stem) * 5:05d}"))
     info = json.loads((project / "runs" / "two" / "run.json").read_text())
     with closing(FolderSource(named)) as video:
