@@ -103,7 +103,7 @@ def test_few_sequences_tell_nothing(tmp_path):
     (said,) = controls.sentences(few, ("interjection",))
     assert "too few source sequences" in said
     assert "above chance" not in said
-    assert "too few to tell" in alarms.sentence(few)
+    assert "too few source sequences to tell" in alarms.sentence(few)
     assert "too few source sequences to tell" in separability._overview_caption(few)
 
 
