@@ -59,19 +59,16 @@ def make(subjects: Sequence[Subject], folder: ReportFolder) -> Part:
         *(alarm for subject in shown if (alarm := alarms.sentence(subject))),
     )
     several = len(shown) > 1
-    found = [
-        " ".join(
-            [
-                *controls.sentences(subject, absent_kinds()),
-                *controls.effect_sentences(subject),
-                _overview_caption(subject),
-                *gate.sentences(subject)[:1],
-            ]
-        )
+    headlines = tuple(
+        f"{subject.name}: {sentence}" if several else sentence
         for subject in shown
-    ]
-    names = [f"{subject.name}: " if several else "" for subject in shown]
-    headlines = tuple(name + sentence for name, sentence in zip(names, found, strict=True))
+        for sentence in (
+            *controls.sentences(subject, absent_kinds()),
+            *controls.effect_sentences(subject),
+            _overview_caption(subject),
+            *gate.sentences(subject)[:1],
+        )
+    )
     return Part(Section("Separability", sentences, tuple(figures), tables), headlines=headlines)
 
 
