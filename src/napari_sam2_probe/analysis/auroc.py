@@ -94,7 +94,7 @@ def auroc_difference(
         The same seed gives the same interval.
     """
     scores = np.stack([np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)])
-    known: NDArray[np.bool_] = ~np.isnan(scores).any(axis=0)
+    known = np.asarray(~np.isnan(scores).any(axis=0), np.bool_)
     if not known.any():
         return Estimate.missing("no frame has both scores")
     scores, is_positive = scores[:, known], np.asarray(positive, dtype=np.bool_)[known]
