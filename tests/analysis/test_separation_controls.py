@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.stats import binomtest
+from scipy.stats import beta, binomtest
 from sklearn.metrics import roc_auc_score
 
 from napari_sam2_probe.analysis.auroc import auroc_estimate
@@ -212,14 +212,26 @@ def test_a_share_that_is_always_1_has_the_exact_interval():
 
 
 def test_a_share_near_1_is_not_surer_than_as_many_independent_trials():
-    nearly = estimate_of(18 / 19, np.linspace(0.9, 1, 50), 19)
-    exact = binomtest(18, 19).proportion_ci(0.95, method="exact")
+    nearly = estimate_of(0.998, np.linspace(0.99, 1, 50), 19)
     found = bounded(nearly, 19)
-    assert found.low == pytest.approx(exact.low)
+    # Clopper and Pearson's lower bound, for a share that isn't that of whole trials.
+    assert found.low == pytest.approx(beta.ppf(0.025, 0.998 * 19, 0.002 * 19 + 1))
     assert found.high == nearly.high
-    # One that ends clearly below 1 is left as it is.
-    clear = estimate_of(0.9, np.linspace(0.8, 0.98, 50), 19)
+    # What doesn't read as 1.00 is left as it is.
+    clear = estimate_of(0.9, np.linspace(0.8, 1, 50), 19)
     assert bounded(clear, 19) == clear
+
+
+def test_copies_of_a_clip_are_not_other_clips():
+    """Changed frames are farther than their own clip's, and clips differ much: the interval lies around the number."""
+    rng = np.random.default_rng(8)
+    base, other = (np.repeat(rng.integers(9, size=20).astype(str), 8) for _ in range(2))
+    changed = np.tile(np.arange(8) < 4, 20)
+    scores = np.repeat(np.exp(rng.normal(scale=2, size=20)), 8) * np.where(changed, 1.2, 1.0)
+    found = auroc_estimate(scores, changed, Clusters.of(base, other), num_resamples=2000)
+    plain = auroc_estimate(scores, changed, base, num_resamples=2000)
+    assert found.resampled.mean() == pytest.approx(found.value, abs=0.02)
+    assert plain.resampled.mean() > found.value + 0.02
 
 
 def test_intervals_of_many_numbers_hold_all_at_once():

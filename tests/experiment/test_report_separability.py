@@ -71,7 +71,7 @@ def test_a_distribution_bears_the_three_numbers(subject):
     row = subject.controls.table.set_index(["kind", "position", "feature"]).loc[("interjection", "4", "short_term_l2")]
     title = distributions._title(subject, "interjection", "4", "short_term_l2", "Short-term L2", None)
     assert title == (
-        f"Short-term L2: as in the paper {row['auroc']:.2f}, placebo {row['auroc_placebo']:.2f}, "
+        f"Short-term L2: paper {row['auroc']:.2f}, placebo {row['auroc_placebo']:.2f}, "
         f"matched {row['auroc_matched']:.2f}"
     )
 
@@ -103,7 +103,7 @@ def test_few_sequences_tell_nothing(tmp_path):
     (said,) = controls.sentences(few, ("interjection",))
     assert "too few source sequences" in said
     assert "above chance" not in said
-    assert "too few to tell" in alarms.sentence(few)
+    assert "too few source sequences to tell" in alarms.sentence(few)
     assert "too few source sequences to tell" in separability._overview_caption(few)
 
 

@@ -39,10 +39,12 @@ def auroc(scores: ArrayLike, positive: ArrayLike) -> float:
 def auroc_estimate(
     scores: ArrayLike, positive: ArrayLike, groups: ArrayLike | Clusters, *, num_resamples: int = 1000, seed: int = 0
 ) -> Estimate:
-    """Estimate an AUROC with an interval by bootstrap over groups, the exact one where it reaches 0 or 1.
+    """Estimate an AUROC with an interval by bootstrap over groups, the exact one where it reads as 0.00 or 1.00.
 
-    Exactly what a bootstrap of the frames themselves gives, but in the time of one AUROC: the wins of the positives of
-    one group over the negatives of another are counted once, and a resample only weighs these counts.
+    With plain groups exactly what a bootstrap of the frames themselves gives, but in the time of one AUROC: the wins of
+    the positives of one group over the negatives of another are counted once, and a resample only weighs these counts.
+    Of two crossed groups a pair that is drawn several times isn't compared with copies of itself: the positives and
+    negatives of a clip are more alike than those of different clips, and copies would count as different clips.
 
     Parameters
     ----------
@@ -63,7 +65,7 @@ def auroc_estimate(
     numbers, is_positive, clusters = numbers[known], is_positive[known], as_clusters(groups).take(known)
     if is_positive.all() or not is_positive.any():
         return Estimate.missing("all frames are of one class", clusters.smallest)
-    value, resampled = _resampled(numbers, is_positive, clusters.cells, clusters.weights(num_resamples, seed))
+    value, resampled = _resampled_crossed(numbers, is_positive, clusters, clusters.weights(num_resamples, seed))
     return bounded(estimate_of(value, resampled, clusters.smallest), clusters.smallest)
 
 
@@ -92,7 +94,7 @@ def auroc_difference(
         The same seed gives the same interval.
     """
     scores = np.stack([np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)])
-    known: NDArray[np.bool_] = np.asarray(~np.isnan(scores).any(axis=0), np.bool_)
+    known = np.asarray(~np.isnan(scores).any(axis=0), np.bool_)
     if not known.any():
         return Estimate.missing("no frame has both scores")
     scores, is_positive = scores[:, known], np.asarray(positive, dtype=np.bool_)[known]
@@ -101,7 +103,7 @@ def auroc_difference(
         return Estimate.missing("all frames are of one class", clusters.smallest)
     weights = clusters.weights(num_resamples, seed)
     (value, resampled), (less, resampled_less) = (
-        _resampled(one, is_positive, clusters.cells, weights) for one in scores
+        _resampled_crossed(one, is_positive, clusters, weights) for one in scores
     )
     return estimate_of(value - less, resampled - resampled_less, clusters.smallest)
 
@@ -180,13 +182,24 @@ def equal_error_threshold(scores: ArrayLike, positive: ArrayLike) -> float:
     return middle if below < middle < above else above
 
 
+def _resampled_crossed(
+    scores: NDArray[np.float64], is_positive: NDArray[np.bool_], clusters: Clusters, weights: NDArray[np.float64]
+) -> tuple[float, NDArray[np.float64]]:
+    return _resampled(scores, is_positive, clusters.cells, weights, copies=not clusters.num_others)
+
+
 def _resampled(
     scores: NDArray[np.float64],
     is_positive: NDArray[np.bool_],
     codes: NDArray[np.intp],
     weights: NDArray[np.float64],
+    *,
+    copies: bool = True,
 ) -> tuple[float, NDArray[np.float64]]:
-    """Return the AUROC, and that of each resample: NaN for one that holds one class only."""
+    """Return the AUROC, and that of each resample: NaN for one that holds one class only.
+
+    Without `copies` a group that was drawn several times isn't compared with copies of itself.
+    """
     num_resamples, num_groups = weights.shape
     order = np.argsort(scores[is_positive], kind="stable")
     positives, of_positive = scores[is_positive][order], codes[is_positive][order]
@@ -200,8 +213,13 @@ def _resampled(
     num_positive = np.bincount(of_positive, minlength=num_groups).astype(np.float64)
     num_negative = np.bincount(codes[~is_positive], minlength=num_groups).astype(np.float64)
     pairs = (weights @ num_positive) * (weights @ num_negative)
+    won = ((weights @ wins) * weights).sum(axis=1)
+    if not copies:
+        among_copies = weights * (weights - 1)
+        pairs -= among_copies @ (num_positive * num_negative)
+        won -= among_copies @ np.diag(wins)
     resampled = np.full(num_resamples, np.nan)
-    np.divide(((weights @ wins) * weights).sum(axis=1), pairs, out=resampled, where=pairs > 0)
+    np.divide(won, pairs, out=resampled, where=pairs > 0)
     return float(wins.sum() / (num_positive.sum() * num_negative.sum())), resampled
 
 

@@ -153,20 +153,20 @@ def as_clusters(groups: ArrayLike | Clusters) -> Clusters:
 
 
 def bounded(estimate: Estimate, num_groups: int) -> Estimate:
-    """Widen the interval of a share that reaches 0 or 1 to the exact one (Clopper and Pearson).
+    """Widen the interval of a share that reads as 0.00 or 1.00 to the exact one (Clopper and Pearson).
 
-    A bootstrap can't see beyond what was drawn: where all or nearly all groups agree its interval has no width, or
-    nearly none, and seems to leave no doubt. Where an interval reaches an end of the scale (as read with two digits),
-    it is widened to the exact interval of `num_groups` independent trials with the same share. If all of them agree
-    the lower bound is ``0.025 ** (1 / num_groups)``: a smaller share would give that less than once in 40 times.
+    A bootstrap can't see beyond what was drawn: where all groups agree, or nearly, its interval has no width, or nearly
+    none, and seems to leave no doubt. It is widened to the exact interval of `num_groups` independent trials with the
+    same share. If all of them agree the lower bound is ``0.025 ** (1 / num_groups)``: a smaller share would give that
+    less than once in 40 times.
     """
     if not (np.isfinite(estimate.low) and num_groups):
         return estimate
     tail, share = (1 - COVERAGE) / 2, estimate.value
     low, high = estimate.low, estimate.high
-    if high > 1 - _READS_AS_END:
+    if share > 1 - _READS_AS_END:
         low = min(low, _beta_quantile(tail, share * num_groups, (1 - share) * num_groups + 1))
-    if estimate.low < _READS_AS_END:
+    if share < _READS_AS_END:
         high = max(high, 1 - _beta_quantile(tail, (1 - share) * num_groups, share * num_groups + 1))
     return replace(estimate, low=low, high=high)
 

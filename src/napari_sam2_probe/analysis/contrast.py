@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_sam2_probe.analysis.bootstrap import Estimate, mean_estimate
+from napari_sam2_probe.analysis.bootstrap import Estimate, bounded, mean_estimate
 from napari_sam2_probe.analysis.regions import REGIONS
 
 if TYPE_CHECKING:
@@ -86,6 +86,8 @@ def region_contrasts(
             mean_estimate(column, groups, num_resamples=num_resamples, seed=seed, reason=reason)
             for column in of_clips.T
         )
+        # A share that is 1 in all clips is no certainty; the contrast itself is no share.
+        higher = bounded(higher, higher.num_groups)
         found.append(Contrast(first, second, contrast, higher, int(np.isfinite(of_clips[:, 0]).sum())))
     return tuple(found)
 

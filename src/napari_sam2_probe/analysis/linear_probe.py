@@ -193,7 +193,7 @@ def probe_classes(
         targets.append(labels ^ np.array([clip in turned for clip in data.clips]))
     numbers = np.where(np.stack(targets, axis=1), 1.0, -1.0)
     scores = held_out_predictions(data, numbers, sequences, seed=seed, centred=True)
-    known: NDArray[np.bool_] = np.asarray(np.isfinite(scores).all(axis=1), np.bool_)
+    known = np.asarray(np.isfinite(scores).all(axis=1), np.bool_)
     # Shuffled ones are judged by the labels that they were fitted to.
     pairs = [(scores[known, k], target[known]) for k, target in enumerate(targets)]
     if not known.any():

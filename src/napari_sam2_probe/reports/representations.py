@@ -176,7 +176,7 @@ class _Measuring:
             rows = [one[frames] for one in self.embeddings("clean", position)]
         edges = [self._edges(clip)[frames] for clip in clips.names]
         data = _stacked(clips, rows, edges)
-        known: NDArray[np.bool_] = np.asarray(np.isfinite(np.asarray(data.targets, np.float64)).all(axis=1), np.bool_)
+        known = np.asarray(np.isfinite(np.asarray(data.targets, np.float64)).all(axis=1), np.bool_)
         data = data.take(known)
         return probe_numbers(data, self.sequences("clean"), box_iou, **self._how)
 

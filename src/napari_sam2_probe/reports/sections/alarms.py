@@ -9,7 +9,7 @@ import numpy as np
 from napari_sam2_probe.analysis.bootstrap import LEAST_GROUPS
 from napari_sam2_probe.analysis.stage_alarms import AFTER, FIRST, OTHERS, REST, STAGE_NAMES
 from napari_sam2_probe.common.feature_names import FEATURE_LABELS, SHORT_TERM
-from napari_sam2_probe.common.words import interval, number
+from napari_sam2_probe.common.words import interval, listing, number
 from napari_sam2_probe.reports.subject import absent_kinds, in_order
 from napari_sam2_probe.reports.tables import ReportTable
 from napari_sam2_probe.reports.words import kind_label
@@ -70,8 +70,9 @@ def sentence(subject: Subject, kind: str = "context-removal") -> str:
         if len(known):
             listed = ", ".join(f"{number(float(rate))} ({position})" for position, rate in known.items())
             parts.append(f"on {words} {listed}")
-    fewest = int(rows["num_sequences"].min())
-    few = f" These are of only {fewest} source sequences: too few to tell." if fewest < LEAST_GROUPS else ""
+    fewest = rows.groupby("position")["num_sequences"].min()
+    thin = [str(position) for position in fewest.index if fewest[position] < LEAST_GROUPS]
+    few = f" Of position {listing(thin)} there are too few source sequences to tell." if thin else ""
     return (
         f"{kind_label(kind)} keeps the object; false alarms by the short-term L2, at thresholds of other sequences: "
         f"{'; '.join(parts)}.{few}"

@@ -40,7 +40,7 @@ FIGURES = {
 }
 """Number in the paper by position and kind."""
 
-THREE = {"auroc": "as in the paper", "auroc_placebo": "placebo", "auroc_matched": "matched"}
+THREE = {"auroc": "paper", "auroc_placebo": "placebo", "auroc_matched": "matched"}
 """The numbers above each panel."""
 
 

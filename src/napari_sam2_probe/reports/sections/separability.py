@@ -53,25 +53,22 @@ def make(subjects: Sequence[Subject], folder: ReportFolder) -> Part:
         "without the object has the higher value: 0.5 is chance, 1 is perfect, below 0.5 the effect goes the other "
         "way. The linear combination is a logistic regression on the logarithms of the three features, "
         "cross-validated so that no clip is judged by a model that knows any of its sequences. Intervals: 95 %, "
-        "bootstrap over source sequences, of bases and of what is put into them; where one reaches 0 or 1 it is the "
-        "exact one of as many independent trials as there are sequences.",
+        "bootstrap over source sequences, of bases and of what is put into them; of a number that reads as 0.00 or "
+        "1.00 the exact one of as many independent trials as there are sequences.",
         controls.SENTENCE,
         *(alarm for subject in shown if (alarm := alarms.sentence(subject))),
     )
     several = len(shown) > 1
-    found = [
-        " ".join(
-            [
-                *controls.sentences(subject, absent_kinds()),
-                *controls.effect_sentences(subject),
-                _overview_caption(subject),
-                *gate.sentences(subject)[:1],
-            ]
-        )
+    headlines = tuple(
+        f"{subject.name}: {sentence}" if several else sentence
         for subject in shown
-    ]
-    names = [f"{subject.name}: " if several else "" for subject in shown]
-    headlines = tuple(name + sentence for name, sentence in zip(names, found, strict=True))
+        for sentence in (
+            *controls.sentences(subject, absent_kinds()),
+            *controls.effect_sentences(subject),
+            _overview_caption(subject),
+            *gate.sentences(subject)[:1],
+        )
+    )
     return Part(Section("Separability", sentences, tuple(figures), tables), headlines=headlines)
 
 
