@@ -34,7 +34,7 @@ def preferences() -> Preferences:
     except ImportError:
         return Preferences()
     try:
-        tracking = get_plugin_settings(PLUGIN).tracking  # type: ignore[attr-defined]
+        tracking = get_plugin_settings(PLUGIN).tracking
     except (AttributeError, KeyError):
         # The plugin was installed while napari ran.
         return Preferences()
