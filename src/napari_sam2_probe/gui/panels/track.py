@@ -180,6 +180,7 @@ class TrackPanel(Panel):
         add(controller.candidates_changed, self._on_candidates)
         add(controller.objects.changed, self._on_objects)
         add(controller.state.object_changed, self.objects.fill)
+        add(controller.state.object_changed, self._on_slider)
         add(self.twin.changed, self._show_buttons)
         add(viewer.layers.events.inserted, self._offer_twin)
         add(viewer.layers.events.removed, self._offer_twin)
