@@ -96,7 +96,7 @@ class _Parser(argparse.ArgumentParser):
         """Return the parser of the command, and of its action where it has some, that was chosen."""
         for action in self._actions:
             if isinstance(action, argparse._SubParsersAction):
-                chosen = action.choices.get(getattr(arguments, action.dest, None))
+                chosen = action.choices.get(str(getattr(arguments, action.dest, "")))
                 return self if chosen is None else chosen._command_of(arguments)
         return self
 
