@@ -187,12 +187,11 @@ def check(folder: Path, whole: Path, tally: Tally, name: str) -> str:
 def go_on(model: Model, name: str, folder: Path, whole: Path) -> str:
     """Track to the end in the same folder; what is there then has to be all that there would have been."""
     prompts, direction = SCENARIOS[name]
-    before = open_run(folder)
-    is_done = before.tracked.all() and len(before.object_ids) == len(prompts)
     with Session(VIDEO, model=model, out=folder) as session:
         for prompt in prompts:
             if prompt.frame_idx not in session.prompts(prompt.obj_id):
                 session.prompt(prompt)
+        is_done = session.run.tracked.all() and len(session.run.object_ids) == len(prompts)
         # Where all is tracked, tracking would be done again, and then read what the way back has stored.
         for _ in () if is_done else session.propagate(direction):
             pass

@@ -93,7 +93,7 @@ def mask(
         If it is no image of labels, or doesn't hold the object.
     """
     number, at = whole(object_id, "object_id"), whole(frame, "frame")
-    labels = _labels(array) if threshold is None else _cut(array, threshold)
+    labels: NDArray[Any] = _labels(array) if threshold is None else _cut(array, threshold)
     if labels.dtype == bool:
         return Prompt.from_mask(at, number, labels)
     if set(np.unique(labels)) in ({0, 255}, {255}):

@@ -28,7 +28,7 @@ COMMANDS: dict[str, str] = {
     "demo": "make two transformed clips, track and probe them, and show the figures",
     "transform": "make a data set of transformed clips from a DAVIS folder",
     "run": "track objects through a video and record what SAM 2 sees",
-    "explain": "show what caused a frame's mask: which memories and pointers, and where SAM 2 looked",
+    "explain": "say what caused a frame's mask: which memories and pointers, and where SAM 2 looked",
     "experiment": "make, track and score whole data sets of clips, on one GPU or many; run again, it goes on",
     "evaluate": "score predicted masks as the official DAVIS evaluation does",
     "protocols": "evaluate a model as the SAM 2 paper does: prompts on the first frame, and interactive",
@@ -39,7 +39,7 @@ COMMANDS: dict[str, str] = {
     "report": "draw every figure and table of experiments on one page",
     "view": "open a run or a folder of runs in napari",
     "checkpoints": "list, download, verify and convert SAM 2 checkpoints",
-    "doctor": "show what this machine has and what to do about each problem",
+    "doctor": "say what this machine has and what to do about each problem",
 }
 
 
@@ -96,7 +96,7 @@ class _Parser(argparse.ArgumentParser):
         """Return the parser of the command, and of its action where it has some, that was chosen."""
         for action in self._actions:
             if isinstance(action, argparse._SubParsersAction):
-                chosen = action.choices.get(str(getattr(arguments, action.dest, None)))
+                chosen = action.choices.get(str(getattr(arguments, action.dest, "")))
                 return self if chosen is None else chosen._command_of(arguments)
         return self
 

@@ -56,20 +56,22 @@ class FrameTables:
         """Make a table with further axes of these sizes, of NaN where its type has it, else of 0."""
         shape = (*self._shape, *sizes)
         fill = _nothing(np.dtype(dtype))
-        self._values[name] = np.full(shape, fill, dtype)
         chunks = (shape[0], min(shape[1], SPAN), *sizes)
         # Vectors of other positions lie in a group of theirs, and differ in length.
         channel = f"channel_{name.rpartition('/')[2]}" if "/" in name else "channel"
         dimensions = ("object", "frame", *([channel] * len(sizes)))
         self._arrays[name] = make_array(self._group, name, shape, dtype, chunks, fill=fill, dimensions=dimensions)
+        # Last, so that what is saved after an interruption has its array.
+        self._values[name] = np.full(shape, fill, dtype)
 
     def add_object(self) -> None:
         """Make room for one more object in every table."""
         self._shape = (self._shape[0] + 1, self._shape[1])
         for name, values in self._values.items():
             row = np.full((1, *values.shape[1:]), _nothing(values.dtype), values.dtype)
-            self._values[name] = np.concatenate([values, row])
-            self._arrays[name].resize(self._values[name].shape)
+            more = np.concatenate([values, row])
+            self._arrays[name].resize(more.shape)
+            self._values[name] = more
 
     def clear_object(self, row: int) -> None:
         """Forget what all tables say of an object."""
@@ -97,7 +99,8 @@ class FrameTables:
         for name in names:
             for span in sorted(self._touched):
                 frames = slice(span * SPAN, (span + 1) * SPAN)
-                self._arrays[name][:, frames] = self._values[name][:, frames]
+                # After an interruption an array may have room for an object of which the table knows nothing yet.
+                self._arrays[name][: len(self._values[name]), frames] = self._values[name][:, frames]
 
 
 def _nothing(dtype: np.dtype[Any]) -> Any:
