@@ -55,8 +55,8 @@ class Position:
     Attributes
     ----------
     number
-        As the paper counts, with our additions: ``"1"`` to ``"5"``, ``"4r"``, ``"5r"``, ``"5p"``, ``"5u"``. It stands in
-        tables.
+        As the paper counts, with our additions: ``"1"`` to ``"5"``, ``"4r"``, ``"5r"``, ``"5p"``, ``"5u"``. It stands
+        in tables.
     key
         The name used for arrays on disk and in code.
     title
