@@ -123,8 +123,6 @@ def kind_of(path: Path, settings: Any) -> tuple[PortKind, dict[str, Any]]:
     ------
     InputError
         If it is none that can be tracked with, or asks for what no such model has.
-    ResourceError
-        If it needs a package that is not installed.
     """
     found = settings.get("model_type") if isinstance(settings, dict) else None
     if found == SAM3_VIDEO and isinstance(settings.get("tracker_config"), dict):
@@ -135,10 +133,6 @@ def kind_of(path: Path, settings: Any) -> tuple[PortKind, dict[str, Any]]:
         known = ", ".join(f"{kind.title} ({kind.model_type!r})" for kind in KINDS.values())
         raise InputError(f"{path}: this is a model of the type {found!r}, and only these can be tracked with: {known}.")
     _check(path, kind, settings)
-    if _has_timm(settings) and find_spec("timm") is None:
-        raise ResourceError(
-            f"The package timm, which makes {kind.title}'s image encoder, is not installed: install it."
-        )
     return kind, {name: value for name, value in settings.items() if name not in ("model_type", "auto_map")}
 
 
@@ -154,6 +148,21 @@ def own_weights(kind: PortKind, weights: Mapping[str, Tensor]) -> dict[str, Tens
         if not own_name.startswith("detector_model."):
             own[own_name] = tensor
     return own
+
+
+def check_encoder(kind: PortKind, settings: dict[str, Any]) -> None:
+    """Make sure that the package is there that makes a model's image encoder.
+
+    Raises
+    ------
+    ResourceError
+        If it isn't.
+    """
+    if _has_timm(settings) and find_spec("timm") is None:
+        raise ResourceError(
+            f"The package timm, which makes {kind.title}'s encoder, is not installed: install it by 'pip install "
+            "napari-sam2-probe[transformers]'."
+        )
 
 
 def _has_timm(settings: dict[str, Any]) -> bool:

@@ -14,7 +14,7 @@ from napari_sam2_probe.common.reading import load_json
 from napari_sam2_probe.families.keys import from_transformers, to_transformers
 from napari_sam2_probe.families.loading import read_weights, recognise, seeded_model
 from napari_sam2_probe.families.port_config import port_config
-from napari_sam2_probe.families.port_kinds import SAM2, kind_of, own_weights
+from napari_sam2_probe.families.port_kinds import SAM2, check_encoder, kind_of, own_weights
 from napari_sam2_probe.models.checkpoints import PORT_CONFIG, PORT_WEIGHTS, PREPROCESSOR_FILES
 from napari_sam2_probe.models.config import SMALL_CONFIG
 
@@ -42,6 +42,7 @@ def load_port(folder: Path, flags: ModelFlags) -> PortedSAM2:
     """
     kind, settings = read_port_settings(folder / PORT_CONFIG)
     check_transformers()
+    check_encoder(kind, settings)
     weights = own_weights(kind, read_weights(folder / PORT_WEIGHTS))
     model = _built(kind, settings, _completed(weights), flags, str(folder))
     model.normalisation = read_normalisation(folder) or model.normalisation
@@ -94,8 +95,6 @@ def read_port_settings(path: Path) -> tuple[PortKind, dict[str, Any]]:
     ------
     InputError
         If it is none, or asks for what no such model has.
-    ResourceError
-        If it needs a package that is not installed.
     """
     try:
         settings = load_json(path)

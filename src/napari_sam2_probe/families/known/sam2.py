@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
+from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.families.family import ModelFamily
+from napari_sam2_probe.models.checkpoints import PORT_CONFIG
 
 if TYPE_CHECKING:
     import torch
@@ -31,6 +33,11 @@ class Sam2(ModelFamily):
         """Build the model as ``sam2`` does and load its weights."""
         from napari_sam2_probe.families.loading import build_model
 
+        if isinstance(checkpoint.config, Path) and checkpoint.config.name == PORT_CONFIG and config is None:
+            raise InputError(
+                f"{checkpoint.config.parent}: this is a model's folder of transformers, which sam2 can't run: "
+                "leave the family out, or convert it by 'sam2-probe checkpoints convert'."
+            )
         model: ObservedSAM2 = build_model(config, checkpoint, device, flags)
         return model
 
