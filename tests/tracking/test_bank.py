@@ -83,7 +83,12 @@ def test_a_bank_is_what_attention_is_given(scenario, folder, twins, monkeypatch)
                 expected_positions.append(stock.obj_ptr_tpos_proj(encoding)[:, None].repeat_interleave(4, dim=0))
         assert torch.equal(tokens, torch.cat(expected_tokens)), at
         np.testing.assert_allclose(
-            positions.detach().numpy(), torch.cat(expected_positions).detach().numpy(), atol=1e-6, err_msg=str(at)
+            # One projection at a time rounds unlike all at once, by how much depends on the processor.
+            positions.detach().numpy(),
+            torch.cat(expected_positions).detach().numpy(),
+            rtol=2e-6,
+            atol=5e-6,
+            err_msg=str(at),
         )
         assert num_pointer_tokens == 4 * len(bank.pointers)
         assert bank.entries == bank.memories + bank.pointers

@@ -247,7 +247,8 @@ class TestCorrections:
 
 def assert_features_equal(a: ProbeRecorder, b: ProbeRecorder, frames=slice(None)):
     mine, theirs = a.features(1), b.features(1)
-    np.testing.assert_array_equal(mine.values[:, frames], theirs.values[:, frames])
+    # Distances are summed by kernels that processors choose: on AMD's the last bit of one in hundreds differs.
+    np.testing.assert_allclose(mine.values[:, frames], theirs.values[:, frames], rtol=5e-7)
     assert not mine.stale[frames].any()
     assert np.isfinite(theirs.values[:, -1]).all()
 
