@@ -131,7 +131,9 @@ def test_clips_of_two_sizes_in_a_batch():
         assert all(np.array_equal(a, b) for a, b in zip(ours[0], theirs[0], strict=True))
         # Equal on Intel's processors; the last bits of a score differ on AMD's, which choose kernels by alignment.
         np.testing.assert_allclose(ours[1:], theirs[1:], rtol=2e-5)
-    np.testing.assert_allclose(here[1], there[1], rtol=1e-4)
+    # The long-term distance, the second, multiplies five of them.
+    for k, rtol in enumerate((1e-4, 2e-3, 1e-4)):
+        np.testing.assert_allclose(here[1][..., k], there[1][..., k], rtol=rtol)
     np.testing.assert_allclose(here[2], there[2], rtol=2e-5, atol=2e-6)
     for (_, ours), (_, theirs) in zip(here[3], there[3], strict=True):
         for key in ours | theirs:
