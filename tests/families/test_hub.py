@@ -11,7 +11,7 @@ import pytest
 from napari_sam2_probe.common.errors import InputError, ResourceError
 from napari_sam2_probe.models import hub
 from napari_sam2_probe.models.checkpoints import resolve
-from napari_sam2_probe.models.hub import HubName, cached_model, fetch_model, parse_hub_name
+from napari_sam2_probe.models.hub import HubName, cached_model, fetch_model, models_here, parse_hub_name
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 WEIGHTS = bytes(range(256)) * 8000
@@ -125,6 +125,17 @@ def test_fetched_once_and_found_without_a_network(client, server):
     assert server.asked == []
     fetch_model(NAME, endpoint=client)
     assert not [path for verb, path, _ in server.asked if verb == "GET" and "safetensors" in path]
+
+
+def test_models_that_are_here_are_listed_by_their_type(client, server, tmp_path):
+    assert models_here(["sam2_video"]) == []
+    fetch_model(NAME, endpoint=client)
+    # What other programs keep there, and what came in part.
+    (tmp_path / "cache" / "models--other--half" / "snapshots").mkdir(parents=True)
+    server.asked.clear()
+    assert models_here(["sam2_video"]) == [NAME]
+    assert models_here(["edgetam_video"]) == []
+    assert server.asked == []
 
 
 def test_a_transfer_that_breaks_off_goes_on(client, server, monkeypatch):

@@ -25,6 +25,12 @@ def _no_software_opengl():
         pytest.skip("a window was opened in this process before; run tests/sample_model by itself")
 
 
+@pytest.fixture(autouse=True)
+def _muon_in_float32(monkeypatch):
+    # Muon rounds to bfloat16, which processors without it multiply a hundred times slower.
+    monkeypatch.setattr(torch.Tensor, "bfloat16", torch.Tensor.float)
+
+
 SMALL = Settings(clips=2, frames=2, warmup_steps=2, minutes=1.0)
 
 

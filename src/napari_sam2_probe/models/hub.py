@@ -10,9 +10,10 @@ import re
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from napari_sam2_probe.common.errors import InputError, ResourceError
+from napari_sam2_probe.common.reading import load_json
 from napari_sam2_probe.models.checkpoints import (
     PORT_CONFIG,
     PORT_WEIGHTS,
@@ -20,6 +21,9 @@ from napari_sam2_probe.models.checkpoints import (
     CheckpointFile,
     file_sha256,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 PREFIX = "hf:"
 
@@ -80,6 +84,31 @@ def cached_model(name: HubName) -> CheckpointFile:
     # Which commit a branch was at is told by the folder.
     at = f"{name.repo}@{weights.parent.name}"
     return CheckpointFile(name.repo.rpartition("/")[2], weights, config, at)
+
+
+def models_here(model_types: Collection[str]) -> list[HubName]:
+    """List the models of some types that were fetched before, by name; nothing is asked of the network.
+
+    Parameters
+    ----------
+    model_types
+        What their ``config.json`` may call them.
+    """
+    if find_spec("huggingface_hub") is None:
+        return []
+    from huggingface_hub.constants import HF_HUB_CACHE
+
+    found = []
+    for folder in sorted(Path(HF_HUB_CACHE).glob("models--*--*")):
+        name = HubName("/".join(folder.name.split("--")[1:3]))
+        try:
+            settings = load_json(Path(str(cached_model(name).config)))
+        except (InputError, ResourceError):
+            # Other programs keep other things there.
+            continue
+        if isinstance(settings, dict) and settings.get("model_type") in model_types:
+            found.append(name)
+    return found
 
 
 def fetch_model(name: HubName, *, endpoint: str | None = None) -> CheckpointFile:

@@ -11,11 +11,13 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QComboBox, QFileDialog, QFormLayout, QHBoxLayout, QProgressBar, QPushButton, QWidget
 
 from napari_sam2_probe.families.loaded import ModelChoice
+from napari_sam2_probe.families.port_kinds import KINDS
 from napari_sam2_probe.gui.jobs import Job, JobQueue, JobState
 from napari_sam2_probe.gui.preferences import preferences
 from napari_sam2_probe.gui.tracking.downloads import downloading
 from napari_sam2_probe.models.checkpoints import DEFAULT_ORDER, OFFICIAL, SAMPLE, installed, sample_checkpoint
 from napari_sam2_probe.models.device import DEVICES, DTYPES
+from napari_sam2_probe.models.hub import models_here
 
 if TYPE_CHECKING:
     from napari_sam2_probe.common.progress import Progress
@@ -44,12 +46,13 @@ class ModelEntry:
 
 
 def model_entries(own_files: tuple[str, ...] = ()) -> list[ModelEntry]:
-    """Return the models, those that are here first: official ones, the sample model, the user's files."""
+    """Return the models, those that are here first: official ones, the sample model, the hub's, the user's files."""
     here = installed()
     by_name = {checkpoint.name: checkpoint for checkpoint in OFFICIAL}
     note = "included" if sample_checkpoint().trained else "untrained"
     entries = [ModelEntry(checkpoint.name, checkpoint.name) for checkpoint in here]
     entries.append(ModelEntry(SAMPLE, f"{SAMPLE} ({note})"))
+    entries += [ModelEntry(str(name), name.repo) for name in models_here(KINDS)]
     entries += [ModelEntry(path, Path(path).name) for path in own_files]
     for name in reversed(DEFAULT_ORDER):
         checkpoint = by_name[name]
