@@ -24,9 +24,9 @@ cheap. All else may change. Inside, imports go down only (``docs/developing.md``
     A probe run on disk; Matplotlib functions that draw on an Axes.
 ``live``, ``evaluation``, ``causes``
     The interactive recorded session; scores against true masks and the protocols of the field; what caused a mask.
-``experiment``, ``export``
+``experiments``, ``export``
     Whole data sets of clips; files for other tools.
-``report``
+``reports``
     Pages of figures and tables, the demo among them.
 ``cli``, ``gui`` and ``api``
     The three faces: commands, the window, and this one.
