@@ -63,7 +63,7 @@ def _objects(video: sp.Video, model: sp.Model, how: str, most: int) -> list[tupl
     ]
     run = sp.track(video, prompts, model=model, end=min(video.num_frames, most) - 1)
     found = []
-    for row, obj_id in enumerate(run.object_ids):
+    for row, obj_id in enumerate(run.objects):
         predicted = run._opened.masks_per_object[row]
         truth = {t: video.object_mask(t, obj_id) for t in range(1, min(video.num_frames, most))}
         frames = [t for t, mask in truth.items() if mask is not None and mask.any()]

@@ -3,10 +3,10 @@
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.stats import beta, binomtest
+from scipy.stats import beta, binomtest, norm
 from sklearn.metrics import roc_auc_score
 
-from napari_sam2_probe.analysis.auroc import auroc_estimate
+from napari_sam2_probe.analysis.auroc import auroc_beside_others, auroc_estimate
 from napari_sam2_probe.analysis.bootstrap import (
     Clusters,
     Estimate,
@@ -251,10 +251,27 @@ def test_intervals_of_many_numbers_hold_all_at_once():
     assert held["single"] < 0.7 * trials
 
 
-def test_what_has_no_resamples_is_left_as_it_is():
-    known = mean_estimate(np.arange(10.0), np.arange(10), num_resamples=50)
-    bare = Estimate(1.0, 0.5, 1.5, 7)
-    wide, same = familywise([known, bare])
-    assert same == bare
-    assert wide.low <= known.low < known.high <= wide.high
+def test_what_was_read_from_a_file_counts_as_independent():
+    known = mean_estimate(np.arange(10.0), np.arange(10), num_resamples=4000)
+    bare = Estimate(1.0, 0.5, 1.5, 10**6)
+    missing = Estimate.missing("nothing")
+    wide, wider, same = familywise([known, bare, missing])
+    assert same is missing
+    assert wide.low < known.low < known.high < wide.high
+    # Of two independent normal numbers each must hold in sqrt(0.95) of cases.
+    both = norm.ppf((1 + 0.95**0.5) / 2) / norm.ppf(0.975)
+    assert (wider.high - 1) / 0.5 == pytest.approx(both, abs=0.05)
     assert familywise([]) == []
+
+
+def test_a_clip_among_others_is_not_compared_with_copies_of_itself():
+    rng = np.random.default_rng(8)
+    base, other = (np.repeat(rng.integers(9, size=20).astype(str), 8) for _ in range(2))
+    changed = np.tile(np.arange(8) < 4, 20)
+    scores = np.repeat(np.exp(rng.normal(scale=2, size=20)), 8) * np.where(changed, 1.2, 1.0)
+    alone = auroc_estimate(scores, changed, Clusters.of(base, other), num_resamples=200)
+    beside, _, none = auroc_beside_others(
+        scores, changed, [(scores, changed)], Clusters.of(base, other), num_resamples=200
+    )
+    assert (beside.value, beside.low, beside.high) == (alone.value, alone.low, alone.high)
+    assert (none.low, none.high) == (0, 0)

@@ -92,7 +92,10 @@ def client(server, tmp_path, monkeypatch):
     return f"http://127.0.0.1:{server.server_address[1]}"
 
 
-@pytest.mark.parametrize("text", ["hf:sam2", "hf:a/b/c", "hf:../x", "hf:a/b@", "hf:a/b@../x", "hf:a b/c"])
+@pytest.mark.parametrize(
+    "text",
+    ["hf:sam2", "hf:a/b/c", "hf:../x", "hf:a/b@", "hf:a/b@../x", "hf:a b/c", "hf:a/b-", "hf:a/b--c", "hf:a/b.git"],
+)
 def test_names_that_are_none(text):
     with pytest.raises(InputError, match="is written hf:owner/name"):
         parse_hub_name(text)

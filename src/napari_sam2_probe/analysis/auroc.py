@@ -137,11 +137,11 @@ def auroc_beside_others(
         missing = Estimate.missing("all frames are of one class", num_groups)
         return missing, missing, missing
     weights = clusters.weights(num_resamples, seed)
-    (value, resampled), *found = (_resampled(s, p, clusters.cells, weights) for s, p in pairs)
+    (value, resampled), *found = (_resampled_crossed(s, p, clusters, weights) for s, p in pairs)
     mean = float(np.mean([other for other, _ in found]))
     resampled_mean = np.mean([other for _, other in found], axis=0)
     return (
-        estimate_of(value, resampled, num_groups),
+        bounded(estimate_of(value, resampled, num_groups), num_groups),
         estimate_of(mean, resampled_mean, num_groups),
         estimate_of(value - mean, resampled - resampled_mean, num_groups),
     )

@@ -268,22 +268,18 @@ def familywise(estimates: Sequence[Estimate]) -> list[Estimate]:
     95 % quantile of that over resamples is how much wider all intervals must be. Far out in the tails few groups vary
     more than their resamples show, so that this normal quantile is exchanged for Student's. Estimates whose resamples
     were drawn with the same seed over the same sequences go together; others count as independent, which is never too
-    narrow.
-    Those without an interval, or without resamples, are returned as they are and don't count.
+    narrow. So do those that were read from a file, whose resamples aren't known: their deviations are drawn from a
+    normal distribution.
+    Those without an interval are returned as they are and don't count.
     """
-    counted = [k for k, one in enumerate(estimates) if one.resampled is not None and np.isfinite(one.low)]
-    if len({len(resamples) for k in counted if (resamples := estimates[k].resampled) is not None}) != 1:
+    counted = [k for k, one in enumerate(estimates) if np.isfinite(one.low)]
+    sizes = {len(resamples) for k in counted if (resamples := estimates[k].resampled) is not None}
+    if len(sizes) != 1:
         return list(estimates)
-    largest: NDArray[np.float64] | None = None
+    largest = np.zeros(sizes.pop())
+    rng = np.random.default_rng(0)
     for k in counted:
-        one = estimates[k]
-        assert one.resampled is not None
-        deviation = one.resampled - one.value
-        half = np.where(deviation > 0, one.high - one.value, one.value - one.low)
-        ratio = np.divide(np.abs(deviation), half, out=np.zeros_like(deviation), where=half > 0)
-        ratio[~np.isfinite(ratio)] = 0
-        largest = ratio if largest is None else np.maximum(largest, ratio)
-    assert largest is not None
+        largest = np.maximum(largest, _deviations(estimates[k], len(largest), rng))
     found = list(estimates)
     for k in counted:
         one = found[k]
@@ -292,6 +288,20 @@ def familywise(estimates: Sequence[Estimate]) -> list[Estimate]:
             one, low=one.value - times * (one.value - one.low), high=one.value + times * (one.high - one.value)
         )
     return found
+
+
+def _deviations(one: Estimate, num_resamples: int, rng: np.random.Generator) -> NDArray[np.float64]:
+    """Return how far each resample (num_resamples,) lies from the value, in half widths at that side."""
+    if one.resampled is None:
+        from scipy.special import ndtri
+
+        normal: NDArray[np.float64] = np.abs(rng.standard_normal(num_resamples)) / ndtri(1 - (1 - COVERAGE) / 2)
+        return normal
+    deviation = one.resampled - one.value
+    half = np.where(deviation > 0, one.high - one.value, one.value - one.low)
+    ratio = np.divide(np.abs(deviation), half, out=np.zeros_like(deviation), where=half > 0)
+    ratio[~np.isfinite(ratio)] = 0
+    return ratio
 
 
 def _student(times: float, num_groups: int) -> float:

@@ -100,8 +100,12 @@ class Controls:
     options: ControlOptions
 
     def matched(self, kind: str, feature: str, position: str) -> Estimate:
-        """Return the matched AUROC of one feature at one position, pooled over clips."""
-        return self.pick("auroc_matched", kind, feature, position)
+        """Return the matched AUROC of one feature at one position, pooled over clips, with its resamples."""
+        rows = self.pairs[(self.pairs["kind"] == kind) & (self.pairs["feature"] == feature)]
+        rows = rows[rows["position"] == position]
+        if not len(rows):
+            return Estimate.missing("no frame is there with and without the change")
+        return _matched(rows, self.options)
 
     def paired(self, kind: str, feature: str, position: str) -> Estimate:
         """Return the share of frames farther than the same frame of the same clip without the change."""
@@ -309,18 +313,21 @@ def _against(pairs: pd.DataFrame, options: ControlOptions) -> dict[str, float]:
         missing = Estimate.missing("no frame is there with and without the change")
         columns = (_columns(name, missing) for name in ("auroc_matched", "paired_share"))
         return {name: value for one in columns for name, value in one.items()} | {"farther_share": float("nan")}
-    how = {"num_resamples": options.num_resamples, "seed": options.seed}
-    positive, clusters = _against_kept(pairs)
-    matched = auroc_estimate(pairs[["changed", "kept"]].to_numpy(np.float64).T.ravel(), positive, clusters, **how)
     share = mean_estimate(
         _farther(pairs), Clusters.of_rows(pairs), num_resamples=options.num_resamples, seed=options.seed
     )
     by_clip = _farther(pairs.groupby("clip")[["changed", "kept"]].mean())
     return {
-        **_columns("auroc_matched", matched),
+        **_columns("auroc_matched", _matched(pairs, options)),
         **_columns("paired_share", bounded(share, share.num_groups)),
         "farther_share": float(by_clip.mean()),
     }
+
+
+def _matched(pairs: pd.DataFrame, options: ControlOptions) -> Estimate:
+    positive, clusters = _against_kept(pairs)
+    scores = pairs[["changed", "kept"]].to_numpy(np.float64).T.ravel()
+    return auroc_estimate(scores, positive, clusters, num_resamples=options.num_resamples, seed=options.seed)
 
 
 def _farther(pairs: pd.DataFrame) -> pd.Series[float]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_sam2_probe.analysis.bootstrap import Clusters, bounded, mean_estimate
-from napari_sam2_probe.analysis.separability import held_out_thresholds
+from napari_sam2_probe.analysis.separability import THRESHOLD_KIND, held_out_thresholds
 from napari_sam2_probe.common.feature_names import FEATURE_COLUMNS, LONG_WINDOW, SHORT_TERM
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def alarms_by_stage(
         for feature in FEATURE_COLUMNS:
             known = here[np.isfinite(here[feature].to_numpy(np.float64))]
             # The first frame after looks back to before the change: it is no example of an ordinary one.
-            setting = known[~((known["part"] == AFTER) & (known["kind"] == "interjection"))]
+            setting = known[~((known["part"] == AFTER) & (known["kind"] == THRESHOLD_KIND))]
             thresholds = held_out_thresholds(known, feature, setting)
             judged = known.assign(alarm=known[feature] >= thresholds)[np.isfinite(thresholds)]
             for (kind, part), frames in judged.groupby(["kind", "part"], sort=True):

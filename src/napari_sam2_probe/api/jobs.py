@@ -204,4 +204,5 @@ def cka(first: Path | str, second: Path | str, *, kind: str = "clean") -> pd.Dat
     from napari_sam2_probe.experiments.results import open_experiment
     from napari_sam2_probe.experiments.similarity import model_similarity
 
-    return model_similarity(open_experiment(first), open_experiment(second), kind)
+    one, other = (open_experiment(as_path(given, name)) for given, name in ((first, "first"), (second, "second")))
+    return model_similarity(one, other, kind)

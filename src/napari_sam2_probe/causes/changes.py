@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_sam2_probe.causes.pairs import TWIN
+from napari_sam2_probe.live.doubt import stretches
 from napari_sam2_probe.tracking.interventions import parse_edits
 
 if TYPE_CHECKING:
@@ -132,11 +133,6 @@ def _number(value: float, digits: int, *, sign: bool = False) -> str:
 def _listed(frames: Sequence[int]) -> str:
     """Write numbers as a list in which runs of three or more are joined: ``3, 5-8``."""
     parts: list[str] = []
-    start = 0
-    for end in range(1, len(frames) + 1):
-        if end < len(frames) and frames[end] == frames[end - 1] + 1:
-            continue
-        stretch = frames[start:end]
-        parts += [f"{stretch[0]}-{stretch[-1]}"] if len(stretch) > 2 else [str(frame) for frame in stretch]
-        start = end
+    for first, last in stretches(frames):
+        parts += [f"{first}-{last}"] if last > first + 1 else [str(frame) for frame in range(first, last + 1)]
     return ", ".join(parts)

@@ -32,6 +32,11 @@ class Feature:
     references: int
     heavy_tailed: bool = False
 
+    @property
+    def phrase(self) -> str:
+        """The label as it stands inside a sentence."""
+        return self.label[:1].lower() + self.label[1:]
+
 
 SHORT_TERM = Feature("short_term_l2", "Short-term L2", "‖f_i − f_j‖₂", 1)
 LONG_TERM = Feature(
@@ -44,6 +49,7 @@ FEATURES: tuple[Feature, ...] = (SHORT_TERM, LONG_TERM, SHORT_TERM_RATIO)
 
 FEATURE_COLUMNS: tuple[str, ...] = tuple(f.column for f in FEATURES)
 FEATURE_LABELS: dict[str, str] = {f.column: f.label for f in FEATURES}
+FEATURE_PHRASES: dict[str, str] = {f.column: f.phrase for f in FEATURES}
 
 HEAVY_TAILED: tuple[str, ...] = tuple(f.column for f in FEATURES if f.heavy_tailed)
 """Columns that figures show on a logarithmic axis unless asked otherwise."""

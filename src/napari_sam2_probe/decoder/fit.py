@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_sam2_probe.analysis.bootstrap import Estimate, mean_estimate
-from napari_sam2_probe.analysis.box_verdict import verdict
+from napari_sam2_probe.analysis.box_verdict import WORTHWHILE, is_worthwhile, verdict
 from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.common.words import number
 from napari_sam2_probe.decoder.boxes import box_iou
@@ -33,9 +33,6 @@ DEFAULT_WEIGHT_DECAY = 0.1
 # Neighbouring frames tell much the same, so a choice of weight decay needs no more than these.
 _FRAMES_TO_CHOOSE_BY = 1500
 _FOLDS_TO_CHOOSE_BY = 4
-
-USEFUL_GAIN = 0.1
-"""By how much IoU decoded boxes have to beat the mean box to be shown to somebody who didn't ask for them."""
 
 SIDES = ("left", "top", "right", "bottom")
 """What the four numbers of a box are."""
@@ -106,8 +103,8 @@ class DecoderReport:
 
     @property
     def is_useful(self) -> bool:
-        """Whether decoded boxes beat the mean box by enough to be shown unasked, `USEFUL_GAIN`."""
-        return self.gain.value >= USEFUL_GAIN
+        """Whether decoded boxes beat the mean box by enough to be shown unasked (`box_verdict.WORTHWHILE`)."""
+        return is_worthwhile(self.gain)
 
     @property
     def advice(self) -> str:
@@ -116,7 +113,7 @@ class DecoderReport:
             return ""
         return (
             f"This decoder hardly knows where the object is: its boxes beat always guessing the mean box by "
-            f"{number(self.gain.value)} IoU, less than {USEFUL_GAIN}. Boxes are exported with it only where it is "
+            f"{number(self.gain.value)} IoU, less than {WORTHWHILE}. Boxes are exported with it only where it is "
             "named (--decoder)."
         )
 

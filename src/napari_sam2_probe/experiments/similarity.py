@@ -82,7 +82,8 @@ def _shared_clips(first: ExperimentResults, second: ExperimentResults, kind: str
     tables = []
     for results in (first, second):
         own = results.frames[results.frames["kind"] == kind]
-        tables.append(own[own["clip"].isin(done[0] & done[1])].sort_values(["clip", "frame"])[_SAME].fillna(-1))
+        rows = own[own["clip"].isin(done[0] & done[1])].sort_values(["clip", "frame"])[_SAME].astype(object)
+        tables.append(rows.where(rows.notna(), -1))
     shared = [
         str(clip)
         for clip, rows in tables[0].groupby("clip", sort=True)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_sam2_probe.analysis.pointers import same_frames
 from napari_sam2_probe.common.errors import InputError
+from napari_sam2_probe.common.names import is_plain_name
 from napari_sam2_probe.common.paths import is_dir
 from napari_sam2_probe.live import events
 from napari_sam2_probe.live.live_run import LiveRun
@@ -155,10 +156,11 @@ def _recipe(video: Video) -> dict[str, Any] | None:
 
 def _beside(clip: Video, recipe: Mapping[str, Any]) -> list[Path]:
     """Return the folders that are called like the twin: in the clip's data set, and in those beside it."""
-    if clip.folder is None or len(clip.folder.parents) <= _DEPTH:
+    # What a recipe names must not lead out of the data set.
+    if clip.folder is None or len(clip.folder.parents) <= _DEPTH or not is_plain_name(recipe["twin"]):
         return []
     root = clip.folder.parents[_DEPTH - 1]
-    part = clip.folder.relative_to(root).parent / str(recipe["twin"])
+    part = clip.folder.relative_to(root).parent / recipe["twin"]
     try:
         return [folder / part for folder in (root, *sorted(root.parent.iterdir())) if is_dir(folder / part)]
     except OSError:

@@ -93,7 +93,8 @@ def _or_what_is_missing(topic: str, findings: Iterator[Finding]) -> Iterator[Fin
     except (ImportError, OSError) as error:
         missing = error.name if isinstance(error, ModuleNotFoundError) and error.name else ""
         text = f"{missing} is missing" if missing else f"a package can't be loaded ({' '.join(str(error).split())})"
-        advice = f"install it: pip install {missing.partition('.')[0]}" if missing else "install it again"
+        # What is imported and what is installed may have different names, so that of the package isn't guessed.
+        advice = "install all that is needed again: pip install napari-sam2-probe"
         yield Finding(topic, "problem", f"not tried, because {text}", advice)
 
 

@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 
 PREFIX = "hf:"
 
-_NAME = re.compile(r"hf:([A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*)(?:@([A-Za-z0-9][\w.-]*))?")
+# Names as the hub gives them: others its client refuses, with an error of its own. "--" and ".." are in none.
+_PART = r"[A-Za-z0-9](?:[\w.-]*\w)?"
+_NAME = re.compile(rf"hf:(?![^@]*(?:--|\.\.))({_PART}/{_PART}(?<!\.git))(?:@([A-Za-z0-9][\w.-]*))?", re.ASCII)
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 

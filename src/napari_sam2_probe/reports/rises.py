@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_sam2_probe.analysis.bootstrap import Clusters, Estimate, mean_estimate
+from napari_sam2_probe.common.feature_names import LONG_WINDOW
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -88,7 +89,7 @@ def _factors(
         ~rows["frame"].between(prefix, prefix + middle)
         & rows["object_present"].astype(bool)
         & ~rows["prompted_reference"].astype(bool)
-        & (rows["window"] >= 5)
+        & (rows["window"] >= LONG_WINDOW)
     ]
     usual, here = _means(ordinary, feature), _means(rows[rows["frame"].isin(frames)], feature)
     both = usual.index.intersection(here.index)

@@ -102,7 +102,7 @@ def figure(subject: Subject, folder: ReportFolder) -> PageFigure:
             shown = [position for position in subject.positions if position in rows.index]
             panels.append(
                 DotPanel(
-                    f"{kind_label(kind)}: {feature.label.lower().replace('l2', 'L2')}",
+                    f"{kind_label(kind)}: {feature.phrase}",
                     position_rows(shown),
                     tuple(_dots(rows.loc[shown], name, label, k) for k, (name, label) in enumerate(MEASURES.items())),
                     "AUROC, or share of pairs",

@@ -9,7 +9,7 @@ import numpy as np
 from napari_sam2_probe.analysis.auroc import auroc_difference
 from napari_sam2_probe.analysis.bootstrap import LEAST_GROUPS, Clusters
 from napari_sam2_probe.analysis.separability import COMBINED, usable_frames
-from napari_sam2_probe.common.feature_names import FEATURE_COLUMNS, FEATURE_LABELS, SHORT_TERM
+from napari_sam2_probe.common.feature_names import FEATURE_COLUMNS, FEATURE_PHRASES, SHORT_TERM
 from napari_sam2_probe.common.words import count, listing, number
 from napari_sam2_probe.figures.separability import Distribution, make_separability
 from napari_sam2_probe.probe.positions import title_of
@@ -109,19 +109,13 @@ def _caption(subject: Subject, found: dict[str, Estimate], rows: pd.DataFrame) -
     if not alone:
         return f"No AUROC: {found[SHORT_TERM.column].reason}. {basis}"
     best = max(alone, key=lambda feature: alone[feature].value)
-    others = [
-        f"{FEATURE_LABELS[feature].lower().replace('l2', 'L2')} {format_estimate(one)}"
-        for feature, one in alone.items()
-        if feature != best
-    ]
+    others = [f"{FEATURE_PHRASES[feature]} {format_estimate(one)}" for feature, one in alone.items() if feature != best]
     sentences = [
-        f"As in the paper, over all frames drawn: AUROC of the {FEATURE_LABELS[best].lower().replace('l2', 'L2')} "
+        f"As in the paper, over all frames drawn: AUROC of the {FEATURE_PHRASES[best]} "
         f"{format_estimate(alone[best])}, {listing(others)}."
     ]
     sentences.append(_combined(found[COMBINED], rows, best, subject))
-    backwards = [
-        FEATURE_LABELS[feature].lower().replace("l2", "L2") for feature, one in alone.items() if one.high < 0.5
-    ]
+    backwards = [FEATURE_PHRASES[feature] for feature, one in alone.items() if one.high < 0.5]
     if backwards:
         sentences.append(f"For {listing(backwards)} the effect goes the other way: lower on frames without the object.")
     kind, position = str(rows["kind"].iloc[0]), str(rows["position"].iloc[0])
@@ -146,7 +140,7 @@ def _combined(combined: Estimate, rows: pd.DataFrame, best: str, subject: Subjec
         num_resamples=subject.num_resamples,
         seed=subject.seed,
     )
-    name = FEATURE_LABELS[best].lower().replace("l2", "L2")
+    name = FEATURE_PHRASES[best]
     if difference.num_groups < LEAST_GROUPS:
         verdict = f"too few source sequences to tell ({difference.num_groups})"
     elif difference.low > 0:

@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_sam2_probe.analysis.bootstrap import Estimate, mean_estimate
+from napari_sam2_probe.analysis.bootstrap import Clusters, Estimate, mean_estimate
 from napari_sam2_probe.common.feature_names import SHORT_TERM
 from napari_sam2_probe.common.words import listing
-from napari_sam2_probe.experiments.embeddings import clip_set
 from napari_sam2_probe.figures.dots import SERIES_LOOKS, DotPanel, Dots, make_dots
 from napari_sam2_probe.probe.positions import in_order, title_of
 from napari_sam2_probe.reports.page import Section
@@ -53,9 +52,9 @@ def normalised_rise(subject: Subject, kind: str, position: str) -> Estimate:
     Returns
     -------
     Estimate
-        The geometric mean over clips of the median over the clip's changed frames.
+        The geometric mean over clips of the median over the clip's changed frames. The unit is taken as given.
     """
-    features = subject.results.features
+    features = subject.features
     own = features[features["position"] == position]
     clean, changed = own[own["kind"] == CLEAN], own[own["kind"] == kind]
     ordinary = ~subject.seen_through_prompt(CLEAN)[SHORT_TERM.column]
@@ -64,14 +63,12 @@ def normalised_rise(subject: Subject, kind: str, position: str) -> Estimate:
     prefix, middle, _ = subject.results.lengths
     rows = changed[changed["frame"].between(prefix, prefix + middle - 1)]
     by_clip = rows.groupby("clip", sort=False)[SHORT_TERM.column].median() / unit
-    base = dict(zip(*_bases(subject, kind), strict=True))
     known = by_clip[np.isfinite(by_clip) & (by_clip > 0)]
     if not len(known):
         return Estimate.missing("no distance on changed frames")
-    groups = [base[str(clip)] for clip in known.index]
-    found = mean_estimate(np.log(known.to_numpy()), groups, num_resamples=subject.num_resamples, seed=subject.seed)
-    value, low, high = np.exp([found.value, found.low, found.high])
-    return Estimate(float(value), float(low), float(high), found.num_groups, found.reason)
+    groups = Clusters.of_rows(rows.drop_duplicates("clip").set_index("clip").loc[known.index])
+    logs = np.log(known.to_numpy())
+    return mean_estimate(logs, groups, num_resamples=subject.num_resamples, seed=subject.seed).exp()
 
 
 def _distances(shown: Sequence[Subject], kinds: Sequence[str], folder: ReportFolder) -> PageFigure:
@@ -99,8 +96,8 @@ def _distances(shown: Sequence[Subject], kinds: Sequence[str], folder: ReportFol
         panels.append(DotPanel(kind_label(kind), names, tuple(dots), "short-term L2 / own clean median", None, 1.0))
     caption = (
         "Changed frames: geometric mean over clips of the median over each clip's changed frames, with 95 % intervals "
-        f"over source sequences. Models: {listing([subject.name for subject in shown])}. A position that a model "
-        "doesn't have is empty."
+        "over source sequences, of bases and of what is put into them. Models: "
+        f"{listing([subject.name for subject in shown])}. A position that a model doesn't have is empty."
     )
     title = "How far the change throws each model"
     return folder.figure("models", title, caption, make_dots(panels), pd.DataFrame(rows))
@@ -109,11 +106,6 @@ def _distances(shown: Sequence[Subject], kinds: Sequence[str], folder: ReportFol
 def _weights(subject: Subject) -> tuple[str, str]:
     model = subject.results.provenance.get("model") or {}
     return str(model.get("sha256") or model.get("checkpoint")), str(model.get("config"))
-
-
-def _bases(subject: Subject, kind: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    clips = clip_set(subject.results, kind, None)
-    return clips.names, clips.base
 
 
 def _looks(number: int) -> list[tuple[str, str]]:
