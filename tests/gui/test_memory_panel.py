@@ -300,7 +300,7 @@ def test_a_live_run_is_asked_from_its_own_session(viewer, model, tmp_path, qtbot
 
 def test_a_click_with_the_tool_is_no_prompt(viewer, panel, qtbot):
     controller = TrackController(viewer)
-    clicks = PromptClicks(viewer, lambda: (controller.video, controller.prompts))
+    clicks = PromptClicks(viewer, lambda: (controller.video, controller.prompts), lambda text: None)
     clicks.in_front = True
     try:
         press(qtbot, panel.look_button)
