@@ -179,7 +179,7 @@ class Lanes(QWidget):
         self.update()
 
     def resizeEvent(self, event: Any) -> None:
-        """Paint anew; Qt calls it."""
+        """Paint again; Qt calls it."""
         super().resizeEvent(event)
         self._picture = None
 
