@@ -132,6 +132,20 @@ def test_clicks_are_no_prompts_when_the_workspace_comes_back_with_another_page(v
     assert clicks.in_front
 
 
+def test_a_dock_has_a_short_title_also_out_of_the_window_and_back(viewer, qtbot):
+    dock, panel = viewer.window.add_plugin_dock_widget(PLUGIN, "Runs")
+
+    def titles():
+        return {dock.windowTitle(), *(label.text() for label in dock.titleBarWidget().findChildren(QLabel))} - {""}
+
+    qtbot.waitUntil(lambda: titles() == {"Runs"})
+    for floats in (True, False):
+        dock.setFloating(floats)
+        qtbot.waitUntil(lambda: titles() == {"Runs"})
+    # napari finds it by its long name all the same.
+    assert viewer.window.add_plugin_dock_widget(PLUGIN, "Runs")[1] is panel
+
+
 def test_a_panel_is_in_one_place_at_a_time(viewer, workspace, qtbot):
     state = state_of(viewer)
     add_video(viewer)
