@@ -363,9 +363,14 @@ class MemoryPanel(RunPanel):
         self._twin.addItem("none" if others else "none (open the run of the twin)", None)
         for other in others:
             self._twin.addItem(other.title, other)
-        self._twin.setCurrentIndex(1 + others.index(before) if before in others else 0)
+        # By folder: a run that is renamed, or grows no more, has another entry.
+        index = next((k for k, run in enumerate(others) if before is not None and run.path == before.path), -1)
+        self._twin.setCurrentIndex(1 + index)
         self._twin.setEnabled(bool(others))
-        if current is not None and others and before not in others:
+        if before is not None and index < 0:
+            # What was to be taken from it can't be.
+            self._choose_twin(0)
+        if current is not None and others and index < 0:
             self.background.submit("twin", lambda: likely_twin(current, others), self._take_twin)
 
     def _take_twin(self, twin: RunEntry | None) -> None:
