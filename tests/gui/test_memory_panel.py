@@ -310,7 +310,7 @@ def test_nothing_is_loaded_for_a_panel_that_was_closed_while_its_job_waited(tmp_
 
 def test_a_click_with_the_tool_is_no_prompt(viewer, panel, qtbot):
     controller = TrackController(viewer)
-    clicks = PromptClicks(viewer, lambda: (controller.video, controller.prompts))
+    clicks = PromptClicks(viewer, lambda: (controller.video, controller.prompts), controller.told.emit)
     clicks.in_front = True
     try:
         press(qtbot, panel.look_button)
