@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QLabel
 
 from napari_sam2_probe.common import progress
 from napari_sam2_probe.common.progress import Progress
-from napari_sam2_probe.gui.jobs import Job, JobQueue
+from napari_sam2_probe.gui.jobs import Job, JobQueue, JobState
 from napari_sam2_probe.gui.panels.job_row import JobRow
 
 
@@ -64,6 +64,28 @@ def test_what_the_system_refuses_is_said_in_its_words(row, qtbot, tmp_path):
     (said,) = notification_manager.records
     assert str(said.message) == f"Make clips failed: the system refuses {tmp_path}/file/folder (Not a directory)."
     notification_manager.records.clear()
+
+
+def test_a_job_that_outlives_its_panel_is_done_and_gives_its_results_to_nobody(qtbot):
+    jobs, go_on, given = JobQueue(), threading.Event(), []
+    row = JobRow(jobs)
+
+    def work():
+        yield "first"
+        assert go_on.wait(60)
+        yield "second"
+
+    row.submit("Fit", work, given.append)
+    job = jobs.running
+    qtbot.waitUntil(lambda: given == ["first"])
+    with qtbot.waitSignal(row.destroyed):
+        row.deleteLater()
+    # The row is still held here, as a panel may be by what it has asked for.
+    assert row is not None
+    go_on.set()
+    qtbot.waitUntil(lambda: job.state is JobState.DONE)
+    assert given == ["first"]
+    jobs.close()
 
 
 def test_what_a_job_waits_for_is_said(row, qtbot):

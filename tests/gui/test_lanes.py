@@ -176,6 +176,14 @@ def test_a_run_that_is_opened_is_shown_where_nothing_is_tracked(lanes, viewer, q
     assert lanes.lanes == ()
 
 
+def test_a_run_that_can_not_be_read_has_no_lanes_and_not_those_of_the_run_before(lanes, viewer, qtbot, maker, tmp_path):
+    state = state_of(viewer)
+    state.add_run(RunEntry(maker.run(object_ids=(1, 3)), "run"))
+    qtbot.waitUntil(lambda: len(lanes.lanes) == 2)
+    state.add_run(RunEntry(tmp_path / "gone", "gone"))
+    qtbot.waitUntil(lambda: lanes.lanes == ())
+
+
 def test_one_controller_for_all_and_it_ends_with_the_last(viewer, qtbot):
     first, second = borrow_controller(viewer), borrow_controller(viewer)
     assert first.controller is second.controller

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from napari.layers import Layer
 
 from napari_sam2_probe.gui.blank_frames import hide_blank_frames
-from napari_sam2_probe.gui.layers import METADATA_KEY, contrast_limits, map_transform, run_to_layers
+from napari_sam2_probe.gui.layers import DIFFERENCE, METADATA_KEY, contrast_limits, map_transform, run_to_layers
 from napari_sam2_probe.gui.lazy import VideoStack
 from napari_sam2_probe.probe.positions import POSITIONS
 from napari_sam2_probe.runs import open_run
@@ -181,7 +181,7 @@ def test_square_is_drawn_at_the_same_place_in_map_and_video(maker, make_napari_v
     assert not drawn(viewer.layers[-1])[0, 0]
 
 
-@pytest.mark.parametrize("opened_by", ["drop", "hand"])
+@pytest.mark.parametrize("opened_by", ["drop", "hand", "difference"])
 def test_frames_without_values_are_transparent(maker, make_napari_viewer, opened_by):
     viewer = make_napari_viewer(show=True)
     run = maker.run()
@@ -190,6 +190,8 @@ def test_frames_without_values_are_transparent(maker, make_napari_viewer, opened
         layer = viewer.layers[0]
     else:
         data, keywords, kind = run_to_layers(open_run(run))[0]
+        if opened_by == "difference":
+            keywords["metadata"][METADATA_KEY]["content"] = DIFFERENCE
         layer = viewer.add_layer(Layer.create(data, keywords, kind))
         hide_blank_frames(viewer)
     for other in viewer.layers:

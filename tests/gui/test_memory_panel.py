@@ -15,6 +15,7 @@ from napari_sam2_probe.causes.explain import blame, blame_table, explain_frames
 from napari_sam2_probe.families.loaded import ModelChoice, load_model
 from napari_sam2_probe.figures.thumbnails import shrink_mask
 from napari_sam2_probe.gui.layer_order import Rank, rank_of
+from napari_sam2_probe.gui.memory.answers import Answers, Refusal, Subject
 from napari_sam2_probe.gui.panels.memory import MemoryPanel
 from napari_sam2_probe.gui.panels.memory_tiles import TWIN_FRAME
 from napari_sam2_probe.gui.prompt_clicks import PromptClicks
@@ -298,9 +299,18 @@ def test_a_live_run_is_asked_from_its_own_session(viewer, model, tmp_path, qtbot
         controller.shut_down()
 
 
+def test_nothing_is_loaded_for_a_panel_that_was_closed_while_its_job_waited(tmp_path):
+    answers = Answers()
+    subject = Subject(RunEntry(tmp_path / "no run", "gone"), 1, 1, None, ())
+    work = answers.blame(subject)
+    assert isinstance(list(work())[-1], Refusal)
+    answers.close()
+    assert list(work()) == []
+
+
 def test_a_click_with_the_tool_is_no_prompt(viewer, panel, qtbot):
     controller = TrackController(viewer)
-    clicks = PromptClicks(viewer, lambda: (controller.video, controller.prompts), lambda text: None)
+    clicks = PromptClicks(viewer, lambda: (controller.video, controller.prompts), controller.told.emit)
     clicks.in_front = True
     try:
         press(qtbot, panel.look_button)

@@ -96,6 +96,18 @@ def test_a_run_that_grows_does_not_take_the_user_away_from_tracking(viewer, work
     assert workspace.page == "track"
 
 
+def test_a_run_that_stops_growing_does_not_take_the_user_away_either(viewer, workspace, maker):
+    add_video(viewer)
+    state, path = state_of(viewer), maker.run()
+    state.add_run(RunEntry(path, "run", live=True))
+    # As when another model is chosen: the run is closed, and is from now on like any other.
+    state.add_run(RunEntry(path, "run"))
+    assert not state.current_run.live
+    assert workspace.page == "track"
+    state.add_run(RunEntry(maker.run("second"), "second"))
+    assert workspace.page == "look"
+
+
 def test_clicks_are_prompts_while_track_is_in_front_only(viewer, workspace, qtbot):
     add_video(viewer)
     clicks = workspace.panel("track").clicks
@@ -104,6 +116,34 @@ def test_clicks_are_prompts_while_track_is_in_front_only(viewer, workspace, qtbo
     qtbot.waitUntil(lambda: not clicks.in_front)
     workspace.show_page("track")
     qtbot.waitUntil(lambda: clicks.in_front)
+
+
+def test_clicks_are_no_prompts_when_the_workspace_comes_back_with_another_page(viewer, workspace, qtbot):
+    add_video(viewer)
+    clicks = workspace.panel("track").clicks
+    qtbot.waitUntil(lambda: clicks.in_front)
+    workspace.show_page("look")
+    other, _ = viewer.window.add_plugin_dock_widget(PLUGIN, "Experiments")
+    qtbot.waitUntil(lambda: other in workspace.window().tabifiedDockWidgets(dock_of(workspace)))
+    with qtbot.waitSignal(dock_of(workspace).visibilityChanged):
+        dock_of(workspace).raise_()
+    assert not clicks.in_front
+    workspace.show_page("track")
+    assert clicks.in_front
+
+
+def test_a_dock_has_a_short_title_also_out_of_the_window_and_back(viewer, qtbot):
+    dock, panel = viewer.window.add_plugin_dock_widget(PLUGIN, "Runs")
+
+    def titles():
+        return {dock.windowTitle(), *(label.text() for label in dock.titleBarWidget().findChildren(QLabel))} - {""}
+
+    qtbot.waitUntil(lambda: titles() == {"Runs"})
+    for floats in (True, False):
+        dock.setFloating(floats)
+        qtbot.waitUntil(lambda: titles() == {"Runs"})
+    # napari finds it by its long name all the same.
+    assert viewer.window.add_plugin_dock_widget(PLUGIN, "Runs")[1] is panel
 
 
 def test_a_panel_is_in_one_place_at_a_time(viewer, workspace, qtbot):

@@ -12,7 +12,7 @@ from weakref import WeakSet, ref
 
 import numpy as np
 
-from napari_sam2_probe.gui.map_layers import map_of
+from napari_sam2_probe.gui.layers import DIFFERENCE, MAP, METADATA_KEY
 from napari_sam2_probe.gui.napari_private import drawn_node, shown_slice
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def hide_blank_frames(viewer: napari.Viewer) -> None:
-    """Do so for all maps that are in a viewer, now and from now on; calling it twice is harmless."""
+    """Do so for all maps, and differences of maps, in a viewer, now and from now on; calling it twice is harmless."""
     if viewer in _WATCHED:
         return
     _WATCHED.add(viewer)
@@ -40,7 +40,7 @@ def _follow_inserted(viewer: ref[napari.Viewer], event: Any) -> None:
 
 
 def _follow(viewer: ref[napari.Viewer], layer: Layer) -> None:
-    if map_of(layer) is None:
+    if layer.metadata.get(METADATA_KEY, {}).get("content") not in (MAP, DIFFERENCE):
         return
     hide = partial(_hide_if_blank, viewer, ref(layer))
     # After napari has shown it.

@@ -9,6 +9,7 @@ from qtpy.QtCore import QLineF, QRectF, QSize, Qt
 from qtpy.QtGui import QColor, QPainter, QPen, QPixmap
 from qtpy.QtWidgets import QSizePolicy, QToolTip, QWidget
 
+from napari_sam2_probe.common.errors import InputError
 from napari_sam2_probe.figures.style import object_colour
 from napari_sam2_probe.gui.background import Background
 from napari_sam2_probe.gui.closing import close_all
@@ -179,7 +180,7 @@ class Lanes(QWidget):
         self.update()
 
     def resizeEvent(self, event: Any) -> None:
-        """Paint anew; Qt calls it."""
+        """Paint again; Qt calls it."""
         super().resizeEvent(event)
         self._picture = None
 
@@ -339,5 +340,9 @@ class Lanes(QWidget):
 
 
 def _lanes_of(entry: RunEntry) -> list[Lane]:
-    run = entry.open()
+    try:
+        run = entry.open()
+    except InputError:
+        # The panels that are about runs say why; lanes of the run before would be wrong.
+        return []
     return [lane_of_run(run, obj_id) for obj_id in run.object_ids.tolist()]

@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import MutableMapping
+
     import napari
     from napari.layers import Image, Layer, Shapes
+    from napari.window import Window
     from numpy.typing import NDArray
     from qtpy.QtWidgets import QDockWidget, QMainWindow
 
@@ -31,6 +34,12 @@ def shown_slice(layer: Image) -> NDArray[Any]:
 def is_drawing(layer: Shapes) -> bool:
     """Return whether the user is still drawing a shape, which then has corners to come."""
     return bool(layer._is_creating)
+
+
+def docks_by_name(window: Window) -> MutableMapping[str, Any]:
+    """Return the docks of a window by the names under which menus find them; what is set here is found too."""
+    docks: MutableMapping[str, Any] = window._wrapped_dock_widgets
+    return docks
 
 
 def show_dock_title(dock: QDockWidget, title: str) -> None:

@@ -116,12 +116,12 @@ class PromptClicks:
         yield
         while event.type == "mouse_move":
             # Else the picture would move with a hand that trembles.
-            event.handled = event.handled or _is_near(start, event.pos)
+            event.handled = event.handled or is_near(start, event.pos)
             yield
         wanted = self._wanted()
         if wanted is None:
             return
-        if not _is_near(start, event.pos):
+        if not is_near(start, event.pos):
             if adds and viewer.layers.selection.active is active:
                 wanted[1].show_points()
         elif hit is not None and wanted[1].point_at(event.position) == hit:
@@ -164,7 +164,8 @@ def _only_pans(layer: Layer | None) -> bool:
     return layer is None or str(layer.mode) == "pan_zoom"
 
 
-def _is_near(start: Any, at: Any) -> bool:
+def is_near(start: Any, at: Any) -> bool:
+    """Whether the mouse has moved so little from one place on the canvas to another that it is a click."""
     return float(np.linalg.norm(start - np.array(at))) < _STILL
 
 

@@ -6,13 +6,15 @@ than the screen.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QDockWidget, QMainWindow, QTabBar
 
+from napari_sam2_probe.gui.napari_private import docks_by_name, show_dock_title
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, MutableMapping
+    from collections.abc import Iterable
 
     from napari.window import Window
     from qtpy.QtCore import QSize
@@ -52,11 +54,13 @@ def raise_panel(panel: QWidget) -> None:
 
 
 def name_shortly(panel: QWidget) -> None:
-    """Leave the plugin's name out of a panel's tab, where there is no room for it, and let no tab be cut."""
+    """Leave the plugin's name out of a panel's tab and title bar, where there is no room, and let no tab be cut."""
     dock, window = dock_of(panel), panel.window()
     if dock is not None:
+        title = dock.windowTitle()
         for name in _NAMES:
-            dock.setWindowTitle(dock.windowTitle().removesuffix(name))
+            title = title.removesuffix(name)
+        show_dock_title(dock, title)
     for bar in window.findChildren(QTabBar, options=Qt.FindChildOption.FindDirectChildrenOnly):
         bar.setElideMode(Qt.TextElideMode.ElideNone)
         bar.setUsesScrollButtons(True)
@@ -102,7 +106,7 @@ class MenuName:
     """
 
     def __init__(self, panel: QWidget, window: Window) -> None:
-        self._docks: MutableMapping[str, Any] = window._wrapped_dock_widgets
+        self._docks = docks_by_name(window)
         self._name = ""
         dock = panel.parent()
         for name, kept in list(self._docks.items()):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -98,7 +98,10 @@ class Answers:
         return self._work(subject, ask)
 
     def close(self) -> None:
-        """Let session and model go, after what is being asked; calling it twice is harmless."""
+        """Answer nothing more, and let session and model go; calling it twice is harmless.
+
+        A job that runs ends with the step it is at.
+        """
         with self._lock:
             self._closed = True
             if self._busy:
@@ -107,18 +110,26 @@ class Answers:
 
     def _work(self, subject: Subject, ask: Callable[[Explainer], Iterator[Any]]) -> Work:
         def work() -> Generator[Any, None, None]:
-            with self._working():
-                try:
-                    explainer = yield from self._explainer(subject)
-                    yield from ask(explainer)
-                except ProbeError as error:
-                    yield Refusal(str(error))
-                finally:
-                    if subject.live is not None:
-                        # Else its session would outlive it here.
-                        self._drop_explainer()
+            with self._working(), closing(self._steps(subject, ask)) as steps:
+                # Who asked may have been closed while the job waited, and may be at every step.
+                while not self._closed:
+                    try:
+                        yield next(steps)
+                    except StopIteration:
+                        return
 
         return work
+
+    def _steps(self, subject: Subject, ask: Callable[[Explainer], Iterator[Any]]) -> Generator[Any, None, None]:
+        try:
+            explainer = yield from self._explainer(subject)
+            yield from ask(explainer)
+        except ProbeError as error:
+            yield Refusal(str(error))
+        finally:
+            if subject.live is not None:
+                # Else its session would outlive it here.
+                self._drop_explainer()
 
     @contextmanager
     def _working(self) -> Iterator[None]:

@@ -11,6 +11,7 @@ from qtpy.QtGui import QKeySequence
 from qtpy.QtWidgets import QShortcut
 
 from napari_sam2_probe.gui.napari_private import main_window
+from napari_sam2_probe.gui.prompt_clicks import is_near
 from napari_sam2_probe.gui.state import state_of
 
 if TYPE_CHECKING:
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     from napari.layers import Layer
 
 TOOL = "look"
-_STILL = 5.0
-"""Pixels of the screen that the mouse may move in a click; as many as napari grants."""
 
 
 class LookTool:
@@ -93,10 +92,10 @@ class LookTool:
         start = np.array(event.pos)
         yield
         while event.type == "mouse_move":
-            event.handled = event.handled or _is_near(start, event.pos)
+            event.handled = event.handled or is_near(start, event.pos)
             yield
         layer = self._layer()
-        if layer is None or not _is_near(start, event.pos):
+        if layer is None or not is_near(start, event.pos):
             return
         frame, y, x = np.asarray(layer.world_to_data(event.position), float)[-3:]
         self._on_pixel(round(frame), float(y), float(x))
@@ -113,7 +112,3 @@ class LookTool:
         layer = None if before is None else before[0]()
         if before is not None and layer is not None and str(layer.mode) == "pan_zoom":
             layer.mode = before[1]
-
-
-def _is_near(start: Any, at: Any) -> bool:
-    return float(np.linalg.norm(start - np.array(at))) < _STILL

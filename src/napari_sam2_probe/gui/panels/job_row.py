@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
+from weakref import ref
 
+from qtpy.compat import isalive
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
@@ -25,7 +28,7 @@ _OVER = (JobState.DONE, JobState.CANCELLED, JobState.FAILED)
 class JobRow(QWidget):
     """Progress and a *Cancel* button; hidden while nothing of the panel runs or waits.
 
-    It listens to signals only, so the job may outlive the panel.
+    The job may outlive the panel; what it gives then is given to nobody.
     """
 
     ended = Signal(object)
@@ -65,7 +68,7 @@ class JobRow(QWidget):
         on_result: Callable[[Any], None] = lambda _: None,
     ) -> None:
         """Run a job as soon as those before it are done; what it yields beside `Progress` goes to `on_result`."""
-        self._job = Job(title, work, on_result)
+        self._job = Job(title, work, partial(_give, ref(self), on_result))
         self.bar.setRange(0, 0)
         self._left.hide()
         self._time_left.restart()
@@ -108,3 +111,9 @@ class JobRow(QWidget):
         elif self._waits:
             self._left.hide()
         self._waits = ahead is not None
+
+
+def _give(row: ref[JobRow], on_result: Callable[[Any], None], value: Any) -> None:
+    to = row()
+    if to is not None and isalive(to):
+        on_result(value)

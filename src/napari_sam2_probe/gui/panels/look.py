@@ -132,6 +132,9 @@ class LookPanel(RunPanel):
         self._opened = None if isinstance(opened, str) else opened
         self._about.setText(opened if isinstance(opened, str) else "")
         if self._opened is None:
+            # What is still read of the run before would be shown after this.
+            self.background.forget("frame")
+            self.background.forget("series")
             self._about.setVisible(bool(self._about.text()))
             self.composite.show_frame(None)
             self.plot.show_chart(None)

@@ -199,11 +199,12 @@ class MemoryPanel(RunPanel):
         if subject is None or shown is None or self.job.busy or changes.is_empty:
             return
         layer = self._layer_below(shown)
-        self._outcome = []
+        outcome: list[ChangedFrame] = []
+        self._outcome = outcome
         if layer is not None:
             self.outcome_layer.begin(shown.video_shape, f"{changes}", shown.entry.path, layer)
         work = self._answers.try_changes(subject, changes, onward=onward, twin=self._twin.currentData())
-        self._ask(f"track frame {subject.frame} again", work, partial(self._take_outcome, changes))
+        self._ask(f"track frame {subject.frame} again", work, partial(self._take_outcome, outcome, changes))
 
     def _ask(self, title: str, work: Any, take: Any) -> None:
         self.note.setText("")
@@ -220,10 +221,11 @@ class MemoryPanel(RunPanel):
             self._order.setCurrentIndex(self._order.findData(BY_EFFECT))
             self._show_bank()
 
-    def _take_outcome(self, changes: BankChanges, answer: Any) -> None:
-        if self._refused(answer):
+    def _take_outcome(self, outcome: list[ChangedFrame], changes: BankChanges, answer: Any) -> None:
+        # Cleared, or another run is displayed, since it was asked for.
+        if outcome is not self._outcome or self._refused(answer):
             return
-        self._outcome.append(answer)
+        outcome.append(answer)
         self.outcome_layer.put(answer.frame, answer.mask)
         self.note.setText(outcome_sentence(changes, self._outcome))
 
@@ -361,9 +363,14 @@ class MemoryPanel(RunPanel):
         self._twin.addItem("none" if others else "none (open the run of the twin)", None)
         for other in others:
             self._twin.addItem(other.title, other)
-        self._twin.setCurrentIndex(1 + others.index(before) if before in others else 0)
+        # By folder: a run that is renamed, or grows no more, has another entry.
+        index = next((k for k, run in enumerate(others) if before is not None and run.path == before.path), -1)
+        self._twin.setCurrentIndex(1 + index)
         self._twin.setEnabled(bool(others))
-        if current is not None and others and before not in others:
+        if before is not None and index < 0:
+            # What was to be taken from it can't be.
+            self._choose_twin(0)
+        if current is not None and others and index < 0:
             self.background.submit("twin", lambda: likely_twin(current, others), self._take_twin)
 
     def _take_twin(self, twin: RunEntry | None) -> None:

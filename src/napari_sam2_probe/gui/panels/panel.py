@@ -14,6 +14,7 @@ from napari_sam2_probe.gui.blank_frames import hide_blank_frames
 from napari_sam2_probe.gui.closing import close_all, delete_when_undocked
 from napari_sam2_probe.gui.collector import GcThrottle
 from napari_sam2_probe.gui.connections import Connections
+from napari_sam2_probe.gui.napari_private import main_window
 from napari_sam2_probe.gui.one_video import show_one_video
 from napari_sam2_probe.gui.outlines import outline_truth
 from napari_sam2_probe.gui.state import state_of
@@ -75,7 +76,7 @@ class Panel(QWidget):
         outline_truth(self.viewer)
         show_one_video(self.viewer)
         self._has_place = False
-        self._size_before = self.viewer.window._qt_window.size()
+        self._size_before = main_window(self.viewer).size()
 
     def end_with_panel(self, thing: Closable) -> None:
         """Also close this when the panel ends."""
@@ -100,9 +101,15 @@ class Panel(QWidget):
             self._has_place = True
             tab_with(self, list(self.state.panels.values()), self._size_before)
             name_shortly(self)
+            # Qt ends this by itself with either of the two.
+            self.parent().topLevelChanged.connect(self._on_floating)
             self.end_with_panel(MenuName(self, self.viewer.window))
             for entry in menu_entries(self.window(), self.objectName()):
                 self.connections.add(entry.triggered, self._on_menu)
+
+    def _on_floating(self, _: bool) -> None:
+        # napari makes another title bar, with the long name.
+        name_shortly(self)
 
     def _on_menu(self, *_: Any) -> None:
         # napari hides a panel that is chosen while it is open, also one behind others.

@@ -221,8 +221,9 @@ class TrackPanel(Panel):
         self._on_front(False)
 
     def _on_front(self, is_in_front: bool) -> None:
-        # Behind another dock a panel is not hidden, as Qt sees it; its dock tells. Behind another page it is.
-        self.clicks.in_front = is_in_front and not self.isHidden()
+        # Behind another dock a panel is visible, as Qt sees it; its dock tells. Behind another page it is not, and it
+        # is not hidden either: only the page is.
+        self.clicks.in_front = is_in_front and self.isVisible()
         self.clicks.arm()
 
     # The video.

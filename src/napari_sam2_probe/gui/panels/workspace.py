@@ -66,6 +66,8 @@ class Workspace(Panel):
         self._widen = QTimer(self, singleShot=True, interval=50)
         self._widen.timeout.connect(self._take_width)
         self._is_placed = False
+        current = self.state.current_run
+        self._run_path = None if current is None else current.path
 
         # The line is of the Track panel, which knows what is prompted and tracked.
         self._pages["track"].filled.connect(self._show_line)
@@ -128,6 +130,8 @@ class Workspace(Panel):
             self.show_page("track")
 
     def _on_run(self, run: RunEntry | None) -> None:
-        # A run that was opened is there to be looked into; one that grows belongs to the tracking that goes on.
-        if run is not None and not run.live and self.page in ("video", "track"):
+        before, self._run_path = self._run_path, None if run is None else run.path
+        # A run that was opened is there to be looked into. One that grows belongs to the tracking that goes on, also
+        # when it has just stopped growing: then its entry in the list is another, but not its folder.
+        if run is not None and not run.live and run.path != before and self.page in ("video", "track"):
             self.show_page("look")
