@@ -74,7 +74,9 @@ class _OneVideo:
             return
         for layer in viewer.layers:
             if belongs_to(layer, video):
+                # Hidden at once, for what is removed between two drawings has crashed software OpenGL. Removed later:
                 # napari is not done with removing the video, and may be about to remove this one too.
+                layer.visible = False
                 turns_of(viewer).add(partial(_remove, ref(viewer), ref(layer)))
 
 
