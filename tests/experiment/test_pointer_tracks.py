@@ -115,8 +115,11 @@ def test_a_data_set_with_progress(loaded, tmp_path):
     events = []
     tracks = collect_pointers(loaded, DavisDataset(tmp_path), progress=events.append)
     assert [t.sequence for t in tracks] == ["a", "b"]
-    assert [e.done for e in events] == [0, 0, 0, 1, 1, 1, 2]
-    assert {e.total for e in events} == {2}
+    # Frames are counted, of all sequences together.
+    done = [e.done for e in events]
+    assert done == sorted(done)
+    assert set(done) >= {1, 2, 3, 4, 5, 6}
+    assert {(e.total, e.unit) for e in events} == {(6, "frame")}
 
 
 class TestFinding:
