@@ -120,16 +120,21 @@ def fit_decoder_job(entry: RunEntry, dataset: DavisDataset) -> Generator[Progres
     InputError
         If the model is not here any more or is untrained, or the data set doesn't suffice.
     """
-    run = entry.open()
-    if not run.info.get("model", {}).get("sha256"):
+    model = entry.open().info.get("model", {})
+    if not model.get("sha256"):
         raise InputError(f"The model of the run {entry.title} is untrained: a decoder of its pointers means nothing.")
     yield Progress(0, 0, "loading torch and the model")
     from napari_sam2_probe.decoder.fit import fit_decoder
     from napari_sam2_probe.decoder.library import install_decoder
     from napari_sam2_probe.decoder.record import iterate_dataset
-    from napari_sam2_probe.runs.recorded import load_recorded_model
+    from napari_sam2_probe.families.loaded import ModelChoice, load_model
 
-    loaded = load_recorded_model(run)
+    loaded = load_model(ModelChoice(f"hf:{model['hub']}" if model.get("hub") else model["checkpoint"]))
+    if loaded.checkpoint.sha256 != model["sha256"]:
+        raise InputError(
+            f"The checkpoint {model['checkpoint']} is another than the one that the run {entry.title} was made with: "
+            "put that one back, or choose a run of this one."
+        )
     tracks = yield from iterate_dataset(loaded, dataset)
     yield Progress(0, 0, "fitting the decoder")
     decoder = fit_decoder(tracks, loaded.checkpoint.name, loaded.checkpoint.sha256)
