@@ -61,8 +61,7 @@ def answers(question):
 def test_blame_is_that_of_the_command_and_its_cost_is_known_before(explainer, runs, loaded):
     events = list(explainer.blame(4, 1))
     (table,) = answers(events)
-    truth = {4: square_mask(4)}
-    pd.testing.assert_frame_equal(table, explain_frames(runs[0], [4], 1, model=loaded, truth=truth))
+    pd.testing.assert_frame_equal(table, explain_frames(runs[0], [4], 1, model=loaded, truth=square_mask))
     passes = [event for event in events if isinstance(event, Progress) and event.unit == "pass"]
     assert passes[-1].done == passes[-1].total == count_blame_passes(len(runs[0].bank(4, 1)))
 
