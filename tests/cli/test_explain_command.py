@@ -65,6 +65,10 @@ def test_a_twins_tensors_are_put_in(command, video, mask, tmp_path):
     lines = [line.split() for line in said.out.splitlines() if line[:2] in ("1:", "2:", "3:", "4:", "5:")]
     assert len(lines) == 15
     assert {line[-1] for line in lines} == {"0"}
+    # The video of the run is taken from where it lies now, with a twin too.
+    refused = command("explain", tmp_path / "run", "--twin", tmp_path / "twin", "--video", tmp_path / "moved")
+    assert refused.code == 2
+    assert "moved" in refused.err
     refused = command("explain", tmp_path / "run", "--twin", tmp_path / "nosuch")
     assert refused.code == 2
     assert "nosuch" in refused.err

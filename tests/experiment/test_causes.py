@@ -125,7 +125,7 @@ def test_the_report_answers_with_numbers_that_others_compute_too(caused, tmp_pat
     assert row["median_delta_j"] == pytest.approx(change.median(), abs=1e-9)
     assert row["num_clips"] == len(change)
 
-    first = blame[(blame["frame"] == 5) & blame["entry_frame"].isna()]
+    first = blame[(blame["frame"] == 3) & blame["entry_frame"].isna()]
     groups = pd.read_csv(tables / "causes-groups.csv")
     assert len(groups) == first.groupby(["kind", "entry", "role"]).ngroups == 10
     for _, one in groups.iterrows():

@@ -41,20 +41,26 @@ def run(arguments: argparse.Namespace) -> None:
     (_blame if arguments.twin is None else _patches)(arguments)
 
 
+def _opened(arguments: argparse.Namespace) -> tuple[ProbeRun, int]:
+    """Return the run, with its video where that lies now, and the object."""
+    from napari_sam2_probe.runs.banks import the_object
+    from napari_sam2_probe.runs.kept_video import at_video
+    from napari_sam2_probe.runs.reader import open_run
+
+    probe_run = at_video(open_run(arguments.run_folder), arguments.video)
+    return probe_run, the_object(probe_run, arguments.object)
+
+
 def _blame(arguments: argparse.Namespace) -> None:
     from napari_sam2_probe.causes.explain import BLAME, explain_frames
     from napari_sam2_probe.cli.progress import progress_bars
     from napari_sam2_probe.common.files import atomic_path
     from napari_sam2_probe.figures.blame import make_blame
     from napari_sam2_probe.figures.style import save_figure
-    from napari_sam2_probe.runs.banks import the_object
-    from napari_sam2_probe.runs.kept_video import at_video
     from napari_sam2_probe.runs.place import os_errors_as_sentences
-    from napari_sam2_probe.runs.reader import open_run
     from napari_sam2_probe.runs.recorded import load_recorded_model
 
-    probe_run = at_video(open_run(arguments.run_folder), arguments.video)
-    object_id = the_object(probe_run, arguments.object)
+    probe_run, object_id = _opened(arguments)
     frames = _frames(arguments, probe_run, object_id)
     loaded = load_recorded_model(probe_run, arguments.checkpoint)
     with progress_bars() as progress:
@@ -79,13 +85,12 @@ def _patches(arguments: argparse.Namespace) -> None:
     from napari_sam2_probe.common.files import atomic_path
     from napari_sam2_probe.figures.causes import make_recovery
     from napari_sam2_probe.figures.style import save_figure
-    from napari_sam2_probe.runs.banks import the_object
     from napari_sam2_probe.runs.place import os_errors_as_sentences
     from napari_sam2_probe.runs.reader import open_run
     from napari_sam2_probe.runs.recorded import load_recorded_model
 
-    probe_run, twin = open_run(arguments.run_folder), open_run(arguments.twin)
-    object_id = the_object(probe_run, arguments.object)
+    probe_run, object_id = _opened(arguments)
+    twin = open_run(arguments.twin)
     loaded = load_recorded_model(probe_run, arguments.checkpoint)
     with progress_bars() as progress:
         table = patch_runs(probe_run, twin, object_id, model=loaded, progress=progress)
