@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from napari_sam2_probe.live.doubt import is_doubtful, next_stretch, stretches
+from napari_sam2_probe.common.stretches import stretches
+from napari_sam2_probe.live.doubt import is_doubtful, next_stretch
 
 NAN = float("nan")
 

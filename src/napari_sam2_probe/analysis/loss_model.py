@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_sam2_probe.analysis.bootstrap import group_codes
+from napari_sam2_probe.common.stretches import stretches_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -112,9 +113,7 @@ def doubtful_stretches(probability: NDArray[np.floating], threshold: float = 0.5
     threshold
         From which probability on a frame is doubtful.
     """
-    doubtful = np.nan_to_num(probability, nan=0.0) >= threshold
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], doubtful, [False]]).astype(np.int8)))
-    return [(int(first), int(end) - 1) for first, end in edges.reshape(-1, 2)]
+    return stretches_of(np.nan_to_num(probability, nan=0.0) >= threshold)
 
 
 def next_doubtful_frame(probability: NDArray[np.floating], after: int = -1, threshold: float = 0.5) -> int | None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_sam2_probe.causes.pairs import TWIN
-from napari_sam2_probe.live.doubt import stretches
+from napari_sam2_probe.common.stretches import stretches
 from napari_sam2_probe.tracking.interventions import parse_edits
 
 if TYPE_CHECKING:

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from napari_sam2_probe.common.feature_names import FEATURE_COLUMNS, FEATURE_LABELS, HEAVY_TAILED
+from napari_sam2_probe.common.stretches import stretches_of
 from napari_sam2_probe.figures.chart import DASHES, PROMPTED, Chart, Dash, Dots, Limits, Shade, Trace, limits_of
 from napari_sam2_probe.figures.series import with_looks
 from napari_sam2_probe.figures.style import INTERJECTION_COLOUR, NEUTRAL
-from napari_sam2_probe.figures.timeline import runs_of, tracked_span
+from napari_sam2_probe.figures.timeline import tracked_span
 from napari_sam2_probe.probe.positions import POSITIONS, title_of
 
 if TYPE_CHECKING:
@@ -205,7 +206,7 @@ def _dashes(number: int) -> list[Dash]:
 
 
 def _spans(flags: NDArray[np.bool_]) -> tuple[tuple[float, float], ...]:
-    return tuple((first - 0.5, last + 0.5) for first, last in runs_of(flags))
+    return tuple((first - 0.5, last + 0.5) for first, last in stretches_of(flags))
 
 
 def _tracked(runs: Sequence[FeatureRun]) -> Limits:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from napari_sam2_probe.common.stretches import stretches_of
 from napari_sam2_probe.figures.style import INTERJECTION_COLOUR
 
 if TYPE_CHECKING:
@@ -20,24 +21,6 @@ if TYPE_CHECKING:
 
 Mark = Literal["absent", "prompted"]
 _SHAPES: dict[Mark, str] = {"absent": "o", "prompted": "s"}
-
-
-def runs_of(flags: ArrayLike) -> list[tuple[int, int]]:
-    """Find the runs of True in `flags`.
-
-    Parameters
-    ----------
-    flags
-        (T,) bool.
-
-    Returns
-    -------
-    list of (int, int)
-        First and last frame of each run, both inside it.
-    """
-    padded = np.concatenate([[False], np.asarray(flags, dtype=bool), [False]])
-    edges = np.flatnonzero(padded[1:] != padded[:-1])
-    return [(int(start), int(stop) - 1) for start, stop in zip(edges[::2], edges[1::2], strict=True)]
 
 
 def shade_frames(axes: Axes, flags: ArrayLike) -> list[Rectangle]:
@@ -65,7 +48,7 @@ def shade_frames(axes: Axes, flags: ArrayLike) -> list[Rectangle]:
             zorder=0,
             label="_interjection",
         )
-        for start, stop in runs_of(flags)
+        for start, stop in stretches_of(flags)
     ]
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from qtpy.QtCore import QLineF, QPointF, QRectF, Qt
 from qtpy.QtGui import QBrush, QColor, QPen, QPolygonF
 
+from napari_sam2_probe.common.stretches import stretches_of
 from napari_sam2_probe.figures.style import EXCLUDED_COLOUR, INCLUDED_COLOUR, PROMPT_RIM, TRUTH_COLOUR
 from napari_sam2_probe.gui.plots.area import readable
 from napari_sam2_probe.gui.plots.ticks import round_values
@@ -236,8 +237,8 @@ def _paint_line(
     lowest = np.minimum.reduceat(np.where(np.isnan(values), np.inf, values), bins)
     ends = np.append(bins[1:], axis.num_frames)
     painter.setPen(pen)
-    for first, last in _stretches(np.isfinite(lowest)):
-        where = range(first, last)
+    for first, last in stretches_of(np.isfinite(lowest)):
+        where = range(first, last + 1)
         points = [
             QPointF(axis.start((bins[k] + ends[k]) / 2), box.bottom() - box.height() * float(np.clip(lowest[k], 0, 1)))
             for k in where
@@ -251,15 +252,9 @@ def _paint_line(
 def _areas(where: NDArray[np.bool_], axis: FrameAxis, band: QRectF, bins: NDArray[np.intp]) -> Iterator[QRectF]:
     """Give the part of a band that each stretch of bins takes."""
     ends = np.append(bins[1:], axis.num_frames)
-    for first, last in _stretches(where):
-        left, right = axis.start(bins[first]), axis.start(ends[last - 1])
+    for first, last in stretches_of(where):
+        left, right = axis.start(bins[first]), axis.start(ends[last])
         yield QRectF(left, band.top(), right - left, band.height())
-
-
-def _stretches(where: NDArray[np.bool_]) -> list[tuple[int, int]]:
-    """Return where stretches begin, and where they end, excluded."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], where, [False]]).astype(np.int8)))
-    return list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))
 
 
 def _doubt(theme: PlotTheme) -> str:

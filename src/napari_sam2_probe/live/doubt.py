@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from napari_sam2_probe.common.stretches import stretches
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -65,14 +66,3 @@ def next_stretch(frames: Iterable[int], after: int, step: int = 1) -> int | None
     if step > 0:
         return next((first for first in starts if first > after), starts[0])
     return next((first for first in reversed(starts) if first < after), starts[-1])
-
-
-def stretches(frames: Iterable[int]) -> list[tuple[int, int]]:
-    """Return the first and the last frame of each stretch of consecutive frames, in order."""
-    ordered = sorted({int(frame) for frame in frames})
-    if not ordered:
-        return []
-    breaks = [(before, after) for before, after in pairwise(ordered) if after > before + 1]
-    firsts = [ordered[0], *(after for _, after in breaks)]
-    lasts = [*(before for before, _ in breaks), ordered[-1]]
-    return list(zip(firsts, lasts, strict=True))

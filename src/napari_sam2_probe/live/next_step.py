@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from napari_sam2_probe.live.doubt import stretches
+from napari_sam2_probe.common.stretches import stretches
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -8,6 +8,7 @@ import numpy as np
 from qtpy.QtCore import QPointF, QRectF, Qt
 from qtpy.QtGui import QColor, QPainterPath, QPen, QPolygonF
 
+from napari_sam2_probe.common.stretches import stretches_of
 from napari_sam2_probe.gui.plots.area import readable
 from napari_sam2_probe.gui.plots.legend import HANDLE, ROW
 from napari_sam2_probe.gui.plots.ticks import axis_values, write_value
@@ -15,7 +16,6 @@ from napari_sam2_probe.gui.plots.ticks import axis_values, write_value
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from numpy.typing import NDArray
     from qtpy.QtGui import QPainter
 
     from napari_sam2_probe.figures.chart import Chart, Dots, Shape, Trace
@@ -150,7 +150,7 @@ def _paint_trace(painter: QPainter, trace: Trace, area: PlotArea, theme: PlotThe
     known = np.isfinite(x) & np.isfinite(y)
     # Far outside, Qt would count dashes for a while.
     y = np.clip(y, area.top - 10 * area.height, area.top + 11 * area.height)
-    for first, last in _stretches(known):
+    for first, last in stretches_of(known):
         if first == last:
             painter.drawEllipse(QPointF(x[first], y[first]), 1.0, 1.0)
         else:
@@ -232,9 +232,3 @@ def _paint_hint(painter: QPainter, x: float, y: float, area: PlotArea, colour: Q
     painter.fillPath(head, colour)
     painter.drawPath(head)
     painter.restore()
-
-
-def _stretches(known: NDArray[np.bool_]) -> list[tuple[int, int]]:
-    from napari_sam2_probe.figures.timeline import runs_of
-
-    return runs_of(known)
