@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_sam2_probe.analysis.bootstrap import LEAST_GROUPS
 from napari_sam2_probe.analysis.causes import (
     MATTERS,
-    CauseOptions,
-    attention_against_cause,
-    by_age,
-    edit_difference,
     groups_after_change,
     oldest_that_matters,
     recovery,
-    suffix_table,
 )
 from napari_sam2_probe.common.words import count, interval, number
 from napari_sam2_probe.figures.blame import GROUP_LABELS
 from napari_sam2_probe.figures.causes import MEASURE_LABELS, make_by_age, make_recovery
 from napari_sam2_probe.figures.dots import SERIES_LOOKS, DotPanel, Dots, make_dots
 from napari_sam2_probe.probe.positions import title_of
+from napari_sam2_probe.reports.cause_answers import answers_of, headline, suspicions_of
+from napari_sam2_probe.reports.causes import Causes, suffix_estimate
 from napari_sam2_probe.reports.page import Section
 from napari_sam2_probe.reports.part import Part
 from napari_sam2_probe.reports.tables import ReportTable
@@ -33,63 +27,17 @@ from napari_sam2_probe.reports.words import kind_label
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import pandas as pd
-
-    from napari_sam2_probe.analysis.bootstrap import Estimate
     from napari_sam2_probe.reports.folder import ReportFolder
     from napari_sam2_probe.reports.page import PageFigure
     from napari_sam2_probe.reports.subject import Subject
 
-_SAME_J = 0.005
-"""J within this is called the same."""
-
 _SHOWN_MEASURES = ("object_score", "J")
-
-
-@dataclass(frozen=True)
-class _Causes:
-    """The tables of one experiment, and what is computed from them once."""
-
-    subject: Subject
-    blame: pd.DataFrame
-    patches: pd.DataFrame
-    suffix: pd.DataFrame
-
-    @classmethod
-    def of(cls, subject: Subject) -> _Causes:
-        tables = [subject.results.causes(name) for name in ("blame", "patches", "suffix")]
-        return cls(subject, *tables)
-
-    @property
-    def options(self) -> CauseOptions:
-        return CauseOptions(self.subject.num_resamples, self.subject.seed)
-
-    @property
-    def change(self) -> range:
-        prefix, interjection, _ = self.subject.results.lengths
-        return range(prefix, prefix + interjection)
-
-    @property
-    def num_clips(self) -> int:
-        return int(self.blame["clip"].nunique())
-
-    @cached_property
-    def ages(self) -> pd.DataFrame:
-        return by_age(self.blame, self.options)
-
-    @cached_property
-    def suffix_table(self) -> pd.DataFrame:
-        return suffix_table(self.suffix, self.options)
-
-    @cached_property
-    def correlations(self) -> dict[str, tuple[Estimate, int]]:
-        return attention_against_cause(self.blame, self.options)
 
 
 def make(subjects: Sequence[Subject], folder: ReportFolder) -> Part:
     """Show what causes of masks were found, where they were looked for (``sam2-probe experiment --causes``)."""
     asked = [subject for subject in subjects if subject.results.config.causes]
-    found = [causes for subject in asked if len((causes := _Causes.of(subject)).blame)]
+    found = [causes for subject in asked if len((causes := Causes.of(subject)).blame)]
     if not found:
         missing = [f"{subject.name}: no clip's causes are known yet; go on with the experiment." for subject in asked]
         if not asked and any(subject.results.has_model for subject in subjects):
@@ -125,8 +73,8 @@ def make(subjects: Sequence[Subject], folder: ReportFolder) -> Part:
         "and where clips have footage of one other sequence, over both.",
     )
     several = len(found) > 1
-    suspicions = tuple(sentence for causes in found for sentence in _suspicions(causes, several=several))
-    headlines = tuple(_headline(causes, several=several) for causes in found)
+    suspicions = tuple(sentence for causes in found for sentence in suspicions_of(causes, several=several))
+    headlines = tuple(headline(causes, several=several) for causes in found)
     return Part(
         Section("Causes", (*sentences, *suspicions), tuple(figures), tuple(t for t in tables if len(t.rows))),
         tuple(missing),
@@ -134,142 +82,12 @@ def make(subjects: Sequence[Subject], folder: ReportFolder) -> Part:
     )
 
 
-def _suspicions(causes: _Causes, *, several: bool) -> list[str]:
-    """Describe which of the paper's suspicions hold for this model, as far as clips with an interjection tell."""
-    rows = _rows_of(causes, "interjection")
-    prefix = f"{causes.subject.name}: " if several else ""
-    said = []
-    for edit, suspicion, what, agrees_below in (
-        (
-            "nothing of the change",
-            "The paper suspects that an interjection that is written into memory lowers re-identification",
-            "without its memories and pointers",
-            False,
-        ),
-        (
-            "no pointers",
-            "The paper suspects that object pointers of earlier frames help to keep to the object",
-            "without any pointer",
-            True,
-        ),
-    ):
-        if edit not in rows:
-            continue
-        estimate, clips = _estimate(rows[edit]), int(rows[edit]["num_clips"])
-        outcomes = ("it agrees", "it disagrees") if not agrees_below else ("it disagrees", "it agrees")
-        verdict = _verdict(estimate, *outcomes, "it can't be told, since the interval holds 0")
-        said.append(
-            f"{prefix}{suspicion}. For this model, J after an interjection changes {what} by "
-            f"{interval(estimate.value, estimate.low, estimate.high, 3)} over {count(clips, 'clip')}: "
-            f"{verdict[0].lower()}{verdict[1:].removesuffix('.')}."
-        )
-    return said
-
-
-# Questions, each with its number.
-
-
-@dataclass(frozen=True)
-class _Answer:
-    """A question of the report with its number and one sentence that claims no more than it."""
-
-    question: str
-    kind: str
-    estimate: Estimate
-    num_clips: int
-    sentence: str
-
-
-def _answers(causes: _Causes) -> list[_Answer]:
-    answers = [_attention_answer(causes, name) for name in causes.correlations]
-    for kind in dict.fromkeys(causes.suffix["kind"]):
-        answers += _suffix_answers(causes, kind)
-    return answers
-
-
-def _attention_answer(causes: _Causes, name: str) -> _Answer:
-    what = {"all": "all entries", "memory": "memories alone", "pointer": "pointers alone"}[name]
-    estimate, num_clips = causes.correlations[name]
-    verdicts = (
-        "What is attended to more changes the mask more when it is dropped alone.",
-        "What is attended to more changes the mask less when it is dropped alone.",
-        "Whether attention tells cause is open.",
-    )
-    question = f"Does attention tell cause ({what})? Rank correlation of share and change of the mask"
-    return _Answer(question, "all", estimate, num_clips, _verdict(estimate, *verdicts))
-
-
-def _suffix_answers(causes: _Causes, kind: str) -> list[_Answer]:
-    questions = (
-        (
-            "Pointers or memories in re-identification: J after the change without pointers, minus without memories",
-            ("no memories", "no pointers"),
-            (
-                "After the change memories carry more of J than pointers do.",
-                "After the change pointers carry more of J than memories do.",
-                "Which of the two carries more of J after the change is open.",
-            ),
-        ),
-    )
-    answers = []
-    for question, edits, verdicts in questions:
-        estimate, num_clips = edit_difference(causes.suffix, kind, edits, causes.options)
-        answers.append(_Answer(question, kind, estimate, num_clips, _verdict(estimate, *verdicts)))
-    harms = (
-        ("nothing of the change", "Does the change's own memory harm? J after it without its memories and pointers"),
-        ("no memories of the change", "The same, its memories alone"),
-        ("no pointers of the change", "The same, its pointers alone"),
-        ("no pointers", "J after the change without any pointer"),
-        ("no memories", "J after the change without any memory"),
-        ("nothing prompted", "J after the change without the prompted frame"),
-        ("nothing recent", "J after the change without recent frames"),
-    )
-    rows = _rows_of(causes, kind)
-    for edit, question in harms:
-        if edit not in rows:
-            continue
-        row = rows[edit]
-        estimate = _estimate(row)
-        verdicts = (
-            "Left out, J is higher: it harms.",
-            "Left out, J is lower: it helps.",
-            "The interval holds 0: whether it harms or helps is open.",
-        )
-        answers.append(
-            _Answer(
-                f"{question}, minus as it was", kind, estimate, int(row["num_clips"]), _verdict(estimate, *verdicts)
-            )
-        )
-    return answers
-
-
-def _rows_of(causes: _Causes, kind: str) -> dict[str, pd.Series]:
-    table = causes.suffix_table
-    return {str(row["edit"]): row for _, row in table[table["kind"] == kind].iterrows()}
-
-
-def _estimate(row: pd.Series) -> Estimate:
-    from napari_sam2_probe.analysis.bootstrap import Estimate
-
-    return Estimate(
-        float(row["delta_j"]), float(row["delta_j_low"]), float(row["delta_j_high"]), int(row["num_sequences"])
-    )
-
-
-def _verdict(estimate: Estimate, above: str, below: str, neither: str) -> str:
-    if not estimate.low <= estimate.high:
-        return "Too little to tell."
-    if estimate.num_groups < LEAST_GROUPS:
-        return f"Too few source sequences to tell ({estimate.num_groups})."
-    return above if estimate.low > 0 else below if estimate.high < 0 else neither
-
-
-def _questions(found: Sequence[_Causes]) -> ReportTable:
+def _questions(found: Sequence[Causes]) -> ReportTable:
     import pandas as pd
 
     rows, data = [], []
     for causes in found:
-        for answer in _answers(causes):
+        for answer in answers_of(causes):
             estimate = answer.estimate
             rows.append(
                 (
@@ -309,7 +127,7 @@ def _questions(found: Sequence[_Causes]) -> ReportTable:
 # Age.
 
 
-def _age_figure(causes: _Causes, folder: ReportFolder) -> PageFigure:
+def _age_figure(causes: Causes, folder: ReportFolder) -> PageFigure:
     return folder.figure(
         causes.subject.file("causes-age"),
         causes.subject.title("Attention and effect by age"),
@@ -319,7 +137,7 @@ def _age_figure(causes: _Causes, folder: ReportFolder) -> PageFigure:
     )
 
 
-def _age_caption(causes: _Causes) -> str:
+def _age_caption(causes: Causes) -> str:
     sentences = [f"{count(causes.num_clips, 'clip')}; single entries, each dropped alone."]
     for entry, name in (("memory", "memories"), ("pointer", "pointers")):
         rows = causes.ages[causes.ages["entry"] == entry]
@@ -350,7 +168,7 @@ def _age_caption(causes: _Causes) -> str:
 # Groups.
 
 
-def _group_rows(found: Sequence[_Causes]) -> ReportTable:
+def _group_rows(found: Sequence[Causes]) -> ReportTable:
     import pandas as pd
 
     rows, data = [], []
@@ -387,7 +205,7 @@ def _group_rows(found: Sequence[_Causes]) -> ReportTable:
 # Edits after the change.
 
 
-def _suffix_figure(causes: _Causes, folder: ReportFolder) -> PageFigure:
+def _suffix_figure(causes: Causes, folder: ReportFolder) -> PageFigure:
     table = causes.suffix_table
     edits, kinds = list(dict.fromkeys(table["edit"])), list(dict.fromkeys(table["kind"]))
     dots = []
@@ -413,13 +231,13 @@ def _suffix_figure(causes: _Causes, folder: ReportFolder) -> PageFigure:
     )
 
 
-def _suffix_rows(found: Sequence[_Causes]) -> ReportTable:
+def _suffix_rows(found: Sequence[Causes]) -> ReportTable:
     import pandas as pd
 
     rows, data = [], []
     for causes in found:
         for _, row in causes.suffix_table.iterrows():
-            estimate = _estimate(row)
+            estimate = suffix_estimate(row)
             rows.append(
                 (
                     causes.subject.name,
@@ -446,7 +264,7 @@ def _suffix_rows(found: Sequence[_Causes]) -> ReportTable:
 # Patches.
 
 
-def _recovery_figure(causes: _Causes, folder: ReportFolder) -> PageFigure:
+def _recovery_figure(causes: Causes, folder: ReportFolder) -> PageFigure:
     by_frame = recovery(causes.patches, ["frame"], causes.options)
     shown = by_frame[by_frame["measure"].isin(_SHOWN_MEASURES)]
     positions = sorted(set(by_frame["position"]))
@@ -469,7 +287,7 @@ def _recovery_figure(causes: _Causes, folder: ReportFolder) -> PageFigure:
     )
 
 
-def _recovery_rows(found: Sequence[_Causes]) -> ReportTable:
+def _recovery_rows(found: Sequence[Causes]) -> ReportTable:
     import pandas as pd
 
     rows, data = [], []
@@ -499,14 +317,4 @@ def _recovery_rows(found: Sequence[_Causes]) -> ReportTable:
         tuple(rows),
         pd.concat(data, ignore_index=True),
         text_columns=5,
-    )
-
-
-def _headline(causes: _Causes, *, several: bool) -> str:
-    estimate, num_clips = causes.correlations["all"]
-    prefix = f"{causes.subject.name}: r" if several else "R"
-    verdict = _attention_answer(causes, "all").sentence
-    return (
-        f"{prefix}ank correlation of an entry's share of attention and what the mask changes without it: "
-        f"{interval(estimate.value, estimate.low, estimate.high)} over {count(num_clips, 'clip')}. {verdict}"
     )
