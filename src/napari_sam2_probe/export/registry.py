@@ -19,7 +19,7 @@ from napari_sam2_probe.export.masks import masks_as_coco, masks_as_davis, masks_
 from napari_sam2_probe.export.overlay import export_overlay
 from napari_sam2_probe.export.tables import export_boxes, export_features, export_pointers
 from napari_sam2_probe.export.whole import copy_run
-from napari_sam2_probe.figures.style import object_colour
+from napari_sam2_probe.figures.style import object_colour, rgb_of
 
 if TYPE_CHECKING:
     from napari_sam2_probe.decoder.fit import BoxDecoder
@@ -53,9 +53,7 @@ class ExportFormat:
 
 
 def _colour(obj_id: int) -> tuple[int, int, int]:
-    digits = object_colour(obj_id).removeprefix("#")
-    red, green, blue = bytes.fromhex(digits)
-    return red, green, blue
+    return rgb_of(object_colour(obj_id))
 
 
 _NEVER_REPLACED: frozenset[str] = frozenset()

@@ -315,6 +315,12 @@ def _wrapped(text: str, room: float) -> str:
     return text if width <= room else textwrap.fill(text, max(int(0.9 * len(text) * room / width), 8))
 
 
+def rgb_of(colour: str) -> tuple[int, int, int]:
+    """Return red, green and blue of a colour ``#rrggbb``, 0 to 255 each."""
+    red, green, blue = bytes.fromhex(colour.removeprefix("#"))
+    return red, green, blue
+
+
 def object_colour(object_id: int) -> str:
     """Give the colour in which the object with this id (1 and up) is drawn in every figure."""
     return OBJECT_COLOURS[(object_id - 1) % len(OBJECT_COLOURS)]

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
+from napari_sam2_probe.figures.style import rgb_of
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -48,7 +50,7 @@ def thumbnail(
         small = Image.fromarray(np.ascontiguousarray(frame)).resize((width, height), Image.Resampling.BOX)
         picture = np.asarray(small, np.float32)
     inside = shrink_mask(mask, size)
-    paint = np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)], np.float32)
+    paint = np.array(rgb_of(colour), np.float32)
     picture = np.where(inside[..., None], (1 - MASK_ALPHA) * picture + MASK_ALPHA * paint, picture)
     return np.round(picture).astype(np.uint8)
 

@@ -20,7 +20,7 @@ from napari_sam2_probe.video.frame_stack import FrameStack
 
 if TYPE_CHECKING:
     import napari
-    from napari.layers import Image, Labels, Layer
+    from napari.layers import Labels, Layer
     from napari.utils.colormaps import Colormap
     from numpy.typing import NDArray
 
@@ -31,7 +31,32 @@ _SMALL = 300
 """Pixels of a video's longer side up to which one of them is a line that is seen."""
 
 
-class OutcomeLayer:
+class _OwnLayer:
+    """One layer that comes and goes; the user may delete it too."""
+
+    def __init__(self, viewer: napari.Viewer) -> None:
+        self._viewer = viewer
+        self._layer: Layer | None = None
+
+    @property
+    def layer(self) -> Layer | None:
+        """The layer, if it is in the viewer."""
+        return self._layer if self._layer in self._viewer.layers else None
+
+    def clear(self) -> None:
+        """Take the layer out of the viewer."""
+        layer, self._layer = self.layer, None
+        if layer is not None:
+            self._viewer.layers.remove(layer)
+
+    def _fitting(self, shape: tuple[int, ...], run: Any) -> Layer | None:
+        """Return the layer if it can show other data: to make one takes napari long."""
+        layer = self.layer
+        fits = layer is not None and layer.data.shape == shape and layer.metadata[METADATA_KEY]["run"] == str(run)
+        return layer if fits else None
+
+
+class OutcomeLayer(_OwnLayer):
     """Shows what frames come to with another bank, as outlines over the prediction.
 
     Parameters
@@ -41,14 +66,8 @@ class OutcomeLayer:
     """
 
     def __init__(self, viewer: napari.Viewer) -> None:
-        self._viewer = viewer
-        self._layer: Labels | None = None
+        super().__init__(viewer)
         self._masks: MaskStack | None = None
-
-    @property
-    def layer(self) -> Labels | None:
-        """The layer, if it is in the viewer."""
-        return self._layer if self._layer in self._viewer.layers else None
 
     def begin(self, shape: tuple[int, int, int], what: str, run: Any, video: Layer) -> None:
         """Show nothing yet of another outcome.
@@ -66,12 +85,11 @@ class OutcomeLayer:
         """
         name = f"what if · {textwrap.shorten(what, _NAME, placeholder=' …')}"
         self._masks = MaskStack(shape)
-        layer = self.layer
-        if layer is not None and layer.data.shape == shape and layer.metadata[METADATA_KEY]["run"] == str(run):
-            # To make a layer takes napari long.
+        layer = self._fitting(shape, run)
+        if layer is not None:
             layer.data, layer.name = self._masks, name
             return
-        self._remove()
+        super().clear()
         from napari.layers import Labels
         from napari.utils.colormaps import DirectLabelColormap
 
@@ -97,7 +115,7 @@ class OutcomeLayer:
 
     def clear(self) -> None:
         """Take the layer out of the viewer."""
-        self._remove()
+        super().clear()
         self._masks = None
 
     def _insert(self, layer: Labels, video: ref[Layer]) -> None:
@@ -105,13 +123,8 @@ class OutcomeLayer:
         if layer is self._layer and below is not None and below in self._viewer.layers:
             insert_in_order(self._viewer, layer, below)
 
-    def _remove(self) -> None:
-        layer, self._layer = self.layer, None
-        if layer is not None:
-            self._viewer.layers.remove(layer)
 
-
-class ReadersLayer:
+class ReadersLayer(_OwnLayer):
     """Shows which pixels of one frame read a memory, or a part of it.
 
     Parameters
@@ -120,22 +133,13 @@ class ReadersLayer:
         The viewer.
     """
 
-    def __init__(self, viewer: napari.Viewer) -> None:
-        self._viewer = viewer
-        self._layer: Image | None = None
-
-    @property
-    def layer(self) -> Image | None:
-        """The layer, if it is in the viewer."""
-        return self._layer if self._layer in self._viewer.layers else None
-
     def show(
         self, heat: NDArray[np.float32], frame: int, shape: tuple[int, int, int], what: str, run: Any, video: Layer
     ) -> None:
         """Show heat (h, w) over a frame of a video of the given shape (T, H, W), instead of what was shown before."""
         stack = _OneFrame(np.sqrt(heat / max(float(heat.max()), 1e-12)), frame, shape[0])
-        layer = self.layer
-        if layer is not None and layer.data.shape == stack.shape and layer.metadata[METADATA_KEY]["run"] == str(run):
+        layer = self._fitting(stack.shape, run)
+        if layer is not None:
             layer.data = stack
             layer.name = f"reads {what}"
             return
@@ -157,12 +161,6 @@ class ReadersLayer:
             units=video.units[-3:],
         )
         insert_in_order(self._viewer, self._layer, video)
-
-    def clear(self) -> None:
-        """Take the layer out of the viewer."""
-        layer, self._layer = self.layer, None
-        if layer is not None:
-            self._viewer.layers.remove(layer)
 
 
 class _OneFrame(FrameStack):

@@ -24,6 +24,7 @@ from napari_sam2_probe.gui.decoders import (
 from napari_sam2_probe.gui.jobs import JobState
 from napari_sam2_probe.gui.panels.job_row import JobRow
 from napari_sam2_probe.gui.panels.parts import make_button
+from napari_sam2_probe.gui.panels.run_panel import LIVE_PAUSE
 from napari_sam2_probe.gui.run_views import find_video, open_videos
 from napari_sam2_probe.video.davis import DavisDataset, dataset_of
 
@@ -33,9 +34,6 @@ if TYPE_CHECKING:
     from napari_sam2_probe.decoder.fit import BoxDecoder
     from napari_sam2_probe.gui.panels.run_panel import RunPanel
     from napari_sam2_probe.gui.state import RunEntry
-
-LIVE_PAUSE = 700
-"""Milliseconds between two looks at the boxes of a run that grows."""
 
 WITHOUT_DECODER = "There is no decoder for this model yet: fit one with Fit decoder."
 WITHOUT_POINTERS = "No frame has an object pointer to decode yet."

@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import Qt, QTimer
+from qtpy.QtCore import Qt
 from qtpy.QtGui import QAction
 from qtpy.QtWidgets import (
     QFileDialog,
@@ -63,8 +63,6 @@ class FeaturesPanel(RunPanel):
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
         self._shown: FeaturesShown | None = None
         self._about: tuple[tuple[Path, ...], int] | None = None
-        self._placing: QTimer | None = QTimer(self, singleShot=True, interval=0)
-        self._placing.timeout.connect(self._move_below)
         self._object = ObjectBox()
         self._object.chosen.connect(self._choose_object)
         self._feature = make_combo("feature", "Which feature is shown; All: a row a position", letters=12)
@@ -128,11 +126,9 @@ class FeaturesPanel(RunPanel):
         """The feature that is shown, a column of ``features.csv``; `ALL` for all."""
         return str(self._feature.currentData())
 
-    def showEvent(self, event: Any) -> None:
-        """Move below the canvas when it is first seen: frames need width; Qt calls it."""
-        super().showEvent(event)
-        if self._placing is not None:
-            self._placing.start()
+    def arrange(self) -> None:
+        """Move below the canvas: frames need width. From then on the user decides."""
+        move_below(self, DOCK_HEIGHT)
 
     def refresh(self) -> None:
         """Read the features of the runs that are looked at, and draw them."""
@@ -150,11 +146,6 @@ class FeaturesPanel(RunPanel):
         shown, positions, charts = self._shown, self.positions, self._charts()
         if shown is not None and charts:
             self.background.submit(f"save {path}", lambda: save_features(path, shown, positions, charts), say_saved)
-
-    def _move_below(self) -> None:
-        # napari has one place for the panels of plugins, at the right. From then on the user decides.
-        self._placing = None
-        move_below(self, DOCK_HEIGHT)
 
     def _show(self, shown: FeaturesShown | str) -> None:
         if isinstance(shown, str):

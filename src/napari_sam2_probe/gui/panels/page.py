@@ -1,4 +1,4 @@
-"""A place for one panel inside another: made when it is first seen, and left empty where the panel has its own dock."""
+"""Panels as pages of another: each made when it is first seen, its page left empty where it has a dock of its own."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QFrame, QLabel, QScrollArea, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFrame, QLabel, QScrollArea, QTabWidget, QVBoxLayout, QWidget
 
 from napari_sam2_probe.gui.panels.parts import make_button
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from napari_sam2_probe.gui.panels.panel import Panel
     from napari_sam2_probe.gui.state import ProbeState
 
@@ -124,6 +126,47 @@ class Page(QWidget):
         # The new panel displaces the one that is open.
         self._apart.hide()
         self._make()
+
+
+class Pages(QTabWidget):
+    """Pages behind tabs.
+
+    Parameters
+    ----------
+    state
+        Of the viewer.
+    kinds
+        The pages, in order.
+    name
+        Of the widget.
+    tip
+        Of the row of tabs.
+    scrolls
+        As for `Page`.
+    """
+
+    def __init__(
+        self, state: ProbeState, kinds: Sequence[PageKind], *, name: str, tip: str, scrolls: bool = True
+    ) -> None:
+        super().__init__(objectName=name)
+        self.setDocumentMode(True)
+        self.tabBar().setToolTip(tip)
+        self._pages = {kind.name: Page(state, kind, scrolls=scrolls) for kind in kinds}
+        for page in self._pages.values():
+            self.setTabToolTip(self.addTab(page, page.kind.title), page.kind.tip)
+
+    def __getitem__(self, name: str) -> Page:
+        """Return a page by the name of its panel."""
+        return self._pages[name]
+
+    @property
+    def name_in_front(self) -> str:
+        """The name of the page in front."""
+        return list(self._pages)[self.currentIndex()]
+
+    def show_page(self, name: str) -> None:
+        """Bring a page to the front."""
+        self.setCurrentWidget(self._pages[name])
 
 
 def _scrolling(panel: QWidget) -> QScrollArea:

@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 from weakref import ref
 
-from qtpy.QtCore import Signal
+from qtpy.QtCore import QTimer, Signal
 from qtpy.QtWidgets import QDockWidget, QWidget
 
 from napari_sam2_probe.gui.background import Background
@@ -76,6 +76,9 @@ class Panel(QWidget):
         outline_truth(self.viewer)
         show_one_video(self.viewer)
         self._has_place = False
+        # Not while Qt shows the dock: docks that move then are laid out wrongly.
+        self._arranging = QTimer(self, singleShot=True, interval=0)
+        self._arranging.timeout.connect(self.arrange)
         self._size_before = main_window(self.viewer).size()
 
     def end_with_panel(self, thing: Closable) -> None:
@@ -94,11 +97,15 @@ class Panel(QWidget):
             self.viewer.window.remove_dock_widget(dock)
         self.displaced.emit()
 
+    def arrange(self) -> None:
+        """Do what remains once the panel's own dock is shown for the first time, such as to move it."""
+
     def showEvent(self, event: Any) -> None:
         """Find a place when the panel is opened; Qt calls it."""
         super().showEvent(event)
         if not self._has_place and isinstance(self.parent(), QDockWidget):
             self._has_place = True
+            self._arranging.start()
             tab_with(self, list(self.state.panels.values()), self._size_before)
             name_shortly(self)
             # Qt ends this by itself with either of the two.

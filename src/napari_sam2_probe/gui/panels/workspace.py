@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Qt, QTimer
-from qtpy.QtWidgets import QTabWidget, QVBoxLayout
+from qtpy.QtWidgets import QVBoxLayout
 
-from napari_sam2_probe.gui.panels.page import Page, PageKind
+from napari_sam2_probe.gui.panels.page import PageKind, Pages
 from napari_sam2_probe.gui.panels.panel import Panel
 from napari_sam2_probe.gui.tabs import widen
 
@@ -46,32 +46,24 @@ class Workspace(Panel):
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
         super().__init__(viewer, "workspace")
         self._line: QWidget | None = None
-        self._tabs = QTabWidget(objectName="pages")
-        self._tabs.setDocumentMode(True)
-        self._tabs.setUsesScrollButtons(False)
-        self._tabs.tabBar().setExpanding(True)
-        self._tabs.tabBar().setElideMode(Qt.TextElideMode.ElideNone)
-        self._tabs.tabBar().setToolTip("The steps of the work, from left to right")
+        self.pages = Pages(self.state, PAGES, name="pages", tip="The steps of the work, from left to right")
+        self.pages.setUsesScrollButtons(False)
+        self.pages.tabBar().setExpanding(True)
+        self.pages.tabBar().setElideMode(Qt.TextElideMode.ElideNone)
         # Seven titles in the width of one dock.
-        self._tabs.setStyleSheet("QTabBar::tab { padding: 3px 4px; margin: 0px; min-width: 0px; }")
+        self.pages.setStyleSheet("QTabBar::tab { padding: 3px 4px; margin: 0px; min-width: 0px; }")
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
-        layout.addWidget(self._tabs, 1)
-        self._pages = {kind.name: Page(self.state, kind) for kind in PAGES}
-        for kind in PAGES:
-            self._tabs.setTabToolTip(self._tabs.addTab(self._pages[kind.name], kind.title), kind.tip)
-        self._place = QTimer(self, singleShot=True, interval=0)
-        self._place.timeout.connect(self._open_plots)
+        layout.addWidget(self.pages, 1)
         self._widen = QTimer(self, singleShot=True, interval=50)
         self._widen.timeout.connect(self._take_width)
-        self._is_placed = False
         current = self.state.current_run
         self._run_path = None if current is None else current.path
 
         # The line is of the Track panel, which knows what is prompted and tracked.
-        self._pages["track"].filled.connect(self._show_line)
-        self._pages["track"].fill()
+        self.pages["track"].filled.connect(self._show_line)
+        self.pages["track"].fill()
         self.connections.add(self.state.video_changed, self._on_video)
         self.connections.add(self.state.current_run_changed, self._on_run)
         self.show_page("video" if self.state.video is None else "track")
@@ -79,7 +71,7 @@ class Workspace(Panel):
     @property
     def page(self) -> str:
         """The name of the page in front."""
-        return PAGES[self._tabs.currentIndex()].name
+        return self.pages.name_in_front
 
     def panel(self, name: str) -> Panel:
         """Return the panel of a page; made if it is not there yet.
@@ -89,7 +81,7 @@ class Workspace(Panel):
         LookupError
             If it has a dock of its own.
         """
-        page = self._pages[name]
+        page = self.pages[name]
         page.fill()
         if page.panel is None:
             raise LookupError(f"{name} has a dock of its own")
@@ -97,16 +89,10 @@ class Workspace(Panel):
 
     def show_page(self, name: str) -> None:
         """Bring a page to the front."""
-        self._tabs.setCurrentWidget(self._pages[name])
+        self.pages.show_page(name)
 
-    def showEvent(self, event: Any) -> None:
-        """Open the plots beneath the canvas with the workspace; Qt calls it."""
-        super().showEvent(event)
-        if not self._is_placed:
-            self._is_placed = True
-            self._place.start()
-
-    def _open_plots(self) -> None:
+    def arrange(self) -> None:
+        """Open the plots below the canvas with the workspace."""
         self.viewer.window.add_plugin_dock_widget("napari-sam2-probe", "Plots")
         # Once the plots have found their place.
         self._widen.start()

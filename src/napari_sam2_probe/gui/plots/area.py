@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_sam2_probe.figures.style import rgb_of
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -90,7 +92,7 @@ def readable(colour: str, background: str, contrast: float = CONTRAST) -> str:
 
 
 def _rgb(colour: str) -> NDArray[np.float64]:
-    return np.frombuffer(bytes.fromhex(colour.removeprefix("#")), np.uint8).astype(np.float64) / 255
+    return np.array(rgb_of(colour), np.float64) / 255
 
 
 def _between(low: float, high: float, share: float, log: bool) -> float:

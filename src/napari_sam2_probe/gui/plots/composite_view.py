@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from qtpy.QtCore import QPointF, QRectF, QSize, Qt, Signal
@@ -13,13 +13,14 @@ from qtpy.QtWidgets import QSizePolicy, QWidget
 from napari_sam2_probe.figures.maps import format_limit
 from napari_sam2_probe.gui.plots.cells import BAR, LABEL, TITLE, place_cells
 from napari_sam2_probe.gui.plots.readout import Reading, paint_readout
+from napari_sam2_probe.gui.plots.stepping import SteppingWidget
 from napari_sam2_probe.gui.plots.ticks import write_value
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
     from numpy.typing import NDArray
-    from qtpy.QtGui import QFont, QKeyEvent, QMouseEvent, QPaintEvent
+    from qtpy.QtGui import QFont, QMouseEvent, QPaintEvent
 
     from napari_sam2_probe.gui.look import LookCell, LookFrame
     from napari_sam2_probe.gui.plots.area import PlotTheme
@@ -40,14 +41,11 @@ class At:
     x: float
 
 
-class CompositeView(QWidget):
+class CompositeView(SteppingWidget):
     """Shows the cells of a frame; a press tells which one, and where in it."""
 
     pressed = Signal(str, str, float, float, bool)
     """Number of the position, statistic, shares of height and width, and whether Shift was held."""
-
-    stepped = Signal(int)
-    """The arrow key to the left, -1, or to the right, 1, was pressed."""
 
     def __init__(self, theme: PlotTheme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -57,13 +55,10 @@ class CompositeView(QWidget):
         self._layers: frozenset[tuple[str, str]] = frozenset()
         self._plotted: tuple[str, str] | None = None
         self._mark: tuple[float, float] | None = None
-        self._mouse: tuple[float, float] | None = None
         policy = QSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Preferred)
         policy.setHeightForWidth(True)
         self.setSizePolicy(policy)
         self.setMinimumWidth(200)
-        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self.setMouseTracking(True)
 
     @property
     def frame(self) -> LookFrame | None:
@@ -236,20 +231,6 @@ class CompositeView(QWidget):
         """Read off what is under the mouse; Qt calls it."""
         self._mouse = event.position().x(), event.position().y()
         self.update()
-
-    def leaveEvent(self, event: Any) -> None:
-        """Read off nothing more; Qt calls it."""
-        super().leaveEvent(event)
-        self._mouse = None
-        self.update()
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Report which way an arrow key points; Qt calls it."""
-        steps = {Qt.Key.Key_Left: -1, Qt.Key.Key_Right: 1}
-        if event.key() in steps:
-            self.stepped.emit(steps[Qt.Key(event.key())])
-        else:
-            super().keyPressEvent(event)
 
     def _shape(self) -> tuple[int, float]:
         """Return the number of columns, and the height of a picture by its width."""

@@ -19,12 +19,13 @@ from napari_sam2_probe.gui.plots.layout import MARGIN, lay_out
 from napari_sam2_probe.gui.plots.legend import entries_of, place_entries
 from napari_sam2_probe.gui.plots.painting import paint_chart, paint_key, paint_legend
 from napari_sam2_probe.gui.plots.readout import NEAR, paint_readout, read_chart
+from napari_sam2_probe.gui.plots.stepping import SteppingWidget
 from napari_sam2_probe.gui.plots.zoom import fit_values, zoom, zoom_frames
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from qtpy.QtGui import QFont, QKeyEvent, QMouseEvent, QPaintEvent, QWheelEvent
+    from qtpy.QtGui import QFont, QMouseEvent, QPaintEvent, QWheelEvent
 
     from napari_sam2_probe.figures.chart import Chart, Limits
     from napari_sam2_probe.gui.plots.area import PlotArea, PlotTheme
@@ -46,7 +47,7 @@ class Ring:
     colour: str
 
 
-class PlotView(QWidget):
+class PlotView(SteppingWidget):
     """Shows charts and, over them, what moves with the time slider and the mouse.
 
     Signals carry the index of an area and data coordinates in it.
@@ -54,9 +55,6 @@ class PlotView(QWidget):
 
     pressed = Signal(int, float, float)
     """The mouse was pressed in an area, or is dragged from there."""
-
-    stepped = Signal(int)
-    """The arrow key to the left, -1, or to the right, 1, was pressed."""
 
     drawn = Signal()
     """A new picture is shown."""
@@ -72,13 +70,10 @@ class PlotView(QWidget):
         self._frame: int | None = None
         self._rings: tuple[Ring, ...] = ()
         self._held: int | None = None
-        self._mouse: tuple[float, float] | None = None
         self.scrolls = False
         """Whether the wheel is left to what the plot lies in, and zooms with Ctrl alone."""
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setMinimumSize(160, 80)
-        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self.setMouseTracking(True)
 
     @property
     def charts(self) -> tuple[Chart, ...]:
@@ -245,12 +240,6 @@ class PlotView(QWidget):
         self._zoomed.clear()
         self._paint_again()
 
-    def leaveEvent(self, event: Any) -> None:
-        """Read off nothing more; Qt calls it."""
-        super().leaveEvent(event)
-        self._mouse = None
-        self.update()
-
     def wheelEvent(self, event: QWheelEvent) -> None:
         """Zoom about the mouse; Qt calls it."""
         index = self._area_at(event.position().x(), event.position().y())
@@ -261,14 +250,6 @@ class PlotView(QWidget):
             return
         self._zoom(index, event.position().x(), event.position().y(), 0.8**turned)
         event.accept()
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Say which way an arrow key points; Qt calls it."""
-        steps = {Qt.Key.Key_Left: -1, Qt.Key.Key_Right: 1}
-        if event.key() in steps:
-            self.stepped.emit(steps[Qt.Key(event.key())])
-        else:
-            super().keyPressEvent(event)
 
     def _zoom(self, index: int, x: float, y: float, factor: float) -> None:
         area, chart = self.areas[index], self.charts[index]
